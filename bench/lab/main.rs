@@ -1,0 +1,3 @@
+//! `portreeve-lab`: what people need to try, test and load a gateway.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The decision: subject, facts and policy meet.

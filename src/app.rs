@@ -1,0 +1,1 @@
+//! Building, wiring, reloading and draining.

@@ -1,0 +1,1 @@
+//! Asking who a user is.

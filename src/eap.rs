@@ -1,0 +1,1 @@
+//! EAP conversations and methods, server side.

@@ -1,0 +1,1 @@
+//! Exchange ActiveSync request heads and replies.

@@ -1,0 +1,1 @@
+//! Decision records on disk.

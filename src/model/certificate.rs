@@ -1,0 +1,302 @@
+//! What a client certificate says: names, validity, and the device it was issued to.
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer;
+use x509_parser::prelude::X509Certificate;
+
+use super::device::DeviceId;
+use super::time::Timestamp;
+
+/// SHA-256 of a certificate's DER octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Hashes the DER form.
+    #[must_use]
+    pub fn of(der: &[u8]) -> Self {
+        Self(sha256(&[der]))
+    }
+
+    /// The 32 octets.
+    #[must_use]
+    pub const fn octets(self) -> [u8; 32] {
+        self.0
+    }
+}
+
+/// Hexadecimal, lower case.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+/// Issuer and serial number, the pair that names a certificate in revocation lists
+/// (RFC 5280 section 5.3), as one SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CertificateId([u8; 32]);
+
+impl CertificateId {
+    /// From the issuer's DER name and the serial number's content octets; leading zeros of the
+    /// serial do not count.
+    #[must_use]
+    pub fn new(issuer: &[u8], serial: &[u8]) -> Self {
+        let significant = serial
+            .iter()
+            .position(|&octet| octet != 0)
+            .unwrap_or(serial.len());
+        let serial = serial.get(significant..).unwrap_or(&[]);
+        Self(sha256(&[issuer, serial]))
+    }
+
+    /// The 32 octets.
+    #[must_use]
+    pub const fn octets(self) -> [u8; 32] {
+        self.0
+    }
+}
+
+/// The names in a certificate that the gateway uses, read once.
+///
+/// Lists are cut at [`CertificateIdentity::MAX_NAMES`] each: a certificate with more names than
+/// that was not made for a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateIdentity {
+    /// SHA-256 of the certificate.
+    pub fingerprint: Fingerprint,
+    /// Issuer and serial.
+    pub id: CertificateId,
+    /// Subject, as text.
+    pub subject: String,
+    /// Issuer, as text.
+    pub issuer: String,
+    /// Serial number in hexadecimal.
+    pub serial: String,
+    /// First common name of the subject.
+    pub common_name: Option<String>,
+    /// `dNSName` alternatives.
+    pub dns_names: Vec<String>,
+    /// `rfc822Name` alternatives.
+    pub emails: Vec<String>,
+    /// `uniformResourceIdentifier` alternatives.
+    pub uris: Vec<String>,
+    /// User principal names (otherName 1.3.6.1.4.1.311.20.2.3).
+    pub principal_names: Vec<String>,
+    /// Start of validity.
+    pub not_before: Timestamp,
+    /// End of validity.
+    pub not_after: Timestamp,
+}
+
+impl CertificateIdentity {
+    /// Bound on every list of names.
+    pub const MAX_NAMES: usize = 16;
+
+    /// Reads one DER certificate. Nothing is verified here.
+    ///
+    /// # Errors
+    ///
+    /// When the octets are not one X.509 certificate.
+    pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
+        let (_, certificate) =
+            X509Certificate::from_der(der).map_err(|_| CertificateError::NotX509)?;
+        let mut names = Self {
+            fingerprint: Fingerprint::of(der),
+            id: CertificateId::new(certificate.issuer().as_raw(), certificate.raw_serial()),
+            subject: certificate.subject().to_string(),
+            issuer: certificate.issuer().to_string(),
+            serial: hexadecimal(certificate.raw_serial()),
+            common_name: certificate
+                .subject()
+                .iter_common_name()
+                .next()
+                .and_then(|name| name.as_str().ok())
+                .map(str::to_owned),
+            dns_names: Vec::new(),
+            emails: Vec::new(),
+            uris: Vec::new(),
+            principal_names: Vec::new(),
+            not_before: Timestamp::from_unix_seconds(certificate.validity().not_before.timestamp()),
+            not_after: Timestamp::from_unix_seconds(certificate.validity().not_after.timestamp()),
+        };
+        let alternatives = certificate
+            .subject_alternative_name()
+            .map_err(|_| CertificateError::AlternativeNames)?;
+        if let Some(alternatives) = alternatives {
+            for name in &alternatives.value.general_names {
+                names.add(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// The Intune device id of a SAN URI `IntuneDeviceId://<guid>`; the scheme in any case, the
+    /// GUID with or without braces, anything else refused.
+    #[must_use]
+    pub fn intune_device_id(&self) -> Option<DeviceId> {
+        self.uris.iter().find_map(|uri| {
+            let (scheme, rest) = uri.split_once("://")?;
+            if !scheme.eq_ignore_ascii_case("IntuneDeviceId") {
+                return None;
+            }
+            rest.strip_suffix('/').unwrap_or(rest).parse().ok()
+        })
+    }
+
+    /// The user that the certificate was issued to: UPN, else e-mail address. A certificate of a
+    /// machine has neither.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.principal_names
+            .first()
+            .or_else(|| self.emails.first())
+            .map(String::as_str)
+    }
+
+    fn add(&mut self, name: &GeneralName<'_>) {
+        let (list, text) = match name {
+            GeneralName::DNSName(text) => (&mut self.dns_names, (*text).to_owned()),
+            GeneralName::RFC822Name(text) => (&mut self.emails, (*text).to_owned()),
+            GeneralName::URI(text) => (&mut self.uris, (*text).to_owned()),
+            GeneralName::OtherName(oid, value) if oid.to_id_string() == PRINCIPAL_NAME => {
+                let Some(text) = utf8_string(value) else {
+                    return;
+                };
+                (&mut self.principal_names, text)
+            }
+            GeneralName::OtherName(..)
+            | GeneralName::X400Address(_)
+            | GeneralName::DirectoryName(_)
+            | GeneralName::EDIPartyName(_)
+            | GeneralName::IPAddress(_)
+            | GeneralName::RegisteredID(_)
+            | GeneralName::Invalid(..) => return,
+        };
+        if list.len() < Self::MAX_NAMES {
+            list.push(text);
+        }
+    }
+}
+
+/// Why a certificate could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// Not a DER certificate.
+    #[error("not an X.509 certificate")]
+    NotX509,
+    /// The subject alternative names are broken or stand there twice.
+    #[error("the subject alternative names cannot be read")]
+    AlternativeNames,
+}
+
+/// The text of `[0] EXPLICIT UTF8String`, the value of a principal name.
+fn utf8_string(value: &[u8]) -> Option<String> {
+    let (_, explicit) = x509_parser::der_parser::parse_der(value).ok()?;
+    let inner = explicit.as_slice().ok()?;
+    if let Ok((_, string)) = x509_parser::der_parser::parse_der(inner)
+        && let Ok(text) = string.as_str()
+    {
+        return Some(text.to_owned());
+    }
+    std::str::from_utf8(inner).ok().map(str::to_owned)
+}
+
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    let mut octets = [0; 32];
+    octets.copy_from_slice(context.finish().as_ref());
+    octets
+}
+
+fn hexadecimal(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+const PRINCIPAL_NAME: &str = "1.3.6.1.4.1.311.20.2.3";
+
+#[cfg(test)]
+mod tests {
+    use rcgen::CertificateParams;
+    use rcgen::DnType;
+    use rcgen::KeyPair;
+    use rcgen::OtherNameValue;
+    use rcgen::SanType;
+
+    use super::*;
+
+    fn certificate(names: Vec<SanType>) -> Vec<u8> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "phone");
+        params.subject_alt_names = names;
+        params
+            .self_signed(&KeyPair::generate().unwrap())
+            .unwrap()
+            .der()
+            .to_vec()
+    }
+
+    fn uri(text: &str) -> SanType {
+        SanType::URI(text.try_into().unwrap())
+    }
+
+    #[test]
+    fn reads_user_and_device_from_the_alternative_names() {
+        let der = certificate(vec![
+            uri("https://example.org"),
+            uri("intunedeviceid://{0F8FAD5B-D9CB-469F-A165-70867728950E}"),
+            SanType::OtherName((
+                vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3],
+                OtherNameValue::Utf8String("alice@contoso.com".into()),
+            )),
+        ]);
+        let names = CertificateIdentity::parse(&der).unwrap();
+        assert_eq!(names.common_name.as_deref(), Some("phone"));
+        assert_eq!(names.user(), Some("alice@contoso.com"));
+        let device = names.intune_device_id().unwrap();
+        assert_eq!(device.to_string(), "0f8fad5b-d9cb-469f-a165-70867728950e");
+        assert_eq!(names.fingerprint, Fingerprint::of(&der));
+    }
+
+    #[test]
+    fn a_device_uri_without_guid_names_no_device() {
+        for text in [
+            "IntuneDeviceId://",
+            "IntuneDeviceId://alice",
+            "OtherId://0f8fad5b-d9cb-469f-a165-70867728950e",
+        ] {
+            let names = CertificateIdentity::parse(&certificate(vec![uri(text)])).unwrap();
+            assert_eq!(names.intune_device_id(), None, "row {text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_certificate() {
+        assert_eq!(
+            CertificateIdentity::parse(b""),
+            Err(CertificateError::NotX509)
+        );
+        assert_eq!(
+            CertificateIdentity::parse(&[0x30, 0x03, 1, 2, 3]),
+            Err(CertificateError::NotX509)
+        );
+    }
+
+    #[test]
+    fn leading_zeros_of_a_serial_do_not_count() {
+        assert_eq!(
+            CertificateId::new(b"ca", &[0, 1]),
+            CertificateId::new(b"ca", &[1])
+        );
+        assert_ne!(
+            CertificateId::new(b"ca", &[1]),
+            CertificateId::new(b"cb", &[1])
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! Names of users and groups.
+
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// A user's name as sources and supplicants spell it: a UPN, `DOMAIN\user` or a bare account.
+///
+/// Kept in the folded form that names are compared in: trimmed, ASCII letters in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(Arc<str>);
+
+impl UserId {
+    /// Folds `text`; `None` when nothing is left or it exceeds the 253 octets of a User-Name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.is_empty() || text.len() > 253 {
+            return None;
+        }
+        Some(Self(Arc::from(text.to_ascii_lowercase())))
+    }
+
+    /// The folded text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The inventory's short number for a user, the same for all of the user's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserRef(pub u32);
+
+/// A group: its GUID, or a GUID derived from its name where the source has names only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupId(Uuid);
+
+impl GroupId {
+    /// The group that `text` names: a GUID as such, anything else by its name without case.
+    #[must_use]
+    pub fn named(text: &str) -> Self {
+        let text = text.trim();
+        let guid = Uuid::try_parse(text).ok();
+        Self(guid.unwrap_or_else(|| Uuid::new_v5(&GROUP_NAMESPACE, text.to_lowercase().as_bytes())))
+    }
+
+    /// The 128 bits of the GUID.
+    #[must_use]
+    pub const fn as_u128(self) -> u128 {
+        self.0.as_u128()
+    }
+}
+
+/// The GUID; names are kept where they are configured.
+impl fmt::Display for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// Namespace of [`GroupId::named`]; a random UUID chosen once for this project.
+const GROUP_NAMESPACE: Uuid = Uuid::from_u128(0x2f5a_90c4_1b7e_4d3c_a8e6_74d0_9b12_6fe8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_names_compare_without_case() {
+        assert_eq!(
+            UserId::parse(" Alice@Contoso.com "),
+            UserId::parse("alice@contoso.COM")
+        );
+        assert_eq!(UserId::parse("  "), None);
+        assert_eq!(UserId::parse(&"a".repeat(254)), None);
+    }
+
+    #[test]
+    fn groups_are_named_by_guid_or_by_name() {
+        let guid = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        assert_eq!(GroupId::named(guid).to_string(), guid);
+        assert_eq!(GroupId::named("All Staff"), GroupId::named(" all staff"));
+        assert_ne!(GroupId::named("staff"), GroupId::named("guests"));
+    }
+}

@@ -1,0 +1,218 @@
+//! The answer: a verdict, the reason for it, and which policies decided.
+
+use std::fmt;
+
+use super::time::Timestamp;
+
+/// Exchange's three states of a device's access.
+///
+/// The order is from lenient to strict, so that the stricter of two is their maximum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verdict {
+    /// In.
+    Allow,
+    /// In, with the access that lets it mend itself.
+    Quarantine,
+    /// Out.
+    Block,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "allow",
+            Self::Quarantine => "quarantine",
+            Self::Block => "block",
+        })
+    }
+}
+
+/// The position of a policy in its file, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PolicyId(pub u16);
+
+/// Why a verdict came out as it did; the one reason that is reported first.
+///
+/// Codes 53000 to 53003 are those of Entra's sign-in log (R85); 54000 and up are ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Reason {
+    /// 53000: the device is known and not compliant.
+    DeviceNotCompliant = 53000,
+    /// 53001: a directory join is required and the device has none.
+    DeviceNotDomainJoined = 53001,
+    /// 53002: the client application is not an approved one.
+    ApplicationNotApproved = 53002,
+    /// 53003: a policy blocks this connection whatever the device's state.
+    BlockedByPolicy = 53003,
+    /// All policies that apply hold.
+    RequirementsMet = 54000,
+    /// The user is exempt.
+    Exempt = 54001,
+    /// No policy targets the user.
+    NotTargeted = 54002,
+    /// No source knows the device, or nothing identified it.
+    DeviceUnknown = 54003,
+    /// The device is known and not managed.
+    DeviceNotManaged = 54004,
+    /// The device is managed and not registered in the directory (R2).
+    DeviceNotRegistered = 54005,
+    /// The source has not evaluated the device yet (R21).
+    ComplianceNotEvaluated = 54006,
+    /// Compliance was computed for another user (R3).
+    ComplianceForAnotherUser = 54007,
+    /// A fact is older than the policy accepts (R49).
+    FactsStale = 54008,
+    /// The device was only claimed and the policy demands proof.
+    DeviceNotProven = 54009,
+    /// The platform is not one the policy lets in (R15).
+    PlatformNotAllowed = 54010,
+    /// Retire or wipe was ordered (R40).
+    DeviceRetired = 54011,
+    /// A health requirement of ours does not hold: encryption, jailbreak, version, threat.
+    HealthRequirement = 54012,
+    /// ActiveSync is not activated for the device (R5).
+    EasNotActivated = 54013,
+    /// The user is unknown to every source, or disabled.
+    UserUnknown = 54014,
+    /// Two devices share the identifier that was presented.
+    DeviceAmbiguous = 54015,
+    /// The ActiveSync DeviceId belongs to another user.
+    DeviceOfAnotherUser = 54016,
+}
+
+impl Reason {
+    /// The number printed in records.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The name printed in records, in camel case as Entra prints its own.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DeviceNotCompliant => "DeviceNotCompliant",
+            Self::DeviceNotDomainJoined => "DeviceNotDomainJoined",
+            Self::ApplicationNotApproved => "ApplicationUsedIsNotAnApprovedApp",
+            Self::BlockedByPolicy => "BlockedByConditionalAccess",
+            Self::RequirementsMet => "RequirementsMet",
+            Self::Exempt => "Exempt",
+            Self::NotTargeted => "NotTargeted",
+            Self::DeviceUnknown => "DeviceUnknown",
+            Self::DeviceNotManaged => "DeviceNotManaged",
+            Self::DeviceNotRegistered => "DeviceNotRegistered",
+            Self::ComplianceNotEvaluated => "ComplianceNotEvaluated",
+            Self::ComplianceForAnotherUser => "ComplianceForAnotherUser",
+            Self::FactsStale => "FactsStale",
+            Self::DeviceNotProven => "DeviceNotProven",
+            Self::PlatformNotAllowed => "PlatformNotAllowed",
+            Self::DeviceRetired => "DeviceRetired",
+            Self::HealthRequirement => "HealthRequirement",
+            Self::EasNotActivated => "EasNotActivated",
+            Self::UserUnknown => "UserUnknown",
+            Self::DeviceAmbiguous => "DeviceAmbiguous",
+            Self::DeviceOfAnotherUser => "DeviceOfAnotherUser",
+        }
+    }
+
+    /// One sentence for the person who is kept out, or who helps them.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::DeviceNotCompliant => {
+                "The device does not meet the organisation's compliance policy."
+            }
+            Self::DeviceNotDomainJoined => "The device must be joined to the domain.",
+            Self::ApplicationNotApproved => "This application is not approved for access.",
+            Self::BlockedByPolicy => "A policy blocks this connection.",
+            Self::RequirementsMet => "All policies that apply are met.",
+            Self::Exempt => "The user is exempt from the policies.",
+            Self::NotTargeted => "No policy targets this user.",
+            Self::DeviceUnknown => "The device is not known to any management system.",
+            Self::DeviceNotManaged => "The device is not enrolled in device management.",
+            Self::DeviceNotRegistered => {
+                "The device is enrolled but not registered: update the enrolment in the company portal."
+            }
+            Self::ComplianceNotEvaluated => "The device's compliance is still being checked.",
+            Self::ComplianceForAnotherUser => {
+                "The device's compliance was checked for another user."
+            }
+            Self::FactsStale => "What is known of the device is too old.",
+            Self::DeviceNotProven => "The device must prove its identity with a certificate.",
+            Self::PlatformNotAllowed => "This kind of device is not allowed.",
+            Self::DeviceRetired => "The device has been retired or wiped.",
+            Self::HealthRequirement => "The device does not meet a health requirement.",
+            Self::EasNotActivated => "ActiveSync is not activated for the device.",
+            Self::UserUnknown => "The user is not known, or is disabled.",
+            Self::DeviceAmbiguous => "More than one device has this identifier.",
+            Self::DeviceOfAnotherUser => "This mail device belongs to another user.",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code(), self.name())
+    }
+}
+
+/// What a decision was made from: it is void once either number has moved on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Generation {
+    /// Counts changes of the inventory.
+    pub inventory: u64,
+    /// Counts replacements of the policy.
+    pub policy: u64,
+}
+
+/// The answer with its reasons; of fixed size, copied freely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// In, half in, or out.
+    pub verdict: Verdict,
+    /// The reason reported first.
+    pub reason: Reason,
+    /// The policies whose outcome is the verdict, strictest first; unused places are `None`.
+    pub deciding: [Option<PolicyId>; Self::DECIDING],
+    /// When a fact used here expires, so that the answer must be asked for again.
+    pub revisit: Option<Timestamp>,
+}
+
+impl Decision {
+    /// How many deciding policies are kept: more than four say nothing that a reader would use.
+    pub const DECIDING: usize = 4;
+
+    /// A decision without a policy behind it.
+    #[must_use]
+    pub const fn new(verdict: Verdict, reason: Reason) -> Self {
+        Self {
+            verdict,
+            reason,
+            deciding: [None; Self::DECIDING],
+            revisit: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stricter_verdict_is_the_greater() {
+        assert!(Verdict::Allow < Verdict::Quarantine);
+        assert!(Verdict::Quarantine < Verdict::Block);
+    }
+
+    #[test]
+    fn entra_codes_keep_their_numbers_r85() {
+        assert_eq!(
+            Reason::DeviceNotCompliant.to_string(),
+            "53000 DeviceNotCompliant"
+        );
+        assert_eq!(Reason::DeviceNotDomainJoined.code(), 53001);
+        assert_eq!(Reason::ApplicationNotApproved.code(), 53002);
+        assert_eq!(Reason::BlockedByPolicy.code(), 53003);
+    }
+}

@@ -1,0 +1,1 @@
+//! The RADIUS server without sockets.

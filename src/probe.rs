@@ -1,0 +1,1 @@
+//! Our own clients: RADIUS, the EAP-TLS peer and EAS.

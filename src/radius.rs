@@ -1,0 +1,1 @@
+//! RADIUS octets, signatures, duplicates and the NAS table.

@@ -1,0 +1,1 @@
+//! Pulling facts from sources.
