@@ -1,1 +1,98 @@
 //! RADIUS octets, signatures, duplicates and the NAS table.
+//!
+//! This room turns datagrams into verified requests and answers into signed datagrams. It must
+//! never know what is decided, nor a socket, a clock or a file; randomness and time are arguments.
+//! Decoding, verifying and encoding work on borrowed slices and do not allocate.
+//!
+//! Order of checks for a datagram, cheapest and most telling first:
+//!
+//! 1. [`NasTable::find`]: the source address has a secret, else drop;
+//! 2. [`Packet::new_checked`]: lengths are sound (*ok*);
+//! 3. [`DuplicateCache::find`]: a retransmission gets its reply again;
+//! 4. [`verify()`]: the code, the Message-Authenticator, the Request Authenticator (*verify*); only
+//!    now may [`DuplicateCache::begin`] remember it;
+//! 5. [`Verified::request`]: attributes that contradict each other (*decode*);
+//! 6. [`Reply`]: attributes and signatures (*encode*, *sign*).
+//!
+//! What fails is dropped without an answer and counted by [`DropReason`].
+//!
+//! Implemented: RFC 2865 sections 3, 4, 5 (as a server); RFC 2866; RFC 2868 sections 3.1, 3.2 and
+//! 3.6 (VLANs); RFC 2869 section 5; RFC 3162 section 2.1; RFC 3579 sections 2 and 3; RFC 3580
+//! sections 3.10, 3.20 and 3.31; RFC 5080 section 2.2.2; RFC 5997; RFC 2548 section 2.4. Left
+//! out so far: Tunnel-Password (RFC 2868 section 3.5), dynamic authorization (RFC 5176) beyond its
+//! codes, extended attributes (RFC 6929), transports other than UDP (RFC 6613, 6614, 7360, 9765).
+//!
+//! Departures from the RFCs carry the word RFC-DEVIATION where they are made.
+//!
+//! Start at [`Packet`] for octets, at [`verify()`] for trust and at [`Reply`] for answers. The probe
+//! and the tests, which are clients, start at [`RequestBuilder`].
+
+mod attribute;
+mod authenticator;
+mod client;
+mod code;
+mod dictionary;
+mod duplicate;
+mod encode;
+mod error;
+mod hidden;
+mod nas;
+mod packet;
+mod reply;
+mod request;
+mod station;
+mod verify;
+
+pub use attribute::Attribute;
+pub use attribute::AttributeType;
+pub use attribute::Attributes;
+pub use attribute::EapMessage;
+pub use attribute::MAX_VALUE;
+pub use attribute::VendorAttributes;
+pub use attribute::VendorId;
+pub use attribute::VendorSpecific;
+pub use authenticator::MessageAuthenticator;
+pub use authenticator::RequestAuthenticator;
+pub use authenticator::ResponseAuthenticator;
+pub use authenticator::SharedSecret;
+pub use client::RequestBuilder;
+pub use client::Signature;
+pub use client::VerifiedReply;
+pub use client::verify_reply;
+pub use code::Code;
+pub use dictionary::DictionaryError;
+pub use dictionary::Template;
+pub use duplicate::DuplicateCache;
+pub use duplicate::DuplicateLimits;
+pub use duplicate::Lookup;
+pub use duplicate::Ticket;
+pub use encode::EncodeError;
+pub use error::DropReason;
+pub use error::Malformed;
+pub use error::NasMisbehaved;
+pub use error::Unauthentic;
+pub use hidden::MAX_PASSWORD;
+pub use hidden::MppeKeys;
+pub use hidden::Password;
+pub use hidden::Salt;
+pub use nas::MessageAuthenticatorPolicy;
+pub use nas::Nas;
+pub use nas::NasConfig;
+pub use nas::NasError;
+pub use nas::NasTable;
+pub use packet::HEADER;
+pub use packet::MAX_ATTRIBUTES;
+pub use packet::MAX_PACKET;
+pub use packet::Packet;
+pub use reply::Reply;
+pub use request::AccessRequest;
+pub use request::AccountingRequest;
+pub use request::AcctStatusType;
+pub use request::ChapResponse;
+pub use request::Offered;
+pub use request::Request;
+pub use request::StatusServer;
+pub use verify::HeldOrigin;
+pub use verify::Origin;
+pub use verify::Verified;
+pub use verify::verify;
