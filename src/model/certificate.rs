@@ -53,6 +53,12 @@ impl CertificateId {
         Self(sha256(&[issuer, serial]))
     }
 
+    /// From the 32 octets of [`CertificateId::octets`].
+    #[must_use]
+    pub const fn from_octets(octets: [u8; 32]) -> Self {
+        Self(octets)
+    }
+
     /// The 32 octets.
     #[must_use]
     pub const fn octets(self) -> [u8; 32] {

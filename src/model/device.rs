@@ -54,6 +54,12 @@ impl fmt::Display for DeviceId {
 pub struct EntraDeviceId(Uuid);
 
 impl EntraDeviceId {
+    /// From the 128 bits of a GUID.
+    #[must_use]
+    pub const fn from_u128(bits: u128) -> Self {
+        Self(Uuid::from_u128(bits))
+    }
+
     /// The 128 bits of the GUID.
     #[must_use]
     pub const fn as_u128(self) -> u128 {
