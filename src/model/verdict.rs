@@ -79,6 +79,8 @@ pub enum Reason {
     DeviceAmbiguous = 54015,
     /// The ActiveSync DeviceId belongs to another user.
     DeviceOfAnotherUser = 54016,
+    /// Policies target the user at this door, and the conditions of none fit the connection.
+    NoPolicyApplies = 54017,
 }
 
 impl Reason {
@@ -113,6 +115,7 @@ impl Reason {
             Self::UserUnknown => "UserUnknown",
             Self::DeviceAmbiguous => "DeviceAmbiguous",
             Self::DeviceOfAnotherUser => "DeviceOfAnotherUser",
+            Self::NoPolicyApplies => "NoPolicyApplies",
         }
     }
 
@@ -147,6 +150,7 @@ impl Reason {
             Self::UserUnknown => "The user is not known, or is disabled.",
             Self::DeviceAmbiguous => "More than one device has this identifier.",
             Self::DeviceOfAnotherUser => "This mail device belongs to another user.",
+            Self::NoPolicyApplies => "No policy covers this kind of connection.",
         }
     }
 }
