@@ -1,1 +1,16 @@
-//! Our own clients: RADIUS, the EAP-TLS peer and EAS.
+//! Our own clients: RADIUS, the EAP-TLS peer and EAS, for the `probe` command, `portreeve-lab`
+//! and the tests.
+//!
+//! They speak the other end of each protocol and check what they are told: a reply, a key or a
+//! protected success indication that is missing or wrong is an error here. This room may name
+//! `radius`, `eap`, `eas` and `model`.
+
+mod supplicant;
+
+pub use supplicant::Answer;
+pub use supplicant::Credential;
+pub use supplicant::PeerFailure;
+pub use supplicant::Profile;
+pub use supplicant::ProfileSettings;
+pub use supplicant::Report;
+pub use supplicant::Supplicant;

@@ -1,0 +1,253 @@
+//! What the server is and whom it trusts, built once from parsed material.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::CommonState;
+use rustls::ConfigBuilder;
+use rustls::ProtocolVersion;
+use rustls::RootCertStore;
+use rustls::ServerConfig;
+use rustls::SupportedProtocolVersion;
+use rustls::WantsVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::CertificateRevocationListDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::ResolvesServerCert;
+use rustls::server::StoresServerSessions;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::CertifiedKey;
+use rustls::sign::SingleCertAndKey;
+use rustls::time_provider::TimeProvider;
+use x509_parser::prelude::CertificateRevocationList;
+use x509_parser::prelude::FromDer;
+
+use super::error::Misconfigured;
+use super::gate::Gate;
+use super::resumption::Resumption;
+use crate::model::CertificateId;
+use crate::model::Fingerprint;
+
+/// What an operator chooses; [`Config::build`] checks it.
+#[derive(Debug)]
+pub struct Settings {
+    /// Our certificate first, then its intermediates, without the root.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The key of our certificate.
+    pub key: PrivateKeyDer<'static>,
+    /// The roots that devices' certificates must lead to.
+    pub roots: Vec<CertificateDer<'static>>,
+    /// Revocation lists of their issuers.
+    pub revocation_lists: Vec<CertificateRevocationListDer<'static>>,
+    /// Whether a certificate that no list covers, or only one that is out of date, is refused.
+    pub demand_revocation: bool,
+    /// Lowest TLS version.
+    pub lowest: TlsVersion,
+    /// Highest TLS version.
+    pub highest: TlsVersion,
+    /// TLS 1.3 tickets for each full or resumed handshake, 0 to [`MAX_TICKETS`].
+    pub tickets: u8,
+    /// Where handshakes are kept that may be resumed; `None` forbids it in each TLS version.
+    pub resumption: Option<Arc<Resumption>>,
+    /// Requests in one conversation, after which it fails. 100 suits peers with small fragments.
+    pub max_rounds: u16,
+}
+
+impl Settings {
+    /// The defaults around the material that has none: TLS 1.2 and 1.3, one ticket, resumption.
+    #[must_use]
+    pub fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        roots: Vec<CertificateDer<'static>>,
+    ) -> Self {
+        Self {
+            chain,
+            key,
+            roots,
+            revocation_lists: Vec::new(),
+            demand_revocation: false,
+            lowest: TlsVersion::Tls12,
+            highest: TlsVersion::Tls13,
+            tickets: 1,
+            resumption: Some(Arc::default()),
+            max_rounds: 100,
+        }
+    }
+}
+
+/// The versions that are spoken (RFC 8996 forbids the older ones).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+impl TlsVersion {
+    /// What rustls calls the versions from `lowest` to `highest`.
+    pub(crate) fn between(lowest: Self, highest: Self) -> Vec<&'static SupportedProtocolVersion> {
+        [
+            (Self::Tls12, &rustls::version::TLS12),
+            (Self::Tls13, &rustls::version::TLS13),
+        ]
+        .into_iter()
+        .filter(|(version, _)| (lowest..=highest).contains(version))
+        .map(|(_, supported)| supported)
+        .collect()
+    }
+
+    /// The version of a connection; `None` early in its handshake.
+    pub(crate) fn of(connection: &CommonState) -> Option<Self> {
+        let version = connection.protocol_version()?;
+        [
+            (Self::Tls12, ProtocolVersion::TLSv1_2),
+            (Self::Tls13, ProtocolVersion::TLSv1_3),
+        ]
+        .into_iter()
+        .find_map(|(ours, theirs)| (theirs == version).then_some(ours))
+    }
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls12 => "TLS 1.2",
+            Self::Tls13 => "TLS 1.3",
+        })
+    }
+}
+
+/// [`Settings`] that have been checked, shared by the conversations that began with them.
+#[derive(Debug)]
+pub struct Config {
+    builder: ConfigBuilder<ServerConfig, WantsVerifier>,
+    resolver: Arc<dyn ResolvesServerCert>,
+    tickets: usize,
+    pub(super) verifier: Arc<dyn ClientCertVerifier>,
+    pub(super) revoked: HashSet<CertificateId>,
+    pub(super) trust: Fingerprint,
+    pub(super) resumption: Option<Arc<Resumption>>,
+    pub(super) max_rounds: u16,
+}
+
+impl Config {
+    /// Checks the material. No file is read here.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that does not fit.
+    pub fn build(settings: Settings) -> Result<Self, Misconfigured> {
+        let provider = provider();
+        let versions = TlsVersion::between(settings.lowest, settings.highest);
+        if versions.is_empty() {
+            return Err(Misconfigured::Versions);
+        }
+        if settings.tickets > MAX_TICKETS {
+            return Err(Misconfigured::Tickets {
+                tickets: settings.tickets,
+            });
+        }
+        let verifier = verifier(&settings, Arc::clone(&provider))?;
+        let certified = CertifiedKey::from_der(settings.chain, settings.key, &provider)
+            .map_err(Misconfigured::Credential)?;
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&versions)
+            .map_err(Misconfigured::Tls)?;
+        Ok(Self {
+            builder,
+            resolver: Arc::new(SingleCertAndKey::from(certified)),
+            tickets: match settings.resumption {
+                Some(_) => usize::from(settings.tickets),
+                None => 0,
+            },
+            verifier,
+            revoked: revoked(&settings.revocation_lists)?,
+            trust: trust(&settings.roots),
+            resumption: settings.resumption,
+            max_rounds: settings.max_rounds,
+        })
+    }
+
+    /// The configuration of one conversation: everything is shared but the verifier, the store
+    /// and the clock. About 1 µs, of a handshake's 150 to 400.
+    pub(super) fn with_gate(&self, gate: &Arc<Gate>) -> Arc<ServerConfig> {
+        let mut tls = self
+            .builder
+            .clone()
+            .with_client_cert_verifier(Arc::clone(gate) as Arc<dyn ClientCertVerifier>)
+            .with_cert_resolver(Arc::clone(&self.resolver));
+        tls.session_storage = Arc::clone(gate) as Arc<dyn StoresServerSessions>;
+        tls.time_provider = Arc::clone(gate) as Arc<dyn TimeProvider>;
+        tls.send_tls13_tickets = self.tickets;
+        tls.max_early_data_size = 0;
+        // A compressed chain is a small message that grows (RFC 8879 section 4).
+        tls.cert_compressors = Vec::new();
+        tls.cert_decompressors = Vec::new();
+        Arc::new(tls)
+    }
+}
+
+/// The one cipher provider: ECDHE with AES-GCM or ChaCha20-Poly1305 only (RFC 9325).
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// webpki's verifier: chain, validity, the clientAuth usage where usages are stated, revocation.
+fn verifier(
+    settings: &Settings,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, Misconfigured> {
+    if settings.roots.is_empty() {
+        return Err(Misconfigured::NoRoots);
+    }
+    let mut roots = RootCertStore::empty();
+    for (position, root) in (1..).zip(&settings.roots) {
+        roots
+            .add(root.clone())
+            .map_err(|source| Misconfigured::Root { position, source })?;
+    }
+    let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .with_crls(settings.revocation_lists.iter().cloned());
+    builder = if settings.demand_revocation {
+        builder.enforce_revocation_expiration()
+    } else {
+        builder.allow_unknown_revocation_status()
+    };
+    builder.build().map_err(Misconfigured::Verifier)
+}
+
+/// What the lists revoke, for handshakes that are resumed: webpki does not see those. The lists'
+/// signatures are not verified here; who is named wrongly only has to do a full handshake.
+fn revoked(
+    lists: &[CertificateRevocationListDer<'static>],
+) -> Result<HashSet<CertificateId>, Misconfigured> {
+    let mut revoked = HashSet::new();
+    for (position, list) in (1..).zip(lists) {
+        let (_, list) = CertificateRevocationList::from_der(list)
+            .map_err(|_| Misconfigured::RevocationList { position })?;
+        let issuer = list.issuer().as_raw();
+        let certificates = list.iter_revoked_certificates();
+        revoked.extend(certificates.map(|entry| CertificateId::new(issuer, entry.raw_serial())));
+    }
+    Ok(revoked)
+}
+
+/// Names a set of roots, whatever their order.
+fn trust(roots: &[CertificateDer<'static>]) -> Fingerprint {
+    let mut each: Vec<[u8; 32]> = roots
+        .iter()
+        .map(|root| Fingerprint::of(root).octets())
+        .collect();
+    each.sort_unstable();
+    each.dedup();
+    Fingerprint::of(each.as_flattened())
+}
+
+/// The most tickets in one handshake. One is enough for a device; some supplicants are disturbed
+/// by any.
+pub const MAX_TICKETS: u8 = 2;

@@ -1,0 +1,385 @@
+//! What can go wrong in a conversation, sorted by what the caller has to do about it.
+
+use std::time::Duration;
+
+use rustls::AlertDescription;
+use rustls::CertificateError;
+
+use super::fragment::FragmentError;
+use super::method::Wanted;
+use super::packet::Malformed;
+use super::packet::Type;
+use crate::model::CertificateIdentity;
+
+/// A response that changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Discard {
+    /// Drop it and say nothing (RFC 3748 sections 4 and 4.1).
+    #[error(transparent)]
+    Silent(#[from] Silent),
+    /// Repeat [`last_request`](super::Conversation::last_request) in an Access-Challenge with
+    /// Error-Cause 202, Invalid EAP Packet (RFC 3579 section 2.2).
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+/// A response to drop without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Silent {
+    /// Not an EAP packet.
+    #[error("malformed EAP packet: {0}")]
+    Malformed(#[from] Malformed),
+    /// A Request, Success or Failure.
+    #[error("not an EAP response")]
+    NotResponse,
+    /// The answer to another request: a late duplicate, or a guess.
+    #[error("identifier {received} instead of {expected}")]
+    Identifier {
+        /// That of the outstanding request.
+        expected: u8,
+        /// That of the response.
+        received: u8,
+    },
+    /// The cryptography of the last response is still being done.
+    #[error("the last response is still being worked on")]
+    Busy,
+    /// The conversation is over.
+    #[error("the conversation is over")]
+    Over,
+    /// There was no work, or the conversation has already begun.
+    #[error("called out of turn")]
+    OutOfTurn,
+}
+
+/// A response to the outstanding request that makes no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// Neither the type that was asked for nor a Nak where one is allowed.
+    #[error("a response of {0} was not asked for")]
+    Type(Type),
+    /// A Nak after the peer has answered in the method (RFC 3748 section 5.3.1), or one that
+    /// cannot be read.
+    #[error("a Nak that is broken or too late")]
+    Nak,
+    /// An identity that no User-Name could carry.
+    #[error("an identity of {octets} octets")]
+    Identity {
+        /// Its length.
+        octets: usize,
+    },
+    /// The framing of EAP-TLS.
+    #[error(transparent)]
+    Fragment(#[from] FragmentError),
+}
+
+impl Invalid {
+    /// The fault of a response whose type does not belong here.
+    pub(super) fn of_type(kind: Option<Type>) -> Self {
+        match kind {
+            Some(Type::NAK | Type::EXPANDED) | None => Self::Nak,
+            Some(kind) => Self::Type(kind),
+        }
+    }
+}
+
+/// The end of a conversation that did not succeed.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// EAP-Failure, for the Access-Reject.
+    pub packet: [u8; 4],
+    /// Why.
+    pub reason: FailureReason,
+    /// The certificate that the peer presented, if it came to that; proven only if the reason is
+    /// [`FailureReason::Blocked`].
+    pub certificate: Option<Box<CertificateIdentity>>,
+    /// From the peer's first packet to its last.
+    pub elapsed: Duration,
+}
+
+/// Which side ended a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The device.
+    Peer,
+    /// The gateway.
+    Server,
+}
+
+/// Why a conversation failed; the sentence begins with the side that ended it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FailureReason {
+    /// The first response was no identity.
+    #[error("server: the conversation began without an identity")]
+    NoIdentity,
+    /// The peer refused EAP-TLS.
+    #[error("peer: refuses EAP-TLS, wants {0}")]
+    Refused(Wanted),
+    /// The peer sent a TLS alert.
+    #[error("peer: TLS alert {number} {name}", name = alert_name(*.number))]
+    PeerAlert {
+        /// AlertDescription (RFC 8446 section 6).
+        number: u8,
+    },
+    /// The peer closed TLS before the end.
+    #[error("peer: closed TLS before success")]
+    PeerClosed,
+    /// The peer's certificate is not accepted.
+    #[error("server: {0}")]
+    Certificate(CertificateRefusal),
+    /// The decision is Block.
+    #[error("server: blocked by decision")]
+    Blocked,
+    /// No TLS version, suite, group or signature scheme in common.
+    #[error("server: nothing in common in TLS: {0}")]
+    Incompatible(String),
+    /// The peer broke the TLS protocol.
+    #[error("server: TLS: {0}")]
+    Tls(String),
+    /// Application data, which EAP-TLS has none of.
+    #[error("server: application data from the peer")]
+    ApplicationData,
+    /// A TLS message after which nothing is left to say and the handshake is not finished, or one
+    /// after it was.
+    #[error("server: a TLS message that leads nowhere")]
+    Stalled,
+    /// The fragments cannot be joined.
+    #[error("server: {0}")]
+    Fragment(FragmentError),
+    /// More round trips than allowed.
+    #[error("server: more than {limit} round trips")]
+    Rounds {
+        /// The bound.
+        limit: u16,
+    },
+    /// More invalid packets than allowed (RFC 3579 section 2.2).
+    #[error("server: more than {limit} invalid EAP packets, the last: {last}")]
+    InvalidPackets {
+        /// The bound.
+        limit: u8,
+        /// What was wrong with the last one.
+        last: Invalid,
+    },
+    /// Our own fault.
+    #[error("server: internal: {0}")]
+    Internal(String),
+}
+
+impl FailureReason {
+    /// Which side ended the conversation.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        match self {
+            Self::Refused(_) | Self::PeerAlert { .. } | Self::PeerClosed => Side::Peer,
+            Self::NoIdentity
+            | Self::Certificate(_)
+            | Self::Blocked
+            | Self::Incompatible(_)
+            | Self::Tls(_)
+            | Self::ApplicationData
+            | Self::Stalled
+            | Self::Fragment(_)
+            | Self::Rounds { .. }
+            | Self::InvalidPackets { .. }
+            | Self::Internal(_) => Side::Server,
+        }
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "rustls may add errors; each other one is a fault of the protocol, told by its text"
+)]
+impl From<rustls::Error> for FailureReason {
+    fn from(error: rustls::Error) -> Self {
+        match error {
+            rustls::Error::AlertReceived(description) => Self::PeerAlert {
+                number: description.into(),
+            },
+            rustls::Error::NoCertificatesPresented => {
+                Self::Certificate(CertificateRefusal::Missing)
+            }
+            rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
+                Self::Blocked
+            }
+            rustls::Error::InvalidCertificate(error) => Self::Certificate(error.into()),
+            rustls::Error::InvalidCertRevocationList(error) => {
+                Self::Internal(format!("revocation list: {error:?}"))
+            }
+            rustls::Error::PeerIncompatible(what) => Self::Incompatible(format!("{what:?}")),
+            rustls::Error::General(text) => Self::Internal(text),
+            rustls::Error::FailedToGetCurrentTime | rustls::Error::FailedToGetRandomBytes => {
+                Self::Internal(error.to_string())
+            }
+            other => Self::Tls(other.to_string()),
+        }
+    }
+}
+
+/// What is wrong with the peer's certificate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateRefusal {
+    /// None was presented.
+    #[error("the peer has no certificate")]
+    Missing,
+    /// Past its end.
+    #[error("the certificate is expired")]
+    Expired,
+    /// Before its start.
+    #[error("the certificate is not valid yet")]
+    NotYetValid,
+    /// No root of ours stands behind it.
+    #[error("the certificate is of an unknown CA")]
+    UnknownCa,
+    /// The extended key usages leave out clients.
+    #[error("the certificate is not for clients")]
+    NotForClients,
+    /// On a revocation list.
+    #[error("the certificate is revoked")]
+    Revoked,
+    /// No list tells, or it is out of date, and one is demanded.
+    #[error("the revocation status of the certificate is not known")]
+    RevocationUnknown,
+    /// A signature that does not verify, the chain's or the handshake's.
+    #[error("a signature of the certificate's chain or key is wrong")]
+    BadSignature,
+    /// A weak or unknown signature algorithm.
+    #[error("the certificate is signed with an algorithm that is not accepted")]
+    Algorithm,
+    /// Not a certificate that can be read.
+    #[error("the certificate cannot be read")]
+    Unreadable,
+    /// Anything else.
+    #[error("the certificate is not accepted: {0}")]
+    Other(String),
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "rustls may add errors; each other one is told by its text"
+)]
+impl From<CertificateError> for CertificateRefusal {
+    fn from(error: CertificateError) -> Self {
+        match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Self::NotYetValid
+            }
+            CertificateError::UnknownIssuer => Self::UnknownCa,
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                Self::NotForClients
+            }
+            CertificateError::Revoked => Self::Revoked,
+            CertificateError::UnknownRevocationStatus
+            | CertificateError::ExpiredRevocationList
+            | CertificateError::ExpiredRevocationListContext { .. } => Self::RevocationUnknown,
+            CertificateError::BadSignature => Self::BadSignature,
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                Self::Algorithm
+            }
+            CertificateError::BadEncoding | CertificateError::UnhandledCriticalExtension => {
+                Self::Unreadable
+            }
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// Why a configuration is refused when it is built.
+#[derive(Debug, thiserror::Error)]
+pub enum Misconfigured {
+    /// No root to trust.
+    #[error("no root certificate is given to verify devices with")]
+    NoRoots,
+    /// A root that is no certificate of a CA.
+    #[error("root certificate {position} cannot be used")]
+    Root {
+        /// Its place in the list, from 1.
+        position: usize,
+        /// What is wrong with it.
+        #[source]
+        source: rustls::Error,
+    },
+    /// A revocation list that cannot be read.
+    #[error("revocation list {position} cannot be read")]
+    RevocationList {
+        /// Its place in the list, from 1.
+        position: usize,
+    },
+    /// The verifier refuses roots or revocation lists.
+    #[error("roots and revocation lists cannot be used")]
+    Verifier(#[source] rustls::server::VerifierBuilderError),
+    /// Our own chain and key.
+    #[error("the certificate and its key cannot be used")]
+    Credential(#[source] rustls::Error),
+    /// TLS cannot be had with these versions.
+    #[error("TLS cannot be configured")]
+    Tls(#[source] rustls::Error),
+    /// The lowest TLS version is above the highest.
+    #[error("the lowest TLS version is above the highest")]
+    Versions,
+    /// More tickets than are allowed.
+    #[error("{tickets} tickets, at most {most} can be sent", most = super::config::MAX_TICKETS)]
+    Tickets {
+        /// How many were wanted.
+        tickets: u8,
+    },
+}
+
+/// The RFC's name of an alert, empty for a number without name.
+fn alert_name(number: u8) -> &'static str {
+    AlertDescription::from(number).as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_says_which_side_and_why() {
+        for (reason, side, text) in [
+            (
+                FailureReason::Certificate(CertificateRefusal::Expired),
+                Side::Server,
+                "server: the certificate is expired",
+            ),
+            (
+                FailureReason::PeerAlert { number: 48 },
+                Side::Peer,
+                "peer: TLS alert 48 UnknownCA",
+            ),
+            (
+                FailureReason::Blocked,
+                Side::Server,
+                "server: blocked by decision",
+            ),
+            (
+                FailureReason::Rounds { limit: 100 },
+                Side::Server,
+                "server: more than 100 round trips",
+            ),
+        ] {
+            assert_eq!(reason.to_string(), text);
+            assert_eq!(reason.side(), side, "row {text}");
+        }
+    }
+
+    #[test]
+    fn text_and_side_never_disagree() {
+        let certificate = CertificateRefusal::Missing;
+        for reason in [
+            FailureReason::NoIdentity,
+            FailureReason::PeerClosed,
+            FailureReason::PeerAlert { number: 0 },
+            FailureReason::Certificate(certificate),
+            FailureReason::Stalled,
+            FailureReason::ApplicationData,
+        ] {
+            let side = match reason.side() {
+                Side::Peer => "peer: ",
+                Side::Server => "server: ",
+            };
+            assert!(reason.to_string().starts_with(side), "row {reason}");
+        }
+    }
+}

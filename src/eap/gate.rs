@@ -1,0 +1,373 @@
+//! Where a handshake asks whether the device may pass.
+//!
+//! rustls makes TLS 1.3 tickets and the TLS 1.2 Finished while it handles the peer's Finished. A
+//! verdict that came after that would be too late to withhold a ticket or to send a true alert.
+//! So the question is asked from inside the handshake, at three places:
+//!
+//! - **Full**: in the verifier, when the chain is good and the peer has just proved that it holds
+//!   the key. Block makes rustls send the fatal alert access_denied (49).
+//! - **Offered ticket**: when the peer offers to resume. Block, an expired or a revoked
+//!   certificate hide the entry, so that a full handshake follows and says why. This question
+//!   decides nothing.
+//! - **Resumed**: when the resumed handshake is complete. Block withholds tickets and the
+//!   protected success indication.
+//!
+//! A [`Gate`] belongs to one conversation: it is rustls's verifier, store and clock in that
+//! conversation's configuration, a structure of shared pointers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use rustls::CertificateError;
+use rustls::DigitallySignedStruct;
+use rustls::DistinguishedName;
+use rustls::SignatureScheme;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::UnixTime;
+use rustls::server::StoresServerSessions;
+use rustls::server::danger::ClientCertVerified;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::time_provider::TimeProvider;
+use zeroize::Zeroizing;
+
+use super::clock::Clock;
+use super::config::Config;
+use super::config::MAX_TICKETS;
+use super::resumption::Id;
+use super::resumption::Past;
+use crate::model::CertificateIdentity;
+use crate::model::Fingerprint;
+use crate::model::Now;
+use crate::model::Timestamp;
+use crate::model::Verdict;
+
+/// Asked by a method when the peer is authenticated and before anything tells the peer so.
+///
+/// Called on the thread that does the cryptography; must not block.
+pub trait Judge: Send + Sync {
+    /// May this peer pass?
+    fn judge(&self, peer: &Peer<'_>) -> Verdict;
+}
+
+/// An authenticated peer, or with [`Stage::OfferedTicket`] one that claims to have been.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'a> {
+    /// The certificate that it proved to hold, now or in the handshake that it resumes.
+    pub certificate: &'a CertificateIdentity,
+    /// What the answer is for.
+    pub stage: Stage,
+    /// When the question is asked.
+    pub now: Now,
+}
+
+/// What an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Final: a full handshake. It can still fail after the answer.
+    Full,
+    /// Tentative, not to be recorded: only whether resuming is worth a try.
+    OfferedTicket,
+    /// Final: a resumed handshake.
+    Resumed,
+}
+
+/// The answer to a final question.
+#[derive(Clone, Debug)]
+pub(super) struct Judged {
+    pub(super) certificate: Arc<CertificateIdentity>,
+    pub(super) verdict: Verdict,
+}
+
+/// One conversation's verifier, store and clock.
+pub(super) struct Gate {
+    config: Arc<Config>,
+    judge: Arc<dyn Judge>,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+/// What the handshake has come to. The lock is never held while the judge is asked.
+struct State {
+    now: Now,
+    /// The answer to the final question.
+    judged: Option<(Stage, Judged, Timestamp)>,
+    /// The entry that rustls was given last; the one that is resumed, if any is.
+    offered: Option<(Id, Past)>,
+    /// What rustls wants stored, until the conversation succeeds.
+    pending: Vec<(Id, Zeroizing<Vec<u8>>, Past)>,
+    /// A certificate that was refused, for the record.
+    refused: Option<Box<CertificateIdentity>>,
+}
+
+impl Gate {
+    pub(super) fn new(config: Arc<Config>, judge: Arc<dyn Judge>, now: Now) -> Arc<Self> {
+        let gate = Self {
+            config,
+            judge,
+            clock: Clock::default(),
+            state: Mutex::new(State {
+                now,
+                judged: None,
+                offered: None,
+                pending: Vec::new(),
+                refused: None,
+            }),
+        };
+        gate.clock.set(now);
+        Arc::new(gate)
+    }
+
+    pub(super) fn set_now(&self, now: Now) {
+        self.clock.set(now);
+        self.state().now = now;
+    }
+
+    /// The final answer once the handshake is complete; asks for it if a resumed handshake has
+    /// not yet. `None` when there is none for this `leaf`, which must end the conversation.
+    pub(super) fn conclude(&self, resumed: bool, leaf: &[u8]) -> Option<Judged> {
+        let judged = if resumed {
+            self.judge_resumed()?
+        } else {
+            match self.state().judged.clone()? {
+                (Stage::Full, judged, _) => judged,
+                (Stage::OfferedTicket | Stage::Resumed, ..) => return None,
+            }
+        };
+        (judged.certificate.fingerprint == Fingerprint::of(leaf)).then_some(judged)
+    }
+
+    /// The conversation has succeeded: what it may resume later is stored.
+    pub(super) fn commit(&self) {
+        let Some(resumption) = &self.config.resumption else {
+            return;
+        };
+        let pending = std::mem::take(&mut self.state().pending);
+        for (id, value, past) in pending {
+            resumption.store(id, value, past);
+        }
+    }
+
+    /// The certificate that was refused, once.
+    pub(super) fn take_refused(&self) -> Option<Box<CertificateIdentity>> {
+        self.state().refused.take()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, certificate: &CertificateIdentity, stage: Stage) -> Verdict {
+        let now = self.state().now;
+        self.judge.judge(&Peer {
+            certificate,
+            stage,
+            now,
+        })
+    }
+
+    /// The peer has proved to hold the key of this verified certificate.
+    fn judge_full(&self, leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
+        let certificate =
+            CertificateIdentity::parse(leaf).map_err(|_| CertificateError::BadEncoding)?;
+        let certificate = Arc::new(certificate);
+        let verdict = self.ask(&certificate, Stage::Full);
+        let mut state = self.state();
+        let passes = match verdict {
+            Verdict::Allow | Verdict::Quarantine => true,
+            Verdict::Block => {
+                state.refused = Some(Box::new(CertificateIdentity::clone(&certificate)));
+                false
+            }
+        };
+        let at = state.now.wall;
+        let judged = Judged {
+            certificate,
+            verdict,
+        };
+        state.judged = Some((Stage::Full, judged, at));
+        if passes {
+            Ok(())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
+    }
+
+    /// Asks once after a resumed handshake, then repeats the answer.
+    fn judge_resumed(&self) -> Option<Judged> {
+        let past = {
+            let state = self.state();
+            match &state.judged {
+                Some((Stage::Resumed, judged, _)) => return Some(judged.clone()),
+                Some((Stage::Full | Stage::OfferedTicket, ..)) => return None,
+                None => state.offered.as_ref()?.1.clone(),
+            }
+        };
+        let verdict = self.ask(&past.certificate, Stage::Resumed);
+        let mut state = self.state();
+        match verdict {
+            Verdict::Allow | Verdict::Quarantine => {}
+            Verdict::Block => {
+                state.refused = Some(Box::new(CertificateIdentity::clone(&past.certificate)));
+                if let (Some(resumption), Some((id, _))) = (&self.config.resumption, &state.offered)
+                {
+                    resumption.remove(id);
+                }
+            }
+        }
+        let judged = Judged {
+            certificate: past.certificate,
+            verdict,
+        };
+        state.judged = Some((Stage::Resumed, judged.clone(), past.authenticated_at));
+        Some(judged)
+    }
+
+    /// An entry that a peer names, if resuming it is worth a try.
+    fn recall(&self, name: &[u8], take: bool) -> Option<Vec<u8>> {
+        let resumption = self.config.resumption.as_ref()?;
+        let id = Id::try_from(name).ok()?;
+        let now = self.state().now.wall;
+        let (mut value, past) = resumption.find(&id, now, self.config.trust, take)?;
+        let certificate = &past.certificate;
+        let valid = certificate.not_before <= now
+            && now <= certificate.not_after
+            && !self.config.revoked.contains(&certificate.id);
+        let passes = valid
+            && match self.ask(certificate, Stage::OfferedTicket) {
+                Verdict::Allow | Verdict::Quarantine => true,
+                Verdict::Block => false,
+            };
+        if !passes {
+            resumption.remove(&id);
+            return None;
+        }
+        self.state().offered = Some((id, past));
+        Some(std::mem::take(&mut value))
+    }
+
+    /// Keeps what rustls wants stored, if the peer has passed.
+    fn keep(&self, name: &[u8], value: Vec<u8>) -> bool {
+        let value = Zeroizing::new(value);
+        let Ok(id) = Id::try_from(name) else {
+            return false;
+        };
+        // TLS 1.3 stores while it handles the Finished of a resumed handshake too, and that is
+        // before `conclude`.
+        let full = matches!(self.state().judged, Some((Stage::Full, ..)));
+        if !full && self.judge_resumed().is_none() {
+            return false;
+        }
+        let mut state = self.state();
+        let Some((_, judged, authenticated_at)) = &state.judged else {
+            return false;
+        };
+        let passes = match judged.verdict {
+            Verdict::Allow | Verdict::Quarantine => true,
+            Verdict::Block => false,
+        };
+        let room = state.pending.len() < usize::from(MAX_TICKETS);
+        if !passes || !room || self.config.resumption.is_none() {
+            return false;
+        }
+        let past = Past {
+            certificate: Arc::clone(&judged.certificate),
+            authenticated_at: *authenticated_at,
+            trust: self.config.trust,
+        };
+        state.pending.push((id, value, past));
+        true
+    }
+
+    /// Remembers which certificate was refused, then hands the error on.
+    fn refuse(&self, leaf: &CertificateDer<'_>, error: rustls::Error) -> rustls::Error {
+        let certificate = CertificateIdentity::parse(leaf).ok().map(Box::new);
+        self.state().refused = certificate;
+        error
+    }
+}
+
+impl ClientCertVerifier for Gate {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.config.verifier.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.config
+            .verifier
+            .verify_client_cert(end_entity, intermediates, now)
+            .map_err(|error| self.refuse(end_entity, error))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let verifier = &self.config.verifier;
+        let valid = verifier
+            .verify_tls12_signature(message, certificate, signature)
+            .map_err(|error| self.refuse(certificate, error))?;
+        self.judge_full(certificate)?;
+        Ok(valid)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let verifier = &self.config.verifier;
+        let valid = verifier
+            .verify_tls13_signature(message, certificate, signature)
+            .map_err(|error| self.refuse(certificate, error))?;
+        self.judge_full(certificate)?;
+        Ok(valid)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.config.verifier.supported_verify_schemes()
+    }
+}
+
+impl StoresServerSessions for Gate {
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        self.keep(&key, value)
+    }
+
+    /// A TLS 1.2 session id.
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.recall(key, false)
+    }
+
+    /// A TLS 1.3 ticket: good for one use.
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.recall(key, true)
+    }
+
+    fn can_cache(&self) -> bool {
+        self.config.resumption.is_some()
+    }
+}
+
+impl TimeProvider for Gate {
+    fn current_time(&self) -> Option<UnixTime> {
+        self.clock.current_time()
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate")
+    }
+}

@@ -1,0 +1,425 @@
+//! An EAP-TLS peer without sockets (RFC 5216, RFC 9190): requests in, responses out.
+//!
+//! It is as strict as a good device: it checks the server's certificate, refuses EAP-Success
+//! before the handshake is complete, and in TLS 1.3 without the protected success indication.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::ClientConnection;
+use rustls::HandshakeKind;
+use rustls::KeyLog;
+use rustls::NoKeyLog;
+use rustls::RootCertStore;
+use rustls::client::Resumption;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::ServerName;
+
+use crate::eap;
+use crate::eap::Clock;
+use crate::eap::Code;
+use crate::eap::Fragment;
+use crate::eap::FragmentError;
+use crate::eap::Fragmenter;
+use crate::eap::Keys;
+use crate::eap::Malformed;
+use crate::eap::Misconfigured;
+use crate::eap::Packet;
+use crate::eap::Progress;
+use crate::eap::Randoms;
+use crate::eap::Reassembler;
+use crate::eap::TlsVersion;
+use crate::eap::Type;
+use crate::model::Now;
+use verifier::ServerVerifier;
+
+mod verifier;
+
+/// A certificate and its key.
+#[derive(Debug)]
+pub struct Credential {
+    /// The peer's certificate first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its key.
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// What a peer is configured with.
+#[derive(Debug)]
+pub struct ProfileSettings {
+    /// EAP identity.
+    pub identity: Vec<u8>,
+    /// What it authenticates with; without one it can only be refused.
+    pub credential: Option<Credential>,
+    /// Roots that the server's certificate must lead to.
+    pub roots: Vec<CertificateDer<'static>>,
+    /// The name that the server's certificate must have, if one is demanded.
+    pub server_name: Option<ServerName<'static>>,
+    /// Lowest TLS version.
+    pub lowest: TlsVersion,
+    /// Highest TLS version.
+    pub highest: TlsVersion,
+    /// Largest EAP packet to send, in octets.
+    pub max_packet: usize,
+    /// How many handshakes are remembered for resumption; 0 never resumes.
+    pub remembered: usize,
+    /// Where TLS secrets go, for those who decrypt a capture.
+    pub key_log: Arc<dyn KeyLog>,
+}
+
+impl ProfileSettings {
+    /// The defaults around identity and trust: TLS 1.2 and 1.3, packets of 1,024 octets, no
+    /// resumption.
+    #[must_use]
+    pub fn new(
+        identity: &str,
+        credential: Option<Credential>,
+        roots: Vec<CertificateDer<'static>>,
+    ) -> Self {
+        Self {
+            identity: identity.as_bytes().to_vec(),
+            credential,
+            roots,
+            server_name: None,
+            lowest: TlsVersion::Tls12,
+            highest: TlsVersion::Tls13,
+            max_packet: 1024,
+            remembered: 0,
+            key_log: Arc::new(NoKeyLog),
+        }
+    }
+}
+
+/// A configured peer, from which conversations begin; what can be resumed is remembered here.
+#[derive(Debug)]
+pub struct Profile {
+    identity: Vec<u8>,
+    tls: Arc<ClientConfig>,
+    clock: Arc<Clock>,
+    max_packet: usize,
+}
+
+impl Profile {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// When roots, versions, certificate or key do not fit.
+    pub fn build(settings: ProfileSettings) -> Result<Self, Misconfigured> {
+        let provider = eap::provider();
+        if settings.lowest > settings.highest {
+            return Err(Misconfigured::Versions);
+        }
+        let mut roots = RootCertStore::empty();
+        for (position, root) in (1..).zip(settings.roots) {
+            roots
+                .add(root)
+                .map_err(|source| Misconfigured::Root { position, source })?;
+        }
+        if roots.is_empty() {
+            return Err(Misconfigured::NoRoots);
+        }
+        let clock = Arc::new(Clock::default());
+        let verifier = ServerVerifier::new(roots, settings.server_name, &provider);
+        let builder = ClientConfig::builder_with_details(provider, Arc::clone(&clock) as _)
+            .with_protocol_versions(&TlsVersion::between(settings.lowest, settings.highest))
+            .map_err(Misconfigured::Tls)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut tls = match settings.credential {
+            Some(Credential { chain, key }) => builder
+                .with_client_auth_cert(chain, key)
+                .map_err(Misconfigured::Credential)?,
+            None => builder.with_no_client_auth(),
+        };
+        tls.enable_sni = false;
+        tls.key_log = settings.key_log;
+        tls.resumption = match settings.remembered {
+            0 => Resumption::disabled(),
+            count => Resumption::in_memory_sessions(count),
+        };
+        Ok(Self {
+            identity: settings.identity,
+            tls: Arc::new(tls),
+            clock,
+            max_packet: settings.max_packet,
+        })
+    }
+}
+
+/// One conversation of a peer.
+#[derive(Debug)]
+pub struct Supplicant {
+    profile: Arc<Profile>,
+    connection: Option<Box<ClientConnection>>,
+    randoms: Randoms,
+    incoming: Reassembler,
+    outgoing: Option<Fragmenter>,
+    /// The last answer and the identifier of its request, for a request that comes again.
+    last: Option<(u8, Vec<u8>)>,
+    report: Report,
+}
+
+/// What a request led to.
+#[derive(Debug)]
+pub enum Answer {
+    /// Send this EAP-Response.
+    Response(Vec<u8>),
+    /// EAP-Success, with the keys.
+    Success(Box<Keys>),
+    /// The end without success.
+    Failure(PeerFailure),
+}
+
+/// What the peer has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// TLS version agreed on.
+    pub version: Option<TlsVersion>,
+    /// Cipher suite, as rustls spells it.
+    pub suite: Option<&'static str>,
+    /// Whether the handshake was complete, seen from here.
+    pub complete: bool,
+    /// Whether an earlier handshake was resumed.
+    pub resumed: bool,
+    /// Numbers of the alerts that the server sent; 0 is close_notify.
+    pub alerts: Vec<u8>,
+    /// TLS 1.3 tickets received.
+    pub tickets: u32,
+    /// Whether the protected success indication came (RFC 9190 section 2.5).
+    pub indicated: bool,
+    /// What TLS disliked, ours or the server's words.
+    pub tls_error: Option<String>,
+    /// Requests handled.
+    pub rounds: u16,
+    /// Octets of the largest request.
+    pub largest_request: usize,
+}
+
+/// Why a conversation ended without success.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeerFailure {
+    /// EAP-Failure; the report may have an alert that says why.
+    #[error("the server refused")]
+    Refused,
+    /// EAP-Success before the handshake was complete.
+    #[error("EAP-Success before the handshake was complete")]
+    TooEarly,
+    /// EAP-Success in TLS 1.3 without the octet 0x00 before.
+    #[error("EAP-Success without the protected success indication")]
+    NotIndicated,
+    /// Application data that is not the indication.
+    #[error("application data from the server")]
+    ApplicationData,
+    /// Not an EAP packet.
+    #[error("malformed EAP packet: {0}")]
+    Malformed(#[from] Malformed),
+    /// A packet that only peers send.
+    #[error("an EAP packet that only peers send")]
+    NotRequest,
+    /// Fragments that do not add up.
+    #[error("fragments: {0}")]
+    Fragment(#[from] FragmentError),
+    /// The server's order of things is wrong.
+    #[error("out of order: {0}")]
+    Order(&'static str),
+    /// TLS could not go on for a reason of ours.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl Supplicant {
+    /// A conversation that has not begun.
+    #[must_use]
+    pub fn new(profile: Arc<Profile>) -> Self {
+        Self {
+            profile,
+            connection: None,
+            randoms: Randoms::default(),
+            incoming: Reassembler::default(),
+            outgoing: None,
+            last: None,
+            report: Report::default(),
+        }
+    }
+
+    /// The response to a Request/Identity that a NAS made itself.
+    #[must_use]
+    pub fn identity_response(&self, identifier: u8) -> Vec<u8> {
+        eap::response(identifier, Type::IDENTITY, &self.profile.identity)
+    }
+
+    /// Takes a packet of the server.
+    pub fn handle(&mut self, now: Now, octets: &[u8]) -> Answer {
+        match self.answer(now, octets) {
+            Ok(answer) => answer,
+            Err(failure) => Answer::Failure(failure),
+        }
+    }
+
+    /// What was seen so far.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    fn answer(&mut self, now: Now, octets: &[u8]) -> Result<Answer, PeerFailure> {
+        let packet = Packet::new_checked(octets)?;
+        match packet.code() {
+            Code::Request => {}
+            Code::Response => return Err(PeerFailure::NotRequest),
+            Code::Success => return Ok(Answer::Success(Box::new(self.succeed()?))),
+            Code::Failure => return Err(PeerFailure::Refused),
+        }
+        self.report.largest_request = self.report.largest_request.max(octets.len());
+        let identifier = packet.identifier();
+        if let Some((last, response)) = &self.last
+            && *last == identifier
+        {
+            return Ok(Answer::Response(response.clone()));
+        }
+        self.report.rounds = self.report.rounds.saturating_add(1);
+        let (kind, data) = match packet.kind() {
+            Some(Type::IDENTITY) => (Type::IDENTITY, self.profile.identity.clone()),
+            Some(Type::NOTIFICATION) => (Type::NOTIFICATION, Vec::new()),
+            Some(Type::TLS) => (Type::TLS, self.tls(now, packet.data())?),
+            Some(Type(_)) | None => (Type::NAK, vec![Type::TLS.0]),
+        };
+        let response = eap::response(identifier, kind, &data);
+        self.last = Some((identifier, response.clone()));
+        Ok(Answer::Response(response))
+    }
+
+    /// Type-Data of EAP-TLS in and out.
+    fn tls(&mut self, now: Now, type_data: &[u8]) -> Result<Vec<u8>, PeerFailure> {
+        self.profile.clock.set(now);
+        let fragment = Fragment::parse(type_data)?;
+        if fragment.is_start() {
+            return self.start();
+        }
+        if let Some(outgoing) = &mut self.outgoing {
+            if !fragment.is_acknowledgement() {
+                return Err(FragmentError::NotAcknowledged.into());
+            }
+            let next = outgoing.next_fragment();
+            if outgoing.is_done() {
+                self.outgoing = None;
+            }
+            return next.ok_or(PeerFailure::Order("nothing is left to send"));
+        }
+        match self.incoming.push(&fragment)? {
+            Progress::More => Ok(eap::ACKNOWLEDGEMENT.to_vec()),
+            Progress::Whole(message) => {
+                self.receive(&message)?;
+                self.flight()
+            }
+        }
+    }
+
+    fn start(&mut self) -> Result<Vec<u8>, PeerFailure> {
+        if self.connection.is_some() {
+            return Err(PeerFailure::Order("a second start"));
+        }
+        // Names the memory of what can be resumed; it is not sent.
+        let name = ServerName::try_from("eap.invalid")
+            .map_err(|error| PeerFailure::Internal(error.to_string()))?;
+        let connection = ClientConnection::new(Arc::clone(&self.profile.tls), name)
+            .map_err(|error| PeerFailure::Internal(error.to_string()))?;
+        self.connection = Some(Box::new(connection));
+        self.flight()
+    }
+
+    fn receive(&mut self, message: &[u8]) -> Result<(), PeerFailure> {
+        self.randoms.observe(message);
+        let connection = self
+            .connection
+            .as_mut()
+            .ok_or(PeerFailure::Order("TLS before the start"))?;
+        let mut rest = message;
+        let mut plaintext = Vec::new();
+        while !rest.is_empty() {
+            let taken = connection.read_tls(&mut rest);
+            match connection.process_new_packets() {
+                Ok(state) => {
+                    if state.plaintext_bytes_to_read() > 0 {
+                        let mut octets = vec![0; state.plaintext_bytes_to_read()];
+                        connection
+                            .reader()
+                            .read_exact(&mut octets)
+                            .map_err(|error| PeerFailure::Internal(error.to_string()))?;
+                        plaintext.append(&mut octets);
+                    }
+                    if state.peer_has_closed() {
+                        self.report.alerts.push(0);
+                        break;
+                    }
+                }
+                Err(error) => {
+                    if let rustls::Error::AlertReceived(description) = error {
+                        self.report.alerts.push(description.into());
+                    }
+                    self.report.tls_error = Some(error.to_string());
+                    break;
+                }
+            }
+            match taken {
+                Ok(0) | Err(_) => return Err(PeerFailure::Order("octets that TLS does not take")),
+                Ok(_) => {}
+            }
+        }
+        self.report.observe(connection);
+        match *plaintext {
+            [] => Ok(()),
+            [0] if self.report.version == Some(TlsVersion::Tls13) && !self.report.indicated => {
+                self.report.indicated = true;
+                Ok(())
+            }
+            _ => Err(PeerFailure::ApplicationData),
+        }
+    }
+
+    /// What TLS wants to send, or an empty response.
+    fn flight(&mut self) -> Result<Vec<u8>, PeerFailure> {
+        let mut flight = Vec::new();
+        if let Some(connection) = &mut self.connection {
+            while connection.wants_write() {
+                connection
+                    .write_tls(&mut flight)
+                    .map_err(|error| PeerFailure::Internal(error.to_string()))?;
+            }
+        }
+        self.randoms.observe(&flight);
+        let mut fragmenter = Fragmenter::new(flight, self.profile.max_packet.saturating_sub(5));
+        let first = fragmenter
+            .next_fragment()
+            .ok_or(PeerFailure::Order("nothing is left to send"))?;
+        self.outgoing = (!fragmenter.is_done()).then_some(fragmenter);
+        Ok(first)
+    }
+
+    fn succeed(&self) -> Result<Keys, PeerFailure> {
+        let connection = self.connection.as_ref().ok_or(PeerFailure::TooEarly)?;
+        if !self.report.complete || self.report.tls_error.is_some() {
+            return Err(PeerFailure::TooEarly);
+        }
+        if self.report.version == Some(TlsVersion::Tls13) && !self.report.indicated {
+            return Err(PeerFailure::NotIndicated);
+        }
+        Keys::derive(connection, &self.randoms)
+            .map_err(|error| PeerFailure::Internal(error.to_string()))
+    }
+}
+
+impl Report {
+    fn observe(&mut self, connection: &ClientConnection) {
+        self.version = TlsVersion::of(connection);
+        self.suite = connection
+            .negotiated_cipher_suite()
+            .and_then(|suite| suite.suite().as_str());
+        self.complete = !connection.is_handshaking();
+        self.resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        self.tickets = connection.tls13_tickets_received();
+    }
+}
