@@ -261,4 +261,9 @@ const START: u8 = 0x20;
 const SMALLEST_ROOM: usize = 6;
 
 #[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panic"
+)]
 mod tests;

@@ -78,6 +78,7 @@ fn ietf_type(entry: &[u8; 8]) -> Option<Type> {
 const EXPANDED_NAK: [u8; 7] = [0, 0, 0, 0, 0, 0, 3];
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "tests fail by panic")]
 mod tests {
     use super::*;
 

@@ -44,6 +44,8 @@ fn only_a_bare_flags_octet_acknowledges() {
     }
 }
 
+type Row<'a> = (&'a [&'a [u8]], Result<Progress, FragmentError>);
+
 /// Rows of one message each: its fragments and what the last of them leads to.
 #[test]
 fn fragments_add_up_or_are_refused_rfc5216_3_1() {
@@ -54,7 +56,7 @@ fn fragments_add_up_or_are_refused_rfc5216_3_1() {
         })
     };
     let whole = |octets: &[u8]| Ok(Progress::Whole(octets.to_vec()));
-    let rows: [(&[&[u8]], Result<Progress, FragmentError>); 16] = [
+    let rows: [Row<'_>; 16] = [
         (&[&[0x00, 1, 2]], whole(&[1, 2])),
         // RFC 9190 section 2.1.5: a length on an unfragmented message must be accepted.
         (&[&[0x80, 0, 0, 0, 2, 1, 2]], whole(&[1, 2])),
