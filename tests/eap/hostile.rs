@@ -1,0 +1,285 @@
+//! Peers that do in TLS what no good peer does, and servers that do in EAP what no good one does.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use portreeve::eap;
+use portreeve::eap::Conversation;
+use portreeve::eap::FailureReason;
+use portreeve::eap::Fragment;
+use portreeve::eap::Fragmenter;
+use portreeve::eap::Packet;
+use portreeve::eap::Progress;
+use portreeve::eap::Reassembler;
+use portreeve::eap::Step;
+use portreeve::eap::Type;
+use portreeve::probe::Answer;
+use portreeve::probe::PeerFailure;
+use portreeve::probe::Supplicant;
+use rustls::ClientConfig;
+use rustls::ClientConnection;
+use rustls::RootCertStore;
+
+use crate::pki::Device;
+use crate::world::World;
+
+/// A TLS client that one can make say anything, with the framing of EAP-TLS around it.
+struct Raw {
+    tls: ClientConnection,
+    conversation: Conversation,
+    identifier: u8,
+}
+
+/// What the server answered a message with: its next message, or the end.
+enum Reply {
+    Message(Vec<u8>),
+    End(Step),
+}
+
+impl Raw {
+    fn new(world: &World, version: &'static rustls::SupportedProtocolVersion) -> Self {
+        let holder = world.root.device(&Device::default());
+        let mut roots = RootCertStore::empty();
+        roots.add(world.root.certificate()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(holder.chain, holder.key)
+            .unwrap();
+        let name = "radius.example.org".try_into().unwrap();
+        let mut conversation = world.conversation(&world.config(), 3000);
+        conversation.handle(world.now, &[2, 1, 0, 5, 1]);
+        Self {
+            tls: ClientConnection::new(Arc::new(config), name).unwrap(),
+            conversation,
+            identifier: 2,
+        }
+    }
+
+    fn flight(&mut self) -> Vec<u8> {
+        let mut flight = Vec::new();
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut flight).unwrap();
+        }
+        flight
+    }
+
+    fn feed(&mut self, mut message: &[u8]) {
+        while !message.is_empty() {
+            self.tls.read_tls(&mut message).unwrap();
+            self.tls.process_new_packets().unwrap();
+        }
+    }
+
+    /// Sends one message whole and reads the answer.
+    fn exchange(&mut self, world: &World, message: Vec<u8>) -> Reply {
+        let data = Fragmenter::new(message, 10_000).next_fragment().unwrap();
+        let response = eap::response(self.identifier, Type::TLS, &data);
+        let mut step = self.conversation.handle(world.now, &response);
+        if matches!(step, Step::Work) {
+            step = self.conversation.work(world.now);
+        }
+        let Step::Request(request) = step else {
+            return Reply::End(step);
+        };
+        let packet = Packet::new_checked(&request).unwrap();
+        self.identifier = packet.identifier();
+        let fragment = Fragment::parse(packet.data()).unwrap();
+        match Reassembler::default().push(&fragment) {
+            Ok(Progress::Whole(message)) => Reply::Message(message),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Up to the peer's last flight of the handshake, which is returned.
+    fn until_finished(&mut self, world: &World) -> Vec<u8> {
+        let hello = self.flight();
+        let Reply::Message(message) = self.exchange(world, hello) else {
+            panic!("no ServerHello");
+        };
+        self.feed(&message);
+        self.flight()
+    }
+}
+
+#[track_caller]
+fn reason(reply: Reply) -> FailureReason {
+    match reply {
+        Reply::End(Step::Failure(failed)) => failed.reason,
+        Reply::End(step) => panic!("{step:?}"),
+        Reply::Message(_) => panic!("a message"),
+    }
+}
+
+const BOTH: [&rustls::SupportedProtocolVersion; 2] =
+    [&rustls::version::TLS12, &rustls::version::TLS13];
+
+#[test]
+fn application_data_with_the_finished_is_an_error_rfc9190_2_1() {
+    // TLS 1.2 has none to send yet: the keys are in force only after the server's Finished.
+    let world = World::new();
+    let mut raw = Raw::new(&world, &rustls::version::TLS13);
+    let mut flight = raw.until_finished(&world);
+    raw.tls.writer().write_all(b"GET /").unwrap();
+    flight.extend(raw.flight());
+    let reply = raw.exchange(&world, flight);
+    assert_eq!(reason(reply), FailureReason::ApplicationData);
+    assert!(world.resumption.is_empty());
+}
+
+#[test]
+fn application_data_instead_of_the_last_response_is_an_error() {
+    for version in BOTH {
+        let world = World::new();
+        let mut raw = Raw::new(&world, version);
+        let flight = raw.until_finished(&world);
+        let Reply::Message(message) = raw.exchange(&world, flight) else {
+            panic!("no last flight");
+        };
+        raw.feed(&message);
+        raw.tls.writer().write_all(b"GET /").unwrap();
+        let data = raw.flight();
+        let reply = raw.exchange(&world, data);
+        assert_eq!(reason(reply), FailureReason::ApplicationData);
+        assert!(world.resumption.is_empty(), "row {version:?}");
+    }
+}
+
+#[test]
+fn close_notify_before_success_is_a_failure() {
+    for version in BOTH {
+        let world = World::new();
+        let mut raw = Raw::new(&world, version);
+        let flight = raw.until_finished(&world);
+        let Reply::Message(message) = raw.exchange(&world, flight) else {
+            panic!("no last flight");
+        };
+        raw.feed(&message);
+        raw.tls.send_close_notify();
+        let data = raw.flight();
+        let reply = raw.exchange(&world, data);
+        assert_eq!(reason(reply), FailureReason::PeerClosed, "row {version:?}");
+        assert!(world.resumption.is_empty(), "row {version:?}");
+    }
+}
+
+#[test]
+fn a_changed_finished_gets_no_success_and_an_alert() {
+    for version in BOTH {
+        let world = World::new();
+        let mut raw = Raw::new(&world, version);
+        let mut flight = raw.until_finished(&world);
+        *flight.last_mut().unwrap() ^= 1;
+        let Reply::Message(alert) = raw.exchange(&world, flight) else {
+            panic!("no alert");
+        };
+        assert!(alert.len() < 64, "row {version:?}");
+        let reply = raw.exchange(&world, vec![0]);
+        assert!(matches!(reason(reply), FailureReason::Tls(_)));
+        assert!(world.resumption.is_empty(), "row {version:?}");
+    }
+}
+
+#[test]
+fn half_a_record_leads_nowhere() {
+    let world = World::new();
+    let mut raw = Raw::new(&world, &rustls::version::TLS13);
+    let mut hello = raw.flight();
+    hello.truncate(hello.len() / 2);
+    assert_eq!(reason(raw.exchange(&world, hello)), FailureReason::Stalled);
+}
+
+#[test]
+fn garbage_is_answered_with_an_alert_and_then_failure() {
+    let world = World::new();
+    for message in [
+        vec![0xff; 100],
+        vec![22, 3, 1, 0, 4, 1, 0, 0, 0],
+        vec![23, 3, 3, 0, 1, 0],
+    ] {
+        let mut raw = Raw::new(&world, &rustls::version::TLS13);
+        match raw.exchange(&world, message.clone()) {
+            Reply::Message(alert) => {
+                assert_eq!(
+                    (alert[0], alert[5]),
+                    (21, 2),
+                    "row {message:?}: fatal alert"
+                );
+                let reply = raw.exchange(&world, vec![1]);
+                assert!(matches!(reason(reply), FailureReason::Tls(_)));
+            }
+            reply @ Reply::End(_) => {
+                assert!(matches!(reason(reply), FailureReason::Tls(_)));
+            }
+        }
+        assert_eq!(world.judge.take_asked(), []);
+    }
+}
+
+#[test]
+fn an_old_version_is_refused_rfc8996() {
+    // A ClientHello of TLS 1.0 with one suite, as an old printer sends it.
+    let mut hello = vec![1, 0, 0, 41, 3, 1];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+    let mut record = vec![22, 3, 1, 0, u8::try_from(hello.len()).unwrap()];
+    record.extend(hello);
+    let world = World::new();
+    let mut raw = Raw::new(&world, &rustls::version::TLS13);
+    let Reply::Message(alert) = raw.exchange(&world, record) else {
+        panic!("no alert");
+    };
+    assert_eq!(alert[..6], [21, 3, alert[2], 0, 2, 2]);
+    let reply = raw.exchange(&world, vec![0]);
+    assert!(matches!(reason(reply), FailureReason::Incompatible(_)));
+}
+
+#[test]
+fn the_supplicant_refuses_success_that_it_cannot_believe() {
+    let world = World::new();
+    let profile = world.profile(world.root.device(&Device::default()));
+    // Before anything.
+    let mut supplicant = Supplicant::new(Arc::clone(&profile));
+    let answer = supplicant.handle(world.now, &eap::success(1));
+    assert!(matches!(answer, Answer::Failure(PeerFailure::TooEarly)));
+
+    // After its Finished and before the indication, where a TLS 1.3 handshake looks complete.
+    let mut supplicant = Supplicant::new(profile);
+    let mut conversation = world.conversation(&world.config(), 3000);
+    let mut response = supplicant.identity_response(1);
+    while !supplicant.report().complete {
+        let mut step = conversation.handle(world.now, &response);
+        if matches!(step, Step::Work) {
+            step = conversation.work(world.now);
+        }
+        let Step::Request(request) = step else {
+            panic!("{step:?}");
+        };
+        let Answer::Response(next) = supplicant.handle(world.now, &request) else {
+            panic!("no response");
+        };
+        response = next;
+    }
+    let answer = supplicant.handle(world.now, &eap::success(9));
+    assert!(matches!(answer, Answer::Failure(PeerFailure::NotIndicated)));
+}
+
+#[test]
+fn the_supplicant_answers_as_rfc3748_says() {
+    let world = World::new();
+    let profile = world.profile(world.root.device(&Device::default()));
+    let mut supplicant = Supplicant::new(profile);
+    let mut answer = |octets: &[u8]| match supplicant.handle(world.now, octets) {
+        Answer::Response(response) => response,
+        other => panic!("{other:?}"),
+    };
+    let identity = answer(&[1, 1, 0, 5, 1]);
+    assert!(identity.ends_with(b"host/phone.example.org"));
+    assert_eq!(answer(&[1, 2, 0, 7, 2, b'h', b'i']), [2, 2, 0, 5, 2]);
+    assert_eq!(answer(&[1, 3, 0, 6, 25, 0x20]), [2, 3, 0, 6, 3, 13]);
+    let hello = answer(&[1, 4, 0, 6, 13, 0x20]);
+    // A request that comes again gets the same answer.
+    assert_eq!(answer(&[1, 4, 0, 6, 13, 0x20]), hello);
+}

@@ -1,0 +1,18 @@
+//! EAP-TLS from both ends, in memory and in virtual time: what each side sees, for each outcome.
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests and their helpers fail by panic on what they do not expect"
+)]
+
+mod conversation;
+mod hostile;
+mod keys;
+mod refusal;
+mod resumption;
+mod success;
+mod vectors;
+mod world;
+
+#[path = "../support/pki.rs"]
+mod pki;

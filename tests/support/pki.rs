@@ -1,0 +1,190 @@
+//! A throw-away PKI: roots, a server, and devices whose certificates are good or wrong in one way.
+//!
+//! All validity is around [`TODAY`], so that tests in virtual time know what is expired when.
+#![allow(dead_code, reason = "each test takes the parts that it needs")]
+
+use rcgen::BasicConstraints;
+use rcgen::CertificateParams;
+use rcgen::CertificateRevocationListParams;
+use rcgen::CertifiedIssuer;
+use rcgen::CustomExtension;
+use rcgen::DnType;
+use rcgen::ExtendedKeyUsagePurpose;
+use rcgen::IsCa;
+use rcgen::KeyIdMethod;
+use rcgen::KeyPair;
+use rcgen::KeyUsagePurpose;
+use rcgen::RevokedCertParams;
+use rcgen::SanType;
+use rcgen::SerialNumber;
+use rcgen::date_time_ymd;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::CertificateRevocationListDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+
+/// 2026-06-01T00:00:00Z, in seconds.
+pub(crate) const TODAY: i64 = 1_780_272_000;
+
+/// The end of a device's certificate unless it is expired: 2027-01-01T00:00:00Z, in seconds.
+pub(crate) const DEVICES_END: i64 = 1_798_761_600;
+
+/// A CA.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate with its key.
+pub(crate) struct Holder {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+}
+
+impl Holder {
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: self.key.clone_key(),
+        }
+    }
+}
+
+/// What a device's certificate says; each field is good by default.
+pub(crate) struct Device {
+    pub(crate) name: &'static str,
+    /// SAN URI `IntuneDeviceId://<guid>`.
+    pub(crate) guid: Option<&'static str>,
+    pub(crate) serial: u8,
+    pub(crate) expired: bool,
+    pub(crate) not_yet_valid: bool,
+    /// EKU serverAuth instead of clientAuth.
+    pub(crate) for_servers: bool,
+    /// Octets of ballast in the certificate.
+    pub(crate) ballast: usize,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self {
+            name: "phone",
+            guid: Some("0f8fad5b-d9cb-469f-a165-70867728950e"),
+            serial: 7,
+            expired: false,
+            not_yet_valid: false,
+            for_servers: false,
+            ballast: 0,
+        }
+    }
+}
+
+impl Authority {
+    pub(crate) fn root(name: &str) -> Self {
+        Self(CertifiedIssuer::self_signed(authority(name), key()).unwrap())
+    }
+
+    /// A CA below this one, for longer chains.
+    pub(crate) fn intermediate(&self, name: &str, ballast: usize) -> Self {
+        let mut params = authority(name);
+        params.custom_extensions.push(filler(ballast));
+        Self(CertifiedIssuer::signed_by(params, key(), &self.0).unwrap())
+    }
+
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    pub(crate) fn server(&self, name: &str) -> Holder {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2026, 1, 1);
+        params.not_after = date_time_ymd(2028, 1, 1);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(params, Vec::new())
+    }
+
+    pub(crate) fn device(&self, device: &Device) -> Holder {
+        self.device_through(device, Vec::new())
+    }
+
+    /// With `intermediates`, those nearer to the device first, in its chain.
+    pub(crate) fn device_through(
+        &self,
+        device: &Device,
+        intermediates: Vec<CertificateDer<'static>>,
+    ) -> Holder {
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, device.name);
+        params.serial_number = Some(SerialNumber::from_slice(&[device.serial]));
+        params.subject_alt_names.extend(
+            device
+                .guid
+                .map(|guid| SanType::URI(format!("IntuneDeviceId://{guid}").try_into().unwrap())),
+        );
+        (params.not_before, params.not_after) = match (device.expired, device.not_yet_valid) {
+            (true, _) => (date_time_ymd(2025, 1, 1), date_time_ymd(2026, 1, 1)),
+            (_, true) => (date_time_ymd(2026, 12, 1), date_time_ymd(2027, 1, 1)),
+            (false, false) => (date_time_ymd(2026, 1, 1), date_time_ymd(2027, 1, 1)),
+        };
+        params.extended_key_usages = vec![if device.for_servers {
+            ExtendedKeyUsagePurpose::ServerAuth
+        } else {
+            ExtendedKeyUsagePurpose::ClientAuth
+        }];
+        if device.ballast > 0 {
+            params.custom_extensions.push(filler(device.ballast));
+        }
+        self.issue(params, intermediates)
+    }
+
+    /// A list that revokes these serial numbers, good until 2026-12-01.
+    pub(crate) fn revocation_list(&self, serials: &[u8]) -> CertificateRevocationListDer<'static> {
+        let revoked_certs = serials.iter().map(|&serial| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&[serial]),
+            revocation_time: date_time_ymd(2026, 5, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 1, 1),
+            next_update: date_time_ymd(2026, 12, 1),
+            crl_number: SerialNumber::from_slice(&[1]),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.0).unwrap().into()
+    }
+
+    fn issue(
+        &self,
+        params: CertificateParams,
+        intermediates: Vec<CertificateDer<'static>>,
+    ) -> Holder {
+        let key = key();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let mut chain = vec![certificate.der().clone()];
+        chain.extend(intermediates);
+        Holder {
+            chain,
+            key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        }
+    }
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = date_time_ymd(2025, 1, 1);
+    params.not_after = date_time_ymd(2035, 1, 1);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+/// Octets that nobody reads, in an extension that is not critical.
+fn filler(octets: usize) -> CustomExtension {
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 32473, 1], vec![0x5a; octets])
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().unwrap()
+}
