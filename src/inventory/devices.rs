@@ -1,0 +1,444 @@
+//! Devices, the writer's side: statements of sources in, hot records and keys out.
+
+use std::collections::HashMap;
+
+use crate::inventory::arena::Limits;
+use crate::inventory::batch::Batch;
+use crate::inventory::batch::Outcome;
+use crate::inventory::change::Change;
+use crate::inventory::group::GroupSet;
+use crate::inventory::index::Extent;
+use crate::inventory::index::MAX_ROWS;
+use crate::inventory::key::Keys;
+use crate::inventory::mapping::Binding;
+use crate::inventory::mapping::Held;
+use crate::inventory::mapping::Shared;
+use crate::inventory::mapping::keys_of;
+use crate::inventory::mapping::rekey;
+use crate::inventory::merge;
+use crate::inventory::names::Names;
+use crate::inventory::record;
+use crate::inventory::record::DEVICE_WORDS;
+use crate::inventory::record::FIRST_FACT;
+use crate::inventory::report::DeviceReport;
+use crate::inventory::statement::BySource;
+use crate::inventory::statement::Details;
+use crate::inventory::statement::Facts;
+use crate::inventory::statement::Name;
+use crate::inventory::statement::Statement;
+use crate::inventory::table::Holder;
+use crate::inventory::table::Owner;
+use crate::model::DeviceId;
+use crate::model::EasDeviceId;
+use crate::model::Posture;
+use crate::model::SourceId;
+
+/// All devices.
+pub(crate) struct Devices {
+    owner: Owner<DEVICE_WORDS>,
+    shared: Shared,
+    /// By row.
+    statements: Vec<BySource<Statement>>,
+    /// By row, for the few devices that have any.
+    bindings: HashMap<u32, Vec<Binding>>,
+    count: usize,
+    /// Reused for the details of each report.
+    buffer: Vec<u8>,
+}
+
+impl Devices {
+    pub(crate) fn open(expected: usize) -> Self {
+        let limits = Limits {
+            rows: MAX_ROWS,
+            chunk_bits: CHUNK_BITS,
+            rest: REST,
+        };
+        let extent = Extent {
+            directory_bits: DIRECTORY_BITS,
+            segment_bits: SEGMENT_BITS,
+            expected: expected.saturating_mul(KEYS_EXPECTED),
+        };
+        Self {
+            owner: Owner::open(limits, extent),
+            shared: Shared::default(),
+            statements: Vec::new(),
+            bindings: HashMap::new(),
+            count: 0,
+            buffer: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn owner(&self) -> &Owner<DEVICE_WORDS> {
+        &self.owner
+    }
+
+    pub(crate) const fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn row(&self, keys: &Keys, device: DeviceId) -> Option<u32> {
+        match self.owner.holder(keys.device(device))? {
+            Holder::One(row) => Some(row),
+            Holder::Several => None,
+        }
+    }
+
+    /// What sources say of the device in `row`.
+    pub(crate) fn statements(&self, row: u32) -> &[Statement] {
+        self.statements
+            .get(row as usize)
+            .map_or(&[], BySource::as_slice)
+    }
+
+    pub(crate) fn bindings(&self, row: u32) -> &[Binding] {
+        self.bindings.get(&row).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn is_stated_by(&self, row: u32, source: SourceId) -> bool {
+        self.statements(row)
+            .iter()
+            .any(|said| said.source == source)
+    }
+
+    /// Rows of devices of which `source` says something.
+    pub(crate) fn stated_by(&self, source: SourceId) -> impl Iterator<Item = u32> {
+        let rows = self.statements.iter().zip(0..);
+        rows.filter_map(move |(said, row)| said.get(source).map(|_| row))
+    }
+
+    /// A source says this of a device.
+    pub(crate) fn state(
+        &mut self,
+        batch: &mut Batch<'_>,
+        names: &mut Names,
+        report: &DeviceReport,
+    ) {
+        let mut written = std::mem::take(&mut self.buffer);
+        Details::write(report, &mut written);
+        let facts = facts(batch, names, report);
+        let row = self.row(batch.keys, report.device);
+        let before =
+            row.and_then(|row| self.statements.get_mut(row as usize)?.get_mut(batch.source));
+        match before {
+            Some(before) if before.facts == facts && before.details.are(&written) => {
+                before.at = batch.at;
+                if let Some(row) = row.filter(|_| !batch.walk) {
+                    self.freshen(batch, row);
+                }
+            }
+            Some(_) | None => {
+                let statement = Statement {
+                    source: batch.source,
+                    at: batch.at,
+                    facts,
+                    details: Details::keep(&written),
+                };
+                match row {
+                    Some(row) => self.restate(batch, names, row, Some(statement)),
+                    None => self.add(batch, names, report.device, statement),
+                }
+            }
+        }
+        self.buffer = written;
+    }
+
+    /// A source no longer knows the device in `row`.
+    pub(crate) fn unstate(&mut self, batch: &mut Batch<'_>, names: &mut Names, row: u32) {
+        match self.statements(row) {
+            [] => {}
+            [last] if last.source == batch.source => self.remove(batch, names, row),
+            [..] if self.is_stated_by(row, batch.source) => self.restate(batch, names, row, None),
+            [..] => {}
+        }
+    }
+
+    /// Makes an ActiveSync id in the hands of a user lead to a device. Nothing happens when it
+    /// does so already.
+    pub(crate) fn bind(
+        &mut self,
+        batch: &mut Batch<'_>,
+        names: &mut Names,
+        row: u32,
+        (eas, user): (EasDeviceId, Name),
+    ) {
+        let learned = self.bindings.entry(row).or_default();
+        if let Some(known) = learned
+            .iter_mut()
+            .find(|known| known.eas == eas && known.user == user)
+        {
+            known.at = batch.at;
+            return;
+        }
+        let key = batch.keys.eas(&eas, Some(names.reference(user)));
+        if self.owner.holder(key) == Some(Holder::One(row)) {
+            if learned.is_empty() {
+                self.bindings.remove(&row);
+            }
+            return;
+        }
+        names.mention(user, true);
+        let before = self.keys_before(batch.keys, row);
+        let learned = self.bindings.entry(row).or_default();
+        if learned.len() >= MAX_BINDINGS
+            && let Some(oldest) = (0..learned.len()).min_by_key(|&at| learned.get(at).map(|b| b.at))
+        {
+            names.mention(learned.remove(oldest).user, false);
+        }
+        learned.push(Binding {
+            eas,
+            user,
+            keyed: names.reference(user),
+            at: batch.at,
+        });
+        let after = self.keys_after(batch.keys, names, row);
+        self.change_keys(batch.outcome, row, &before, &after);
+        self.note(batch.outcome, row);
+    }
+
+    /// Names in `moved` mean another user than before: devices that depend on one follow.
+    pub(crate) fn follow(&mut self, batch: &mut Batch<'_>, names: &Names) {
+        let moved = std::mem::take(&mut batch.outcome.moved);
+        if moved.is_empty() {
+            return;
+        }
+        let rows = u32::try_from(self.statements.len()).unwrap_or(u32::MAX);
+        for row in 0..rows {
+            let owner = merge::owner(self.statements(row));
+            let bindings = self.bindings(row);
+            if owner.is_some_and(|owner| moved.contains(&owner))
+                || bindings.iter().any(|binding| moved.contains(&binding.user))
+            {
+                let before = self.keys_before(batch.keys, row);
+                self.publish(batch, names, row, Some(&before));
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        batch: &mut Batch<'_>,
+        names: &mut Names,
+        device: DeviceId,
+        statement: Statement,
+    ) {
+        let posture = Posture::unknown(device);
+        let words = record::encode(&posture, GroupSet::EMPTY);
+        let Some(row) = self.owner.add(&words) else {
+            batch.outcome.overflowed += 1;
+            return;
+        };
+        let at = row as usize;
+        if self.statements.len() <= at {
+            self.statements.resize_with(at + 1, BySource::default);
+        }
+        // The facts first, then the keys: whoever finds the device finds what is said of it.
+        self.restate(batch, names, row, Some(statement));
+        let key = batch.keys.device(device);
+        if self.owner.set_key(key, Holder::One(row)).is_err() {
+            batch.outcome.overflowed += 1;
+            self.remove(batch, names, row);
+            return;
+        }
+        self.count += 1;
+    }
+
+    fn remove(&mut self, batch: &mut Batch<'_>, names: &mut Names, row: u32) {
+        let before = self.keys_before(batch.keys, row);
+        self.note(batch.outcome, row);
+        if let Some(words) = self.owner.read(row) {
+            let key = batch.keys.device(record::device_in(&words));
+            if self.owner.holder(key).is_some() {
+                self.owner.clear_key(key);
+                self.count -= 1;
+            }
+        }
+        self.change_keys(batch.outcome, row, &before, &[]);
+        self.owner.remove(row);
+        let said = self.statements.get_mut(row as usize).map(std::mem::take);
+        let owners = said.iter().flat_map(BySource::as_slice);
+        let users = self.bindings.remove(&row).into_iter().flatten();
+        for name in owners
+            .filter_map(|said| said.facts.owner)
+            .chain(users.map(|binding| binding.user))
+        {
+            names.mention(name, false);
+        }
+    }
+
+    /// Puts a statement in the place of its source's last, or takes that away, and publishes.
+    fn restate(
+        &mut self,
+        batch: &mut Batch<'_>,
+        names: &mut Names,
+        row: u32,
+        statement: Option<Statement>,
+    ) {
+        let before = self.keys_before(batch.keys, row);
+        let Some(said) = self.statements.get_mut(row as usize) else {
+            return;
+        };
+        let same_keys = match (&statement, said.get(batch.source)) {
+            (Some(new), Some(old)) => {
+                new.details == old.details && new.facts.owner == old.facts.owner
+            }
+            (Some(_) | None, _) => false,
+        };
+        if let Some(owner) = statement.as_ref().and_then(|new| new.facts.owner) {
+            names.mention(owner, true);
+        }
+        let old = match statement {
+            Some(new) => said.put(new),
+            None => said.take(batch.source),
+        };
+        if let Some(owner) = old.and_then(|old| old.facts.owner) {
+            names.mention(owner, false);
+        }
+        self.publish(batch, names, row, (!same_keys).then_some(&before));
+    }
+
+    /// Merges what is said of a device and stores what differs from its record; with the keys
+    /// it had, its keys too.
+    fn publish(
+        &mut self,
+        batch: &mut Batch<'_>,
+        names: &Names,
+        row: u32,
+        keys_before: Option<&[Held]>,
+    ) {
+        let Some(before) = self.owner.read(row) else {
+            return;
+        };
+        let words = self.merged(batch, names, record::device_in(&before), row);
+        if !record::same_but_for_times(&before, &words) {
+            self.owner.replace(row, &words);
+            self.note(batch.outcome, row);
+        } else if before != words {
+            self.amend_times(row, &words);
+        }
+        if let Some(bindings) = self.bindings.get_mut(&row) {
+            rekey(bindings, names);
+        }
+        if let Some(keys_before) = keys_before {
+            let after = self.keys_after(batch.keys, names, row);
+            if self.change_keys(batch.outcome, row, keys_before, &after) {
+                self.note(batch.outcome, row);
+            }
+        }
+    }
+
+    fn merged(
+        &self,
+        batch: &mut Batch<'_>,
+        names: &Names,
+        device: DeviceId,
+        row: u32,
+    ) -> [u64; DEVICE_WORDS] {
+        let said = self.statements(row);
+        let sets = said.iter().map(|said| said.facts.groups);
+        let whole = sets.collect::<Option<Vec<GroupSet>>>();
+        let groups = whole.and_then(|sets| batch.groups.union(sets.into_iter()));
+        // Without its groups a device could fall out of a policy's target: better no facts.
+        let merged = match groups {
+            Some(_) => merge::merge(device, said),
+            None => Posture::unknown(device),
+        };
+        let owner = merge::owner(said).map(|owner| names.reference(owner));
+        record::encode(&Posture { owner, ..merged }, groups.unwrap_or_default())
+    }
+
+    /// What a source says has been said again: only times move on, in place.
+    fn freshen(&mut self, batch: &Batch<'_>, row: u32) {
+        let Some(before) = self.owner.read(row) else {
+            return;
+        };
+        let word = record::fact_word(batch.source, batch.at);
+        for (index, fact) in before.iter().enumerate().skip(FIRST_FACT) {
+            if record::source_in(*fact) == batch.source {
+                self.owner.amend(row, index, word);
+            }
+        }
+    }
+
+    fn amend_times(&mut self, row: u32, words: &[u64; DEVICE_WORDS]) {
+        for (index, word) in words.iter().enumerate().skip(FIRST_FACT) {
+            self.owner.amend(row, index, *word);
+        }
+    }
+
+    /// The keys that lead to `row` now, made with the owner of its record.
+    fn keys_before(&self, keys: &Keys, row: u32) -> Vec<Held> {
+        let owner = self
+            .owner
+            .read(row)
+            .and_then(|words| record::owner_in(&words));
+        let bindings = self.bindings(row);
+        keys_of(keys, self.statements(row), owner, bindings, |b| b.keyed)
+    }
+
+    fn keys_after(&self, keys: &Keys, names: &Names, row: u32) -> Vec<Held> {
+        let said = self.statements(row);
+        let owner = merge::owner(said).map(|owner| names.reference(owner));
+        let bindings = self.bindings(row);
+        keys_of(keys, said, owner, bindings, |b| names.reference(b.user))
+    }
+
+    /// Adds first, then removes: a device that changes keys is never without any.
+    fn change_keys(
+        &mut self,
+        outcome: &mut Outcome,
+        row: u32,
+        before: &[Held],
+        after: &[Held],
+    ) -> bool {
+        for held in after.iter().filter(|held| !before.contains(held)) {
+            let (other, stored) = self.shared.add(&mut self.owner, held.key, row);
+            outcome.overflowed += u64::from(!stored);
+            if let Some(other) = other.filter(|_| !held.shareable) {
+                self.note(outcome, other);
+            }
+        }
+        for held in before.iter().filter(|held| !after.contains(held)) {
+            let other = self.shared.remove(&mut self.owner, held.key, row);
+            if let Some(other) = other.filter(|_| !held.shareable) {
+                self.note(outcome, other);
+            }
+        }
+        before != after
+    }
+
+    fn note(&self, outcome: &mut Outcome, row: u32) {
+        if let Some(words) = self.owner.read(row) {
+            let device = record::device_in(&words);
+            outcome.changes.push(Change::Device(device));
+        }
+    }
+}
+
+/// The facts of a report with its owner and groups by number.
+fn facts(batch: &mut Batch<'_>, names: &mut Names, report: &DeviceReport) -> Facts {
+    let mut groups = batch.groups.intern(&report.groups);
+    let owner = report.owner.as_ref().and_then(|owner| {
+        let name = names.intern(batch.keys, owner);
+        if name.is_none() {
+            // An owner who cannot be named must not become nobody's device.
+            groups = None;
+        }
+        name
+    });
+    batch.outcome.overflowed += u64::from(groups.is_none());
+    Facts::new(report, owner, groups)
+}
+
+const CHUNK_BITS: u32 = 12;
+const DIRECTORY_BITS: u32 = 13;
+const SEGMENT_BITS: u32 = 14;
+
+/// Own id, Entra id, serial, two addresses, ActiveSync with and without user.
+const KEYS_EXPECTED: usize = 7;
+
+/// Replaced records that rest before their slot is used again; see the arena. At ten thousand
+/// changes a second, 0.4 seconds.
+const REST: usize = 4096;
+
+/// Learned bindings of one device: a family's tablet has a few (R36). The oldest makes room.
+const MAX_BINDINGS: usize = 16;

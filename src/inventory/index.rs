@@ -1,0 +1,436 @@
+//! From the hash of a key to a row, for readers that never wait and one writer.
+//!
+//! The upper bits of a key choose a place in the directory, which names a *segment*: a block of
+//! entries searched one after the other from the key's home. A full segment is split in two, as
+//! in extendible hashing, so growing copies one segment and never the whole index. A segment
+//! that was split is used again for a later split.
+//!
+//! An entry is two words. The first holds a part of the key (28 bits), the row (24 bits) and the
+//! row's incarnation (12 bits); the second 64 further bits of the key. The second is stored while
+//! the first says that the entry is free, so a reader that finds the first unchanged around the
+//! second has read a pair. As long as a key is present, its entry stands still and no entry on
+//! the way to it becomes empty; only its first word changes, by one store.
+
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+
+use crate::inventory::atomic::AtomicU64;
+use crate::inventory::atomic::Ordering;
+
+/// The keyed hash of an identifier.
+///
+/// 92 of the 128 bits are compared. An identifier that is not in an index of `n` keys is
+/// mistaken for one that is with a probability of `n` / 2^92: 2^-69 for six million keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key(pub(crate) u128);
+
+impl Key {
+    /// The second word of the entry; its upper bits choose the segment and the home.
+    const fn check(self) -> u64 {
+        (self.0 & 0xffff_ffff_ffff_ffff) as u64
+    }
+
+    /// The part in the first word.
+    const fn tag(self) -> u64 {
+        ((self.0 >> 64) as u64) >> (64 - TAG_BITS)
+    }
+}
+
+/// What a key leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// One row, in this incarnation.
+    Row {
+        /// Its number.
+        row: u32,
+        /// Which of the row's lives is meant.
+        incarnation: u32,
+    },
+    /// More than one row has this key: the writer knows which.
+    Several,
+}
+
+/// Sizes of an index.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    /// The directory has two to the power of this many places, and so many segments at most.
+    pub(crate) directory_bits: u32,
+    /// A segment has two to the power of this many entries.
+    pub(crate) segment_bits: u32,
+    /// Keys to make room for at the start.
+    pub(crate) expected: usize,
+}
+
+/// The index has [`Extent::directory_bits`] worth of full segments; the key was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// Readers' side.
+pub(crate) struct Index {
+    /// For each place the segment's number (lower half) and a number that no other naming of a
+    /// segment has (upper half).
+    directory: Box<[AtomicU64]>,
+    segments: Box<[OnceLock<Box<[Entry]>>]>,
+    extent: Extent,
+}
+
+struct Entry {
+    word: AtomicU64,
+    check: AtomicU64,
+}
+
+impl Index {
+    /// What `key` leads to. A key that is present all the time is found, whatever the writer
+    /// does meanwhile.
+    pub(crate) fn find(&self, key: Key) -> Option<Target> {
+        'again: loop {
+            let place = self.directory.get(self.place(key))?;
+            // Acquire: pairs with the store in `name`; the segment's entries are visible.
+            let named = place.load(Ordering::Acquire);
+            for (_, entry) in self.probe(segment_number(named), key) {
+                // Acquire: the second word is at least as new as the first, and later loads of
+                // this function come later.
+                let word = entry.word.load(Ordering::Acquire);
+                if word == EMPTY {
+                    break;
+                }
+                if word >> (64 - TAG_BITS) != key.tag() || word == DELETED {
+                    continue;
+                }
+                // Acquire: if this is the word of a later key, the load below sees that the
+                // first word was given up in between.
+                if entry.check.load(Ordering::Acquire) != key.check() {
+                    continue;
+                }
+                if entry.word.load(Ordering::Relaxed) != word {
+                    continue 'again;
+                }
+                return target_of(word);
+            }
+            // A segment is filled anew only after the directory has stopped naming it, and its
+            // words are stored with release: so if any word above came from such a filling, the
+            // directory is seen to have changed.
+            if place.load(Ordering::Relaxed) == named {
+                return None;
+            }
+        }
+    }
+
+    fn place(&self, key: Key) -> usize {
+        shift(key.check(), 64 - self.extent.directory_bits)
+    }
+
+    /// The entries of a segment from the home of `key` on, once around.
+    fn probe(&self, segment: u32, key: Key) -> impl Iterator<Item = (usize, &Entry)> {
+        let entries = self.entries(segment);
+        let home = self.home(key.check());
+        let mask = entries.len().wrapping_sub(1);
+        (home..home + entries.len())
+            .filter_map(move |at| entries.get(at & mask).map(|entry| (at & mask, entry)))
+    }
+
+    fn entries(&self, segment: u32) -> &[Entry] {
+        self.segments
+            .get(segment as usize)
+            .and_then(OnceLock::get)
+            .map_or(&[], |entries| entries)
+    }
+
+    fn home(&self, check: u64) -> usize {
+        let below_directory = 64 - self.extent.directory_bits - self.extent.segment_bits;
+        shift(check, below_directory) & ((1 << self.extent.segment_bits) - 1)
+    }
+}
+
+/// Writer's side: how full each segment is.
+pub(crate) struct Growth {
+    /// By segment number.
+    segments: Vec<Fill>,
+    resting: VecDeque<u32>,
+    namings: u32,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Fill {
+    /// How many upper bits of the key the segment's keys share.
+    depth: u32,
+    /// Entries that lead somewhere.
+    live: u32,
+    /// Those and deleted ones that searches must pass over.
+    used: u32,
+}
+
+impl Growth {
+    pub(crate) fn open(extent: Extent) -> (Self, Index) {
+        let places = 1_usize << extent.directory_bits;
+        let index = Index {
+            directory: (0..places).map(|_| AtomicU64::new(0)).collect(),
+            // Two more than can be named at once: a split fills two before it frees one.
+            segments: (0..places + 2).map(|_| OnceLock::new()).collect(),
+            extent,
+        };
+        let mut growth = Self {
+            segments: Vec::new(),
+            resting: VecDeque::new(),
+            namings: 0,
+        };
+        let wanted = extent.expected.div_ceil(index.limit() as usize).max(1);
+        let depth = wanted
+            .next_power_of_two()
+            .trailing_zeros()
+            .min(extent.directory_bits);
+        for prefix in 0..1_usize << depth {
+            if let Some(segment) = growth.fresh(&index, depth) {
+                growth.name(&index, prefix << (extent.directory_bits - depth), segment);
+            }
+        }
+        (growth, index)
+    }
+
+    /// Makes `key` lead to `target`.
+    pub(crate) fn set(&mut self, index: &Index, key: Key, target: Target) -> Result<(), Full> {
+        let word = word_of(key, target);
+        loop {
+            let number = index.segment_of(key);
+            match index.search(number, key) {
+                Search::Present(_, entry) => {
+                    entry.word.store(word, Ordering::Release);
+                    return Ok(());
+                }
+                Search::Absent { free, empty } => {
+                    let fill = self.fill(number);
+                    if empty && fill.used >= index.limit() {
+                        self.grow(index, key)?;
+                        continue;
+                    }
+                    fill.live += 1;
+                    fill.used += u32::from(empty);
+                    // Release on both: see `Index::find`.
+                    free.check.store(key.check(), Ordering::Release);
+                    free.word.store(word, Ordering::Release);
+                    return Ok(());
+                }
+                // Cannot be while `limit` is below the segment's size.
+                Search::NoEntry => self.grow(index, key)?,
+            }
+        }
+    }
+
+    /// Makes `key` lead nowhere.
+    pub(crate) fn clear(&mut self, index: &Index, key: Key) {
+        let number = index.segment_of(key);
+        let Search::Present(mut position, found) = index.search(number, key) else {
+            return;
+        };
+        found.word.store(DELETED, Ordering::Release);
+        let fill = self.fill(number);
+        fill.live -= 1;
+        // Deleted entries right before an empty one are on nobody's way.
+        let entries = index.entries(number);
+        let mask = entries.len().wrapping_sub(1);
+        let at = |position: usize| entries.get(position & mask);
+        while let (Some(entry), Some(next)) = (at(position), at(position.wrapping_add(1)))
+            && next.word.load(Ordering::Relaxed) == EMPTY
+            && entry.word.load(Ordering::Relaxed) == DELETED
+        {
+            entry.word.store(EMPTY, Ordering::Release);
+            fill.used -= 1;
+            position = position.wrapping_sub(1) & mask;
+        }
+    }
+
+    /// Makes room in the segment of `key`: splits it when it is full of live keys, else copies
+    /// it without what was deleted.
+    fn grow(&mut self, index: &Index, key: Key) -> Result<(), Full> {
+        let old = index.segment_of(key);
+        let fill = *self.fill(old);
+        let bits = index.extent.directory_bits;
+        let split = fill.live > index.limit() / 2 && fill.depth < bits;
+        if !split && fill.live >= index.limit() {
+            return Err(Full);
+        }
+        let depth = fill.depth + u32::from(split);
+        let low = self.fresh(index, depth).ok_or(Full)?;
+        let high = if split {
+            self.fresh(index, depth).ok_or(Full)?
+        } else {
+            low
+        };
+        for entry in index.entries(old) {
+            let word = entry.word.load(Ordering::Relaxed);
+            if word == EMPTY || word == DELETED {
+                continue;
+            }
+            let check = entry.check.load(Ordering::Relaxed);
+            let upper = check >> (63 - fill.depth.min(63)) & 1 == 1;
+            let number = if split && upper { high } else { low };
+            let copy =
+                Key(u128::from(word >> (64 - TAG_BITS)) << (128 - TAG_BITS)).with_check(check);
+            if let Search::Absent { free, .. } = index.search(number, copy) {
+                free.check.store(check, Ordering::Release);
+                free.word.store(word, Ordering::Release);
+                let fill = self.fill(number);
+                fill.live += 1;
+                fill.used += 1;
+            }
+        }
+        let span = 1_usize << (bits - fill.depth);
+        let start = index.place(key) & !(span - 1);
+        if split {
+            self.name(index, start, low);
+            self.name(index, start + span / 2, high);
+        } else {
+            self.name(index, start, low);
+        }
+        self.resting.push_back(old);
+        Ok(())
+    }
+
+    /// Lets the directory name `segment` for all keys that share its bits, from place `start`.
+    fn name(&mut self, index: &Index, start: usize, segment: u32) {
+        let depth = self.fill(segment).depth;
+        let span = 1_usize << (index.extent.directory_bits - depth);
+        self.namings = self.namings.wrapping_add(1);
+        let named = u64::from(self.namings) << 32 | u64::from(segment);
+        for place in index.directory.iter().skip(start).take(span) {
+            place.store(named, Ordering::Release);
+        }
+    }
+
+    /// An empty segment that nothing names.
+    fn fresh(&mut self, index: &Index, depth: u32) -> Option<u32> {
+        let number = if let Some(number) = self.resting.pop_front() {
+            number
+        } else {
+            self.segments.push(Fill::default());
+            u32::try_from(self.segments.len() - 1).ok()?
+        };
+        let entries = index.segments.get(number as usize)?.get_or_init(|| {
+            let empty = || Entry {
+                word: AtomicU64::new(EMPTY),
+                check: AtomicU64::new(0),
+            };
+            (0..1_u32 << index.extent.segment_bits)
+                .map(|_| empty())
+                .collect()
+        });
+        for entry in entries {
+            if entry.word.load(Ordering::Relaxed) != EMPTY {
+                entry.word.store(EMPTY, Ordering::Release);
+            }
+        }
+        *self.fill(number) = Fill {
+            depth,
+            ..Fill::default()
+        };
+        Some(number)
+    }
+
+    fn fill(&mut self, segment: u32) -> &mut Fill {
+        let number = segment as usize;
+        if self.segments.len() <= number {
+            self.segments.resize(number + 1, Fill::default());
+        }
+        // The line above made it.
+        &mut self.segments[number]
+    }
+}
+
+enum Search<'a> {
+    /// At this position.
+    Present(usize, &'a Entry),
+    /// Where the key would go, and whether that entry is empty rather than deleted.
+    Absent {
+        free: &'a Entry,
+        empty: bool,
+    },
+    NoEntry,
+}
+
+impl Index {
+    fn segment_of(&self, key: Key) -> u32 {
+        self.directory
+            .get(self.place(key))
+            .map_or(0, |place| segment_number(place.load(Ordering::Relaxed)))
+    }
+
+    fn search(&self, segment: u32, key: Key) -> Search<'_> {
+        let mut deleted = None;
+        for (position, entry) in self.probe(segment, key) {
+            let word = entry.word.load(Ordering::Relaxed);
+            if word == EMPTY {
+                return match deleted {
+                    Some(free) => Search::Absent { free, empty: false },
+                    None => Search::Absent {
+                        free: entry,
+                        empty: true,
+                    },
+                };
+            }
+            if word == DELETED {
+                deleted = deleted.or(Some(entry));
+            } else if word >> (64 - TAG_BITS) == key.tag()
+                && entry.check.load(Ordering::Relaxed) == key.check()
+            {
+                return Search::Present(position, entry);
+            }
+        }
+        deleted.map_or(Search::NoEntry, |free| Search::Absent {
+            free,
+            empty: false,
+        })
+    }
+
+    /// Entries that a segment may use: three quarters, so that searches end soon.
+    const fn limit(&self) -> u32 {
+        (1 << self.extent.segment_bits) / 4 * 3
+    }
+}
+
+impl Key {
+    const fn with_check(self, check: u64) -> Self {
+        Self(self.0 | check as u128)
+    }
+}
+
+const fn segment_number(named: u64) -> u32 {
+    (named & 0xffff_ffff) as u32
+}
+
+/// `bits >> by` as a position; on every machine with 32-bit positions or more nothing is lost,
+/// since what is left is far below 2^32.
+fn shift(bits: u64, by: u32) -> usize {
+    usize::try_from(bits.checked_shr(by).unwrap_or(0)).unwrap_or(0)
+}
+
+fn word_of(key: Key, target: Target) -> u64 {
+    let (row, incarnation) = match target {
+        Target::Row { row, incarnation } => (row + FIRST_ROW, incarnation),
+        Target::Several => (SEVERAL, 0),
+    };
+    key.tag() << (64 - TAG_BITS) | u64::from(incarnation) << ROW_BITS | u64::from(row)
+}
+
+fn target_of(word: u64) -> Option<Target> {
+    let row = (word & ((1 << ROW_BITS) - 1)) as u32;
+    let incarnation = (word >> ROW_BITS & ((1 << INCARNATION_BITS) - 1)) as u32;
+    match row {
+        SEVERAL => Some(Target::Several),
+        _ => row
+            .checked_sub(FIRST_ROW)
+            .map(|row| Target::Row { row, incarnation }),
+    }
+}
+
+const TAG_BITS: u32 = 28;
+const INCARNATION_BITS: u32 = 12;
+const ROW_BITS: u32 = 24;
+
+/// Rows that an entry can name.
+pub(crate) const MAX_ROWS: u32 = (1 << ROW_BITS) - FIRST_ROW;
+
+/// Values of the row's bits that name no row.
+const EMPTY: u64 = 0;
+const DELETED: u64 = 1;
+const SEVERAL: u32 = 2;
+const FIRST_ROW: u32 = 3;

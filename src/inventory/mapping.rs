@@ -1,0 +1,140 @@
+//! Keys to devices, where one key can have several devices and one device many keys; and the
+//! bindings of ActiveSync ids that the mail plane learns.
+
+use std::collections::HashMap;
+
+use crate::inventory::index::Key;
+use crate::inventory::key::Keys;
+use crate::inventory::names::Names;
+use crate::inventory::record::DEVICE_WORDS;
+use crate::inventory::statement::Detail;
+use crate::inventory::statement::Name;
+use crate::inventory::statement::Statement;
+use crate::inventory::table::Holder;
+use crate::inventory::table::Owner;
+use crate::model::EasDeviceId;
+use crate::model::Timestamp;
+use crate::model::UserRef;
+
+/// That a user's mail client uses an ActiveSync id on a device, as an upstream has shown.
+pub(crate) struct Binding {
+    pub(crate) eas: EasDeviceId,
+    pub(crate) user: Name,
+    /// Whom the name meant when the key was made.
+    pub(crate) keyed: UserRef,
+    pub(crate) at: Timestamp,
+}
+
+/// A key of a device. That an ActiveSync id is known at all is a key that devices may share.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Held {
+    pub(crate) key: Key,
+    pub(crate) shareable: bool,
+}
+
+/// The keys of a device besides its own id: sorted, each once.
+pub(crate) fn keys_of(
+    keys: &Keys,
+    statements: &[Statement],
+    owner: Option<UserRef>,
+    bindings: &[Binding],
+    reference: impl Fn(&Binding) -> UserRef,
+) -> Vec<Held> {
+    let mut all = Vec::new();
+    let mut hold = |key: Option<Key>, shareable| {
+        all.extend(key.map(|key| Held { key, shareable }));
+    };
+    for detail in statements.iter().flat_map(|said| said.details.iter()) {
+        match detail {
+            Detail::Entra(entra) => hold(keys.entra(entra), false),
+            Detail::Certificate(certificate) => hold(Some(keys.certificate(certificate)), false),
+            Detail::Serial(serial) => hold(Some(keys.serial(serial)), false),
+            Detail::Mac(mac) => hold(keys.mac(mac), false),
+            Detail::Eas(eas) => {
+                // A device without owner is anybody's, until somebody is seen to use it.
+                let taken = bindings.iter().any(|binding| binding.eas == eas);
+                if owner.is_some() || !taken {
+                    hold(Some(keys.eas(&eas, owner)), false);
+                }
+                hold(Some(keys.eas_known(&eas)), true);
+            }
+            Detail::Name(_) | Detail::Model(_) | Detail::GraceUntil(_) => {}
+        }
+    }
+    for binding in bindings {
+        let user = Some(reference(binding));
+        hold(Some(keys.eas(&binding.eas, user)), false);
+        hold(Some(keys.eas_known(&binding.eas)), true);
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Gives each binding the user its name means now.
+pub(crate) fn rekey(bindings: &mut [Binding], names: &Names) {
+    for binding in bindings {
+        binding.keyed = names.reference(binding.user);
+    }
+}
+
+/// Who holds a key that several devices hold. The index says no more than that there are several:
+/// such a key finds no device, whichever came last.
+#[derive(Default)]
+pub(crate) struct Shared(HashMap<Key, Vec<u32>>);
+
+impl Shared {
+    /// `row` now holds `key`. The other row whose look-ups this alters, if there is one, and
+    /// whether the key could be stored.
+    pub(crate) fn add(
+        &mut self,
+        table: &mut Owner<DEVICE_WORDS>,
+        key: Key,
+        row: u32,
+    ) -> (Option<u32>, bool) {
+        match table.holder(key) {
+            None => (None, table.set_key(key, Holder::One(row)).is_ok()),
+            Some(Holder::One(other)) if other == row => (None, true),
+            Some(Holder::One(other)) => {
+                self.0.insert(key, vec![other, row]);
+                // The entry is there already, so there is room for it.
+                (Some(other), table.set_key(key, Holder::Several).is_ok())
+            }
+            Some(Holder::Several) => {
+                let rows = self.0.entry(key).or_default();
+                if !rows.contains(&row) {
+                    rows.push(row);
+                }
+                (None, true)
+            }
+        }
+    }
+
+    /// `row` no longer holds `key`. The other row whose look-ups this alters, if there is one.
+    pub(crate) fn remove(
+        &mut self,
+        table: &mut Owner<DEVICE_WORDS>,
+        key: Key,
+        row: u32,
+    ) -> Option<u32> {
+        match table.holder(key)? {
+            Holder::One(holder) => {
+                if holder == row {
+                    table.clear_key(key);
+                }
+                None
+            }
+            Holder::Several => {
+                let rows = self.0.get_mut(&key)?;
+                rows.retain(|other| *other != row);
+                let &[left] = &**rows else {
+                    return None;
+                };
+                self.0.remove(&key);
+                // The entry is there already, so this stores it.
+                table.set_key(key, Holder::One(left)).ok()?;
+                Some(left)
+            }
+        }
+    }
+}
