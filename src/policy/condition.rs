@@ -1,0 +1,257 @@
+//! Conditions: on which connections a policy applies (R81).
+
+use super::facts::Facts;
+use super::glob::Glob;
+use super::words::Set;
+use crate::model::Credential;
+use crate::model::Established;
+use crate::model::MailContext;
+use crate::model::Medium;
+use crate::model::Ownership;
+use crate::model::Platform;
+
+/// One of the conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// Operating system family, stated by a source or claimed by the mail client.
+    Platform,
+    /// Group of the NAS.
+    NasGroup,
+    /// Network name.
+    Ssid,
+    /// Kind of port.
+    Medium,
+    /// Mail application.
+    App,
+    /// How the device became known.
+    Established,
+    /// What was proved about the user.
+    Credential,
+    /// Whose device it is.
+    Ownership,
+}
+
+/// The conditions of a policy. What is `None` is not configured and so holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct When {
+    pub(super) platforms: Option<Set<Platform>>,
+    pub(super) nas_groups: Option<NameSet>,
+    pub(super) ssids: Option<NameSet>,
+    pub(super) media: Option<Set<Medium>>,
+    pub(super) apps: Option<AppCondition>,
+    pub(super) established: Option<Set<Established>>,
+    pub(super) credentials: Option<Set<Credential>>,
+    pub(super) ownership: Option<Set<Ownership>>,
+}
+
+/// Which applications a condition lets through: any of `with`, if configured, and none of
+/// `without`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AppCondition {
+    pub(super) with: Option<AppBits>,
+    pub(super) without: AppBits,
+}
+
+/// Some of the file's applications, by position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct AppBits(pub(super) u64);
+
+impl AppBits {
+    pub(super) const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(super) const fn contains(self, position: usize) -> bool {
+        position < App::MAX && self.0 >> position & 1 == 1
+    }
+}
+
+/// A mail application, known by what it says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct App {
+    pub(super) name: Box<str>,
+    pub(super) device_types: Box<[Glob]>,
+    pub(super) user_agents: Box<[Glob]>,
+    pub(super) approved: bool,
+}
+
+impl App {
+    /// Most applications in a file: what one set of 64 bits holds.
+    pub(super) const MAX: usize = 64;
+
+    fn matches(&self, mail: &MailContext<'_>) -> bool {
+        let fits = |patterns: &[Glob], text: &str| {
+            patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(text))
+        };
+        fits(&self.device_types, mail.device_type) && fits(&self.user_agents, mail.user_agent)
+    }
+}
+
+/// Some names out of a table, by sorted position.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NameSet(pub(super) Box<[u16]>);
+
+impl NameSet {
+    /// Most names in one condition. A longer list is a NAS group of its own.
+    pub(super) const MAX: usize = 64;
+
+    fn contains(&self, name: Option<u16>) -> bool {
+        name.is_some_and(|name| self.0.contains(&name))
+    }
+}
+
+/// All names of one kind that the file mentions, sorted, so that a connection's own name is looked
+/// up once and compared as a number afterwards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NameTable(Box<[Box<str>]>);
+
+impl NameTable {
+    /// Most names in one table: positions are 16 bits wide. The bounds on policies and lists keep
+    /// every file far below it.
+    const MAX: usize = 1 << 16;
+
+    pub(super) fn new(mut names: Vec<Box<str>>) -> Self {
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(Self::MAX);
+        Self(names.into())
+    }
+
+    pub(super) fn position(&self, name: &str) -> Option<u16> {
+        let position = self
+            .0
+            .binary_search_by(|known| known.as_ref().cmp(name))
+            .ok()?;
+        u16::try_from(position).ok()
+    }
+
+    pub(super) fn names(&self, set: &NameSet) -> impl Iterator<Item = &str> {
+        set.0
+            .iter()
+            .filter_map(|&position| self.0.get(usize::from(position)))
+            .map(AsRef::as_ref)
+    }
+}
+
+/// A connection as conditions see it; worked out once for an evaluation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surroundings {
+    pub(super) platform: Platform,
+    pub(super) nas_group: Option<u16>,
+    pub(super) ssid: Option<u16>,
+    pub(super) medium: Option<Medium>,
+    pub(super) apps: Option<AppBits>,
+    pub(super) established: Established,
+    pub(super) credential: Credential,
+    pub(super) ownership: Ownership,
+}
+
+impl Surroundings {
+    pub(super) fn of(
+        facts: &Facts<'_>,
+        nas_groups: &NameTable,
+        ssids: &NameTable,
+        apps: &[App],
+    ) -> Self {
+        let nas = facts.nas.as_ref();
+        Self {
+            platform: facts.platform(),
+            nas_group: nas.and_then(|nas| nas_groups.position(nas.group)),
+            ssid: nas
+                .and_then(|nas| nas.ssid)
+                .and_then(|ssid| ssids.position(ssid)),
+            medium: nas.map(|nas| nas.medium),
+            apps: facts.mail.as_ref().map(|mail| apps_of(mail, apps)),
+            established: facts.established,
+            credential: facts.credential,
+            ownership: facts
+                .posture()
+                .map_or(Ownership::Unknown, |posture| posture.ownership),
+        }
+    }
+}
+
+/// The applications that a mail client can be.
+pub(super) fn apps_of(mail: &MailContext<'_>, apps: &[App]) -> AppBits {
+    let bits = apps
+        .iter()
+        .take(App::MAX)
+        .enumerate()
+        .filter(|(_, app)| app.matches(mail))
+        .fold(0, |bits, (position, _)| bits | 1 << position);
+    AppBits(bits)
+}
+
+impl When {
+    /// Whether all configured conditions hold. Each is asked and reported, the later ones too when
+    /// an earlier one fails.
+    pub(super) fn holds(
+        &self,
+        seen: &Surroundings,
+        mut report: impl FnMut(Condition, bool),
+    ) -> bool {
+        let mut all = true;
+        let mut ask = |condition: Condition, held: Option<bool>| {
+            if let Some(held) = held {
+                report(condition, held);
+                all &= held;
+            }
+        };
+        ask(
+            Condition::Platform,
+            self.platforms.map(|wanted| wanted.contains(seen.platform)),
+        );
+        ask(
+            Condition::NasGroup,
+            self.nas_groups
+                .as_ref()
+                .map(|wanted| wanted.contains(seen.nas_group)),
+        );
+        ask(
+            Condition::Ssid,
+            self.ssids.as_ref().map(|wanted| wanted.contains(seen.ssid)),
+        );
+        ask(
+            Condition::Medium,
+            self.media
+                .map(|wanted| seen.medium.is_some_and(|medium| wanted.contains(medium))),
+        );
+        ask(
+            Condition::App,
+            self.apps
+                .map(|wanted| seen.apps.is_some_and(|apps| wanted.admits(apps))),
+        );
+        ask(
+            Condition::Established,
+            self.established
+                .map(|wanted| wanted.contains(seen.established)),
+        );
+        ask(
+            Condition::Credential,
+            self.credentials
+                .map(|wanted| wanted.contains(seen.credential)),
+        );
+        ask(
+            Condition::Ownership,
+            self.ownership.map(|wanted| wanted.contains(seen.ownership)),
+        );
+        all
+    }
+
+    /// Whether nothing but the platform, if that, narrows the connections.
+    pub(super) const fn narrows_by_platform_at_most(&self) -> bool {
+        self.nas_groups.is_none()
+            && self.ssids.is_none()
+            && self.media.is_none()
+            && self.apps.is_none()
+            && self.established.is_none()
+            && self.credentials.is_none()
+            && self.ownership.is_none()
+    }
+}
+
+impl AppCondition {
+    fn admits(self, seen: AppBits) -> bool {
+        self.with.is_none_or(|with| with.intersects(seen)) && !self.without.intersects(seen)
+    }
+}

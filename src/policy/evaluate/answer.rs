@@ -1,0 +1,294 @@
+//! The answer to each requirement, from the device's facts; the same for every policy that asks.
+
+use super::Evaluation;
+use super::earlier;
+use crate::model::ComplianceState;
+use crate::model::Established;
+use crate::model::Join;
+use crate::model::Posture;
+use crate::model::Timestamp;
+use crate::model::Tri;
+use crate::policy::availability::Age;
+use crate::policy::availability::Staleness;
+use crate::policy::compliance::Dated;
+use crate::policy::compliance::Setting;
+use crate::policy::compliance::effective_state;
+use crate::policy::condition::Condition;
+use crate::policy::conditional::Requirement;
+use crate::policy::facts::DeviceFacts;
+use crate::policy::reason::Failure;
+use crate::policy::reason::Failures;
+use crate::policy::targeting::Targeting;
+use crate::policy::trace::Check;
+use crate::policy::trace::Finding;
+
+/// How a requirement came out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answer {
+    pub(super) failures: Failures,
+    /// When a fact behind it turns stale, or its grace period ends.
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Evaluation<'_> {
+    pub(super) fn answer(&mut self, requirement: Requirement) -> Answer {
+        if requirement == Requirement::ApprovedApp {
+            let approved = self
+                .seen
+                .apps
+                .is_some_and(|apps| apps.intersects(self.policy.approved_apps));
+            return Answer::held_or(approved, Failure::AppNotApproved);
+        }
+        if requirement == Requirement::EasActivated && self.facts.mail.is_none() {
+            // Only a mail client can be activated; at other doors there is nothing to ask (R5).
+            return Answer::default();
+        }
+        let Some(posture) = self.facts.posture() else {
+            return Answer {
+                failures: self.device_failure().map_or(Failures::NONE, Failures::one),
+                until: None,
+            };
+        };
+        match requirement {
+            Requirement::Managed => self.tri(
+                posture.managed.value,
+                Dated::by(&posture.managed),
+                self.unenrolled(Failure::DeviceUnmanaged),
+            ),
+            Requirement::Registered => self.tri(
+                posture.registered.value,
+                Dated::by(&posture.registered),
+                Failure::NotRegistered,
+            ),
+            Requirement::EasActivated => self.tri(
+                posture.eas_activated.value,
+                Dated::by(&posture.eas_activated),
+                Failure::EasNotActivated,
+            ),
+            Requirement::DomainJoined => {
+                self.joined(posture, &[Join::Hybrid, Join::ActiveDirectory])
+            }
+            Requirement::EntraJoined => self.joined(posture, &[Join::Entra, Join::Hybrid]),
+            Requirement::Compliant => self.compliant(posture),
+            Requirement::Proven | Requirement::ApprovedApp => Answer::held_or(
+                self.facts.established == Established::Proven,
+                Failure::NotProven,
+            ),
+        }
+    }
+
+    /// Why nothing is known of the device, if nothing is.
+    pub(super) fn device_failure(&self) -> Option<Failure> {
+        match self.facts.device {
+            DeviceFacts::Known { .. } => None,
+            DeviceFacts::Unknown => Some(self.unenrolled(Failure::DeviceUnknown)),
+            DeviceFacts::Ambiguous => Some(Failure::DeviceAmbiguous),
+            DeviceFacts::OfAnotherUser => Some(Failure::DeviceOfAnotherUser),
+        }
+    }
+
+    /// `failure`, unless the device is of a kind that no management system takes (R16).
+    fn unenrolled(&self, failure: Failure) -> Failure {
+        let cannot = &self.policy.defaults.cannot_enrol;
+        let by_type = self.facts.mail.is_some_and(|mail| {
+            cannot
+                .mail_devices
+                .iter()
+                .any(|pattern| pattern.matches(mail.device_type))
+        });
+        if by_type || cannot.platforms.contains(self.seen.platform) {
+            Failure::CannotEnrol
+        } else {
+            failure
+        }
+    }
+
+    fn tri(&self, value: Tri, dated: Dated, failure: Failure) -> Answer {
+        let mut answer = Answer::held_or(value == Tri::Yes, failure);
+        if value != Tri::Unknown {
+            self.date(&mut answer, dated);
+        }
+        answer
+    }
+
+    fn joined(&self, posture: &Posture, joins: &[Join]) -> Answer {
+        let value = match posture.join {
+            Join::Unknown => Tri::Unknown,
+            join @ (Join::None
+            | Join::Registered
+            | Join::Entra
+            | Join::Hybrid
+            | Join::ActiveDirectory) => Tri::from(joins.contains(&join)),
+        };
+        self.tri(value, Dated::with_directory(posture), Failure::NotJoined)
+    }
+
+    /// The source's verdict and our own health policies together.
+    fn compliant(&mut self, posture: &Posture) -> Answer {
+        let mut answer = Answer::default();
+        let said = posture.compliance.is_known();
+        let state = if said {
+            effective_state(posture, self.facts.now)
+        } else {
+            ComplianceState::Unknown
+        };
+        match state.as_tri() {
+            Tri::Yes => {}
+            Tri::No | Tri::Unknown if posture.managed.value == Tri::No => {
+                return self.unmanaged(posture);
+            }
+            Tri::No => answer.fail(Failure::NotCompliant),
+            Tri::Unknown if said => answer.fail(Failure::Evaluating),
+            Tri::Unknown if posture.managed.value == Tri::Unknown => {
+                return self.unmanaged(posture);
+            }
+            Tri::Unknown => {}
+        }
+        if said {
+            self.date(&mut answer, Dated::by(&posture.compliance));
+            if posture.compliance.value == ComplianceState::InGracePeriod
+                && let Some(end) = posture.grace_until
+                && end > self.facts.now
+            {
+                answer.until = earlier(answer.until, Some(end));
+            }
+        } else {
+            // Enrolment stands for the verdict that no source gives (R4).
+            self.date(&mut answer, Dated::by(&posture.managed));
+        }
+        if self.computed_for_another_user(posture) {
+            answer.fail(Failure::ComplianceForAnotherUser);
+        }
+        self.health(posture, said, &mut answer);
+        answer
+    }
+
+    /// Compliance presupposes management: the cause is reported alone.
+    fn unmanaged(&self, posture: &Posture) -> Answer {
+        let mut answer = Answer::default();
+        answer.fail(self.unenrolled(Failure::DeviceUnmanaged));
+        if posture.managed.value == Tri::No {
+            self.date(&mut answer, Dated::by(&posture.managed));
+        }
+        answer
+    }
+
+    fn computed_for_another_user(&self, posture: &Posture) -> bool {
+        if self.policy.defaults.accept_other_users_compliance {
+            return false;
+        }
+        match (posture.owner, &self.facts.user) {
+            (Some(owner), Some(user)) => user.reference != Some(owner),
+            (None, _) | (_, None) => false,
+        }
+    }
+
+    /// Every compliance policy that reaches the user and device. `said`: the source has given a
+    /// verdict.
+    fn health(&mut self, posture: &Posture, said: bool, answer: &mut Answer) {
+        let policy = self.policy;
+        let mut reached = false;
+        for (position, compliance) in policy.compliance.iter().enumerate() {
+            let id = policy.compliance_id(position);
+            let targeting = compliance.targets.judge(&self.member);
+            self.record(id, Check::Target, targeting.into());
+            let platform = self.seen.platform;
+            let fits = compliance
+                .platforms
+                .map(|platforms| platforms.contains(platform));
+            if let Some(fits) = fits {
+                self.record(id, Check::Condition(Condition::Platform), fits.into());
+            }
+            if targeting != Targeting::Targeted || fits == Some(false) {
+                self.record(id, Check::Outcome, Finding::NotApplied);
+                continue;
+            }
+            reached = true;
+            let mut here = Answer::default();
+            let staleness = self.staleness;
+            let now = self.facts.now;
+            let trace = &mut *self.trace;
+            compliance
+                .health
+                .ask(posture, platform, |setting, held, dated| {
+                    let mut one = Answer::held_or(held, Failure::Unhealthy);
+                    one.date(staleness, now, dated);
+                    trace.record(Some(id), Check::Health(setting), one.finding());
+                    here.join(one);
+                });
+            if compliance.health.source_verdict {
+                // What the source said has been counted before; only its silence is news here.
+                let yes = effective_state(posture, now).as_tri() == Tri::Yes;
+                self.record(
+                    id,
+                    Check::Health(Setting::SourceVerdict),
+                    (said && yes).into(),
+                );
+                if !said {
+                    here.fail(Failure::Evaluating);
+                }
+            }
+            let holds = here.finding();
+            self.record(id, Check::Outcome, holds);
+            answer.join(here);
+        }
+        if !reached && !policy.defaults.no_policy_is_compliant {
+            answer.fail(Failure::NoCompliancePolicy);
+        }
+    }
+
+    fn date(&self, answer: &mut Answer, dated: Dated) {
+        answer.date(self.staleness, self.facts.now, dated);
+    }
+}
+
+impl Answer {
+    fn held_or(held: bool, failure: Failure) -> Self {
+        Self {
+            failures: if held {
+                Failures::NONE
+            } else {
+                Failures::one(failure)
+            },
+            until: None,
+        }
+    }
+
+    const fn fail(&mut self, failure: Failure) {
+        self.failures = self.failures.with(failure);
+    }
+
+    fn join(&mut self, other: Self) {
+        self.failures = self.failures.union(other.failures);
+        self.until = earlier(self.until, other.until);
+    }
+
+    fn date(&mut self, staleness: &Staleness, now: Timestamp, dated: Dated) {
+        let observed = match dated {
+            Dated::Never => return,
+            Dated::Unstated => return self.fail(Failure::Stale),
+            Dated::At(observed) => observed,
+        };
+        match staleness.age(observed, now) {
+            Age::Fresh | Age::Grace => {
+                self.until = earlier(self.until, staleness.turns(observed));
+            }
+            Age::Stale => self.fail(Failure::Stale),
+        }
+    }
+
+    /// Whether it would hold if every fact were fresh.
+    pub(super) fn is_met_but_for_age(self) -> bool {
+        self.failures.is_empty() || self.failures == Failures::one(Failure::Stale)
+    }
+
+    pub(super) fn finding(self) -> Finding {
+        if self.failures.is_empty() {
+            Finding::Held
+        } else if self.is_met_but_for_age() {
+            Finding::Stale
+        } else {
+            Finding::Failed
+        }
+    }
+}

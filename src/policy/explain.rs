@@ -1,0 +1,381 @@
+//! A decision in words: for every policy and every condition what was seen, what was wanted and
+//! whether it held (R80, R84).
+//!
+//! Nothing is decided here. The evaluation is run again on the same facts, and its trace is put into
+//! words with the facts and the policy beside it.
+
+mod describe;
+mod text;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::compliance::Health;
+use super::condition::Condition;
+use super::conditional::ConditionalPolicy;
+use super::conditional::State;
+use super::conditional::Then;
+use super::evaluate::evaluate;
+use super::facts::Facts;
+use super::set::Policy;
+use super::trace::Check;
+use super::trace::Checked;
+use super::trace::Finding;
+use super::trace::Trace;
+use super::words::Word;
+use crate::model::Decision;
+use crate::model::PolicyId;
+use crate::model::SourceId;
+use crate::model::Verdict;
+use describe::Describe;
+
+/// A decision with everything that led to it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    /// The decision as it is enforced.
+    #[serde(skip)]
+    pub decision: Decision,
+    /// `allow`, `quarantine` or `block`.
+    pub verdict: &'static str,
+    /// The number of the reason.
+    pub code: u16,
+    /// The name of the reason.
+    pub reason: &'static str,
+    /// The reason as a sentence for people.
+    pub sentence: &'static str,
+    /// Names of the policies that gave the verdict.
+    pub decided_by: Vec<String>,
+    /// The time of the question, in RFC 3339.
+    pub at: String,
+    /// When the same question may get another answer by the mere passing of time.
+    pub revisit: Option<String>,
+    /// Who asks with what, at which door.
+    pub subject: String,
+    /// What was asked before any policy.
+    pub before: Vec<CheckExplanation>,
+    /// Every policy of the file, compliance policies first.
+    pub policies: Vec<PolicyExplanation>,
+    /// What the compliance policies that reach the device ask together.
+    pub health: Vec<String>,
+}
+
+/// What became of one policy.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyExplanation {
+    /// Its name.
+    pub name: String,
+    /// `compliance` or `conditional`.
+    pub kind: &'static str,
+    /// Line of the file at which it begins.
+    pub line: Option<usize>,
+    /// In the words of Entra's sign-in log: `success`, `failure`, `notApplied`, `notEnabled`, and
+    /// `reportOnlySuccess` and so on; `notAsked` for a compliance policy that nothing asked for.
+    pub result: &'static str,
+    /// What it gives, where it applies.
+    pub verdict: Option<&'static str>,
+    /// Why it does not apply, in the words of Entra's What If (`users`, `devicePlatform`, …).
+    pub not_applied: Vec<&'static str>,
+    /// Its conditions and requirements, in the order in which they were asked.
+    pub checks: Vec<CheckExplanation>,
+}
+
+/// One condition or requirement.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckExplanation {
+    /// The key in the policy file, where there is one.
+    pub check: &'static str,
+    /// Whether it is an alternative of `require_any`.
+    pub one_of: bool,
+    /// What the facts say, with source and age.
+    pub seen: String,
+    /// What the policy says.
+    pub wanted: String,
+    /// `held`, `failed`, `stale`, `targeted`, `not targeted` or `exempt`.
+    pub result: &'static str,
+}
+
+/// Explains the decision that [`evaluate`] gives for the same arguments. `source_name` tells the
+/// configured name of a source.
+///
+/// For people and never on the way of a connection: it allocates freely.
+pub fn explain(
+    policy: &Policy,
+    facts: &Facts<'_>,
+    source_name: &dyn Fn(SourceId) -> Option<String>,
+) -> Explanation {
+    let mut trace = Trace::with_capacity(MOST_BEFORE + policy.len() * MOST_CHECKS);
+    let decision = evaluate(policy, facts, &mut trace);
+    let describe = Describe::new(policy, facts, source_name, trace.findings());
+    let of = |id: Option<PolicyId>| {
+        trace
+            .findings()
+            .iter()
+            .filter(move |found| found.policy() == id)
+    };
+    let compliance = (0..policy.compliance.len()).map(|position| {
+        let id = policy.compliance_id(position);
+        compliance(
+            &describe,
+            position,
+            id,
+            &of(Some(id)).copied().collect::<Vec<_>>(),
+        )
+    });
+    let conditional = policy.conditional.iter().enumerate();
+    let conditional = conditional.map(|(position, one)| {
+        let id = policy.conditional_id(position);
+        let found = of(Some(id)).copied().collect::<Vec<_>>();
+        conditional_policy(&describe, position, one, id, &found)
+    });
+    Explanation {
+        decision,
+        verdict: decision.verdict.word(),
+        code: decision.reason.code(),
+        reason: decision.reason.name(),
+        sentence: decision.reason.sentence(),
+        decided_by: decision
+            .deciding
+            .iter()
+            .flatten()
+            .map(|id| policy.name(*id).to_owned())
+            .collect(),
+        at: facts.now.to_string(),
+        revisit: decision.revisit.map(|at| at.to_string()),
+        subject: describe.subject(),
+        before: of(None)
+            .map(|found| describe.check(None, found, false))
+            .collect(),
+        policies: compliance.chain(conditional).collect(),
+        health: together(policy, trace.findings()),
+    }
+}
+
+fn compliance(
+    describe: &Describe<'_>,
+    position: usize,
+    id: PolicyId,
+    found: &[Checked],
+) -> PolicyExplanation {
+    let policy = describe.policy();
+    let outcome = outcome(found);
+    PolicyExplanation {
+        name: policy.name(id).to_owned(),
+        kind: "compliance",
+        line: policy.line(&format!("compliance[{position}]")),
+        result: match outcome {
+            None => "notAsked",
+            Some(Finding::NotApplied) => "notApplied",
+            Some(Finding::Held) => "success",
+            Some(
+                Finding::Failed
+                | Finding::Stale
+                | Finding::NotTargeted
+                | Finding::Exempt
+                | Finding::Targeted
+                | Finding::NotEnabled
+                | Finding::Allow
+                | Finding::Quarantine
+                | Finding::Block,
+            ) => "failure",
+        },
+        verdict: None,
+        not_applied: not_applied(found),
+        checks: checks(describe, id, found, usize::MAX),
+    }
+}
+
+fn conditional_policy(
+    describe: &Describe<'_>,
+    position: usize,
+    conditional: &ConditionalPolicy,
+    id: PolicyId,
+    found: &[Checked],
+) -> PolicyExplanation {
+    let alone = match &conditional.then {
+        Then::Act(_) => 0,
+        Then::Require(requirements) => requirements.all.iter().count(),
+    };
+    let verdict = match outcome(found) {
+        Some(Finding::Allow) => Some(Verdict::Allow),
+        Some(Finding::Quarantine) => Some(Verdict::Quarantine),
+        Some(Finding::Block) => Some(Verdict::Block),
+        Some(
+            Finding::Held
+            | Finding::Failed
+            | Finding::Stale
+            | Finding::NotTargeted
+            | Finding::Exempt
+            | Finding::Targeted
+            | Finding::NotApplied
+            | Finding::NotEnabled,
+        )
+        | None => None,
+    };
+    PolicyExplanation {
+        name: conditional.name.clone().into(),
+        kind: "conditional",
+        line: describe.policy().line(&format!("conditional[{position}]")),
+        result: match (conditional.state, verdict) {
+            (State::Off, _) => "notEnabled",
+            (State::On, None) => "notApplied",
+            (State::On, Some(Verdict::Allow)) => "success",
+            (State::On, Some(Verdict::Quarantine | Verdict::Block)) => "failure",
+            (State::ReportOnly, None) => "reportOnlyNotApplied",
+            (State::ReportOnly, Some(Verdict::Allow)) => "reportOnlySuccess",
+            (State::ReportOnly, Some(Verdict::Quarantine | Verdict::Block)) => "reportOnlyFailure",
+        },
+        verdict: verdict.map(Word::word),
+        not_applied: not_applied(found),
+        checks: checks(describe, id, found, alone),
+    }
+}
+
+fn outcome(found: &[Checked]) -> Option<Finding> {
+    found
+        .iter()
+        .find(|found| found.check == Check::Outcome)
+        .map(|found| found.finding)
+}
+
+/// `alone`: how many requirements stand alone, before the alternatives.
+fn checks(
+    describe: &Describe<'_>,
+    id: PolicyId,
+    found: &[Checked],
+    alone: usize,
+) -> Vec<CheckExplanation> {
+    let mut requirements = 0;
+    found
+        .iter()
+        .filter(|found| found.check != Check::Outcome)
+        .map(|found| {
+            let required = matches!(found.check, Check::Requirement(_));
+            requirements += usize::from(required);
+            describe.check(Some(id), found, required && requirements > alone)
+        })
+        .collect()
+}
+
+/// The conditions that keep a policy from applying, as Entra's What If names them.
+fn not_applied(found: &[Checked]) -> Vec<&'static str> {
+    let mut reasons = Vec::new();
+    for found in found {
+        let reason = match (found.check, found.finding) {
+            (Check::State, _) => "policyNotEnabled",
+            (Check::Target, Finding::NotTargeted | Finding::Exempt) => "users",
+            (Check::Plane, Finding::Failed) => "application",
+            (Check::Condition(Condition::Platform), Finding::Failed) => "devicePlatform",
+            (Check::Condition(Condition::App), Finding::Failed) => "clientApps",
+            (
+                Check::Condition(Condition::NasGroup | Condition::Ssid | Condition::Medium),
+                Finding::Failed,
+            ) => "location",
+            (Check::Condition(Condition::Established | Condition::Ownership), Finding::Failed) => {
+                "devices"
+            }
+            (Check::Condition(Condition::Credential), Finding::Failed) => "authenticationContext",
+            (_, _) => continue,
+        };
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons
+}
+
+/// The health settings of all policies that reach the device, merged (R11).
+fn together(policy: &Policy, found: &[Checked]) -> Vec<String> {
+    let reaches = |position: usize| {
+        let id = policy.compliance_id(position);
+        found.iter().any(|found| {
+            found.policy() == Some(id)
+                && found.check == Check::Outcome
+                && found.finding != Finding::NotApplied
+        })
+    };
+    let merged = policy
+        .compliance
+        .iter()
+        .enumerate()
+        .filter(|(position, _)| reaches(*position))
+        .fold(Health::default(), |merged, (_, one)| {
+            merged.merge(&one.health)
+        });
+    text::health(&merged)
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}: {} {}. {}",
+            self.verdict, self.code, self.reason, self.sentence
+        )?;
+        writeln!(f, "at {}: {}", self.at, self.subject)?;
+        if !self.decided_by.is_empty() {
+            writeln!(f, "decided by: {}", self.decided_by.join(", "))?;
+        }
+        if let Some(revisit) = &self.revisit {
+            writeln!(f, "may change by itself at {revisit}")?;
+        }
+        writeln!(f)?;
+        writeln!(f, "before all policies")?;
+        for check in &self.before {
+            writeln!(f, "  {check}")?;
+        }
+        for policy in &self.policies {
+            writeln!(f)?;
+            write!(f, "{policy}")?;
+        }
+        if !self.health.is_empty() {
+            writeln!(f)?;
+            writeln!(
+                f,
+                "asked of the device's health: {}",
+                self.health.join("; ")
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for PolicyExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} policy {:?}", self.kind, self.name)?;
+        if let Some(line) = self.line {
+            write!(f, " (line {line})")?;
+        }
+        write!(f, ": {}", self.result)?;
+        if let Some(verdict) = self.verdict {
+            write!(f, ", {verdict}")?;
+        }
+        if !self.not_applied.is_empty() {
+            write!(f, " because of {}", self.not_applied.join(", "))?;
+        }
+        writeln!(f)?;
+        self.checks
+            .iter()
+            .try_for_each(|check| writeln!(f, "  {check}"))
+    }
+}
+
+impl fmt::Display for CheckExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.one_of {
+            f.write_str("one of: ")?;
+        }
+        write!(
+            f,
+            "{}: seen {}, wanted {}: {}",
+            self.check, self.seen, self.wanted, self.result
+        )
+    }
+}
+
+/// More findings than are ever made before the policies.
+const MOST_BEFORE: usize = 8;
+
+/// More findings than one policy ever makes: state, plane, target, eight conditions, eight
+/// requirements or seven settings, the alternatives and the outcome.
+const MOST_CHECKS: usize = 24;

@@ -1,0 +1,163 @@
+//! All that an evaluation may see.
+
+use crate::model::Credential;
+use crate::model::Established;
+use crate::model::Fact;
+use crate::model::GroupId;
+use crate::model::MailContext;
+use crate::model::NasContext;
+use crate::model::Plane;
+use crate::model::Platform;
+use crate::model::Posture;
+use crate::model::Timestamp;
+use crate::model::Tri;
+use crate::model::UserRef;
+
+/// The question, with everything that was known when it was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// At which door.
+    pub plane: Plane,
+    /// The time of the question; ages of facts are counted to here.
+    pub now: Timestamp,
+    /// What was proved about the user.
+    pub credential: Credential,
+    /// How the device became known.
+    pub established: Established,
+    /// The authenticated user; `None` for MAC authentication bypass and for machine certificates.
+    pub user: Option<UserFacts<'a>>,
+    /// The device.
+    pub device: DeviceFacts<'a>,
+    /// Where a network connection came from.
+    pub nas: Option<NasContext<'a>>,
+    /// What kind of mail client asks.
+    pub mail: Option<MailContext<'a>>,
+}
+
+/// What is known of a user.
+#[derive(Clone, Copy, Debug)]
+pub struct UserFacts<'a> {
+    /// The authenticated name; compared with `user:` entries without ASCII case. Give the name that
+    /// the inventory prints, so that any alias meets the same entry.
+    pub name: &'a str,
+    /// The inventory's number; `None` when no source knows the user.
+    pub reference: Option<UserRef>,
+    /// Whether the account is enabled.
+    pub enabled: Fact<Tri>,
+    /// The user's groups, nested ones included, sorted without repetition.
+    pub groups: &'a [GroupId],
+}
+
+/// What is known of a device.
+#[derive(Clone, Copy, Debug)]
+pub enum DeviceFacts<'a> {
+    /// No source knows it, or nothing identified it.
+    Unknown,
+    /// Two devices share the identifier.
+    Ambiguous,
+    /// The ActiveSync DeviceId is known under another user.
+    OfAnotherUser,
+    /// Found.
+    Known {
+        /// Its facts.
+        posture: &'a Posture,
+        /// The device's own groups, sorted without repetition.
+        groups: &'a [GroupId],
+    },
+}
+
+impl<'a> Facts<'a> {
+    /// The device's facts, when it was found.
+    pub(super) const fn posture(&self) -> Option<&'a Posture> {
+        match self.device {
+            DeviceFacts::Known { posture, .. } => Some(posture),
+            DeviceFacts::Unknown | DeviceFacts::Ambiguous | DeviceFacts::OfAnotherUser => None,
+        }
+    }
+
+    /// The device's own groups; empty when it was not found.
+    pub(super) const fn device_groups(&self) -> &'a [GroupId] {
+        match self.device {
+            DeviceFacts::Known { groups, .. } => groups,
+            DeviceFacts::Unknown | DeviceFacts::Ambiguous | DeviceFacts::OfAnotherUser => &[],
+        }
+    }
+
+    /// The platform that a source states, else the one that the mail client claims.
+    pub(super) fn platform(&self) -> Platform {
+        match self.posture() {
+            Some(posture) if posture.platform != Platform::Unknown => posture.platform,
+            Some(_) | None => self
+                .mail
+                .as_ref()
+                .map_or(Platform::Unknown, claimed_platform),
+        }
+    }
+}
+
+/// What a mail client says it runs on.
+fn claimed_platform(mail: &MailContext<'_>) -> Platform {
+    [mail.device_type, mail.user_agent]
+        .into_iter()
+        .find_map(|text| {
+            CLIENT_PREFIXES
+                .iter()
+                .find(|(prefix, _)| starts_without_case(text, prefix))
+                .map(|(_, platform)| *platform)
+        })
+        .unwrap_or(Platform::Unknown)
+}
+
+fn starts_without_case(text: &str, prefix: &str) -> bool {
+    text.as_bytes()
+        .get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+}
+
+/// Beginnings of DeviceType and User-Agent values of mail clients in the field. `Outlook` is left
+/// out: it is one name on two platforms.
+const CLIENT_PREFIXES: [(&str, Platform); 14] = [
+    ("iphone", Platform::Ios),
+    ("ipad", Platform::Ios),
+    ("ipod", Platform::Ios),
+    ("apple-iphone", Platform::Ios),
+    ("apple-ipad", Platform::Ios),
+    ("apple-ipod", Platform::Ios),
+    ("android", Platform::Android),
+    ("samsung", Platform::Android),
+    ("windowsphone", Platform::WindowsPhone),
+    ("wp", Platform::WindowsPhone),
+    ("msft-wp", Platform::WindowsPhone),
+    ("windowsmail", Platform::Windows),
+    ("windowsoutlook", Platform::Windows),
+    ("msft-win", Platform::Windows),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_clients_claim_their_platform() {
+        for (device_type, user_agent, expected) in [
+            ("iPhone", "Apple-iPhone9C1/1602.92", Platform::Ios),
+            ("iPad", "", Platform::Ios),
+            (
+                "SAMSUNGSMG960F",
+                "Android-SAMSUNG-SM-G960F/101.9",
+                Platform::Android,
+            ),
+            ("WP8", "MSFT-WP/8.10", Platform::WindowsPhone),
+            ("WindowsMail", "", Platform::Windows),
+            ("Outlook", "Outlook-iOS-Android/1.0", Platform::Unknown),
+            ("TestClient", "TestClient/1.0", Platform::Unknown),
+            ("", "", Platform::Unknown),
+        ] {
+            let mail = MailContext {
+                device_type,
+                user_agent,
+            };
+            assert_eq!(claimed_platform(&mail), expected, "row {device_type}");
+        }
+    }
+}

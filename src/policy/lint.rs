@@ -1,0 +1,169 @@
+//! What is well-formed and dangerous: lock-out, open doors, policies that judge nobody.
+//!
+//! Each message begins with a code that a person can search for. Codes with `E-` stand for errors,
+//! which [`check`](lint) reports and a gateway refuses to start with; `W-` for warnings.
+
+mod coverage;
+mod lockout;
+mod reach;
+
+use super::conditional::ConditionalPolicy;
+use super::conditional::Requirement;
+use super::conditional::State;
+use super::set::Policy;
+use super::words::Set;
+use super::words::Word;
+use crate::model::Plane;
+use crate::model::Problem;
+use crate::model::Severity;
+use crate::model::Verdict;
+
+/// Everything that a careful colleague would ask about, in the order of the file.
+///
+/// - `E-LOCKOUT`: the five all-users patterns (R76); a warning where the policy says
+///   `accept_lockout_risk = true`, or is `report-only`.
+/// - `W-NOPOLICY`, `W-COVERAGE`: users of whom compliance is required and whom no compliance policy
+///   reaches (R4, R13).
+/// - `W-UNUSED`, `W-NEVER`, `W-IDLE`: what has no effect.
+/// - `W-OPEN`: defaults that let in what policies would keep out.
+/// - `W-BREAKGLASS`: nobody can get in when a policy is wrong (R77).
+#[must_use]
+pub fn lint(policy: &Policy) -> Vec<Problem> {
+    let mut report = Report {
+        policy,
+        problems: Vec::new(),
+    };
+    if policy.break_glass.is_empty() {
+        report.warn(
+            "break_glass",
+            "W-BREAKGLASS: nobody is exempt from all policies; name at least one account that can \
+             still get in when a policy is wrong",
+        );
+    }
+    open_doors(&mut report);
+    lockout::check(&mut report);
+    coverage::check(&mut report);
+    reach::check(&mut report);
+    let mut problems = report.problems;
+    problems.sort_by_key(|problem| problem.line);
+    problems
+}
+
+/// Problems found so far.
+struct Report<'p> {
+    policy: &'p Policy,
+    problems: Vec<Problem>,
+}
+
+impl<'p> Report<'p> {
+    fn warn(&mut self, key: &str, message: impl Into<String>) {
+        self.add(Severity::Warning, key, message.into());
+    }
+
+    /// At the line of the key, or of what it would stand in.
+    fn add(&mut self, severity: Severity, key: &str, message: String) {
+        let within = key.rsplit_once('.').map_or(key, |(within, _)| within);
+        self.problems.push(Problem {
+            file: self.policy.source.file.clone(),
+            line: self.policy.line(key).or_else(|| self.policy.line(within)),
+            key: key.to_owned(),
+            message,
+            severity,
+        });
+    }
+
+    /// Conditional policies that are evaluated, with their keys.
+    fn evaluated(&self) -> impl Iterator<Item = (String, &'p ConditionalPolicy)> + use<'p> {
+        let policies = self.policy.conditional.iter().enumerate();
+        policies
+            .filter(|(_, policy)| match policy.state {
+                State::On | State::ReportOnly => true,
+                State::Off => false,
+            })
+            .map(|(position, policy)| (format!("conditional[{position}]"), policy))
+    }
+
+    /// Conditional policies that count.
+    fn counting(&self) -> impl Iterator<Item = (String, &'p ConditionalPolicy)> + use<'p> {
+        self.evaluated()
+            .filter(|(_, policy)| policy.state == State::On)
+    }
+}
+
+fn open_doors(report: &mut Report<'_>) {
+    let policy = report.policy;
+    let defaults = &policy.defaults;
+    let covered: Set<Plane> = Plane::WORDS
+        .iter()
+        .map(|(_, plane)| *plane)
+        .filter(|plane| {
+            report
+                .counting()
+                .any(|(_, policy)| policy.planes.contains(*plane))
+        })
+        .collect();
+    let open = Set::all().without(covered);
+    if !open.is_empty() && defaults.not_targeted == Verdict::Allow {
+        report.warn(
+            "defaults.not_targeted",
+            format!(
+                "W-OPEN: no policy that is on is for {}, so that every known user is let in there",
+                open.text()
+            ),
+        );
+    }
+    let requires = |requirement| {
+        report
+            .counting()
+            .any(|(_, policy)| policy.asks(requirement))
+    };
+    let managed = requires(Requirement::Managed) || requires(Requirement::Compliant);
+    for (key, verdict, relevant, what) in [
+        (
+            "defaults.unmanaged_device",
+            defaults.unmanaged_device,
+            managed,
+            "a device that is not enrolled passes policies that require managed or compliant",
+        ),
+        (
+            "defaults.unknown_device",
+            defaults.unknown_device,
+            managed,
+            "a device that no source knows passes policies that require managed or compliant",
+        ),
+        (
+            "defaults.unknown_user",
+            defaults.unknown_user,
+            true,
+            "a user whom no source knows is judged by policies for \"all\" only",
+        ),
+        (
+            "defaults.no_credential",
+            defaults.no_credential,
+            true,
+            "whoever copies the MAC address of a known device is let in",
+        ),
+        (
+            "stale.network.then",
+            policy.availability.network.then,
+            true,
+            STALE,
+        ),
+        (
+            "stale.mail.then",
+            policy.availability.mail.then,
+            true,
+            STALE,
+        ),
+        ("stale.web.then", policy.availability.web.then, true, STALE),
+    ] {
+        if verdict == Verdict::Allow && relevant {
+            report.warn(key, format!("W-OPEN: {what}"));
+        }
+    }
+}
+
+const STALE: &str = "what a silent source said last lets devices in without end";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! [`Policy`]: a policy file in the form that is evaluated.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::availability::Availability;
+use super::compliance::CompliancePolicy;
+use super::condition::App;
+use super::condition::AppBits;
+use super::condition::NameTable;
+use super::conditional::ConditionalPolicy;
+use super::defaults::Defaults;
+use super::targeting::Audience;
+use super::targeting::GroupNames;
+use crate::model::PolicyId;
+
+/// A whole policy file, checked and compiled. Never changes; [`parse`](super::parse) is the only
+/// way to one, and gives none without every default outcome.
+pub struct Policy {
+    pub(super) compliance: Box<[CompliancePolicy]>,
+    pub(super) conditional: Box<[ConditionalPolicy]>,
+    pub(super) defaults: Defaults,
+    pub(super) availability: Availability,
+    pub(super) break_glass: Audience,
+    pub(super) groups: GroupNames,
+    pub(super) nas_groups: NameTable,
+    pub(super) ssids: NameTable,
+    pub(super) apps: Box<[App]>,
+    pub(super) approved_apps: AppBits,
+    pub(super) hash: [u8; 32],
+    pub(super) source: Source,
+}
+
+/// Where things stand in the file that the policy was read from.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    pub(super) file: String,
+    pub(super) lines: BTreeMap<String, usize>,
+}
+
+impl Policy {
+    /// Most policies in a file, of both kinds together. An evaluation costs some nanoseconds for
+    /// each; Entra's own limit is 195 for a tenant.
+    pub const MAX_POLICIES: usize = 200;
+
+    /// SHA-256 of the file's content, whatever its comments, blanks and order of keys: two files
+    /// that mean the same have the same hash, and a record can name the policy it was made by.
+    #[must_use]
+    pub const fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    /// How many policies there are, of both kinds and in any state.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.compliance.len() + self.conditional.len()
+    }
+
+    /// Whether there is no policy, so that only defaults answer.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A policy's name; empty for a number that is not of this file.
+    #[must_use]
+    pub fn name(&self, id: PolicyId) -> &str {
+        let position = usize::from(id.0);
+        match position.checked_sub(self.compliance.len()) {
+            None => self.compliance.get(position).map(|policy| &*policy.name),
+            Some(position) => self.conditional.get(position).map(|policy| &*policy.name),
+        }
+        .unwrap_or("")
+    }
+
+    /// The line of the file at which a key stands, such as `conditional[2].require`.
+    pub(super) fn line(&self, key: &str) -> Option<usize> {
+        self.source.lines.get(key).copied()
+    }
+
+    /// The number of a compliance policy.
+    pub(super) fn compliance_id(&self, position: usize) -> PolicyId {
+        number(position)
+    }
+
+    /// The number of a conditional policy.
+    pub(super) fn conditional_id(&self, position: usize) -> PolicyId {
+        number(self.compliance.len() + position)
+    }
+}
+
+/// The file, the number of policies and the hash; rules are read in the file.
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("file", &self.source.file)
+            .field("compliance", &self.compliance.len())
+            .field("conditional", &self.conditional.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// [`Policy::MAX_POLICIES`] keeps every position far below 65535.
+fn number(position: usize) -> PolicyId {
+    PolicyId(u16::try_from(position).unwrap_or(u16::MAX))
+}
