@@ -8,6 +8,7 @@
 mod conversation;
 mod hostile;
 mod keys;
+mod property;
 mod refusal;
 mod resumption;
 mod success;
