@@ -161,10 +161,7 @@ impl Config {
         Ok(Self {
             builder,
             resolver: Arc::new(SingleCertAndKey::from(certified)),
-            tickets: match settings.resumption {
-                Some(_) => usize::from(settings.tickets),
-                None => 0,
-            },
+            tickets: usize::from(settings.tickets),
             verifier,
             revoked: revoked(&settings.revocation_lists)?,
             trust: trust(&settings.roots),

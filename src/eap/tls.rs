@@ -241,9 +241,6 @@ impl Link {
         if received.closed {
             return Next::Fail(FailureReason::PeerClosed);
         }
-        if received.left_over {
-            return Next::Fail(FailureReason::Stalled);
-        }
         if !self.tunnel.is_handshaking() {
             return self.conclude();
         }

@@ -44,7 +44,6 @@ impl Tunnel {
                 Ok(_) => {}
             }
         }
-        received.left_over = !rest.is_empty();
         Ok(received)
     }
 
@@ -112,6 +111,4 @@ pub(super) struct Received {
     pub(super) plaintext: bool,
     /// close_notify.
     pub(super) closed: bool,
-    /// Octets that TLS did not take.
-    pub(super) left_over: bool,
 }

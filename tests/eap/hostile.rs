@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use portreeve::eap;
 use portreeve::eap::Conversation;
+use portreeve::eap::Discard;
 use portreeve::eap::FailureReason;
 use portreeve::eap::Fragment;
 use portreeve::eap::Fragmenter;
@@ -163,6 +164,38 @@ fn close_notify_before_success_is_a_failure() {
         assert_eq!(reason(reply), FailureReason::PeerClosed, "row {version:?}");
         assert!(world.resumption.is_empty(), "row {version:?}");
     }
+}
+
+#[test]
+fn close_notify_with_the_finished_is_a_failure() {
+    let world = World::new();
+    let mut raw = Raw::new(&world, &rustls::version::TLS13);
+    let mut flight = raw.until_finished(&world);
+    raw.tls.send_close_notify();
+    flight.extend(raw.flight());
+    let reply = raw.exchange(&world, flight);
+    assert_eq!(reason(reply), FailureReason::PeerClosed);
+    assert!(world.resumption.is_empty());
+}
+
+#[test]
+fn an_acknowledgement_amid_a_message_is_no_success() {
+    let world = World::new();
+    let mut raw = Raw::new(&world, &rustls::version::TLS13);
+    let flight = raw.until_finished(&world);
+    let Reply::Message(_) = raw.exchange(&world, flight) else {
+        panic!("no last flight");
+    };
+    let first = eap::response(raw.identifier, Type::TLS, &[0xc0, 0, 0, 0, 9, 21]);
+    let Step::Request(acknowledged) = raw.conversation.handle(world.now, &first) else {
+        panic!("not acknowledged");
+    };
+    let empty = eap::response(acknowledged[1], Type::TLS, &[0]);
+    let step = raw.conversation.handle(world.now, &empty);
+    assert!(
+        matches!(step, Step::Discard(Discard::Invalid(_))),
+        "{step:?}"
+    );
 }
 
 #[test]

@@ -8,14 +8,19 @@ use portreeve::eap::Config;
 use portreeve::eap::FailureReason;
 use portreeve::eap::Side;
 use portreeve::eap::Stage;
+use portreeve::eap::Step;
 use portreeve::eap::TlsVersion;
 use portreeve::model::Verdict;
+use portreeve::probe::Answer;
 use portreeve::probe::PeerFailure;
 use portreeve::probe::Profile;
+use portreeve::probe::Supplicant;
 
 use crate::pki::Authority;
+use crate::pki::DEVICES_END;
 use crate::pki::Device;
 use crate::pki::Holder;
+use crate::pki::TODAY;
 use crate::world::Seen;
 use crate::world::World;
 
@@ -252,6 +257,50 @@ fn no_version_in_common_is_told_by_an_alert_rfc8996() {
             "row {server}: {reason}"
         );
         assert_eq!(seen.report.alerts, [70], "row {server}");
+    }
+}
+
+#[test]
+fn the_time_is_that_of_each_call() {
+    // The device's certificate ends between the server's flight and the device's.
+    let mut world = World::new();
+    let start = world.now;
+    for (end_passes, expected) in [(false, None), (true, Some(CertificateRefusal::Expired))] {
+        world.now = start.plus(Duration::from_secs(
+            u64::try_from(DEVICES_END - TODAY).unwrap() - 60,
+        ));
+        let profile = world.profile(world.root.device(&Device::default()));
+        let mut supplicant = Supplicant::new(profile);
+        let mut conversation = world.conversation(&world.config(), 3000);
+        let mut response = supplicant.identity_response(1);
+        let mut works = 0;
+        let refusal = loop {
+            let mut step = conversation.handle(world.now, &response);
+            if matches!(step, Step::Work) {
+                works += 1;
+                if works == 2 {
+                    let seconds = if end_passes { 120 } else { 30 };
+                    world.passes(Duration::from_secs(seconds));
+                }
+                step = conversation.work(world.now);
+            }
+            match step {
+                Step::Request(request) => match supplicant.handle(world.now, &request) {
+                    Answer::Response(next) => response = next,
+                    other => panic!("{other:?}"),
+                },
+                Step::Success(_) => break None,
+                Step::Failure(failed) => match failed.reason {
+                    FailureReason::Certificate(refusal) => break Some(refusal),
+                    other => panic!("{other}"),
+                },
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(refusal, expected, "row {end_passes}");
+        if !end_passes {
+            assert_eq!(world.judge.asked_at(), Some(world.now));
+        }
     }
 }
 

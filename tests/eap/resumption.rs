@@ -19,6 +19,7 @@ use portreeve::probe::Supplicant;
 
 use crate::pki::Authority;
 use crate::pki::DEVICES_END;
+use crate::pki::Device;
 use crate::pki::TODAY;
 use crate::world::World;
 
@@ -200,8 +201,45 @@ fn other_trust_anchors_or_a_forgotten_device_are_not_resumed() {
 
 #[test]
 fn a_reload_that_trusts_the_same_roots_keeps_what_can_be_resumed() {
-    let (world, _, profile) = after_a_full_handshake(TlsVersion::Tls13);
-    assert!(world.connect(&world.config(), &profile).succeeded().resumed);
+    let world = World::new();
+    let profile = Arc::new(Profile::build(world.roamer()).unwrap());
+    let roots = [0, 1, 2].map(|_| Authority::root("Other Root").certificate());
+    let with_roots = |order: [usize; 4]| {
+        let mut settings = world.settings();
+        settings.roots.extend(roots.iter().cloned());
+        settings.roots = order.map(|place| settings.roots[place].clone()).to_vec();
+        Arc::new(Config::build(settings).unwrap())
+    };
+    world
+        .connect(&with_roots([0, 1, 2, 3]), &profile)
+        .succeeded();
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]] {
+        let seen = world.connect(&with_roots(order), &profile);
+        assert!(seen.succeeded().resumed, "row {order:?}");
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_yet_is_not_resumed_when_the_clock_goes_back() {
+    let mut world = World::new();
+    let today = world.now;
+    world.passes(Duration::from_hours(24 * 190));
+    let device = Device {
+        not_yet_valid: true,
+        ..Device::default()
+    };
+    let mut settings = world.profile_settings(Some(world.root.device(&device)));
+    settings.remembered = 2;
+    settings.highest = TlsVersion::Tls12; // whose memory of the peer knows no time
+    let profile = Arc::new(Profile::build(settings).unwrap());
+    let config = world.config();
+    world.connect(&config, &profile).succeeded();
+    assert!(world.connect(&config, &profile).succeeded().resumed);
+    world.now = today;
+    let seen = world.connect(&config, &profile);
+    let not_yet = FailureReason::Certificate(CertificateRefusal::NotYetValid);
+    assert_eq!(seen.failed().reason, not_yet);
+    assert!(!seen.report.resumed);
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(crate) struct TestJudge {
     verdict: Mutex<Verdict>,
     tentative: Mutex<Option<Verdict>>,
     asked: Mutex<Vec<Stage>>,
+    asked_at: Mutex<Option<Now>>,
 }
 
 impl TestJudge {
@@ -57,6 +58,11 @@ impl TestJudge {
         *self.tentative.lock().unwrap() = Some(verdict);
     }
 
+    /// When the last question was asked.
+    pub(crate) fn asked_at(&self) -> Option<Now> {
+        *self.asked_at.lock().unwrap()
+    }
+
     /// What was asked since the last call.
     pub(crate) fn take_asked(&self) -> Vec<Stage> {
         std::mem::take(&mut self.asked.lock().unwrap())
@@ -66,6 +72,7 @@ impl TestJudge {
 impl Judge for TestJudge {
     fn judge(&self, peer: &Peer<'_>) -> Verdict {
         self.asked.lock().unwrap().push(peer.stage);
+        *self.asked_at.lock().unwrap() = Some(peer.now);
         let verdict = *self.verdict.lock().unwrap();
         match peer.stage {
             Stage::OfferedTicket => self.tentative.lock().unwrap().unwrap_or(verdict),
@@ -96,6 +103,7 @@ impl World {
                 verdict: Mutex::new(Verdict::Allow),
                 tentative: Mutex::new(None),
                 asked: Mutex::default(),
+                asked_at: Mutex::default(),
             }),
             resumption: Arc::default(),
             now: Now {

@@ -61,6 +61,16 @@ fn other_ids_expired_entries_and_other_anchors_are_not_found() {
 }
 
 #[test]
+fn no_lifetime_is_longer_than_seven_days_rfc8446_4_6_1() {
+    let store = Resumption::new(16, Duration::from_hours(24 * 365));
+    store.store([1; 32], value(3), past(&certificate("a")));
+    let seven_days = 7 * 24 * 3600;
+    let found = |seconds| store.find(&[1; 32], at(seconds), trust(), false);
+    assert!(found(seven_days - 1).is_some());
+    assert!(found(seven_days).is_none());
+}
+
+#[test]
 fn entries_and_octets_are_bounded_and_the_oldest_goes() {
     let certificate = certificate("a");
     let store = Resumption::new(32, HOUR);
