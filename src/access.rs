@@ -1,1 +1,43 @@
-//! The decision: subject, facts and policy meet.
+//! Where subject, facts and policy meet. One invariant: no reply without a [`Decided`].
+//!
+//! Every plane brings a [`Subject`](crate::model::Subject) to [`DecisionPoint::decide`] and gets
+//! the decision together with the facts it was made from ([`Seen`]). Nothing on that path waits,
+//! locks or allocates: the inventory is read lock-free, the policy through an atomic pointer.
+//!
+//! What was granted is registered here ([`Live`]), so that a change of a device, of a user or of
+//! the policy finds the requests that hang on it. The order is always *register, decide, compare
+//! generations*: a change is published before its generation is counted, so whoever still sees
+//! the old generation after registering will be found by the change, and whoever sees a new one
+//! asks again. No change falls between a decision and its registration.
+//!
+//! No protocol is named in this room, and no other room names `policy` or `inventory` on the way
+//! to a verdict.
+
+mod change;
+mod decide;
+mod permit;
+mod record;
+mod seen;
+mod session;
+mod subject;
+
+pub use crate::policy::Trace;
+pub use change::Sweep;
+pub use decide::Decided;
+pub use decide::DecisionPoint;
+pub use permit::Live;
+pub use permit::Permit;
+pub use permit::Revoked;
+pub use record::Correlation;
+pub use record::CorrelationSource;
+pub use record::DecisionRecord;
+pub use record::Outcome;
+pub use record::RecordQueue;
+pub use record::Text;
+pub use seen::Seen;
+pub use seen::SeenDevice;
+pub use session::Session;
+pub use session::SessionEvent;
+pub use session::SessionKey;
+pub use session::Sessions;
+pub use subject::OwnedSubject;

@@ -1,0 +1,142 @@
+//! The facts as they were when a decision was made: fixed size, copied into its record.
+
+use crate::inventory::GroupSet;
+use crate::inventory::Lookup;
+use crate::inventory::Reader;
+use crate::inventory::UserEntry;
+use crate::model::Credential;
+use crate::model::Established;
+use crate::model::MailContext;
+use crate::model::NasContext;
+use crate::model::Plane;
+use crate::model::Posture;
+use crate::model::Subject;
+use crate::model::Timestamp;
+use crate::policy::DeviceFacts;
+use crate::policy::Facts;
+use crate::policy::UserFacts;
+
+/// All that an evaluation saw, apart from the texts of the subject.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// When it was looked up.
+    pub at: Timestamp,
+    /// At which door.
+    pub plane: Plane,
+    /// What the peer proved.
+    pub credential: Credential,
+    /// How the device was established; `None` when it was not found.
+    pub established: Established,
+    /// The device.
+    pub device: SeenDevice,
+    /// The user's entry; `None` when no user is known by the name, or no name was given.
+    pub user: Option<UserEntry>,
+}
+
+/// What the inventory answered for the identifiers of the subject.
+#[derive(Clone, Copy, Debug)]
+pub enum SeenDevice {
+    /// None of them is known.
+    Unknown,
+    /// One of them names several devices.
+    Ambiguous,
+    /// The ActiveSync DeviceId is known under another user only.
+    OfAnotherUser,
+    /// The device.
+    Known(Posture, GroupSet),
+}
+
+impl Seen {
+    /// Nothing looked up: the peer was not authenticated.
+    pub(super) fn nothing(subject: &Subject<'_>, now: Timestamp) -> Self {
+        Self {
+            at: now,
+            plane: subject.plane,
+            credential: subject.credential,
+            established: Established::None,
+            device: SeenDevice::Unknown,
+            user: None,
+        }
+    }
+
+    /// Looks the subject up.
+    ///
+    /// Identifiers are tried in the order given. If one is proven by a certificate, the merely
+    /// claimed are not looked at: a certificate of an unknown device must not borrow the posture
+    /// of the device that owns the MAC address it sends.
+    pub(super) fn look_up(reader: &Reader, subject: &Subject<'_>, now: Timestamp) -> Self {
+        let proven = subject
+            .device
+            .iter()
+            .any(|presented| presented.established == Established::Proven);
+        let mut device = SeenDevice::Unknown;
+        let mut established = Established::None;
+        for presented in subject.device {
+            if proven && presented.established != Established::Proven {
+                continue;
+            }
+            match reader.find(&presented.identifier) {
+                Lookup::Found(posture, groups) => {
+                    device = SeenDevice::Known(posture, groups);
+                    established = presented.established;
+                    break;
+                }
+                // A later identifier may still settle which device it is; if none does, the
+                // doubt is reported rather than "unknown".
+                Lookup::Ambiguous => device = SeenDevice::Ambiguous,
+                Lookup::OfAnotherUser => device = SeenDevice::OfAnotherUser,
+                Lookup::Unknown => {}
+            }
+        }
+        Self {
+            at: now,
+            plane: subject.plane,
+            credential: subject.credential,
+            established,
+            device,
+            user: subject.user.and_then(|name| reader.user(name)),
+        }
+    }
+
+    /// The posture, if the device was found.
+    #[must_use]
+    pub fn posture(&self) -> Option<&Posture> {
+        match &self.device {
+            SeenDevice::Known(posture, _) => Some(posture),
+            SeenDevice::Unknown | SeenDevice::Ambiguous | SeenDevice::OfAnotherUser => None,
+        }
+    }
+
+    /// What the policy sees, with the texts that are not kept here.
+    pub(super) fn facts<'a>(
+        &'a self,
+        reader: &'a Reader,
+        user: Option<&'a str>,
+        nas: Option<NasContext<'a>>,
+        mail: Option<MailContext<'a>>,
+    ) -> Facts<'a> {
+        Facts {
+            plane: self.plane,
+            now: self.at,
+            credential: self.credential,
+            established: self.established,
+            user: user.map(|name| UserFacts {
+                name,
+                reference: self.user.map(|entry| entry.user),
+                enabled: self.user.map(|entry| entry.enabled).unwrap_or_default(),
+                groups: self.user.map_or(&[], |entry| reader.groups(entry.groups)),
+            }),
+            device: match &self.device {
+                SeenDevice::Unknown => DeviceFacts::Unknown,
+                SeenDevice::Ambiguous => DeviceFacts::Ambiguous,
+                SeenDevice::OfAnotherUser => DeviceFacts::OfAnotherUser,
+                SeenDevice::Known(posture, groups) => DeviceFacts::Known {
+                    posture,
+                    groups: reader.groups(*groups),
+                },
+            },
+            nas,
+            mail,
+        }
+    }
+}

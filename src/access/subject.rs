@@ -1,0 +1,179 @@
+//! A subject that outlives the request it came with, to be judged again later.
+
+use std::sync::Arc;
+
+use crate::model::CertificateId;
+use crate::model::Credential;
+use crate::model::DeviceId;
+use crate::model::EasDeviceId;
+use crate::model::EntraDeviceId;
+use crate::model::Established;
+use crate::model::Identifier;
+use crate::model::MacAddress;
+use crate::model::MailContext;
+use crate::model::Medium;
+use crate::model::NasContext;
+use crate::model::Plane;
+use crate::model::Presented;
+use crate::model::Subject;
+
+/// The owned form of [`Subject`].
+#[derive(Clone, Debug)]
+pub struct OwnedSubject {
+    plane: Plane,
+    user: Option<Box<str>>,
+    credential: Credential,
+    device: Box<[OwnedPresented]>,
+    nas: Option<OwnedNas>,
+    mail: Option<OwnedMail>,
+}
+
+impl OwnedSubject {
+    /// The most identifiers that are kept of a subject: one of each kind, and two spare.
+    pub const MAX_IDENTIFIERS: usize = 8;
+
+    /// Judges the subject by lending it to `ask` in its borrowed form.
+    pub fn with<T>(&self, ask: impl FnOnce(&Subject<'_>) -> T) -> T {
+        let nothing = Presented {
+            identifier: Identifier::Mac(MacAddress::new([0; 6])),
+            established: Established::None,
+        };
+        let mut presented = [nothing; Self::MAX_IDENTIFIERS];
+        let mut count = 0;
+        for (place, owned) in presented.iter_mut().zip(&self.device) {
+            *place = owned.borrow();
+            count += 1;
+        }
+        ask(&Subject {
+            plane: self.plane,
+            user: self.user.as_deref(),
+            credential: self.credential,
+            device: presented.get(..count).unwrap_or(&[]),
+            nas: self.nas.as_ref().map(OwnedNas::borrow),
+            mail: self.mail.as_ref().map(OwnedMail::borrow),
+        })
+    }
+}
+
+/// Keeps at most [`OwnedSubject::MAX_IDENTIFIERS`] identifiers, the first ones.
+impl From<&Subject<'_>> for OwnedSubject {
+    fn from(subject: &Subject<'_>) -> Self {
+        Self {
+            plane: subject.plane,
+            user: subject.user.map(Box::from),
+            credential: subject.credential,
+            device: subject
+                .device
+                .iter()
+                .take(Self::MAX_IDENTIFIERS)
+                .map(OwnedPresented::from)
+                .collect(),
+            nas: subject.nas.map(OwnedNas::from),
+            mail: subject.mail.map(OwnedMail::from),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct OwnedPresented {
+    identifier: OwnedIdentifier,
+    established: Established,
+}
+
+#[derive(Clone, Debug)]
+enum OwnedIdentifier {
+    Device(DeviceId),
+    Entra(EntraDeviceId),
+    Certificate(CertificateId),
+    Serial(Box<str>),
+    Eas(EasDeviceId, Box<str>),
+    Mac(MacAddress),
+}
+
+impl OwnedPresented {
+    fn borrow(&self) -> Presented<'_> {
+        let identifier = match &self.identifier {
+            OwnedIdentifier::Device(id) => Identifier::Device(*id),
+            OwnedIdentifier::Entra(id) => Identifier::Entra(*id),
+            OwnedIdentifier::Certificate(id) => Identifier::Certificate(*id),
+            OwnedIdentifier::Serial(serial) => Identifier::Serial(serial),
+            OwnedIdentifier::Eas(id, user) => Identifier::Eas(*id, user),
+            OwnedIdentifier::Mac(mac) => Identifier::Mac(*mac),
+        };
+        Presented {
+            identifier,
+            established: self.established,
+        }
+    }
+}
+
+impl From<&Presented<'_>> for OwnedPresented {
+    fn from(presented: &Presented<'_>) -> Self {
+        let identifier = match presented.identifier {
+            Identifier::Device(id) => OwnedIdentifier::Device(id),
+            Identifier::Entra(id) => OwnedIdentifier::Entra(id),
+            Identifier::Certificate(id) => OwnedIdentifier::Certificate(id),
+            Identifier::Serial(serial) => OwnedIdentifier::Serial(serial.into()),
+            Identifier::Eas(id, user) => OwnedIdentifier::Eas(id, user.into()),
+            Identifier::Mac(mac) => OwnedIdentifier::Mac(mac),
+        };
+        Self {
+            identifier,
+            established: presented.established,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct OwnedNas {
+    name: Arc<str>,
+    group: Arc<str>,
+    medium: Medium,
+    ssid: Option<Box<str>>,
+}
+
+impl OwnedNas {
+    fn borrow(&self) -> NasContext<'_> {
+        NasContext {
+            name: &self.name,
+            group: &self.group,
+            medium: self.medium,
+            ssid: self.ssid.as_deref(),
+        }
+    }
+}
+
+impl From<NasContext<'_>> for OwnedNas {
+    fn from(nas: NasContext<'_>) -> Self {
+        Self {
+            name: nas.name.into(),
+            group: nas.group.into(),
+            medium: nas.medium,
+            ssid: nas.ssid.map(Box::from),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct OwnedMail {
+    device_type: Box<str>,
+    user_agent: Box<str>,
+}
+
+impl OwnedMail {
+    fn borrow(&self) -> MailContext<'_> {
+        MailContext {
+            device_type: &self.device_type,
+            user_agent: &self.user_agent,
+        }
+    }
+}
+
+impl From<MailContext<'_>> for OwnedMail {
+    fn from(mail: MailContext<'_>) -> Self {
+        Self {
+            device_type: mail.device_type.into(),
+            user_agent: mail.user_agent.into(),
+        }
+    }
+}
