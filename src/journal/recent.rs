@@ -1,0 +1,71 @@
+//! The last records, in memory, for the operator who asks right after it happened.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use crate::access::Correlation;
+use crate::access::DecisionRecord;
+use crate::model::DeviceId;
+
+/// A bounded list of records, newest last. Locked by the journal thread and the control socket
+/// only; no plane ever waits for it.
+#[derive(Debug)]
+pub struct Recent {
+    records: Mutex<VecDeque<DecisionRecord>>,
+    capacity: usize,
+}
+
+impl Recent {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            records: Mutex::new(VecDeque::new()),
+            capacity: capacity.max(1),
+        }
+    }
+
+    pub(super) fn push(&self, record: DecisionRecord) {
+        let mut records = self.lock();
+        if records.len() >= self.capacity {
+            records.pop_front();
+        }
+        records.push_back(record);
+    }
+
+    /// The record with this number, if it is still kept.
+    #[must_use]
+    pub fn find(&self, id: Correlation) -> Option<DecisionRecord> {
+        self.lock()
+            .iter()
+            .rev()
+            .find(|record| record.id == id)
+            .copied()
+    }
+
+    /// The newest record of a device.
+    #[must_use]
+    pub fn last_of(&self, device: DeviceId) -> Option<DecisionRecord> {
+        self.lock()
+            .iter()
+            .rev()
+            .find(|record| {
+                record
+                    .seen
+                    .posture()
+                    .is_some_and(|posture| posture.device == device)
+            })
+            .copied()
+    }
+
+    /// The newest records, newest first.
+    #[must_use]
+    pub fn newest(&self, count: usize) -> Vec<DecisionRecord> {
+        self.lock().iter().rev().take(count).copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<DecisionRecord>> {
+        // A panic elsewhere while holding the lock leaves a usable list.
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,152 @@
+//! The thread that empties the queue.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tracing::error;
+use tracing::info;
+
+use crate::access::DecisionPoint;
+use crate::access::RecordQueue;
+use crate::journal::Config;
+use crate::journal::line::render;
+use crate::journal::recent::Recent;
+use crate::journal::rotate::Circle;
+
+/// Empties the queue of records: keeps the newest in memory and appends all to disk.
+#[derive(Debug)]
+pub struct Journal {
+    queue: Arc<RecordQueue>,
+    recent: Arc<Recent>,
+    point: Arc<DecisionPoint>,
+    circle: Circle,
+    statistics: Arc<Statistics>,
+    failing: Option<io::ErrorKind>,
+    lines: Vec<u8>,
+}
+
+/// What the journal has done so far.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    /// Records appended to disk.
+    pub written: AtomicU64,
+    /// Records that could not be written.
+    pub failed: AtomicU64,
+}
+
+/// Ends the journal's thread after a last drain.
+#[derive(Debug)]
+pub struct Stop {
+    flag: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Stop {
+    /// Waits for the last records to be written.
+    pub fn stop(self) {
+        self.flag.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        if self.thread.join().is_err() {
+            error!("the journal's thread ended by a panic");
+        }
+    }
+}
+
+impl Journal {
+    /// A journal that empties `queue`; nothing is opened before the first record.
+    #[must_use]
+    pub fn new(config: &Config, queue: Arc<RecordQueue>, point: Arc<DecisionPoint>) -> Self {
+        Self {
+            queue,
+            recent: Arc::new(Recent::new(config.recent)),
+            point,
+            circle: Circle::new(&config.folder, config.file_size, config.files),
+            statistics: Arc::default(),
+            failing: None,
+            lines: Vec::new(),
+        }
+    }
+
+    /// The newest records.
+    #[must_use]
+    pub fn recent(&self) -> Arc<Recent> {
+        Arc::clone(&self.recent)
+    }
+
+    /// Counters, for metrics.
+    #[must_use]
+    pub fn statistics(&self) -> Arc<Statistics> {
+        Arc::clone(&self.statistics)
+    }
+
+    /// Writes what is queued now, in appends of at most [`BATCH`] records.
+    pub fn drain(&mut self) {
+        loop {
+            self.lines.clear();
+            let mut count = 0;
+            while count < BATCH
+                && let Some(record) = self.queue.pop()
+            {
+                self.lines
+                    .extend_from_slice(render(&record, &self.point).as_bytes());
+                self.lines.push(b'\n');
+                self.recent.push(record);
+                count += 1;
+            }
+            if count == 0 {
+                return;
+            }
+            self.append(count);
+        }
+    }
+
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn spawn(mut self) -> io::Result<Stop> {
+        let flag = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&flag);
+        let thread = thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || {
+                while !stop.load(Ordering::Acquire) {
+                    self.drain();
+                    thread::park_timeout(INTERVAL);
+                }
+                self.drain();
+            })?;
+        Ok(Stop { flag, thread })
+    }
+
+    fn append(&mut self, count: u64) {
+        match self.circle.append(&self.lines) {
+            Ok(()) => {
+                self.statistics.written.fetch_add(count, Ordering::Relaxed);
+                if self.failing.take().is_some() {
+                    info!("decision records are written again");
+                }
+            }
+            Err(error) => {
+                self.statistics.failed.fetch_add(count, Ordering::Relaxed);
+                if self.failing != Some(error.kind()) {
+                    error!(%error, "decision records cannot be written; decisions go on");
+                    self.failing = Some(error.kind());
+                }
+            }
+        }
+    }
+}
+
+/// Records for one append: bounds the memory of the batch to about a megabyte.
+const BATCH: u64 = 1024;
+
+/// How long a record waits at most before it is on its way to disk.
+const INTERVAL: Duration = Duration::from_millis(20);
