@@ -1,1 +1,20 @@
-//! Listening sockets and the tasks behind them.
+//! Every socket we bind, and every task and thread behind one.
+//!
+//! | file | binds | runs | ends |
+//! | --- | --- | --- | --- |
+//! | `radius.rs` | UDP, one socket for each loop and address | one thread for each loop | `Servers::stop` |
+//! | `pool.rs` | – | handshake workers | with the last `Pool` handle |
+//! | `control.rs` | a Unix socket of mode 0600 | one task for each connection | with its runtime |
+//! | `metrics.rs` | TCP, plain HTTP | one task for each connection | with its runtime |
+//!
+//! This room turns datagrams and connections into calls of `network` and `mail` and carries out
+//! what they answer. It decides nothing.
+
+mod clock;
+pub mod control;
+pub mod metrics;
+mod pool;
+pub mod radius;
+
+pub use clock::Clock;
+pub use pool::Pool;

@@ -1,1 +1,96 @@
-//! The RADIUS server without sockets.
+//! The RADIUS server without sockets: datagrams in, replies, jobs and records out.
+//!
+//! One [`Server`] for each packet loop. It owns that loop's conversations, duplicates and
+//! counters as plain maps; what loops share is in [`Shared`]. It never learns how a decision is
+//! made (that is `access`) nor what TLS is (that is `eap`).
+//!
+//! A datagram goes through these steps, and the first that fails drops it, counted:
+//!
+//! 1. its source is a NAS of the table, else it is not even read;
+//! 2. *ok*: lengths and shape ([`radius::Packet`](crate::radius::Packet));
+//! 3. a retransmission gets the stored reply (RFC 5080 section 2.2.2);
+//! 4. *verify*: Message-Authenticator, or the Request Authenticator of accounting;
+//! 5. *decode*: an Access-Request, an Accounting-Request or a Status-Server;
+//! 6. if its State names another loop, the datagram goes there;
+//! 7. the method: EAP, MAC authentication bypass or PAP, and the decision;
+//! 8. *encode* and *sign* the reply, Message-Authenticator first.
+//!
+//! Left out so far: CHAP, MSCHAP, proxying and dynamic authorization.
+
+mod accounting;
+mod context;
+mod conversation;
+mod counters;
+mod discard;
+mod eap;
+mod enforce;
+mod job;
+mod judge;
+mod outbox;
+mod password;
+mod server;
+
+pub use counters::Counter;
+pub use counters::Counters;
+pub use enforce::Enforcement;
+pub use enforce::Profile;
+pub use enforce::Profiles;
+pub use job::Done;
+pub use job::Job;
+pub use outbox::Transmit;
+pub use password::Check;
+pub use password::Passwords;
+pub use server::Handover;
+pub use server::Server;
+pub use server::Settings;
+pub use server::Shared;
+
+use std::time::Duration;
+
+/// Longest RADIUS packet (RFC 2865 section 3).
+pub const MAX_PACKET: usize = crate::radius::MAX_PACKET;
+
+/// What is expected at a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Access-Request.
+    Authentication,
+    /// Accounting-Request.
+    Accounting,
+}
+
+/// Where a datagram came in, and its reply goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// What is expected there.
+    pub role: Role,
+    /// The loop's number for the socket.
+    pub socket: u8,
+}
+
+/// Bounds of one loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// EAP conversations under way at one time; beyond that new ones are dropped and running
+    /// ones finish. Default 16,384: at 20 KiB each, 320 MiB.
+    pub conversations: usize,
+    /// How long a conversation may wait for its peer. Default 30 s: the time that access points
+    /// give a supplicant before they begin anew.
+    pub patience: Duration,
+    /// Largest EAP packet sent; Framed-MTU may lower it. Default 1024 octets.
+    pub eap_packet: usize,
+    /// Whether the Access-Accept names the authenticated user, so that accounting does too.
+    /// Default true.
+    pub user_name_in_accept: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            conversations: 16_384,
+            patience: Duration::from_secs(30),
+            eap_packet: 1024,
+            user_name_in_accept: true,
+        }
+    }
+}

@@ -5,8 +5,13 @@
 //! protected success indication that is missing or wrong is an error here. This room may name
 //! `radius`, `eap`, `eas` and `model`.
 
+mod radius;
 mod supplicant;
 
+pub use radius::Client;
+pub use radius::Login;
+pub use radius::ProbeError;
+pub use radius::Reply;
 pub use supplicant::Answer;
 pub use supplicant::Credential;
 pub use supplicant::PeerFailure;

@@ -1,0 +1,192 @@
+//! Worker threads for what must not delay a packet loop: TLS cryptography and slow hashes.
+//!
+//! [`Pool::start`] spawns its threads, each of which owns nothing but the job in hand. They end
+//! when the pool is dropped, after the job in hand; a job that is lost with them is a
+//! conversation that its peer starts anew.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::thread;
+use std::thread::JoinHandle;
+
+use crossbeam_queue::ArrayQueue;
+use nix::sys::eventfd::EfdFlags;
+use nix::sys::eventfd::EventFd;
+
+use crate::net::clock::Clock;
+use crate::network::Done;
+use crate::network::Handover;
+use crate::network::Job;
+
+/// Where a packet loop gets what others have for it: finished jobs and datagrams that belong to
+/// one of its conversations.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    done: ArrayQueue<Done>,
+    handovers: ArrayQueue<Handover>,
+    bell: EventFd,
+}
+
+impl Mailbox {
+    /// A mailbox for at most `capacity` finished jobs. The pool holds no more jobs than that,
+    /// so a finished one always finds its place.
+    pub(super) fn new(capacity: usize) -> io::Result<Self> {
+        Ok(Self {
+            done: ArrayQueue::new(capacity),
+            handovers: ArrayQueue::new(MAX_HANDOVERS),
+            bell: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+        })
+    }
+
+    pub(super) fn bell(&self) -> &EventFd {
+        &self.bell
+    }
+
+    pub(super) fn ring(&self) {
+        // Full means that it rings already.
+        let _already_ringing = self.bell.write(1);
+    }
+
+    /// Silences the bell; to be called before the queues are emptied.
+    pub(super) fn silence(&self) {
+        let _not_ringing = self.bell.read();
+    }
+
+    pub(super) fn pop_done(&self) -> Option<Done> {
+        self.done.pop()
+    }
+
+    pub(super) fn pop_handover(&self) -> Option<Handover> {
+        self.handovers.pop()
+    }
+
+    /// Puts a datagram in; `false` if the queue is full and the datagram is lost, which its NAS
+    /// mends by sending it again.
+    pub(super) fn hand_over(&self, handover: Handover) -> bool {
+        let kept = self.handovers.push(handover).is_ok();
+        self.ring();
+        kept
+    }
+
+    fn put_done(&self, done: Done) {
+        // Refused only if there were more jobs than `capacity`, which `submit` rules out.
+        drop(self.done.push(done));
+        self.ring();
+    }
+}
+
+/// A bounded queue of jobs and the threads that work on it.
+#[derive(Debug)]
+pub struct Pool {
+    queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    state: Mutex<State>,
+    arrived: Condvar,
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<(Job, Arc<Mailbox>)>,
+    closed: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A job that panicked did so outside the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pool {
+    /// Starts `threads` workers that share a queue of `capacity` jobs.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn start(threads: usize, capacity: usize, clock: Clock) -> io::Result<Self> {
+        let queue = Arc::new(Queue {
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            capacity: capacity.max(1),
+        });
+        let threads = (0..threads.max(1))
+            .map(|number| {
+                let queue = Arc::clone(&queue);
+                thread::Builder::new()
+                    .name(format!("handshake-{number}"))
+                    .spawn(move || work(&queue, clock))
+            })
+            .collect::<io::Result<Vec<_>>>()?;
+        Ok(Self { queue, threads })
+    }
+
+    /// Jobs that may wait at one time.
+    pub(super) fn capacity(&self) -> usize {
+        self.queue.capacity
+    }
+
+    /// How many threads work.
+    pub(super) fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Puts a job in, to be answered to `mailbox`; gives it back if the queue is full.
+    pub(super) fn submit(&self, job: Job, mailbox: &Arc<Mailbox>) -> Result<(), Box<Job>> {
+        let mut state = self.queue.lock();
+        if state.waiting.len() >= self.queue.capacity {
+            return Err(Box::new(job));
+        }
+        state.waiting.push_back((job, Arc::clone(mailbox)));
+        drop(state);
+        self.queue.arrived.notify_one();
+        Ok(())
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.queue.lock().closed = true;
+        self.queue.arrived.notify_all();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a handshake worker ended by a panic");
+            }
+        }
+    }
+}
+
+fn work(queue: &Queue, clock: Clock) {
+    while let Some((job, mailbox)) = next(queue) {
+        mailbox.put_done(job.run(|| clock.now()));
+    }
+}
+
+fn next(queue: &Queue) -> Option<(Job, Arc<Mailbox>)> {
+    let mut state = queue.lock();
+    loop {
+        if let Some(next) = state.waiting.pop_front() {
+            return Some(next);
+        }
+        if state.closed {
+            return None;
+        }
+        state = queue
+            .arrived
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// Datagrams on their way to another packet loop: they are rare, a NAS that changes its source
+/// port in the middle of a conversation; a lost one is sent again.
+const MAX_HANDOVERS: usize = 1024;

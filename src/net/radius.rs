@@ -1,0 +1,376 @@
+//! RADIUS over UDP: one loop for each core, datagrams received and sent in batches.
+//!
+//! Every loop has a socket of its own for each address (`SO_REUSEPORT`), so the kernel gives all
+//! packets of one NAS port to one loop, and a retransmission meets the worker that has the stored
+//! reply. [`Servers::start`] spawns the threads; each owns its sockets and its
+//! [`network::Server`](crate::network::Server). They end when [`Servers::stop`] is called, after
+//! the batch in hand; what they held is a few seconds of conversations that peers start anew.
+
+use std::io;
+use std::io::IoSlice;
+use std::io::IoSliceMut;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::poll::poll;
+use nix::sys::socket::MsgFlags;
+use nix::sys::socket::MultiHeaders;
+use nix::sys::socket::SockaddrStorage;
+use nix::sys::socket::recvmmsg;
+use nix::sys::socket::sendmmsg;
+use socket2::Domain;
+use socket2::Protocol;
+use socket2::Socket;
+use socket2::Type;
+use tracing::warn;
+
+use crate::net::clock::Clock;
+use crate::net::pool::Mailbox;
+use crate::net::pool::Pool;
+use crate::network::Door;
+use crate::network::MAX_PACKET;
+use crate::network::Role;
+use crate::network::Server;
+
+/// An address to listen on, and what is expected there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Where.
+    pub address: SocketAddr,
+    /// Authentication or accounting.
+    pub role: Role,
+}
+
+/// Sockets bound and not yet served: one set for each loop.
+#[derive(Debug)]
+pub struct Bound {
+    sets: Vec<Vec<(Socket, Role)>>,
+    /// The addresses as bound; a port 0 has become a real one.
+    pub addresses: Vec<Listen>,
+}
+
+/// Binds every address once for each of `loops` loops.
+///
+/// # Errors
+///
+/// The address that could not be bound, and why.
+pub fn bind(listen: &[Listen], loops: usize) -> Result<Bound, (SocketAddr, io::Error)> {
+    let mut sets: Vec<Vec<(Socket, Role)>> = (0..loops.max(1)).map(|_| Vec::new()).collect();
+    let mut addresses = Vec::new();
+    for wanted in listen {
+        let mut address = wanted.address;
+        for set in &mut sets {
+            let socket = socket(address).map_err(|error| (address, error))?;
+            // The first socket settles the port that the others share.
+            if let Some(bound) = socket.local_addr().ok().and_then(|bound| bound.as_socket()) {
+                address = bound;
+            }
+            set.push((socket, wanted.role));
+        }
+        addresses.push(Listen {
+            address,
+            role: wanted.role,
+        });
+    }
+    Ok(Bound { sets, addresses })
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_port(true)?;
+    // Best effort: the kernel may grant less than asked.
+    let _granted = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// The running loops.
+#[derive(Debug)]
+pub struct Servers {
+    stop: Arc<AtomicBool>,
+    mailboxes: Arc<[Arc<Mailbox>]>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Servers {
+    /// Starts one loop for each set of sockets. `server` makes the core of loop number n.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread or no event descriptor.
+    pub fn start(
+        bound: Bound,
+        pool: &Arc<Pool>,
+        clock: Clock,
+        server: impl Fn(u8) -> Server,
+    ) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let in_flight = pool.capacity() + pool.threads();
+        let mailboxes: Arc<[Arc<Mailbox>]> = bound
+            .sets
+            .iter()
+            .map(|_| Mailbox::new(in_flight).map(Arc::new))
+            .collect::<io::Result<Vec<_>>>()?
+            .into();
+        let mut threads = Vec::new();
+        for (number, sockets) in (0..=u8::MAX).zip(bound.sets) {
+            let Some(mailbox) = mailboxes.get(usize::from(number)).map(Arc::clone) else {
+                break;
+            };
+            let packet_loop = Loop {
+                sockets,
+                server: server(number),
+                mailbox,
+                mailboxes: Arc::clone(&mailboxes),
+                pool: Arc::clone(pool),
+                clock,
+                stop: Arc::clone(&stop),
+            };
+            let name = format!("radius-{number}");
+            threads.push(
+                thread::Builder::new()
+                    .name(name)
+                    .spawn(move || packet_loop.run())?,
+            );
+        }
+        Ok(Self {
+            stop,
+            mailboxes,
+            threads,
+        })
+    }
+
+    /// Ends the loops and waits for them.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        for mailbox in self.mailboxes.iter() {
+            mailbox.ring();
+        }
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a packet loop ended by a panic");
+            }
+        }
+    }
+}
+
+struct Loop {
+    sockets: Vec<(Socket, Role)>,
+    server: Server,
+    mailbox: Arc<Mailbox>,
+    mailboxes: Arc<[Arc<Mailbox>]>,
+    pool: Arc<Pool>,
+    clock: Clock,
+    stop: Arc<AtomicBool>,
+}
+
+impl Loop {
+    fn run(mut self) {
+        let mut buffers = Buffers::new();
+        while !self.stop.load(Ordering::Acquire) {
+            let ready = self.wait();
+            if ready.bell {
+                self.collect();
+            }
+            for index in 0..self.sockets.len() {
+                if ready.sockets & 1 << index != 0 {
+                    self.receive(index, &mut buffers);
+                }
+            }
+            self.server.handle_timeout(self.clock.now());
+            self.drain(&mut buffers);
+        }
+    }
+
+    /// Sleeps until a socket or the bell has something, or the core wants its timeout.
+    fn wait(&self) -> Ready {
+        let now = self.clock.now().monotonic;
+        let sleep = self
+            .server
+            .poll_timeout()
+            .map_or(LONGEST_SLEEP, |at| now.until(at));
+        // Rounded up, so that the timeout has passed when we wake.
+        let millis = sleep.min(LONGEST_SLEEP).as_millis().saturating_add(1);
+        let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
+        let mut watched: Vec<PollFd<'_>> = self
+            .sockets
+            .iter()
+            .map(|(socket, _)| PollFd::new(socket.as_fd(), PollFlags::POLLIN))
+            .collect();
+        watched.push(PollFd::new(self.mailbox.bell().as_fd(), PollFlags::POLLIN));
+        match poll(&mut watched, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => warn!(%error, "packet loop: waiting failed"),
+        }
+        let any = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
+        let bell = watched.pop().is_some_and(|fd| any(&fd));
+        let sockets = watched
+            .iter()
+            .enumerate()
+            .filter(|(_, fd)| any(fd))
+            .fold(0, |bits, (index, _)| bits | 1 << index);
+        Ready { sockets, bell }
+    }
+
+    /// Takes in what other threads have for this loop.
+    fn collect(&mut self) {
+        self.mailbox.silence();
+        while let Some(done) = self.mailbox.pop_done() {
+            self.server.handle_job(self.clock.now(), done);
+        }
+        while let Some(handover) = self.mailbox.pop_handover() {
+            self.server.handle_handover(self.clock.now(), handover);
+        }
+    }
+
+    /// Takes one batch from a socket and answers what can be answered at once.
+    fn receive(&mut self, index: usize, buffers: &mut Buffers) {
+        let Some((socket, role)) = self.sockets.get(index) else {
+            return;
+        };
+        let door = Door {
+            role: *role,
+            socket: u8::try_from(index).unwrap_or(u8::MAX),
+        };
+        let lengths = match receive_batch(socket, buffers) {
+            Ok(lengths) => lengths,
+            Err(Errno::EAGAIN | Errno::EINTR) => return,
+            // ICMP errors of earlier replies arrive here; they concern nobody.
+            Err(Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH) => return,
+            Err(error) => {
+                warn!(%error, "packet loop: receiving failed");
+                return;
+            }
+        };
+        let now = self.clock.now();
+        for (buffer, (length, from)) in buffers.octets.iter().zip(lengths) {
+            if let (Some(from), Some(datagram)) = (from, buffer.get(..length)) {
+                self.server.handle_datagram(now, door, from, datagram);
+            }
+        }
+        self.drain(buffers);
+    }
+
+    /// Sends what the core has to send and gives its jobs away.
+    fn drain(&mut self, buffers: &mut Buffers) {
+        while let Some(job) = self.server.poll_job() {
+            if let Err(job) = self.pool.submit(job, &self.mailbox) {
+                self.server.handle_refused_job(*job);
+            }
+        }
+        while let Some(handover) = self.server.poll_handover() {
+            if let Some(mailbox) = self.mailboxes.get(usize::from(handover.worker())) {
+                mailbox.hand_over(handover);
+            }
+        }
+        for (index, (socket, _)) in self.sockets.iter().enumerate() {
+            send(socket, index, &self.server, &mut buffers.send_headers);
+        }
+        self.server.clear_transmits();
+    }
+}
+
+/// Fills the buffers with what waits at the socket: lengths and sources, in order.
+fn receive_batch(
+    socket: &Socket,
+    buffers: &mut Buffers,
+) -> nix::Result<[(usize, Option<SocketAddr>); BATCH]> {
+    let mut octets = buffers.octets.iter_mut();
+    let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
+        let buffer = octets.next().map_or(&mut [][..], |buffer| &mut buffer[..]);
+        [IoSliceMut::new(buffer)]
+    });
+    let (headers, flags) = (&mut buffers.headers, MsgFlags::MSG_DONTWAIT);
+    let messages = recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), flags, None)?;
+    let mut lengths = [(0, None); BATCH];
+    for (place, message) in lengths.iter_mut().zip(messages) {
+        *place = (message.bytes, message.address.as_ref().and_then(address));
+    }
+    Ok(lengths)
+}
+
+fn send(
+    socket: &Socket,
+    index: usize,
+    server: &Server,
+    headers: &mut MultiHeaders<SockaddrStorage>,
+) {
+    let mut replies = server
+        .transmits()
+        .filter(|transmit| usize::from(transmit.door.socket) == index)
+        .peekable();
+    while replies.peek().is_some() {
+        let mut slices: Vec<[IoSlice<'_>; 1]> = Vec::with_capacity(BATCH);
+        let mut addresses = Vec::with_capacity(BATCH);
+        for transmit in replies.by_ref().take(BATCH) {
+            slices.push([IoSlice::new(transmit.octets)]);
+            addresses.push(Some(SockaddrStorage::from(transmit.to)));
+        }
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let sent = sendmmsg(socket.as_raw_fd(), headers, &slices, &addresses, [], flags);
+        if let Err(error) = sent
+            && !matches!(error, Errno::EAGAIN | Errno::ECONNREFUSED)
+        {
+            // A reply that cannot be sent is lost like one lost on the way: the NAS asks again.
+            warn!(%error, "packet loop: sending failed");
+        }
+    }
+}
+
+fn address(from: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = from.as_sockaddr_in() {
+        return Some(SocketAddr::V4((*v4).into()));
+    }
+    from.as_sockaddr_in6()
+        .map(|v6| SocketAddr::V6((*v6).into()))
+}
+
+struct Ready {
+    /// One bit for each socket.
+    sockets: u32,
+    bell: bool,
+}
+
+struct Buffers {
+    octets: Vec<[u8; MAX_PACKET]>,
+    headers: MultiHeaders<SockaddrStorage>,
+    send_headers: MultiHeaders<SockaddrStorage>,
+}
+
+impl Buffers {
+    fn new() -> Self {
+        Self {
+            octets: vec![[0; MAX_PACKET]; BATCH],
+            headers: MultiHeaders::preallocate(BATCH, None),
+            send_headers: MultiHeaders::preallocate(BATCH, None),
+        }
+    }
+}
+
+/// Datagrams for one system call: beyond 32 the call's share of a packet is under 50 ns.
+const BATCH: usize = 32;
+
+/// What the kernel may hold for a loop that is busy: about 4,000 requests.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// So that a loop without traffic still notices a request to stop that rang no bell.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);

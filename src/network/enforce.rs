@@ -1,0 +1,246 @@
+//! From a verdict to attributes: VLAN, filter, role, time limit, message.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::access::Correlation;
+use crate::model::Credential;
+use crate::model::Decision;
+use crate::model::Established;
+use crate::model::Timestamp;
+use crate::model::Verdict;
+use crate::radius::AttributeType;
+use crate::radius::Reply;
+use crate::radius::Template;
+
+/// What a NAS is told for one outcome.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// Attributes in the order of the configuration.
+    pub attributes: Vec<Template>,
+    /// After this time the NAS asks again.
+    pub session_timeout: Option<Duration>,
+    /// Shown to the user by methods that can; never sent with EAP (RFC 3579 section 2.6.5).
+    pub reply_message: Option<String>,
+}
+
+/// The profiles of one NAS group.
+#[derive(Clone, Debug, Default)]
+pub struct Profiles {
+    /// Allow, for a device that proved itself or needs none.
+    pub allow: Profile,
+    /// Allow, for a device that is merely claimed: what MAC authentication bypass can get.
+    pub allow_claimed: Profile,
+    /// Quarantine.
+    pub quarantine: Profile,
+    /// Block; only the message is used, an Access-Reject carries nothing else.
+    pub block: Profile,
+}
+
+/// The profiles of every NAS group.
+#[derive(Clone, Debug, Default)]
+pub struct Enforcement {
+    /// For groups without profiles of their own.
+    pub default: Profiles,
+    /// By group name.
+    pub groups: HashMap<String, Profiles>,
+}
+
+impl Enforcement {
+    /// The profile that carries out `verdict` for a device so established, with a user who
+    /// proved so much.
+    #[must_use]
+    pub fn profile(
+        &self,
+        group: &str,
+        verdict: Verdict,
+        established: Established,
+        credential: Credential,
+    ) -> &Profile {
+        let profiles = self.groups.get(group).unwrap_or(&self.default);
+        // Who proves nothing, neither device nor user, never gets more than the limited profile.
+        let claimed = established == Established::Claimed || credential == Credential::None;
+        match verdict {
+            Verdict::Allow if claimed => &profiles.allow_claimed,
+            Verdict::Allow => &profiles.allow,
+            Verdict::Quarantine => &profiles.quarantine,
+            Verdict::Block => &profiles.block,
+        }
+    }
+}
+
+/// Writes a profile into an Access-Accept: its attributes, the time limit, and a Class by which
+/// accounting finds the decision.
+pub(super) fn write(
+    reply: &mut Reply<'_, '_>,
+    profile: &Profile,
+    decision: &Decision,
+    id: Correlation,
+    now: Timestamp,
+) {
+    /// The NAS is to ask again, not to end the session (RFC 2865 section 5.29).
+    const RADIUS_REQUEST: u32 = 1;
+    for template in &profile.attributes {
+        reply.template(template);
+    }
+    if let Some(seconds) = session_timeout(profile, decision, now) {
+        reply.integer(AttributeType::SESSION_TIMEOUT, seconds);
+        reply.integer(AttributeType::TERMINATION_ACTION, RADIUS_REQUEST);
+    }
+    reply.octets(AttributeType::CLASS, &class(id));
+}
+
+/// `portreeve:` and the decision's number.
+fn class(id: Correlation) -> [u8; CLASS_OCTETS] {
+    let mut class = [0; CLASS_OCTETS];
+    let (prefix, number) = class.split_at_mut(CLASS_PREFIX.len());
+    prefix.copy_from_slice(CLASS_PREFIX);
+    number.copy_from_slice(&id.0.to_be_bytes());
+    class
+}
+
+/// The decision that a Class attribute names, if it is one of ours.
+pub(super) fn decision_of(class: &[u8]) -> Option<Correlation> {
+    let number = class.strip_prefix(CLASS_PREFIX)?;
+    number
+        .try_into()
+        .ok()
+        .map(u64::from_be_bytes)
+        .map(Correlation)
+}
+
+const CLASS_PREFIX: &[u8] = b"portreeve:";
+const CLASS_OCTETS: usize = CLASS_PREFIX.len() + 8;
+
+/// Session-Timeout in seconds: the profile's, or earlier if a fact behind the decision expires.
+///
+/// A fact that expires within the minute is given a minute: asking again costs a NAS more than
+/// the minute is worth.
+pub(super) fn session_timeout(
+    profile: &Profile,
+    decision: &Decision,
+    now: Timestamp,
+) -> Option<u32> {
+    let expiry = decision.revisit.map(|at| at.since(now).max(SHORTEST));
+    let limit = match (profile.session_timeout, expiry) {
+        (Some(timeout), Some(expiry)) => timeout.min(expiry),
+        (Some(limit), None) | (None, Some(limit)) => limit,
+        (None, None) => return None,
+    };
+    Some(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX))
+}
+
+const SHORTEST: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Reason;
+
+    use super::*;
+
+    #[test]
+    fn the_earlier_of_profile_and_expiry_limits_a_session() {
+        let now = Timestamp::from_unix_seconds(1_000);
+        let profile = |seconds: Option<u64>| Profile {
+            session_timeout: seconds.map(Duration::from_secs),
+            ..Profile::default()
+        };
+        let decision = |expiry: Option<i64>| Decision {
+            revisit: expiry.map(Timestamp::from_unix_seconds),
+            ..Decision::new(Verdict::Allow, Reason::RequirementsMet)
+        };
+        for (configured, expiry, expected) in [
+            (None, None, None),
+            (Some(3600), None, Some(3600)),
+            (None, Some(1_500), Some(500)),
+            (Some(3600), Some(1_500), Some(500)),
+            (Some(300), Some(1_500), Some(300)),
+            (None, Some(1_001), Some(60)),
+            (None, Some(900), Some(60)),
+        ] {
+            let limit = session_timeout(&profile(configured), &decision(expiry), now);
+            assert_eq!(limit, expected, "row {configured:?} {expiry:?}");
+        }
+    }
+
+    #[test]
+    fn a_class_leads_back_to_its_decision() {
+        let id = Correlation(0x0123_4567_89ab_cdef);
+        assert_eq!(decision_of(&class(id)), Some(id));
+        for foreign in [
+            &b""[..],
+            b"portreeve:",
+            b"portreeve:123456789",
+            b"other:12345678",
+        ] {
+            assert_eq!(decision_of(foreign), None, "row {foreign:?}");
+        }
+    }
+
+    #[test]
+    fn a_claimed_device_never_gets_the_profile_of_a_proven_one() {
+        let named = |name: &str| Profile {
+            reply_message: Some(name.to_owned()),
+            ..Profile::default()
+        };
+        let enforcement = Enforcement {
+            default: Profiles {
+                allow: named("allow"),
+                allow_claimed: named("limited"),
+                quarantine: named("quarantine"),
+                block: named("block"),
+            },
+            groups: HashMap::from([("lab".to_owned(), Profiles::default())]),
+        };
+        let (cert, none) = (Credential::Certificate, Credential::None);
+        for (group, verdict, established, credential, expected) in [
+            (
+                "office",
+                Verdict::Allow,
+                Established::Proven,
+                cert,
+                Some("allow"),
+            ),
+            (
+                "office",
+                Verdict::Allow,
+                Established::None,
+                cert,
+                Some("allow"),
+            ),
+            (
+                "office",
+                Verdict::Allow,
+                Established::None,
+                none,
+                Some("limited"),
+            ),
+            (
+                "office",
+                Verdict::Allow,
+                Established::Claimed,
+                none,
+                Some("limited"),
+            ),
+            (
+                "office",
+                Verdict::Quarantine,
+                Established::Claimed,
+                none,
+                Some("quarantine"),
+            ),
+            (
+                "office",
+                Verdict::Block,
+                Established::Proven,
+                cert,
+                Some("block"),
+            ),
+            ("lab", Verdict::Allow, Established::Proven, cert, None),
+        ] {
+            let profile = enforcement.profile(group, verdict, established, credential);
+            let row = format!("row {group} {verdict} {established} {credential}");
+            assert_eq!(profile.reply_message.as_deref(), expected, "{row}");
+        }
+    }
+}

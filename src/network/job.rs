@@ -1,0 +1,65 @@
+//! Work that leaves the packet loop: it owns what it works on and comes back with the result.
+
+use std::fmt;
+
+use crate::eap::Conversation;
+use crate::eap::Step;
+use crate::model::Now;
+
+/// Something slow to be done on another thread.
+#[derive(Debug)]
+pub struct Job {
+    pub(super) ticket: Ticket,
+    pub(super) work: Work,
+}
+
+/// Which request waits for a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Ticket(pub(super) u64);
+
+pub(super) enum Work {
+    /// A flight of TLS.
+    Handshake(Box<Conversation>),
+    /// A slow hash.
+    Password(Box<dyn FnOnce() -> bool + Send>),
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handshake(_) => "Handshake",
+            Self::Password(_) => "Password",
+        })
+    }
+}
+
+/// A job that has been done.
+#[derive(Debug)]
+pub struct Done {
+    pub(super) ticket: Ticket,
+    pub(super) result: Worked,
+}
+
+#[derive(Debug)]
+pub(super) enum Worked {
+    Handshake(Box<Conversation>, Step),
+    /// Whether the password is the user's.
+    Password(bool),
+}
+
+impl Job {
+    /// Does it. `clock` is read once, when the work begins.
+    pub fn run(self, clock: impl FnOnce() -> Now) -> Done {
+        let result = match self.work {
+            Work::Handshake(mut conversation) => {
+                let step = conversation.work(clock());
+                Worked::Handshake(conversation, step)
+            }
+            Work::Password(check) => Worked::Password(check()),
+        };
+        Done {
+            ticket: self.ticket,
+            result,
+        }
+    }
+}

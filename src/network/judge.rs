@@ -1,0 +1,104 @@
+//! Answers an EAP method that asks for the verdict in the middle of its handshake.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use crate::access::Decided;
+use crate::access::DecisionPoint;
+use crate::access::Trace;
+use crate::eap::Judge;
+use crate::eap::Peer;
+use crate::eap::Stage;
+use crate::model::CertificateIdentity;
+use crate::model::Credential;
+use crate::model::Established;
+use crate::model::Identifier;
+use crate::model::Plane;
+use crate::model::Presented;
+use crate::model::Subject;
+use crate::model::Timestamp;
+use crate::model::Verdict;
+use crate::network::context::Context;
+
+/// The judge of one conversation; it knows where the conversation comes from.
+#[derive(Debug)]
+pub(super) struct ConversationJudge {
+    point: Arc<DecisionPoint>,
+    context: Context,
+    /// The last final decision. One thread at a time works on a conversation, so the lock is
+    /// never waited for.
+    decided: Mutex<Option<Decided>>,
+}
+
+impl ConversationJudge {
+    pub(super) fn new(point: Arc<DecisionPoint>, context: Context) -> Self {
+        Self {
+            point,
+            context,
+            decided: Mutex::new(None),
+        }
+    }
+
+    /// The decision that the handshake was told, if it asked.
+    pub(super) fn decided(&self) -> Option<Decided> {
+        *self.lock()
+    }
+
+    /// Decides about the holder of `certificate`.
+    pub(super) fn decide(&self, now: Timestamp, certificate: &CertificateIdentity) -> Decided {
+        with_subject(certificate, &self.context, |subject| {
+            self.point.decide(now, subject, &mut Trace::default())
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Decided>> {
+        self.decided.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Judge for ConversationJudge {
+    fn judge(&self, peer: &Peer<'_>) -> Verdict {
+        let decided = self.decide(peer.now.wall, peer.certificate);
+        match peer.stage {
+            // Only asks whether the short way may be offered; the full handshake decides.
+            Stage::OfferedTicket => {}
+            Stage::Full | Stage::Resumed => *self.lock() = Some(decided),
+        }
+        decided.decision.verdict
+    }
+}
+
+/// The subject that a client certificate stands for: its user, and the device it was issued to.
+pub(super) fn with_subject<T>(
+    certificate: &CertificateIdentity,
+    context: &Context,
+    ask: impl FnOnce(&Subject<'_>) -> T,
+) -> T {
+    let proven = |identifier| Presented {
+        identifier,
+        established: Established::Proven,
+    };
+    let by_certificate = proven(Identifier::Certificate(certificate.id));
+    let with_device;
+    let without_device;
+    let device: &[Presented<'_>] = match certificate.intune_device_id() {
+        Some(device) => {
+            with_device = [proven(Identifier::Device(device)), by_certificate];
+            &with_device
+        }
+        None => {
+            without_device = [by_certificate];
+            &without_device
+        }
+    };
+    ask(&Subject {
+        plane: Plane::Network,
+        user: certificate.user(),
+        credential: Credential::Certificate,
+        device,
+        nas: Some(context.nas()),
+        mail: None,
+    })
+}

@@ -1,0 +1,302 @@
+//! Requests without EAP: a user's password (PAP), or a MAC address in its place.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::access::Correlation;
+use crate::access::Decided;
+use crate::access::Text;
+use crate::model::Credential;
+use crate::model::Established;
+use crate::model::Identifier;
+use crate::model::MacAddress;
+use crate::model::Now;
+use crate::model::Plane;
+use crate::model::Presented;
+use crate::model::Secret;
+use crate::model::Subject;
+use crate::model::Verdict;
+use crate::network::Settings;
+use crate::network::context::Context;
+use crate::network::eap::Waiting;
+use crate::network::enforce;
+use crate::network::job::Work;
+use crate::network::server::Asked;
+use crate::network::server::Away;
+use crate::network::server::Server;
+use crate::radius::AccessRequest;
+use crate::radius::AttributeType;
+use crate::radius::Reply;
+use crate::radius::Verified;
+
+/// Who checks passwords; a directory behind it.
+pub trait Passwords: Send + Sync + fmt::Debug {
+    /// Checks at once, or says that it will take long.
+    fn check(&self, user: &str, password: &Secret) -> Check;
+}
+
+/// The answer to a password.
+pub enum Check {
+    /// It is the user's.
+    Accepted,
+    /// It is not, or there is no such user; the two are not told apart.
+    Refused,
+    /// A slow hash decides: to be run on a worker thread; `true` if accepted.
+    Slow(Box<dyn FnOnce() -> bool + Send>),
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accepted => "Accepted",
+            Self::Refused => "Refused",
+            Self::Slow(_) => "Slow",
+        })
+    }
+}
+
+/// Who asks without EAP, once that is settled.
+struct Asker<'a> {
+    context: &'a Context,
+    method: &'static str,
+    user: Option<&'a str>,
+    credential: Credential,
+}
+
+impl Server {
+    /// Answers an Access-Request with a User-Password.
+    pub(super) fn password(
+        &mut self,
+        now: Now,
+        settings: &Arc<Settings>,
+        asked: &Asked<'_>,
+        request: &AccessRequest<'_>,
+        verified: &Verified<'_>,
+    ) {
+        let Some(password) = request.password(asked.nas.secret().secret()) else {
+            return self.forget(asked);
+        };
+        let name = request.user_name().unwrap_or(&[]);
+        if is_bypass(request, name, password.expose()) {
+            return self.bypass(now, settings, asked, request);
+        }
+        let context = Context::new(asked.from.ip(), asked.nas, request);
+        let name = String::from_utf8_lossy(name);
+        if matches!(name, Cow::Owned(_)) || name.is_empty() {
+            let why = "the name is empty or no UTF-8 text";
+            return self.refuse(now, settings, asked, &context, "pap", &name, why);
+        }
+        let secret = Secret::new(password.expose().to_vec());
+        match settings.passwords.check(&name, &secret) {
+            Check::Accepted => self.admit_user(now, settings, asked, &context, &name),
+            Check::Refused => self.refuse_password(now, settings, asked, &context, &name),
+            Check::Slow(check) => {
+                let waiting = Waiting::Password {
+                    context,
+                    user: name.into(),
+                };
+                let work = Work::Password(check);
+                self.send_away(now, settings, asked, verified.hold(), waiting, work);
+            }
+        }
+    }
+
+    /// Goes on after a slow hash.
+    pub(super) fn resume_password(
+        &mut self,
+        now: Now,
+        settings: &Arc<Settings>,
+        away: &Away,
+        accepted: bool,
+    ) {
+        let Waiting::Password { context, user } = &away.waiting else {
+            return;
+        };
+        let asked = away.asked();
+        if accepted {
+            self.admit_user(now, settings, &asked, context, user);
+        } else {
+            self.refuse_password(now, settings, &asked, context, user);
+        }
+    }
+
+    /// MAC authentication bypass: the address stands in User-Name and proves nothing.
+    pub(super) fn bypass(
+        &mut self,
+        now: Now,
+        settings: &Arc<Settings>,
+        asked: &Asked<'_>,
+        request: &AccessRequest<'_>,
+    ) {
+        let mut context = Context::new(asked.from.ip(), asked.nas, request);
+        let named = request.user_name().and_then(MacAddress::parse);
+        match (named, context.station) {
+            (Some(named), None) => context.station = Some(named),
+            (Some(named), Some(station)) if named == station => {}
+            (Some(_), Some(_)) => {
+                let why = "User-Name and Calling-Station-Id are different addresses";
+                return self.refuse(now, settings, asked, &context, "mab", "", why);
+            }
+            (None, _) => {
+                let name = String::from_utf8_lossy(request.user_name().unwrap_or(&[]));
+                let why = "no password, no EAP, and no MAC address in User-Name";
+                return self.refuse(now, settings, asked, &context, "mab", &name, why);
+            }
+        }
+        let asker = Asker {
+            context: &context,
+            method: "mab",
+            user: None,
+            credential: Credential::None,
+        };
+        self.decide_and_answer(now, settings, asked, &asker);
+    }
+
+    fn admit_user(
+        &mut self,
+        now: Now,
+        settings: &Arc<Settings>,
+        asked: &Asked<'_>,
+        context: &Context,
+        user: &str,
+    ) {
+        let asker = Asker {
+            context,
+            method: "pap",
+            user: Some(user),
+            credential: Credential::Password,
+        };
+        self.decide_and_answer(now, settings, asked, &asker);
+    }
+
+    fn decide_and_answer(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        asker: &Asker<'_>,
+    ) {
+        let claimed = asker.context.station.map(|station| Presented {
+            identifier: Identifier::Mac(station),
+            established: Established::Claimed,
+        });
+        let subject = Subject {
+            plane: Plane::Network,
+            user: asker.user,
+            credential: asker.credential,
+            device: claimed.as_slice(),
+            nas: Some(asker.context.nas()),
+            mail: None,
+        };
+        let mut decided = self
+            .shared
+            .point
+            .decide(now.wall, &subject, &mut self.trace);
+        if !self.shared.point.is_current(&decided) {
+            self.counters.decided_again.count();
+            decided = self
+                .shared
+                .point
+                .decide(now.wall, &subject, &mut self.trace);
+        }
+        let id = self.new_correlation();
+        self.answer(now, settings, asked, asker.context, &decided, id);
+        let mut record = asker.context.record(id, asker.method, &subject, &decided);
+        if let Some(station) = asker.context.station {
+            record.presented = Text::display(&station);
+        }
+        self.shared.records.push(record);
+    }
+
+    fn answer(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        context: &Context,
+        decided: &Decided,
+        id: Correlation,
+    ) {
+        let Decided { decision, seen, .. } = decided;
+        let (verdict, established) = (decision.verdict, seen.established);
+        let profile =
+            settings
+                .enforcement
+                .profile(context.group(), verdict, established, seen.credential);
+        let message = profile.reply_message.as_deref();
+        let sent = self.reply(now, asked, |buffer, origin, nas| {
+            let mut reply = match verdict {
+                Verdict::Allow | Verdict::Quarantine => {
+                    let mut reply = Reply::access_accept(buffer, origin, nas.secret());
+                    enforce::write(&mut reply, profile, decision, id, now.wall);
+                    reply
+                }
+                Verdict::Block => Reply::access_reject(buffer, origin, nas.secret()),
+            };
+            if let Some(message) = message {
+                reply.octets(AttributeType::REPLY_MESSAGE, message.as_bytes());
+            }
+            reply
+        });
+        if sent {
+            self.count_decision(verdict);
+        }
+    }
+
+    fn refuse_password(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        context: &Context,
+        user: &str,
+    ) {
+        let why = "the password is not this user's, or there is no such user";
+        self.refuse(now, settings, asked, context, "pap", user, why);
+    }
+
+    /// Access-Reject for a peer that is not authenticated: nothing is decided about it.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a refusal is recorded with all that is known"
+    )]
+    pub(super) fn refuse(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        context: &Context,
+        method: &str,
+        user: &str,
+        why: &str,
+    ) {
+        let (established, credential) = (Established::None, Credential::None);
+        let enforcement = &settings.enforcement;
+        let profile = enforcement.profile(context.group(), Verdict::Block, established, credential);
+        let message = profile.reply_message.as_deref();
+        self.reply(now, asked, |buffer, origin, nas| {
+            let mut reply = Reply::access_reject(buffer, origin, nas.secret());
+            if let Some(message) = message {
+                reply.octets(AttributeType::REPLY_MESSAGE, message.as_bytes());
+            }
+            reply
+        });
+        self.counters.not_authenticated.count();
+        let id = self.new_correlation();
+        self.shared
+            .records
+            .push(context.refusal(id, method, user, why, now.wall));
+    }
+}
+
+/// Whether a password request is MAC authentication bypass: it says so by its Service-Type, or
+/// the password repeats the MAC address of User-Name.
+fn is_bypass(request: &AccessRequest<'_>, name: &[u8], password: &[u8]) -> bool {
+    /// Service-Type (RFC 2865 section 5.6).
+    const CALL_CHECK: u32 = 10;
+    let Some(named) = MacAddress::parse(name) else {
+        return false;
+    };
+    request.service_type() == Some(CALL_CHECK) || MacAddress::parse(password) == Some(named)
+}
