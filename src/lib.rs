@@ -1,4 +1,76 @@
-//! Portreeve, a network access control gateway.
+//! Portreeve, a network access control gateway: RADIUS/EAP server and Exchange ActiveSync front
+//! that let a connection in by the health of its device.
+//!
+//! Every plane asks one question, *may this device, with this user, in?* The question is answered
+//! in one room, without waiting, from facts that others supplied earlier; everything that touches
+//! the outside world is a thin shell around that.
+//!
+//! ```text
+//!    supplicant              device (mail)              operator       Intune, Entra, files
+//!        | EAPOL                   | HTTPS                  |                  ^
+//!      [NAS]                       |                        |                  | HTTPS
+//!        | Access-Request          |                        |                  |
+//! =======|=========================|========================|==================|====== shells
+//!   net::radius, pool       net::eas --- net::upstream   net::control        sync
+//!        | octets, Now             | head        ^          |                  |
+//!        v                         v             | Permit   | explain          | Writer::apply
+//!   +--network------------+  +--mail-------------+------+   |                  |
+//!   | datagram to reply   |  | head to Action           |   |                  |
+//!   +-----|---------|-----+  +-----|--------------------+   |                  |
+//!    radius, eap    |           eas                         |                  |
+//!         |         +----- access: decide(Subject, Now) ----+---> journal      |
+//!         |                    |                  |                            |
+//!         |             policy::evaluate   inventory::Reader <-----------------+  cores
+//!         |             (pure)             (lock-free)
+//!   ------------------------------- model ------------------------------------- words
+//! ```
+//!
+//! # Rooms
+//!
+//! A room is a file of this folder with the folder of the same name. What a room may name is
+//! enforced by `tests/architecture.rs`, which reads this table.
+//!
+//! | room | kind | owns | may name |
+//! | --- | --- | --- | --- |
+//! | `model` | core | the words every plane uses | |
+//! | `radius` | core | RADIUS octets, signatures, duplicates, NAS table | `model` |
+//! | `eap` | core | EAP octets, conversations, methods, keys | `model` |
+//! | `eas` | core | ActiveSync request heads, commands, refusals | `model` |
+//! | `policy` | core | rules, their evaluation, their lint | `model` |
+//! | `inventory` | core | the lock-free cache of devices, users and groups | `model` |
+//! | `access` | core | the decision: subject, facts and policy meet; permits, sessions, records | `policy`, `inventory`, `model` |
+//! | `network` | core | the RADIUS server without sockets | `access`, `radius`, `eap`, `model` |
+//! | `mail` | core | the ActiveSync gateway without sockets | `access`, `eas`, `model` |
+//! | `journal` | shell | decision records on disk and in memory | `access`, `model` |
+//! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `model` |
+//! | `sync` | shell | pulling facts from files and management systems | `inventory`, `model` |
+//! | `directory` | shell | asking who a user is | `model` |
+//! | `probe` | shell | clients of our own: RADIUS, the EAP-TLS peer, ActiveSync | `radius`, `eap`, `eas`, `model` |
+//! | `config` | shell | files to typed configuration | `*` |
+//! | `app` | shell | building, wiring, reloading, draining | `*` |
+//! | `cli` | shell | commands | `*` |
+//!
+//! # The contract of a core
+//!
+//! A core takes time ([`model::Now`]), randomness and octets as arguments and returns values. It
+//! never awaits, logs above TRACE, reads a clock, opens a file or spawns. Its verbs stand in this
+//! order: `handle_*(now, …)`, `handle_timeout(now)`, `poll_transmit()`, `poll_job()`,
+//! `poll_event()`, `poll_timeout()`. Work that is slow leaves as a job that owns what it works on
+//! and comes back by `handle_job(now, done)`.
+//!
+//! # Where this departs from its own plan
+//!
+//! * The verdict of an EAP-TLS conversation is asked for *inside* the handshake, through
+//!   [`eap::Judge`], and not after it: the TLS library makes tickets and its own Finished while
+//!   it handles the peer's last flight, so a verdict that came later could neither withhold a
+//!   ticket nor send a true alert.
+//! * `probe` is a room of its own, because the `probe` command, the load generator and the tests
+//!   share its supplicant.
+//!
+//! # Reading order
+//!
+//! `main.rs`, `app.rs`, `network.rs`, `access/decide.rs`, `policy/evaluate.rs`,
+//! `inventory/cache.rs`, then any codec.
 
 pub mod access;
 pub mod app;

@@ -347,7 +347,7 @@ impl Devices {
     }
 
     /// What a source says has been said again: only times move on, in place.
-    fn freshen(&mut self, batch: &Batch<'_>, row: u32) {
+    fn freshen(&self, batch: &Batch<'_>, row: u32) {
         let Some(before) = self.owner.read(row) else {
             return;
         };
@@ -359,7 +359,7 @@ impl Devices {
         }
     }
 
-    fn amend_times(&mut self, row: u32, words: &[u64; DEVICE_WORDS]) {
+    fn amend_times(&self, row: u32, words: &[u64; DEVICE_WORDS]) {
         for (index, word) in words.iter().enumerate().skip(FIRST_FACT) {
             self.owner.amend(row, index, *word);
         }

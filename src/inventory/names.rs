@@ -335,7 +335,7 @@ impl Names {
     }
 
     /// The account's state was said again: only its time moves on, in place.
-    fn freshen(&mut self, user: Name) {
+    fn freshen(&self, user: Name) {
         let enabled = self.record(user).enabled;
         let word = fact_word(enabled.source, enabled.observed);
         self.owner.amend(user.get(), NameRecord::FACT, word);
