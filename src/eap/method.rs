@@ -81,9 +81,10 @@ const EXPANDED_NAK: [u8; 7] = [0, 0, 0, 0, 0, 0, 3];
 #[allow(clippy::indexing_slicing, reason = "tests fail by panic")]
 mod tests {
     use super::*;
+    use crate::eap::response;
 
     fn wanted(kind: Type, data: &[u8]) -> Option<Vec<u8>> {
-        let octets = super::super::packet::response(1, kind, data);
+        let octets = response(1, kind, data);
         let packet = Packet::new_checked(&octets).unwrap();
         let wanted = Wanted::from_nak(&packet)?;
         Some(wanted.types().iter().map(|kind| kind.0).collect())

@@ -5,6 +5,9 @@
 //! cannot be resumed anywhere. An entry is looked up by [`gate`](super::gate), which asks for a
 //! verdict again each time; it is written only when the conversation has succeeded.
 //!
+//! It belongs to EAP-TLS: what another method stores may not be resumed here, nor the reverse
+//! (RFC 9190 section 2.1.2), so another method brings a store of its own.
+//!
 //! The store outlives a [`Config`](super::Config): after a reload with other trust anchors the
 //! entries made under the old ones are not found any more.
 

@@ -251,22 +251,63 @@ fn garbage_is_answered_with_an_alert_and_then_failure() {
     }
 }
 
-#[test]
-fn an_old_version_is_refused_rfc8996() {
-    // A ClientHello of TLS 1.0 with one suite, as an old printer sends it.
-    let mut hello = vec![1, 0, 0, 41, 3, 1];
-    hello.extend([7; 32]);
-    hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+/// A ClientHello in one record; groups X25519 and P-256, ECDSA and RSA-PSS signatures.
+fn client_hello(version: u8, suites: &[u8]) -> Vec<u8> {
+    let mut body = vec![3, version];
+    body.extend([7; 32]);
+    body.push(0);
+    body.extend([0, u8::try_from(suites.len()).unwrap()]);
+    body.extend(suites);
+    body.extend([1, 0]);
+    let extensions = [
+        0, 10, 0, 6, 0, 4, 0, 29, 0, 23, // supported_groups
+        0, 13, 0, 6, 0, 4, 4, 3, 8, 4, // signature_algorithms
+    ];
+    body.extend([0, u8::try_from(extensions.len()).unwrap()]);
+    body.extend(extensions);
+    let mut hello = vec![1, 0, 0, u8::try_from(body.len()).unwrap()];
+    hello.extend(body);
     let mut record = vec![22, 3, 1, 0, u8::try_from(hello.len()).unwrap()];
     record.extend(hello);
+    record
+}
+
+#[test]
+fn old_versions_and_weak_suites_are_refused_rfc8996_rfc9325() {
     let world = World::new();
-    let mut raw = Raw::new(&world, &rustls::version::TLS13);
-    let Reply::Message(alert) = raw.exchange(&world, record) else {
-        panic!("no alert");
-    };
-    assert_eq!(alert[..6], [21, 3, alert[2], 0, 2, 2]);
-    let reply = raw.exchange(&world, vec![0]);
-    assert!(matches!(reason(reply), FailureReason::Incompatible(_)));
+    for (row, version, suites, alert) in [
+        ("a good one", 3, &[0xc0, 0x2b][..], None),
+        ("TLS 1.1", 2, &[0xc0, 0x2b], Some(70)),
+        ("TLS 1.0", 1, &[0xc0, 0x09], Some(70)),
+        ("SSL 3", 0, &[0x00, 0x05], Some(70)),
+        ("NULL", 3, &[0x00, 0x3b, 0xc0, 0x06], Some(40)),
+        ("anonymous", 3, &[0x00, 0xa6, 0xc0, 0x18], Some(40)),
+        ("export", 3, &[0x00, 0x03, 0x00, 0x08], Some(40)),
+        ("RC4", 3, &[0x00, 0x05, 0xc0, 0x07], Some(40)),
+        ("3DES", 3, &[0x00, 0x0a, 0xc0, 0x08], Some(40)),
+        ("CBC", 3, &[0xc0, 0x09, 0xc0, 0x23], Some(40)),
+        ("RSA key exchange", 3, &[0x00, 0x9c, 0x00, 0x9d], Some(40)),
+    ] {
+        let mut raw = Raw::new(&world, &rustls::version::TLS13);
+        let Reply::Message(message) = raw.exchange(&world, client_hello(version, suites)) else {
+            panic!("row {row}: no message");
+        };
+        match alert {
+            None => assert_eq!((message[0], message[5]), (22, 2), "row {row}: ServerHello"),
+            Some(alert) => {
+                assert_eq!(
+                    (message[0], message[5], message[6]),
+                    (21, 2, alert),
+                    "row {row}"
+                );
+                let reason = reason(raw.exchange(&world, vec![0]));
+                assert!(
+                    matches!(reason, FailureReason::Incompatible(_)),
+                    "row {row}: {reason}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
