@@ -1,0 +1,266 @@
+//! Users from a file, held in memory.
+
+use std::collections::HashMap;
+
+use super::password::Argon2Hash;
+use super::password::Password;
+use crate::model::Secret;
+use crate::model::UserId;
+
+/// One user of the file.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The name, compared without case.
+    pub name: UserId,
+    /// What a password is compared with.
+    pub password: Password,
+}
+
+/// The users of one file; immutable, shared between threads.
+#[derive(Debug, Default)]
+pub struct Users {
+    entries: HashMap<UserId, Password>,
+    /// The most expensive hash of the file: what an unknown name is compared with.
+    decoy: Option<Argon2Hash>,
+}
+
+impl Users {
+    /// Takes the entries over.
+    ///
+    /// # Errors
+    ///
+    /// When a name stands there twice, in whatever case: one of the two passwords would silently
+    /// not work.
+    pub fn new(entries: Vec<Entry>) -> Result<Self, DuplicateUser> {
+        let mut users = Self::default();
+        for Entry { name, password } in entries {
+            if let Password::Argon2(hash) = &password
+                && users
+                    .decoy
+                    .as_ref()
+                    .is_none_or(|decoy| decoy.cost() < hash.cost())
+            {
+                users.decoy = Some(hash.as_ref().clone());
+            }
+            if users.entries.insert(name.clone(), password).is_some() {
+                return Err(DuplicateUser { name });
+            }
+        }
+        Ok(users)
+    }
+
+    /// How many users there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Compares `password` with what is stored for `name`.
+    ///
+    /// Where the file holds argon2 hashes, an unknown name costs as much as the most expensive of
+    /// them, so that the time of an answer does not tell which names exist. A name whose password
+    /// is stored as NT hash or in clear is answered at once and can be told from both.
+    #[must_use]
+    pub fn verify(&self, name: &str, password: &Secret) -> Verification {
+        let stored = UserId::parse(name).and_then(|name| self.entries.get(&name));
+        match (stored, &self.decoy) {
+            (Some(Password::Argon2(hash)), _) => Verification::Slow(Job {
+                stored: Password::Argon2(hash.clone()),
+                given: password.clone(),
+                known: true,
+            }),
+            (Some(stored @ (Password::NtHash(_) | Password::Clear(_))), _) => {
+                Verification::Immediate(Outcome::of(stored.matches(password)))
+            }
+            (None, Some(decoy)) => Verification::Slow(Job {
+                stored: Password::Argon2(Box::new(decoy.clone())),
+                given: password.clone(),
+                known: false,
+            }),
+            (None, None) => Verification::Immediate(Outcome::Unknown),
+        }
+    }
+}
+
+/// An answer, or the work that leads to one.
+#[derive(Debug)]
+pub enum Verification {
+    /// Known now.
+    Immediate(Outcome),
+    /// Takes tens of milliseconds of a core: run it on a pool.
+    Slow(Job),
+}
+
+impl Verification {
+    /// Does the work here, for callers that may block.
+    #[must_use]
+    pub fn wait(self) -> Outcome {
+        match self {
+            Self::Immediate(outcome) => outcome,
+            Self::Slow(job) => job.run(),
+        }
+    }
+}
+
+/// A comparison to be made; owns all it needs.
+#[derive(Debug)]
+pub struct Job {
+    stored: Password,
+    given: Secret,
+    known: bool,
+}
+
+impl Job {
+    /// Compares. Blocks a core for as long as the hash was made to.
+    #[must_use]
+    pub fn run(self) -> Outcome {
+        let matched = self.stored.matches(&self.given);
+        if self.known {
+            Outcome::of(matched)
+        } else {
+            Outcome::Unknown
+        }
+    }
+}
+
+/// What the directory says of a name and a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The password is the user's.
+    Accepted,
+    /// The user exists, the password is another.
+    Refused,
+    /// No such user. Peers must not be told this apart from `Refused`.
+    Unknown,
+}
+
+impl Outcome {
+    const fn of(matched: bool) -> Self {
+        if matched {
+            Self::Accepted
+        } else {
+            Self::Refused
+        }
+    }
+}
+
+/// A name that two entries share.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the user {name} stands there twice")]
+pub struct DuplicateUser {
+    /// The name, folded.
+    pub name: UserId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.as_bytes().to_vec())
+    }
+
+    fn entry(name: &str, password: Password) -> Entry {
+        Entry {
+            name: UserId::parse(name).unwrap(),
+            password,
+        }
+    }
+
+    fn argon2(password: &str) -> Password {
+        Password::Argon2(Box::new(Argon2Hash::new(&secret(password)).unwrap()))
+    }
+
+    fn nt(hash: &str) -> Password {
+        Password::NtHash(hash.parse().unwrap())
+    }
+
+    fn users() -> Users {
+        Users::new(vec![
+            entry("alice@contoso.com", argon2("a-password")),
+            entry("bob", nt("44ebba8d5312b8d611474411f56989ae")),
+            entry("carol", Password::Clear(secret("c-password"))),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn passwords_of_all_three_kinds() {
+        let users = users();
+        assert_eq!(users.len(), 3);
+        for (name, password, expected) in [
+            ("alice@contoso.com", "a-password", Outcome::Accepted),
+            (" Alice@CONTOSO.com", "a-password", Outcome::Accepted),
+            ("alice@contoso.com", "A-password", Outcome::Refused),
+            ("alice@contoso.com", "", Outcome::Refused),
+            ("bob", "clientPass", Outcome::Accepted),
+            ("bob", "clientPass ", Outcome::Refused),
+            ("carol", "c-password", Outcome::Accepted),
+            ("carol", "c-passwor", Outcome::Refused),
+            ("carol", "", Outcome::Refused),
+            ("dave", "a-password", Outcome::Unknown),
+            ("", "a-password", Outcome::Unknown),
+        ] {
+            let outcome = users.verify(name, &secret(password)).wait();
+            assert_eq!(outcome, expected, "row {name} {password}");
+        }
+    }
+
+    #[test]
+    fn unknown_names_cost_what_known_ones_do() {
+        let users = users();
+        for (name, slow) in [("alice@contoso.com", true), ("dave", true), ("bob", false)] {
+            let verification = users.verify(name, &secret("x"));
+            let is_slow = matches!(verification, Verification::Slow(_));
+            assert_eq!(is_slow, slow, "row {name}");
+        }
+        let without_argon2 =
+            Users::new(vec![entry("carol", Password::Clear(secret("c")))]).unwrap();
+        let verification = without_argon2.verify("dave", &secret("x"));
+        assert!(matches!(
+            verification,
+            Verification::Immediate(Outcome::Unknown)
+        ));
+    }
+
+    #[test]
+    fn an_unknown_name_is_never_accepted_by_the_decoy() {
+        let users = users();
+        assert_eq!(
+            users.verify("dave", &secret("a-password")).wait(),
+            Outcome::Unknown
+        );
+    }
+
+    #[test]
+    fn the_decoy_is_the_most_expensive_hash() {
+        let tail = "$c29tZXNhbHQ$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A";
+        let hash = |parameters: &str| -> Password {
+            let text = format!("$argon2id$v=19${parameters}{tail}");
+            Password::Argon2(Box::new(text.parse().unwrap()))
+        };
+        let users = Users::new(vec![
+            entry("a", hash("m=16,t=1,p=1")),
+            entry("b", hash("m=64,t=3,p=1")),
+            entry("c", hash("m=128,t=1,p=1")),
+        ])
+        .unwrap();
+        assert_eq!(users.decoy.unwrap().cost(), 64 * 3);
+    }
+
+    #[test]
+    fn a_name_twice_is_refused_whatever_its_case() {
+        let error = Users::new(vec![
+            entry("Carol", Password::Clear(secret("1"))),
+            entry("carol", Password::Clear(secret("2"))),
+        ])
+        .unwrap_err();
+        assert_eq!(error.to_string(), "the user carol stands there twice");
+    }
+}
