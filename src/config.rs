@@ -1,1 +1,399 @@
 //! Files to typed configuration.
+//!
+//! This room reads `gateway.toml`, `nas.toml` and `users.toml` of one folder and turns them into
+//! plain structs with units in their types. It knows what may be written and what goes together;
+//! it never binds, spawns or changes anything.
+//!
+//! It works in two steps, because the first start makes files that the second step looks for:
+//!
+//! 1. [`read`] gives a [`Draft`]: the three files parsed, every problem in them noted with file,
+//!    line and key. Nothing that the files point at has been opened.
+//! 2. [`Draft::complete`] opens those: secrets, certificates, keys. It applies the rules that look
+//!    at several keys and files at once, and gives a [`Loaded`] or everything that is wrong.
+//!
+//! Between the two, `app::first_start` makes what is missing. Policies, sources and the inventory
+//! are files of their own rooms; [`Hook`]s let `check` report their problems along with ours.
+
+mod certificate;
+mod default;
+mod duration;
+mod enforcement;
+mod error;
+mod file;
+mod gateway;
+mod layout;
+mod nas;
+mod opened;
+mod rules;
+mod settings;
+mod text;
+mod users;
+mod value;
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::directory::Entry;
+use crate::model::Problem;
+use crate::model::Severity;
+use crate::model::Timestamp;
+
+pub use certificate::FileError;
+pub use certificate::Inspected;
+pub use certificate::InspectedFile;
+pub use certificate::SAMPLE_ORGANIZATION;
+pub use certificate::Usage;
+pub use certificate::inspect;
+pub use certificate::inspect_folder;
+pub use default::FILES as DEFAULT_FILES;
+pub use duration::Octets;
+pub use duration::OctetsError;
+pub use enforcement::AttributeSetting;
+pub use enforcement::AttributeValue;
+pub use enforcement::Enforcement;
+pub use enforcement::Profile;
+pub use enforcement::Profiles;
+pub use error::Refused;
+pub use layout::Layout;
+use opened::Opened;
+pub use settings::Certificates;
+pub use settings::Data;
+pub use settings::Eap;
+pub use settings::Journal;
+pub use settings::Listen;
+pub use settings::Log;
+pub use settings::LogFormat;
+pub use settings::LogLevel;
+pub use settings::Mail;
+pub use settings::MessageAuthenticator;
+pub use settings::Nas;
+pub use settings::Shutdown;
+pub use settings::TlsVersion;
+pub use settings::Workers;
+pub use text::ReadError;
+
+/// Everything that is set, one field per room; paths can be opened as they stand.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The conf folder, where the files of other rooms lie too.
+    pub folder: PathBuf,
+    /// Doors.
+    pub listen: Listen,
+    /// What the gateway writes.
+    pub data: Data,
+    /// The certificates folder.
+    pub certificates: Certificates,
+    /// EAP.
+    pub eap: Eap,
+    /// Threads.
+    pub workers: Workers,
+    /// The mail plane.
+    pub mail: Mail,
+    /// The record of decisions.
+    pub journal: Journal,
+    /// Log output.
+    pub log: Log,
+    /// Stopping.
+    pub shutdown: Shutdown,
+    /// What verdicts become on the network.
+    pub enforcement: Enforcement,
+    /// Who may ask, in the order of the file.
+    pub nas: Vec<Nas>,
+    /// Users with passwords; no name twice.
+    pub users: Vec<Entry>,
+}
+
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What is worth a look all the same.
+    pub warnings: Vec<Problem>,
+}
+
+/// What a configuration is completed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be told what is wrong. A file that the next start makes is only warned about, and what
+    /// depends on it is left out of the result.
+    Check,
+    /// To be used. Every file must be there.
+    Start,
+}
+
+/// Another room's check, run along with ours: its own file in the conf folder, or names in ours
+/// that only that room can look up.
+pub type Hook = fn(&Config) -> Vec<Problem>;
+
+/// The three files as parsed; nothing that they point at has been opened.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    folder: PathBuf,
+    gateway: gateway::Gateway,
+    nas: Vec<nas::Entry>,
+    users: Vec<users::Keyed>,
+    written: Written,
+    problems: Vec<Problem>,
+}
+
+/// Lines of the keys of each file.
+#[derive(Clone, Debug)]
+struct Written {
+    gateway: error::Written,
+    nas: error::Written,
+    users: error::Written,
+}
+
+/// Reads the conf folder. Problems are kept in the draft.
+#[must_use]
+pub fn read(folder: &Path) -> Draft {
+    let mut problems = rules::unknown_files(folder);
+    let gateway = read_file(folder, "gateway.toml", Absent::Defaults, &mut problems);
+    let nas = read_file(folder, "nas.toml", Absent::Error, &mut problems);
+    let users = read_file(folder, "users.toml", Absent::Empty, &mut problems);
+    let (mut gateway, gateway_written, found) =
+        file::read(&gateway.0, &gateway.1, gateway::Gateway::read);
+    problems.extend(found);
+    let (mut nas, nas_written, found) = file::read(&nas.0, &nas.1, nas::read);
+    problems.extend(found);
+    let (users, users_written, found) = file::read(&users.0, &users.1, users::read);
+    problems.extend(found);
+
+    let base = base_folder(folder, &gateway.base);
+    for path in gateway.paths_mut() {
+        *path = base.join(&*path);
+    }
+    for entry in &mut nas {
+        if let nas::SecretSource::File(path) = &mut entry.secret {
+            *path = base.join(&*path);
+        }
+    }
+    Draft {
+        folder: folder.to_owned(),
+        gateway,
+        nas,
+        users,
+        written: Written {
+            gateway: gateway_written,
+            nas: nas_written,
+            users: users_written,
+        },
+        problems,
+    }
+}
+
+impl Draft {
+    /// The conf folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether a file could not be understood, so that nothing may be made from it.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        error::any_error(&self.problems)
+    }
+
+    /// Whether the first start may make a throw-away PKI: it is asked for, and nobody but this
+    /// machine can reach the gateway.
+    #[must_use]
+    pub fn may_make_sample(&self) -> bool {
+        self.gateway.certificates.make_sample && rules::beyond_loopback(&self.gateway).is_none()
+    }
+
+    /// Where the throw-away PKI lies.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout::new(&self.gateway.certificates.folder)
+    }
+
+    /// The secret files that `nas.toml` names in the folder of the throw-away PKI, in the order
+    /// of the file.
+    #[must_use]
+    pub fn sample_secrets(&self) -> Vec<PathBuf> {
+        let layout = self.layout();
+        self.nas
+            .iter()
+            .filter_map(|entry| match &entry.secret {
+                nas::SecretSource::File(path) => Some(path.clone()),
+                nas::SecretSource::Given(_) => None,
+            })
+            .filter(|path| layout.makes(path))
+            .collect()
+    }
+
+    /// The folders that the gateway writes to.
+    #[must_use]
+    pub fn data_folders(&self) -> Vec<PathBuf> {
+        let data = &self.gateway.data;
+        let socket = data.control_socket.parent();
+        let socket = socket.filter(|folder| !folder.as_os_str().is_empty());
+        let mut folders = vec![data.folder.clone()];
+        folders.extend(socket.map(Path::to_owned));
+        folders.push(self.gateway.journal.folder.clone());
+        folders.dedup();
+        folders
+    }
+
+    /// The certificate and key files of both TLS servers, authorities included.
+    #[must_use]
+    pub fn server_files(&self) -> Vec<PathBuf> {
+        let keys = [&self.gateway.eap.key, &self.gateway.mail.key];
+        let mut files = self.certificate_files();
+        files.extend(keys.into_iter().cloned());
+        files
+    }
+
+    /// Every certificate file that the configuration names.
+    #[must_use]
+    pub fn certificate_files(&self) -> Vec<PathBuf> {
+        let (eap, mail) = (&self.gateway.eap, &self.gateway.mail);
+        let mut files = vec![eap.certificate.clone(), mail.certificate.clone()];
+        files.extend(eap.client_ca.iter().chain(&mail.client_ca).cloned());
+        files.extend(mail.upstream_ca.clone());
+        files
+    }
+
+    /// How long before its end a certificate is warned about.
+    #[must_use]
+    pub fn warn_before(&self) -> Duration {
+        self.gateway.certificates.warn_before
+    }
+
+    /// What is wrong so far.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Opens what the files point at and applies every rule.
+    ///
+    /// # Errors
+    ///
+    /// Every problem, when one of them is an error.
+    pub fn complete(
+        mut self,
+        purpose: Purpose,
+        now: Timestamp,
+        hooks: &[Hook],
+    ) -> Result<Loaded, Refused> {
+        let mut problems = std::mem::take(&mut self.problems);
+        problems.extend(nas::check(&self.nas, &self.written.nas));
+        let mut opened = Opened::new(&self, purpose, now);
+        let nas = opened.secrets();
+        opened.certificates();
+        let Opened {
+            problems: found,
+            sample,
+            ..
+        } = opened;
+        problems.extend(found);
+        problems.extend(rules::check(&self, &sample));
+        let order = [
+            &self.written.gateway,
+            &self.written.nas,
+            &self.written.users,
+        ]
+        .map(|written| written.file.clone());
+        let config = self.into_config(nas);
+        problems.extend(hooks.iter().flat_map(|hook| hook(&config)));
+        sort(&order, &mut problems);
+        if error::any_error(&problems) {
+            return Err(Refused { problems });
+        }
+        Ok(Loaded {
+            config,
+            warnings: problems,
+        })
+    }
+
+    fn into_config(self, nas: Vec<Nas>) -> Config {
+        let gateway = self.gateway;
+        Config {
+            folder: self.folder,
+            listen: gateway.listen,
+            data: gateway.data,
+            certificates: gateway.certificates,
+            eap: gateway.eap,
+            workers: gateway.workers,
+            mail: gateway.mail,
+            journal: gateway.journal,
+            log: gateway.log,
+            shutdown: gateway.shutdown,
+            enforcement: gateway.enforcement,
+            nas,
+            users: self.users.into_iter().map(|user| user.entry).collect(),
+        }
+    }
+}
+
+/// What the absence of a file means.
+#[derive(Clone, Copy)]
+enum Absent {
+    /// The defaults apply; said as a warning.
+    Defaults,
+    /// Nothing can work without it.
+    Error,
+    /// There is simply nothing of its kind.
+    Empty,
+}
+
+/// The name of a file for messages, and its text; empty if there is none.
+fn read_file(
+    folder: &Path,
+    name: &str,
+    absent: Absent,
+    problems: &mut Vec<Problem>,
+) -> (String, String) {
+    let path = folder.join(name);
+    let file = path.display().to_string();
+    let error = match text::read_text(&path, MAX_FILE) {
+        Ok(text) => return (file, text),
+        Err(error) => error,
+    };
+    let (severity, message) = match (absent, &error) {
+        (Absent::Empty, ReadError::Missing) => return (file, String::new()),
+        (Absent::Defaults, ReadError::Missing) => (
+            Severity::Warning,
+            "does not exist, the defaults apply".to_owned(),
+        ),
+        (Absent::Empty | Absent::Defaults | Absent::Error, _) => {
+            (Severity::Error, error.to_string())
+        }
+    };
+    problems.push(Problem {
+        file: file.clone(),
+        line: None,
+        key: String::new(),
+        message,
+        severity,
+    });
+    (file, String::new())
+}
+
+/// Where relative paths start. `..` is taken off the name instead of being appended, so that
+/// messages say `certs/root.pem` and not `conf/../certs/root.pem`.
+fn base_folder(folder: &Path, base: &Path) -> PathBuf {
+    match (folder.file_name(), folder.parent()) {
+        (Some(_), Some(parent)) if base == Path::new("..") => parent.to_owned(),
+        (_, _) => folder.join(base),
+    }
+}
+
+/// Sorts problems by file, in the order in which one reads the files, then by line.
+fn sort(order: &[String], problems: &mut [Problem]) {
+    problems.sort_by_cached_key(|problem| {
+        let file = order.iter().position(|file| *file == problem.file);
+        let file = file.unwrap_or(order.len());
+        (file, problem.file.clone(), problem.line)
+    });
+}
+
+/// Octets of one file: 10,000 NASes or 100,000 users with argon2 hashes fit.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

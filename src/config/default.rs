@@ -1,0 +1,10 @@
+//! The conf folder of a first start, compiled in.
+
+/// Every file of the sample conf folder with its text.
+///
+/// Rooms with a file of their own add a line here.
+pub const FILES: &[(&str, &str)] = &[
+    ("gateway.toml", include_str!("../../conf/gateway.toml")),
+    ("nas.toml", include_str!("../../conf/nas.toml")),
+    ("users.toml", include_str!("../../conf/users.toml")),
+];

@@ -1,0 +1,357 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::enforcement;
+use crate::config::gateway::Gateway;
+use crate::config::nas;
+use crate::config::users;
+
+/// Everything said of `text`, one problem a line.
+fn said<T>(text: &str, reader: impl FnOnce(&mut Section<'_>) -> T) -> String {
+    let (_, _, problems) = read("f", text, reader);
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+fn listen(section: &mut Section<'_>) -> Option<u16> {
+    let mut listen = section.child("listen");
+    let port = listen.read("port");
+    let _: Option<Vec<u16>> = listen.read("spare_ports");
+    listen.finish();
+    port
+}
+
+#[test]
+fn each_wrong_key_is_reported_with_its_line_and_a_suggestion() {
+    let text = "lisen = 1\n\n[listen]\nport = 1\nprot = 2\nspare-ports = []\n\nfoo.bar = 1\n";
+    assert_eq!(
+        said(text, listen),
+        "f:1: lisen: unknown key, did you mean listen?\n\
+         f:5: listen.prot: unknown key, did you mean port?\n\
+         f:6: listen.spare-ports: unknown key, did you mean spare_ports?\n\
+         f:8: listen.foo: unknown key, known here: port, spare_ports"
+    );
+}
+
+#[test]
+fn values_table() {
+    for (value, expected) in [
+        ("1", ""),
+        ("0x1f", ""),
+        (
+            "[1]",
+            "f:2: listen.port: expected a whole number without quotes, found a list",
+        ),
+        (
+            "\"1\"",
+            "f:2: listen.port: expected a whole number without quotes, found a text",
+        ),
+        ("65535", ""),
+        (
+            "65536",
+            "f:2: listen.port: expected a whole number of 0 to 65535",
+        ),
+        (
+            "-1",
+            "f:2: listen.port: expected a whole number of 0 to 65535",
+        ),
+        (
+            "99999999999999999999",
+            "f:2: listen.port: expected a whole number of 0 to 65535",
+        ),
+        (
+            "1.5",
+            "f:2: listen.port: expected a whole number without quotes, found a number with a fraction",
+        ),
+        (
+            "true",
+            "f:2: listen.port: expected a whole number without quotes, found true or false",
+        ),
+        (
+            "1979-05-27",
+            "f:2: listen.port: expected a whole number without quotes, found a date",
+        ),
+        (
+            "{}",
+            "f:2: listen.port: expected a whole number without quotes, found a table",
+        ),
+    ] {
+        let text = format!("[listen]\nport = {value}\n");
+        assert_eq!(said(&text, listen), expected, "row {value}");
+    }
+}
+
+#[test]
+fn each_wrong_element_of_a_list_is_reported_on_its_line() {
+    let text = "[listen]\nspare_ports = [\n  1,\n  \"2\",\n  3,\n  -4,\n]\n";
+    assert_eq!(
+        said(text, listen),
+        "f:4: listen.spare_ports[1]: expected a whole number without quotes, found a text\n\
+         f:6: listen.spare_ports[3]: expected a whole number of 0 to 65535"
+    );
+}
+
+#[test]
+fn syntax_errors_keep_other_problems_back() {
+    for text in [
+        "[listen]\nport = \n",
+        "[listen]\nport = 1\nport = 2\n",
+        "[listen\n",
+        "= 1\nwrong = 1\n",
+        "\u{0}",
+    ] {
+        let said = said(text, listen);
+        assert!(!said.is_empty(), "row {text:?}");
+        for line in said.lines() {
+            assert!(line.contains("not TOML: "), "row {text:?}: {line}");
+            assert!(line.starts_with("f:"), "row {text:?}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_table_where_a_value_should_be_and_the_reverse() {
+    assert_eq!(
+        said("listen = 3\n", listen),
+        "f:1: listen: expected a table, found a whole number"
+    );
+    assert_eq!(
+        said("nas = 3\n", nas::read),
+        "f:1: nas: expected tables under [[nas]], found a whole number"
+    );
+    assert_eq!(
+        said("[nas]\nname = \"x\"\n", nas::read),
+        "f:1: nas: expected tables under [[nas]], found a table"
+    );
+    assert_eq!(
+        said("nas = [1]\n", nas::read).lines().next(),
+        Some("f:1: nas[0]: expected a table, found a whole number")
+    );
+}
+
+#[test]
+fn nas_entries_table() {
+    let sound = "network = \"10.0.0.1\"\nsecret = \"s\"\n";
+    for (text, expected) in [
+        (format!("name = \"a\"\n{sound}"), ""),
+        (
+            sound.to_owned(),
+            "f:1: nas[0].name: this key is needed, for example: name = \"switch-3\"",
+        ),
+        (
+            format!("name = \" \"\n{sound}"),
+            "f:2: nas[0].name: is empty",
+        ),
+        (
+            "name = \"a\"\nnetwork = \"10.0.0.300\"\nsecret = \"s\"\n".to_owned(),
+            "f:3: nas[0].network: expected an address or a network such as \"10.1.2.3\" or \
+             \"10.1.0.0/16\", found \"10.0.0.300\"",
+        ),
+        (
+            "name = \"a\"\nnetwork = []\nsecret = \"s\"\n".to_owned(),
+            "f:3: nas[0].network: an empty list lets nobody ask",
+        ),
+        (
+            "name = \"a\"\nnetwork = \"::1\"\n".to_owned(),
+            "f:1: nas[0].secret_file: this key is needed, for example: \
+             secret_file = \"certs/secrets/switch-3\"",
+        ),
+        (
+            format!("name = \"a\"\n{sound}secret_file = \"x\"\n"),
+            "f:5: nas[0].secret_file: either secret or secret_file, not both",
+        ),
+        (
+            format!("name = \"a\"\n{sound}message_authenticator = \"of\"\n"),
+            "f:5: nas[0].message_authenticator: expected one of \"require\", \"auto\", \"off\", \
+             found \"of\", did you mean \"off\"?",
+        ),
+    ] {
+        let text = format!("[[nas]]\n{text}");
+        assert_eq!(said(&text, nas::read), expected, "row {text}");
+    }
+}
+
+#[test]
+fn host_bits_of_a_network_are_cut_off() {
+    let text =
+        "[[nas]]\nname = \"a\"\nnetwork = [\"10.1.2.3/16\", \"2001:db8::1\"]\nsecret = \"s\"\n";
+    let (entries, _, problems) = read("f", text, nas::read);
+    assert_eq!(problems, []);
+    let networks: Vec<String> = entries
+        .iter()
+        .flat_map(|entry| &entry.networks)
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(networks, ["10.1.0.0/16", "2001:db8::1/128"]);
+}
+
+#[test]
+fn users_table() {
+    let nt = "nt_hash = \"44ebba8d5312b8d611474411f56989ae\"";
+    for (text, expected) in [
+        (format!("name = \"a\"\n{nt}\n"), ""),
+        ("name = \"a\"\nclear = \"x\"\n".to_owned(), ""),
+        (
+            format!("{nt}\n"),
+            "f:1: user[0].name: this key is needed, for example: name = \"alice@contoso.com\"",
+        ),
+        (
+            "name = \"a\"\n".to_owned(),
+            "f:1: user[0]: expected exactly one of password, nt_hash and clear, found 0",
+        ),
+        (
+            format!("name = \"a\"\nclear = \"x\"\n{nt}\n"),
+            "f:1: user[0]: expected exactly one of password, nt_hash and clear, found 2",
+        ),
+        (
+            "name = \"a\"\npassword = \"hunter2\"\n".to_owned(),
+            "f:3: user[0].password: expected an argon2 hash such as portreeve hash-password prints",
+        ),
+        (
+            "name = \"a\"\nnt_hash = \"44\"\n".to_owned(),
+            "f:3: user[0].nt_hash: expected an NT hash of 32 hexadecimal digits",
+        ),
+        (
+            "name = \"a\"\nclear = \"\"\n".to_owned(),
+            "f:3: user[0].clear: is empty, so that anybody could log in",
+        ),
+        (
+            "name = \"a\"\npasword = \"x\"\n".to_owned(),
+            "f:1: user[0]: expected exactly one of password, nt_hash and clear, found 0\n\
+             f:3: user[0].pasword: unknown key, did you mean password?",
+        ),
+        (
+            format!("name = \"a\"\n{nt}\n[[user]]\nname = \"A\"\n{nt}\n"),
+            "f:5: user[1].name: a is already the name of user[0]",
+        ),
+    ] {
+        let text = format!("[[user]]\n{text}");
+        assert_eq!(said(&text, users::read), expected, "row {text}");
+    }
+}
+
+#[test]
+fn problems_never_repeat_a_password() {
+    for text in [
+        "[[user]]\nname = \"a\"\npassword = \"hunter2\"\n",
+        "[[user]]\nname = \"a\"\nnt_hash = \"hunter2\"\n",
+        "[[user]]\nname = \"a\"\nclear = [\"hunter2\"]\n",
+    ] {
+        let said = said(text, users::read);
+        assert!(
+            !said.is_empty() && !said.contains("hunter2"),
+            "row {text}: {said}"
+        );
+    }
+    let text = "[[nas]]\nname = \"a\"\nnetwork = \"::1\"\nsecret = [\"hunter2\"]\n";
+    assert!(!said(text, nas::read).contains("hunter2"));
+}
+
+fn enforce(section: &mut Section<'_>) -> enforcement::Enforcement {
+    let mut enforce = section.child("enforce");
+    let read = enforcement::read(&mut enforce);
+    enforce.finish();
+    read
+}
+
+#[test]
+fn profiles_table() {
+    let limited = "would give full access: set vlan, filter_id or attributes";
+    for (text, expected) in [
+        ("[enforce.default.allow]\nvlan = 10\n", String::new()),
+        ("[enforce.default.allow]\nvlan = \"staff\"\n", String::new()),
+        (
+            "[enforce.default.allow]\nvlan = 4095\n",
+            "f:2: enforce.default.allow.vlan: expected a VLAN number of 1 to 4094 or a name of \
+             up to 32 octets"
+                .to_owned(),
+        ),
+        (
+            "[enforce.default.allow]\nvlan = \"0\"\n",
+            "f:2: enforce.default.allow.vlan: expected a VLAN number of 1 to 4094 or a name of \
+             up to 32 octets"
+                .to_owned(),
+        ),
+        (
+            "[enforce.default.quarantine]\n",
+            format!("f:1: enforce.default.quarantine: quarantine {limited}"),
+        ),
+        (
+            "[enforce.group.office.allow-claimed]\nsession_timeout = \"1h\"\n",
+            format!("f:1: enforce.group.office.allow-claimed: allow-claimed {limited}"),
+        ),
+        (
+            "[enforce.default.block]\nvlan = 3\n",
+            "f:2: enforce.default.block.vlan: an Access-Reject carries reply_message only \
+             (RFC 2865 section 5.44)"
+                .to_owned(),
+        ),
+        (
+            "[enforce.default.allow]\nsession_timeout = \"10s\"\n",
+            "f:2: enforce.default.allow.session_timeout: expected 1m to 30d, found 10s".to_owned(),
+        ),
+        (
+            "[enforce.default.allow]\nreply_message = \"\"\n",
+            "f:2: enforce.default.allow.reply_message: expected 1 to 253 octets, found 0"
+                .to_owned(),
+        ),
+        (
+            "[enforce.default.alow]\n",
+            "f:1: enforce.default.alow: unknown key, did you mean allow?".to_owned(),
+        ),
+        (
+            "[enforce.default.allow.attributes]\nClass = \"x\"\nFoo = true\nBar = -1\n",
+            "f:3: enforce.default.allow.attributes.Foo: expected a text, a number of 0 or more, \
+             or a list of those, found true or false\n\
+             f:4: enforce.default.allow.attributes.Bar: expected a text, a number of 0 or more, \
+             or a list of those, found a whole number"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(said(text, enforce), expected, "row {text}");
+    }
+}
+
+#[test]
+fn attributes_keep_the_order_of_the_file_and_their_lines() {
+    let text = "[enforce.default.allow.attributes]\nZulu = [\"1\", 2]\nAlpha = \"x\"\n";
+    let (enforcement, _, problems) = read("f", text, enforce);
+    assert_eq!(problems, []);
+    let attributes: Vec<String> = enforcement
+        .default
+        .allow
+        .attributes
+        .iter()
+        .map(|one| format!("{}:{}={:?}", one.line, one.name, one.value))
+        .collect();
+    assert_eq!(
+        attributes,
+        [
+            "2:Zulu=Text(\"1\")",
+            "2:Zulu=Integer(2)",
+            "3:Alpha=Text(\"x\")"
+        ]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn no_text_makes_the_readers_panic(text in "[\\[\\]a-z_.=\"'{}, \n0-9\u{e9}#]{0,120}") {
+        read("f", &text, Gateway::read);
+        read("f", &text, nas::read);
+        read("f", &text, users::read);
+    }
+
+    #[test]
+    fn a_cut_sample_never_makes_the_readers_panic(cut in 0..6000_usize) {
+        for (name, text) in crate::config::DEFAULT_FILES {
+            let end = text.floor_char_boundary(cut);
+            let text = text.get(..end).unwrap_or("");
+            read(name, text, Gateway::read);
+            read(name, text, nas::read);
+            read(name, text, users::read);
+        }
+    }
+}

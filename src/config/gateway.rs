@@ -1,0 +1,294 @@
+//! `gateway.toml`: the keys of everything but NASes and users.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::duration::Octets;
+use super::enforcement;
+use super::enforcement::Enforcement;
+use super::file::Section;
+use super::settings::Certificates;
+use super::settings::Data;
+use super::settings::Eap;
+use super::settings::Journal;
+use super::settings::Listen;
+use super::settings::Log;
+use super::settings::Mail;
+use super::settings::Shutdown;
+use super::settings::Workers;
+
+/// The file as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Gateway {
+    /// Where relative paths start, itself relative to the conf folder.
+    pub(super) base: PathBuf,
+    pub(super) listen: Listen,
+    pub(super) data: Data,
+    pub(super) certificates: Certificates,
+    pub(super) eap: Eap,
+    pub(super) workers: Workers,
+    pub(super) mail: Mail,
+    pub(super) journal: Journal,
+    pub(super) log: Log,
+    pub(super) shutdown: Shutdown,
+    pub(super) enforcement: Enforcement,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            base: "..".into(),
+            listen: Listen::default(),
+            data: Data::default(),
+            certificates: Certificates::default(),
+            eap: Eap::default(),
+            workers: Workers::default(),
+            mail: Mail::default(),
+            journal: Journal::default(),
+            log: Log::default(),
+            shutdown: Shutdown::default(),
+            enforcement: Enforcement::default(),
+        }
+    }
+}
+
+impl Gateway {
+    /// Reads the file over the defaults.
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let mut gateway = Self::default();
+        section.set("base", &mut gateway.base);
+        gateway.listen.read(section.child("listen"));
+        gateway.data.read(section.child("data"));
+        gateway.certificates.read(section.child("certificates"));
+        gateway.eap.read(section.child("eap"));
+        gateway.workers.read(section.child("workers"));
+        gateway.mail.read(section.child("mail"));
+        gateway.journal.read(section.child("journal"));
+        gateway.log.read(section.child("log"));
+        gateway.shutdown.read(section.child("shutdown"));
+        let mut enforce = section.child("enforce");
+        gateway.enforcement = enforcement::read(&mut enforce);
+        enforce.finish();
+        gateway
+    }
+
+    /// Every path of the file, to be joined to the base folder.
+    pub(super) fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        [
+            &mut self.data.folder,
+            &mut self.data.control_socket,
+            &mut self.certificates.folder,
+            &mut self.eap.certificate,
+            &mut self.eap.key,
+            &mut self.mail.certificate,
+            &mut self.mail.key,
+            &mut self.journal.folder,
+        ]
+        .into_iter()
+        .chain(&mut self.mail.upstream_ca)
+        .chain(&mut self.eap.client_ca)
+        .chain(&mut self.mail.client_ca)
+    }
+}
+
+impl Listen {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set("authentication", &mut self.authentication);
+        section.set("accounting", &mut self.accounting);
+        section.set("mail", &mut self.mail);
+        section.set("metrics", &mut self.metrics);
+        section.finish();
+    }
+}
+
+impl Data {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set("folder", &mut self.folder);
+        section.set("control_socket", &mut self.control_socket);
+        section.finish();
+    }
+}
+
+impl Certificates {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set("folder", &mut self.folder);
+        section.set("make_sample", &mut self.make_sample);
+        section.set_within("warn_before", ZERO..=days(365), &mut self.warn_before);
+        section.finish();
+    }
+}
+
+impl Eap {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set("certificate", &mut self.certificate);
+        section.set("key", &mut self.key);
+        section.set("client_ca", &mut self.client_ca);
+        if self.client_ca.is_empty() {
+            section.error(
+                "client_ca",
+                "without an authority no certificate is accepted",
+            );
+        }
+        section.set("tls_min", &mut self.tls_min);
+        section.set("tls_max", &mut self.tls_max);
+        if self.tls_min > self.tls_max {
+            section.error(
+                "tls_min",
+                "is newer than tls_max, so that no version is left",
+            );
+        }
+        // RFC 3748 section 3.1 promises 1020 octets; beyond 4000 no RADIUS packet holds the rest.
+        section.set_within("fragment_size", 100..=4000, &mut self.fragment_size);
+        let sizes = Octets::new(16 * 1024)..=Octets::new(1024 * 1024);
+        section.set_within("max_message", sizes, &mut self.max_message);
+        section.set_within("max_rounds", 10..=250, &mut self.max_rounds);
+        let timeouts = Duration::from_secs(5)..=Duration::from_mins(5);
+        section.set_within("timeout", timeouts, &mut self.timeout);
+        section.set_within("tickets", 0..=4, &mut self.tickets);
+        // RFC 8446 section 4.6.1: no ticket may live longer than seven days.
+        let lifetimes = Duration::from_mins(1)..=days(7);
+        section.set_within(
+            "resumption_lifetime",
+            lifetimes,
+            &mut self.resumption_lifetime,
+        );
+        section.set_within(
+            "resumption_capacity",
+            0..=10_000_000,
+            &mut self.resumption_capacity,
+        );
+        section.finish();
+    }
+}
+
+impl Workers {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set_within("radius", 0..=MAX_WORKERS, &mut self.radius);
+        section.set_within("handshake", 0..=MAX_WORKERS, &mut self.handshake);
+        section.set_within("runtime", 0..=MAX_WORKERS, &mut self.runtime);
+        section.finish();
+    }
+}
+
+impl Mail {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set("upstream", &mut self.upstream);
+        if let Err(message) = check_upstream(&self.upstream) {
+            section.error("upstream", message);
+        }
+        section.set("upstream_ca", &mut self.upstream_ca);
+        section.set("published_names", &mut self.published_names);
+        if self.published_names.is_empty() {
+            section.error("published_names", "without a name every request is refused");
+        }
+        section.set("certificate", &mut self.certificate);
+        section.set("key", &mut self.key);
+        section.set("client_ca", &mut self.client_ca);
+        let lifetimes = Duration::from_secs(1)..=days(1);
+        section.set_within(
+            "credential_lifetime",
+            lifetimes,
+            &mut self.credential_lifetime,
+        );
+        let holds = Duration::from_mins(1)..=days(1);
+        section.set_within("hold_limit", holds, &mut self.hold_limit);
+        let heads = Duration::from_secs(1)..=Duration::from_mins(5);
+        section.set_within("header_timeout", heads, &mut self.header_timeout);
+        section.set_within(
+            "max_connections",
+            1..=MAX_CONNECTIONS,
+            &mut self.max_connections,
+        );
+        section.set_within(
+            "max_connections_per_address",
+            1..=MAX_CONNECTIONS,
+            &mut self.max_connections_per_address,
+        );
+        section.finish();
+    }
+}
+
+impl Journal {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set("folder", &mut self.folder);
+        let sizes = Octets::new(64 * 1024)..=Octets::new(10_000_000_000);
+        section.set_within("file_size", sizes, &mut self.file_size);
+        section.set_within("files", 2..=10_000, &mut self.files);
+        section.set_within("queue", 16..=1_000_000, &mut self.queue);
+        section.finish();
+    }
+}
+
+impl Log {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set("level", &mut self.level);
+        section.set("format", &mut self.format);
+        section.finish();
+    }
+}
+
+impl Shutdown {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set_within("grace", ZERO..=Duration::from_mins(10), &mut self.grace);
+        section.finish();
+    }
+}
+
+/// `http://host[:port]` or `https://host[:port]`, nothing behind it but one slash.
+fn check_upstream(text: &str) -> Result<(), String> {
+    const EXPECTED: &str = "expected a URL such as \"https://exchange.example.org\"";
+    let uri: http::Uri = text
+        .parse()
+        .map_err(|_| format!("{EXPECTED}, found \"{}\"", text.escape_debug()))?;
+    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().unwrap_or("").is_empty() {
+        return Err(format!("{EXPECTED}, found \"{}\"", text.escape_debug()));
+    }
+    if authority.contains('@') {
+        return Err("credentials do not belong into the upstream's URL".to_owned());
+    }
+    if uri
+        .path_and_query()
+        .is_some_and(|rest| rest.as_str() != "/")
+    {
+        return Err(format!(
+            "{EXPECTED} without a path: the request brings its own"
+        ));
+    }
+    Ok(())
+}
+
+const fn days(count: u64) -> Duration {
+    Duration::from_hours(count * 24)
+}
+
+const ZERO: Duration = Duration::ZERO;
+/// More threads than any machine of today has cores.
+const MAX_WORKERS: usize = 1024;
+/// Descriptors that a Linux process can be given by default limits of systemd.
+const MAX_CONNECTIONS: usize = 500_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstreams_table() {
+        for (text, good) in [
+            ("http://127.0.0.1:18080", true),
+            ("https://exchange.example.org", true),
+            ("https://exchange.example.org/", true),
+            ("https://[2001:db8::1]:8443", true),
+            ("", false),
+            ("exchange.example.org", false),
+            ("ftp://exchange.example.org", false),
+            ("https://", false),
+            ("https://a:b@exchange.example.org", false),
+            ("https://exchange.example.org/owa", false),
+            ("https://exchange.example.org/?x", false),
+            ("https://exchange example.org", false),
+        ] {
+            assert_eq!(check_upstream(text).is_ok(), good, "row {text:?}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! `nas.toml`: who may ask, and with which secret.
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::error::Written;
+use super::file::Section;
+use super::settings::MessageAuthenticator;
+use super::settings::Nas;
+use crate::model::Problem;
+use crate::model::Secret;
+
+/// One `[[nas]]` as it stands in the file: its secret may still be in another file.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) networks: Vec<IpNet>,
+    pub(super) secret: SecretSource,
+    pub(super) group: String,
+    pub(super) message_authenticator: MessageAuthenticator,
+    /// Its key, `nas[0]`.
+    pub(super) key: String,
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug)]
+pub(super) enum SecretSource {
+    /// In `nas.toml` itself.
+    Given(Secret),
+    /// In a file of its own.
+    File(PathBuf),
+}
+
+impl Entry {
+    /// The NAS with the secret that was found.
+    pub(super) fn with_secret(self, secret: Secret) -> Nas {
+        Nas {
+            name: self.name,
+            networks: self.networks,
+            secret,
+            group: self.group,
+            message_authenticator: self.message_authenticator,
+        }
+    }
+
+    /// The key that says where the secret is.
+    pub(super) fn secret_key(&self) -> String {
+        let key = match self.secret {
+            SecretSource::Given(_) => "secret",
+            SecretSource::File(_) => "secret_file",
+        };
+        format!("{}.{key}", self.key)
+    }
+}
+
+/// Reads every `[[nas]]`; one with a mistake is left out, its problems are reported.
+pub(super) fn read(section: &mut Section<'_>) -> Vec<Entry> {
+    let tables = section.children("nas");
+    if tables.len() > MAX_NAS {
+        section.error("nas", format!("more than {MAX_NAS} entries"));
+    }
+    tables
+        .into_iter()
+        .enumerate()
+        .take(MAX_NAS)
+        .filter_map(|(index, table)| read_one(table, format!("nas[{index}]")))
+        .collect()
+}
+
+fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
+    let name: Option<String> = section.require("name", "name = \"switch-3\"");
+    let networks: Option<Vec<IpNet>> = section.require("network", "network = \"10.1.0.0/16\"");
+    let secret: Option<String> = section.read("secret");
+    let secret_file: Option<PathBuf> = section.read("secret_file");
+    let mut group = DEFAULT_GROUP.to_owned();
+    section.set("group", &mut group);
+    let mut message_authenticator = MessageAuthenticator::default();
+    section.set("message_authenticator", &mut message_authenticator);
+    section.finish();
+
+    if networks.as_ref().is_some_and(Vec::is_empty) {
+        section.error("network", "an empty list lets nobody ask");
+    }
+    if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+        section.error("name", "is empty");
+    }
+    let source = match (section.has("secret"), section.has("secret_file")) {
+        (true, true) => {
+            section.error("secret_file", "either secret or secret_file, not both");
+            None
+        }
+        (false, false) => {
+            section.missing("secret_file", "secret_file = \"certs/secrets/switch-3\"");
+            None
+        }
+        (true, false) => secret.map(|secret| SecretSource::Given(Secret::new(secret.into_bytes()))),
+        (false, true) => secret_file.map(SecretSource::File),
+    };
+    Some(Entry {
+        name: name?,
+        networks: networks?,
+        secret: source?,
+        group,
+        message_authenticator,
+        key,
+    })
+}
+
+/// What can be said about the entries together, without looking at any other file.
+pub(super) fn check(entries: &[Entry], written: &Written) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let earlier = entries.get(..index).unwrap_or(&[]);
+        if let Some(other) = earlier.iter().find(|other| other.name == entry.name) {
+            let message = format!("{} is already the name of {}", entry.name, other.key);
+            problems.push(written.error(&format!("{}.name", entry.key), message));
+        }
+        let key = format!("{}.network", entry.key);
+        for network in &entry.networks {
+            if network.prefix_len() == 0 {
+                let message = format!("{network} lets every address on earth ask");
+                problems.push(written.warning(&key, message));
+            }
+            for other in earlier {
+                problems.extend(overlap(*network, &key, other, written));
+            }
+        }
+        if entry.message_authenticator == MessageAuthenticator::Off {
+            problems.push(written.warning(
+                &format!("{}.message_authenticator", entry.key),
+                "whoever is between this NAS and us can forge an answer (CVE-2024-3596); \
+                 choose auto, or require once the NAS is updated",
+            ));
+        }
+    }
+    problems
+}
+
+fn overlap(network: IpNet, key: &str, other: &Entry, written: &Written) -> Option<Problem> {
+    let theirs = other
+        .networks
+        .iter()
+        .find(|theirs| theirs.contains(&network) || network.contains(*theirs))?;
+    Some(if *theirs == network {
+        let message = format!(
+            "{network} already belongs to {} ({})",
+            other.name, other.key
+        );
+        written.error(key, message)
+    } else {
+        let message = format!(
+            "{network} overlaps {theirs} of {} ({}); the longer prefix wins",
+            other.name, other.key
+        );
+        written.warning(key, message)
+    })
+}
+
+/// The group of a NAS that names none.
+const DEFAULT_GROUP: &str = "default";
+/// Entries of one file: networks are prefixes, so this is far more than any site lists, and the
+/// search for overlaps takes the square of it.
+const MAX_NAS: usize = 10_000;

@@ -1,0 +1,236 @@
+//! The files that the configuration points at: secrets, certificates, keys, authorities.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Draft;
+use super::Purpose;
+use super::certificate;
+use super::certificate::FileError;
+use super::certificate::Inspected;
+use super::error::Written;
+use super::nas::SecretSource;
+use super::settings::Nas;
+use super::text::ReadError;
+use super::text::open_to_others;
+use super::text::read_octets;
+use crate::model::Problem;
+use crate::model::Secret;
+use crate::model::Severity;
+use crate::model::Timestamp;
+
+/// What is found when the files are opened.
+pub(super) struct Opened<'d> {
+    draft: &'d Draft,
+    purpose: Purpose,
+    now: Timestamp,
+    /// What is wrong.
+    pub(super) problems: Vec<Problem>,
+    /// The files in use that are of the sample PKI.
+    pub(super) sample: BTreeSet<String>,
+}
+
+impl<'d> Opened<'d> {
+    /// Before anything has been opened.
+    pub(super) fn new(draft: &'d Draft, purpose: Purpose, now: Timestamp) -> Self {
+        Self {
+            draft,
+            purpose,
+            now,
+            problems: Vec::new(),
+            sample: BTreeSet::new(),
+        }
+    }
+
+    /// The NASes whose secrets were found.
+    pub(super) fn secrets(&mut self) -> Vec<Nas> {
+        let written = &self.draft.written.nas;
+        let mut complete = Vec::with_capacity(self.draft.nas.len());
+        for entry in &self.draft.nas {
+            let key = entry.secret_key();
+            let secret = match &entry.secret {
+                SecretSource::Given(secret) => {
+                    if let Some(mode) = open_to_others(Path::new(&written.file)) {
+                        let message = format!(
+                            "the secret stands in a file of mode {mode:04o} that others may \
+                             read: use secret_file, or chmod 600 {}",
+                            written.file
+                        );
+                        self.problems.push(written.warning(&key, message));
+                    }
+                    Some(secret.clone())
+                }
+                SecretSource::File(path) => self.secret(&key, path),
+            };
+            let Some(secret) = secret else { continue };
+            if let Some(weakness) = secret.weakness() {
+                self.problems
+                    .push(written.error(&key, weakness.to_string()));
+            }
+            complete.push(entry.clone().with_secret(secret));
+        }
+        complete
+    }
+
+    /// Certificates, keys and authorities of both TLS servers and of the upstream.
+    pub(super) fn certificates(&mut self) {
+        let (eap, mail) = (&self.draft.gateway.eap, &self.draft.gateway.mail);
+        self.server("eap", &eap.certificate, &eap.key, &[]);
+        self.authorities("eap.client_ca", &eap.client_ca);
+        self.server("mail", &mail.certificate, &mail.key, &mail.published_names);
+        self.authorities("mail.client_ca", &mail.client_ca);
+        self.authorities("mail.upstream_ca", mail.upstream_ca.as_slice());
+    }
+
+    fn secret(&mut self, key: &str, path: &Path) -> Option<Secret> {
+        let written = &self.draft.written.nas;
+        match read_octets(path, MAX_SECRET) {
+            Ok(mut octets) => {
+                // Editors end a file with a line break, which is not part of the secret.
+                while octets
+                    .pop_if(|octet| matches!(*octet, b'\n' | b'\r'))
+                    .is_some()
+                {}
+                if let Some(mode) = open_to_others(path) {
+                    self.problems.push(written.warning(key, opened(path, mode)));
+                }
+                Some(Secret::new(octets))
+            }
+            Err(error) => {
+                self.unusable(written, key, path, &FileError::Read(error));
+                None
+            }
+        }
+    }
+
+    fn server(&mut self, room: &str, certificate: &Path, key: &Path, names: &[String]) {
+        let written = &self.draft.written.gateway;
+        let place = format!("{room}.certificate");
+        let chain = match certificate::inspect(certificate) {
+            Ok(chain) => chain,
+            Err(error) => {
+                self.unusable(written, &place, certificate, &error);
+                return;
+            }
+        };
+        self.note_sample(certificate, &chain);
+        self.chain(&place, certificate, &chain, names);
+        let place = format!("{room}.key");
+        if let Err(error) = certificate::check_key(key, &chain) {
+            self.unusable(written, &place, key, &error);
+        } else if let Some(mode) = open_to_others(key) {
+            self.problems
+                .push(written.warning(&place, opened(key, mode)));
+        }
+    }
+
+    fn chain(&mut self, place: &str, path: &Path, chain: &[Inspected], names: &[String]) {
+        let written = &self.draft.written.gateway;
+        let file = path.display();
+        for (index, one) in chain.iter().enumerate() {
+            let what = match index {
+                0 => "the certificate".to_owned(),
+                _ => format!("certificate {} of the chain", index + 1),
+            };
+            if let Some((severity, message)) = self.validity(one) {
+                let message = format!("{file}: {what} {message}");
+                self.problems
+                    .push(written.problem(severity, place, message));
+            }
+        }
+        let Some(first) = chain.first() else { return };
+        if !first.usage.server {
+            let message =
+                format!("{file} is not for servers: its extended key usage lacks serverAuth");
+            self.problems.push(written.error(place, message));
+        }
+        for name in names.iter().filter(|name| !first.covers(name)) {
+            let message = format!("{file} lacks the published name {name}");
+            self.problems.push(written.warning(place, message));
+        }
+    }
+
+    fn authorities(&mut self, place: &str, files: &[PathBuf]) {
+        let written = &self.draft.written.gateway;
+        for path in files {
+            match certificate::inspect(path) {
+                Ok(found) => {
+                    self.note_sample(path, &found);
+                    self.authority_file(place, path, &found);
+                }
+                Err(error) => self.unusable(written, place, path, &error),
+            }
+        }
+    }
+
+    /// One that has ended does no harm beside one that is valid; a file of ended ones does.
+    fn authority_file(&mut self, place: &str, path: &Path, found: &[Inspected]) {
+        let written = &self.draft.written.gateway;
+        let file = path.display();
+        let mut ended = 0;
+        for one in found {
+            let name = &one.identity.subject;
+            if !one.usage.authority {
+                let message = format!("{file}: {name} is no authority (basic constraints)");
+                self.problems.push(written.error(place, message));
+            } else if let Some((severity, message)) = self.validity(one) {
+                ended += usize::from(severity == Severity::Error);
+                let message = format!("{file}: {name} {message}");
+                self.problems.push(written.warning(place, message));
+            }
+        }
+        if ended == found.len() {
+            let message = format!("{file} holds no authority that is valid today");
+            self.problems.push(written.error(place, message));
+        }
+    }
+
+    /// What is to be said of a certificate's validity.
+    fn validity(&self, one: &Inspected) -> Option<(Severity, String)> {
+        let (begin, end) = (one.identity.not_before, one.identity.not_after);
+        if self.now < begin {
+            return Some((Severity::Error, format!("is valid only from {begin} on")));
+        }
+        let Some(remaining) = one.remaining(self.now) else {
+            return Some((Severity::Error, format!("ended on {end}")));
+        };
+        let warn_before: Duration = self.draft.gateway.certificates.warn_before;
+        (remaining < warn_before).then(|| {
+            let days = one.days_left(self.now);
+            (Severity::Warning, format!("ends on {end}, in {days} days"))
+        })
+    }
+
+    fn note_sample(&mut self, path: &Path, found: &[Inspected]) {
+        if found.iter().any(|one| one.sample) {
+            self.sample.insert(path.display().to_string());
+        }
+    }
+
+    /// A file that cannot be used. One that is absent and that the next start makes is only worth
+    /// a warning to somebody who checks before it.
+    fn unusable(&mut self, written: &Written, key: &str, path: &Path, error: &FileError) {
+        let absent = matches!(error, FileError::Read(ReadError::Missing));
+        let made = self.draft.may_make_sample() && self.draft.layout().makes(path);
+        let file = path.display();
+        self.problems
+            .push(if absent && made && self.purpose == Purpose::Check {
+                written.warning(
+                    key,
+                    format!("{file} does not exist yet, portreeve run makes it"),
+                )
+            } else {
+                written.error(key, format!("{file} {error}"))
+            });
+    }
+}
+
+fn opened(path: &Path, mode: u32) -> String {
+    let path = path.display();
+    format!("{path} has mode {mode:04o}, others may read it: chmod 600 {path}")
+}
+
+/// Octets of a secret file: RADIUS sets no bound, no NAS takes more than 128.
+const MAX_SECRET: u64 = 1024;

@@ -1,0 +1,254 @@
+//! What must hold between several keys.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::Draft;
+use super::default;
+use super::error::suggestion;
+use super::gateway::Gateway;
+use super::text::ReadError;
+use super::text::open_to_others;
+use super::users;
+use crate::model::Problem;
+use crate::model::Secret;
+use crate::model::Severity;
+
+/// Every rule that needs no other file to be opened but those of `sample`, the files in use that
+/// are of the sample PKI.
+pub(super) fn check(draft: &Draft, sample: &BTreeSet<String>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    ports(draft, &mut problems);
+    control_socket(draft, &mut problems);
+    enforcement_groups(draft, &mut problems);
+    upstream(draft, &mut problems);
+    let Some((key, address)) = beyond_loopback(&draft.gateway) else {
+        return problems;
+    };
+    for file in sample {
+        problems.push(draft.written.gateway.error(
+            &key,
+            format!(
+                "{address} can be reached by others, and {file} is of the sample PKI, whose keys \
+                 lie beside it: use certificates of your own, or listen on loopback only"
+            ),
+        ));
+    }
+    sample_users(draft, address, &mut problems);
+    if let Some((user, mode)) = draft
+        .users
+        .iter()
+        .find(|user| !user.entry.password.is_slow())
+        .zip(open_to_others(Path::new(&draft.written.users.file)))
+    {
+        let message = format!(
+            "this user's password can be used by whoever reads the file, and its mode is \
+             {mode:04o}: chmod 600 {}",
+            draft.written.users.file
+        );
+        problems.push(draft.written.users.warning(&user.key, message));
+    }
+    problems
+}
+
+/// Warns of `.toml` files that nobody reads, which are misspelt ones as a rule.
+pub(super) fn unknown_files(folder: &Path) -> Vec<Problem> {
+    let problem = |file: &Path, severity: Severity, message: String| Problem {
+        file: file.display().to_string(),
+        line: None,
+        key: String::new(),
+        message,
+        severity,
+    };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let message = ReadError::from(error).to_string();
+            return vec![problem(folder, Severity::Error, message)];
+        }
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".toml") && !name.starts_with('.'))
+        .filter(|name| !KNOWN_FILES.contains(&name.as_str()))
+        .collect();
+    names.sort();
+    names
+        .into_iter()
+        .map(|name| {
+            let message = match suggestion(&name, KNOWN_FILES) {
+                Some(meant) => format!("is not read, did you mean {meant}?"),
+                None => format!(
+                    "is not read, the files of this folder are {}",
+                    KNOWN_FILES.join(", ")
+                ),
+            };
+            problem(&folder.join(name), Severity::Warning, message)
+        })
+        .collect()
+}
+
+/// The first listening address that other machines may reach, with its key; the metrics' own is
+/// judged apart.
+pub(super) fn beyond_loopback(gateway: &Gateway) -> Option<(String, SocketAddr)> {
+    let listen = &gateway.listen;
+    [
+        ("listen.authentication", &listen.authentication),
+        ("listen.accounting", &listen.accounting),
+        ("listen.mail", &listen.mail),
+    ]
+    .into_iter()
+    .find_map(|(key, addresses)| {
+        let address = addresses
+            .iter()
+            .find(|address| !is_loopback(address.ip()))?;
+        Some((key.to_owned(), *address))
+    })
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// Two sockets of one protocol on one port cannot both be bound.
+fn ports(draft: &Draft, problems: &mut Vec<Problem>) {
+    let listen = &draft.gateway.listen;
+    let doors = [
+        ("listen.authentication", "UDP", &listen.authentication),
+        ("listen.accounting", "UDP", &listen.accounting),
+        ("listen.mail", "TCP", &listen.mail),
+        ("listen.metrics", "TCP", &listen.metrics),
+    ];
+    let written = &draft.written.gateway;
+    let mut taken: Vec<(&str, &str, SocketAddr)> = Vec::new();
+    for (key, protocol, addresses) in doors {
+        for &address in addresses {
+            let clash = taken.iter().find(|(_, other_protocol, other)| {
+                *other_protocol == protocol && clash(*other, address)
+            });
+            if let Some((other_key, _, other)) = clash {
+                let message = format!("{protocol} {address} is taken by {other} of {other_key}");
+                problems.push(written.error(key, message));
+            }
+            taken.push((key, protocol, address));
+        }
+    }
+    if let Some(address) = listen
+        .metrics
+        .iter()
+        .find(|address| !is_loopback(address.ip()))
+    {
+        let message = format!("whoever reaches {address} can read the metrics: there is no login");
+        problems.push(written.warning("listen.metrics", message));
+    }
+}
+
+/// Port 0 lets the system choose, so it never clashes.
+fn clash(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_family = one.is_ipv4() == other.is_ipv4();
+    let same_address =
+        one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && same_family && same_address
+}
+
+fn control_socket(draft: &Draft, problems: &mut Vec<Problem>) {
+    let path = &draft.gateway.data.control_socket;
+    let length = path.as_os_str().as_bytes().len();
+    if length > MAX_SOCKET_PATH {
+        problems.push(draft.written.gateway.error(
+            "data.control_socket",
+            format!(
+                "{} has {length} octets, a socket's path may have {MAX_SOCKET_PATH}",
+                path.display()
+            ),
+        ));
+    }
+}
+
+fn enforcement_groups(draft: &Draft, problems: &mut Vec<Problem>) {
+    let known: Vec<&str> = draft.nas.iter().map(|nas| nas.group.as_str()).collect();
+    for group in draft.gateway.enforcement.groups.keys() {
+        if known.contains(&group.as_str()) {
+            continue;
+        }
+        let mut message = "no NAS of nas.toml is in this group".to_owned();
+        if let Some(meant) = suggestion(group, known.iter().copied()) {
+            message.push_str(&format!(", did you mean {meant}?"));
+        }
+        let key = format!("enforce.group.{group}");
+        problems.push(draft.written.gateway.warning(&key, message));
+    }
+}
+
+/// Passwords go to the upstream, so plain HTTP may not leave the machine unnoticed.
+fn upstream(draft: &Draft, problems: &mut Vec<Problem>) {
+    let mail = &draft.gateway.mail;
+    let Ok(uri) = mail.upstream.parse::<http::Uri>() else {
+        return;
+    };
+    let host = uri.host().unwrap_or("").trim_matches(['[', ']']);
+    let local = host == "localhost" || host.parse().is_ok_and(is_loopback);
+    if uri.scheme_str() == Some("http") && !local {
+        problems.push(draft.written.gateway.warning(
+            "mail.upstream",
+            "passwords travel to the upstream unencrypted, use https://",
+        ));
+    }
+}
+
+/// The sample's passwords are public knowledge.
+fn sample_users(draft: &Draft, address: SocketAddr, problems: &mut Vec<Problem>) {
+    let sample = sample_entries();
+    for user in &draft.users {
+        let stored = &user.entry.password;
+        let copied = sample
+            .iter()
+            .any(|(known, _)| known.entry.password.same_as(stored));
+        let kept = sample.iter().any(|(known, password)| {
+            known.entry.name == user.entry.name && stored.matches(password)
+        });
+        if copied || kept {
+            problems.push(draft.written.users.error(
+                &user.key,
+                format!(
+                    "{} has a password of the sample users.toml, which everybody knows, and {address} \
+                     can be reached by others: change it or remove the user",
+                    user.entry.name
+                ),
+            ));
+        }
+    }
+}
+
+/// The users of the sample file with the passwords that its comments name.
+fn sample_entries() -> Vec<(users::Keyed, Secret)> {
+    let text = default::FILES
+        .iter()
+        .find(|(name, _)| *name == "users.toml")
+        .map_or("", |(_, text)| *text);
+    let (users, _, _) = super::file::read("users.toml", text, users::read);
+    users
+        .into_iter()
+        .map(|user| {
+            let name = user.entry.name.as_str();
+            let account = name.split_once('@').map_or(name, |(account, _)| account);
+            let password = format!("{account}-sample");
+            (user, Secret::new(password.into_bytes()))
+        })
+        .collect()
+}
+
+/// Files of the conf folder that some room reads.
+const KNOWN_FILES: [&str; 5] = [
+    "gateway.toml",
+    "nas.toml",
+    "users.toml",
+    "policy.toml",
+    "source.toml",
+];
+/// Octets of `sun_path` on Linux without the final zero (unix(7)).
+const MAX_SOCKET_PATH: usize = 107;

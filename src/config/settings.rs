@@ -1,0 +1,327 @@
+//! What can be set, with units in the types and the defaults in code.
+//!
+//! Paths are relative to the base folder until [`super::Draft::complete`] has joined them to it.
+
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::duration::Octets;
+use super::value::Choice;
+use crate::model::Secret;
+
+/// Which doors are open, and where. An empty list closes a door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// RADIUS authentication, UDP.
+    pub authentication: Vec<SocketAddr>,
+    /// RADIUS accounting, UDP.
+    pub accounting: Vec<SocketAddr>,
+    /// Exchange ActiveSync over TLS, TCP.
+    pub mail: Vec<SocketAddr>,
+    /// `/metrics` and `/health` in plain HTTP, TCP.
+    pub metrics: Vec<SocketAddr>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            authentication: both_loopbacks(11812),
+            accounting: both_loopbacks(11813),
+            mail: both_loopbacks(18443),
+            metrics: vec![(Ipv4Addr::LOCALHOST, 19090).into()],
+        }
+    }
+}
+
+/// Where the gateway keeps what it writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    /// The folder; the journal and the control socket have their places in it.
+    pub folder: PathBuf,
+    /// The local socket that `status`, `explain` and `device` talk to.
+    pub control_socket: PathBuf,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            folder: "var".into(),
+            control_socket: "var/control.sock".into(),
+        }
+    }
+}
+
+/// The certificates folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificates {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Whether the first start may make a throw-away PKI in it.
+    pub make_sample: bool,
+    /// How long before its end a certificate is warned about.
+    pub warn_before: Duration,
+}
+
+impl Default for Certificates {
+    fn default() -> Self {
+        Self {
+            folder: "certs".into(),
+            make_sample: true,
+            warn_before: Duration::from_hours(30 * 24),
+        }
+    }
+}
+
+/// EAP over RADIUS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Eap {
+    /// PEM chain that supplicants see, the server's certificate first.
+    pub certificate: PathBuf,
+    /// PEM private key of it.
+    pub key: PathBuf,
+    /// PEM files of the authorities that issue client certificates.
+    pub client_ca: Vec<PathBuf>,
+    /// Oldest TLS version.
+    pub tls_min: TlsVersion,
+    /// Newest TLS version.
+    pub tls_max: TlsVersion,
+    /// Octets of TLS data in one EAP packet.
+    pub fragment_size: usize,
+    /// Octets of one whole TLS message of a peer, its certificate chain included.
+    pub max_message: Octets,
+    /// Round trips after which a conversation is given up.
+    pub max_rounds: u8,
+    /// Time after which a conversation is given up.
+    pub timeout: Duration,
+    /// TLS 1.3 tickets after each full handshake; 0 switches resumption off.
+    pub tickets: u8,
+    /// How long a TLS session may be resumed.
+    pub resumption_lifetime: Duration,
+    /// Sessions remembered for resumption; the oldest is forgotten first.
+    pub resumption_capacity: usize,
+}
+
+impl Default for Eap {
+    fn default() -> Self {
+        Self {
+            certificate: "certs/radius.pem".into(),
+            key: "certs/keys/radius.key".into(),
+            client_ca: vec!["certs/root.pem".into()],
+            tls_min: TlsVersion::V1_2,
+            tls_max: TlsVersion::V1_3,
+            fragment_size: 1024,
+            max_message: Octets::new(64 * 1024),
+            max_rounds: 50,
+            timeout: Duration::from_secs(30),
+            tickets: 1,
+            resumption_lifetime: Duration::from_hours(1),
+            resumption_capacity: 65_536,
+        }
+    }
+}
+
+/// A version of TLS that we speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    V1_2,
+    /// RFC 8446.
+    V1_3,
+}
+
+impl Choice for TlsVersion {
+    const ALL: &'static [(&'static str, Self)] = &[("1.2", Self::V1_2), ("1.3", Self::V1_3)];
+}
+
+/// How many threads do what; 0 is one for each core.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workers {
+    /// Loops that receive RADIUS datagrams.
+    pub radius: usize,
+    /// Threads for TLS handshakes of EAP and for argon2.
+    pub handshake: usize,
+    /// Threads for everything else: the mail plane, sources, the journal.
+    pub runtime: usize,
+}
+
+/// The mail plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// Base URL of Exchange, `http://` or `https://`, without a path.
+    pub upstream: String,
+    /// PEM file of the authority that issued the upstream's certificate; the system's when `None`.
+    pub upstream_ca: Option<PathBuf>,
+    /// Host names that devices use for us; a request for another one is refused.
+    pub published_names: Vec<String>,
+    /// PEM chain that devices see.
+    pub certificate: PathBuf,
+    /// PEM private key of it.
+    pub key: PathBuf,
+    /// PEM files of the authorities whose client certificates are accepted; none is asked for when
+    /// the list is empty.
+    pub client_ca: Vec<PathBuf>,
+    /// How long credentials that the upstream has accepted are believed.
+    pub credential_lifetime: Duration,
+    /// How long a request may wait at the upstream: a `Ping` waits for news on purpose.
+    pub hold_limit: Duration,
+    /// Time for the head of a request.
+    pub header_timeout: Duration,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Connections at once from one address.
+    pub max_connections_per_address: usize,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            upstream: "http://127.0.0.1:18080".into(),
+            upstream_ca: None,
+            published_names: vec!["mail.portreeve.test".into(), "localhost".into()],
+            certificate: "certs/eas.pem".into(),
+            key: "certs/keys/eas.key".into(),
+            client_ca: vec!["certs/root.pem".into()],
+            credential_lifetime: Duration::from_mins(10),
+            hold_limit: Duration::from_mins(60),
+            header_timeout: Duration::from_secs(10),
+            max_connections: 10_000,
+            max_connections_per_address: 1000,
+        }
+    }
+}
+
+/// The record of decisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Size at which the next file is begun (R60: 10 MB).
+    pub file_size: Octets,
+    /// Files kept; the oldest is overwritten (R60: 30).
+    pub files: u16,
+    /// Records that wait to be written; beyond them records are dropped and counted.
+    pub queue: usize,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            folder: "var/journal".into(),
+            file_size: Octets::new(10_000_000),
+            files: 30,
+            queue: 8192,
+        }
+    }
+}
+
+/// What is said on standard error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// How much.
+    pub level: LogLevel,
+    /// In what form.
+    pub format: LogFormat,
+}
+
+/// How much is logged. Identities appear from `Debug` on, single datagrams at `Trace`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What needs a person.
+    Error,
+    /// What will need one.
+    Warn,
+    /// Starts, stops, reloads.
+    #[default]
+    Info,
+    /// Conversations and requests.
+    Debug,
+    /// Datagrams.
+    Trace,
+}
+
+impl Choice for LogLevel {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Choice for LogFormat {
+    const ALL: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+/// Stopping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// How long requests in flight may take after SIGTERM.
+    pub grace: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// One `[[nas]]`: a switch, access point or VPN box, or a network of them.
+#[derive(Clone, Debug)]
+pub struct Nas {
+    /// Its name in policies and records.
+    pub name: String,
+    /// Where its packets come from; with overlapping networks the longest prefix wins.
+    pub networks: Vec<IpNet>,
+    /// The shared secret.
+    pub secret: Secret,
+    /// Chooses its enforcement profiles.
+    pub group: String,
+    /// Whether its requests must be signed.
+    pub message_authenticator: MessageAuthenticator,
+}
+
+/// Whether a request needs a Message-Authenticator (CVE-2024-3596).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MessageAuthenticator {
+    /// Requests without one are dropped.
+    #[default]
+    Require,
+    /// Required from the first request on that has one; until then only of requests with
+    /// Proxy-State.
+    Auto,
+    /// Not required, for equipment that cannot; EAP always needs one.
+    Off,
+}
+
+impl Choice for MessageAuthenticator {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("require", Self::Require),
+        ("auto", Self::Auto),
+        ("off", Self::Off),
+    ];
+}
+
+fn both_loopbacks(port: u16) -> Vec<SocketAddr> {
+    vec![
+        (Ipv4Addr::LOCALHOST, port).into(),
+        (Ipv6Addr::LOCALHOST, port).into(),
+    ]
+}

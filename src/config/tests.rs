@@ -1,0 +1,118 @@
+use super::gateway::Gateway;
+use super::*;
+use crate::model::Established;
+use crate::model::Verdict;
+
+fn default_text(name: &str) -> &'static str {
+    DEFAULT_FILES
+        .iter()
+        .find(|(file, _)| *file == name)
+        .map(|(_, text)| *text)
+        .unwrap()
+}
+
+#[test]
+fn gateway_toml_says_the_defaults_of_the_code() {
+    let text = default_text("gateway.toml");
+    let (gateway, _, problems) = file::read("gateway.toml", text, Gateway::read);
+    assert_eq!(problems, []);
+    assert_eq!(gateway, Gateway::default());
+}
+
+#[test]
+fn gateway_toml_names_every_key_there_is() {
+    let text = default_text("gateway.toml");
+    let (_, written, _) = file::read("gateway.toml", text, Gateway::read);
+    assert!(written.lines.len() > 60, "{}", written.lines.len());
+    for (key, line) in &written.lines {
+        let name = key.rsplit('.').next().unwrap();
+        let named = text
+            .lines()
+            .filter_map(|line| line.strip_prefix('#'))
+            .any(|comment| comment.split_whitespace().next() == Some(name));
+        assert!(
+            line.is_some() || named || name == "group",
+            "{key} stands nowhere in conf/gateway.toml"
+        );
+    }
+}
+
+#[test]
+fn the_default_profiles_limit_what_they_must() {
+    let enforcement = Enforcement::default();
+    for (verdict, established, limited) in [
+        (Verdict::Allow, Established::Proven, false),
+        (Verdict::Allow, Established::None, false),
+        (Verdict::Allow, Established::Claimed, true),
+        (Verdict::Quarantine, Established::Proven, true),
+        (Verdict::Quarantine, Established::Claimed, true),
+        (Verdict::Quarantine, Established::None, true),
+    ] {
+        let profile = enforcement.profile("office", verdict, established);
+        assert_eq!(profile.limits(), limited, "row {verdict} {established}");
+    }
+    let block = enforcement.profile("office", Verdict::Block, Established::Proven);
+    assert!(block.reply_message.is_some() && !block.limits());
+}
+
+#[test]
+fn a_group_overrides_whole_profiles_and_inherits_the_others() {
+    let text = "[enforce.default.allow]\nvlan = 5\n\
+                [enforce.group.aruba.quarantine]\nattributes = { \"Aruba-User-Role\" = \"q\" }\n";
+    let (gateway, _, problems) = file::read("f", text, Gateway::read);
+    assert_eq!(problems, []);
+    let enforcement = gateway.enforcement;
+    let own = enforcement.profile("aruba", Verdict::Quarantine, Established::Proven);
+    assert_eq!(own.vlan, None, "nothing of the default quarantine is added");
+    assert_eq!(own.attributes.len(), 1);
+    let inherited = enforcement.profile("aruba", Verdict::Allow, Established::Proven);
+    assert_eq!(inherited.vlan.as_deref(), Some("5"));
+}
+
+#[test]
+fn relative_paths_start_beside_the_conf_folder() {
+    for (folder, base, expected) in [
+        ("conf", "..", ""),
+        ("./conf", "..", "."),
+        ("/etc/portreeve/conf", "..", "/etc/portreeve"),
+        ("/etc/portreeve", ".", "/etc/portreeve/."),
+        ("/etc/portreeve", "/srv", "/srv"),
+        (".", "..", "./.."),
+    ] {
+        let found = base_folder(Path::new(folder), Path::new(base));
+        assert_eq!(found.as_os_str(), expected, "row {folder} {base}");
+    }
+}
+
+#[test]
+fn problems_are_sorted_by_file_and_line() {
+    let problem = |file: &str, line| Problem {
+        file: file.to_owned(),
+        line,
+        key: String::new(),
+        message: String::new(),
+        severity: Severity::Error,
+    };
+    let mut problems = vec![
+        problem("c", Some(1)),
+        problem("a", Some(9)),
+        problem("b", Some(2)),
+        problem("a", None),
+        problem("d", Some(1)),
+        problem("c", None),
+    ];
+    sort(&["b".to_owned(), "a".to_owned()], &mut problems);
+    let order: Vec<_> = problems
+        .iter()
+        .map(|one| (one.file.as_str(), one.line))
+        .collect();
+    let expected = [
+        ("b", Some(2)),
+        ("a", None),
+        ("a", Some(9)),
+        ("c", None),
+        ("c", Some(1)),
+        ("d", Some(1)),
+    ];
+    assert_eq!(order, expected);
+}
