@@ -1,0 +1,147 @@
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::config::Purpose;
+
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_253_400);
+
+/// A folder of its own with the sample conf in it.
+fn home() -> (tempfile::TempDir, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let conf = home.path().join("conf");
+    let made = make_conf(&conf).unwrap();
+    assert_eq!(made.len(), config::DEFAULT_FILES.len());
+    (home, conf)
+}
+
+fn edit(conf: &Path, file: &str, from: &str, to: &str) {
+    let path = conf.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file} has no {from}");
+    std::fs::write(path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn a_first_start_makes_a_configuration_that_can_be_used() {
+    let (home, conf) = home();
+    let made = prepare(&config::read(&conf), NOW).unwrap();
+    assert!(made.iter().any(|made| made.kind == Kind::Secret));
+    assert!(made.iter().any(|made| made.kind == Kind::Certificate));
+    let loaded = config::read(&conf)
+        .complete(Purpose::Start, NOW, &[])
+        .unwrap();
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.config.nas.len(), 1);
+    assert_eq!(loaded.config.users.len(), 3);
+    for folder in ["var", "var/journal"] {
+        let path = home.path().join(folder);
+        let mode = std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "row {folder}");
+    }
+    assert_eq!(
+        prepare(&config::read(&conf), NOW).unwrap(),
+        [],
+        "a second start makes nothing"
+    );
+}
+
+#[test]
+fn a_conf_folder_that_exists_is_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    assert_eq!(make_conf(home.path()).unwrap(), []);
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_conf_folder_that_cannot_be_made_leaves_nothing_behind() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = make_conf(&file.join("conf")).unwrap_err().to_string();
+    assert!(error.contains("cannot be made"), "{error}");
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn files_with_secrets_are_the_owners_alone() {
+    let (_home, conf) = home();
+    for (file, expected) in [
+        ("users.toml", 0o600),
+        ("nas.toml", 0o600),
+        ("gateway.toml", 0o644),
+    ] {
+        let mode = std::fs::metadata(conf.join(file))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, expected, "row {file}");
+    }
+}
+
+#[test]
+fn nothing_is_made_from_a_configuration_with_errors() {
+    let (home, conf) = home();
+    edit(&conf, "gateway.toml", "grace = ", "grase = ");
+    assert_eq!(prepare(&config::read(&conf), NOW).unwrap(), []);
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn no_pki_is_made_where_others_can_reach_the_gateway_or_nobody_wants_it() {
+    for (from, to) in [
+        ("\"127.0.0.1:11812\"", "\"0.0.0.0:11812\""),
+        ("\"127.0.0.1:11813\"", "\"192.0.2.1:11813\""),
+        ("\"[::1]:18443\"", "\"[2001:db8::1]:18443\""),
+        ("make_sample = true", "make_sample = false"),
+    ] {
+        let (home, conf) = home();
+        edit(&conf, "gateway.toml", from, to);
+        prepare(&config::read(&conf), NOW).unwrap();
+        assert!(!home.path().join("certs").exists(), "row {to}");
+        let refused = config::read(&conf)
+            .complete(Purpose::Start, NOW, &[])
+            .unwrap_err();
+        let text = refused.to_string();
+        assert!(
+            text.contains("certs/radius.pem does not exist"),
+            "row {to}: {text}"
+        );
+    }
+}
+
+#[test]
+fn certificates_of_ones_own_in_the_places_of_the_sample_stay() {
+    let (home, conf) = home();
+    let certs = home.path().join("certs");
+    std::fs::create_dir_all(certs.join("keys")).unwrap();
+    for file in [
+        "root.pem",
+        "radius.pem",
+        "eas.pem",
+        "keys/radius.key",
+        "keys/eas.key",
+    ] {
+        std::fs::write(certs.join(file), "mine").unwrap();
+    }
+    let made = prepare(&config::read(&conf), NOW).unwrap();
+    assert!(
+        made.iter()
+            .all(|made| made.kind != Kind::Certificate && made.kind != Kind::Key)
+    );
+    assert_eq!(
+        std::fs::read_to_string(certs.join("root.pem")).unwrap(),
+        "mine"
+    );
+    assert!(certs.join("secrets/nas-local").exists());
+}
+
+#[test]
+fn a_certificate_is_added_for_each_new_sample_device() {
+    let (home, conf) = home();
+    prepare(&config::read(&conf), NOW).unwrap();
+    let row = "device_id,name,owner\n0f8fad5b-d9cb-469f-a165-70867728950e,spare,bob\n";
+    std::fs::write(conf.join("devices.csv"), row).unwrap();
+    let made = prepare(&config::read(&conf), NOW).unwrap();
+    let certificate = home.path().join("certs/devices/spare.pem");
+    assert!(made.iter().any(|made| made.path == certificate), "{made:?}");
+}

@@ -1,0 +1,147 @@
+//! Files written whole or not at all.
+
+use std::fs::DirBuilder;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::fs::Permissions;
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use aws_lc_rs::rand;
+
+/// What to do with a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// Leave it.
+    Keep,
+    /// Put the new one in its place.
+    Replace,
+}
+
+/// Writes `octets` to `path`; whoever opens the path sees the old file or the whole new one.
+///
+/// Returns whether the file was written: with [`Existing::Keep`] another process may have been
+/// faster.
+pub(super) fn write(path: &Path, octets: &[u8], mode: u32, existing: Existing) -> io::Result<bool> {
+    let temporary = beside(path)?;
+    let written = write_synced(&temporary, octets, mode).and_then(|()| match existing {
+        // A hard link, unlike a rename, fails when the name is taken.
+        Existing::Keep => match std::fs::hard_link(&temporary, path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        },
+        Existing::Replace => std::fs::rename(&temporary, path).map(|()| true),
+    });
+    // After a rename there is nothing left to remove.
+    let removed = std::fs::remove_file(&temporary);
+    let written = written?;
+    if existing == Existing::Keep {
+        removed?;
+    }
+    if let Some(folder) = path.parent() {
+        sync_folder(folder)?;
+    }
+    Ok(written)
+}
+
+/// Makes `path` and its parents. A private folder is given mode 0700 even if it was there.
+pub(super) fn make_folder(path: &Path, privacy: Privacy) -> io::Result<()> {
+    let mode = match privacy {
+        Privacy::Open => 0o755,
+        Privacy::Private => 0o700,
+    };
+    DirBuilder::new().recursive(true).mode(mode).create(path)?;
+    if privacy == Privacy::Private {
+        std::fs::set_permissions(path, Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+/// Who may look into a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Privacy {
+    /// Everybody.
+    Open,
+    /// The owner.
+    Private,
+}
+
+/// A name in the same folder that nobody else uses.
+pub(super) fn beside(path: &Path) -> io::Result<PathBuf> {
+    let mut octets = [0; 8];
+    random(&mut octets)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let suffix = u64::from_be_bytes(octets);
+    Ok(path.with_file_name(format!(".{name}.{suffix:016x}")))
+}
+
+/// Makes a folder's entries durable.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // The parent of a bare file name is the empty path.
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    File::open(folder)?.sync_all()
+}
+
+/// Fills `octets` from the system's generator.
+pub(super) fn random(octets: &mut [u8]) -> io::Result<()> {
+    rand::fill(octets).map_err(|_| io::Error::other("the system gives no random octets"))
+}
+
+fn write_synced(path: &Path, octets: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
+    file.write_all(octets)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_or_replaces_what_is_there_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        assert!(write(&path, b"one", 0o600, Existing::Keep).unwrap());
+        assert!(!write(&path, b"two", 0o600, Existing::Keep).unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        assert!(write(&path, b"three", 0o640, Existing::Replace).unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"three");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        // A folder cannot be replaced by a file.
+        let path = folder.path().join("folder");
+        std::fs::create_dir(&path).unwrap();
+        write(&path, b"x", 0o600, Existing::Replace).unwrap_err();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn private_folders_are_closed_even_if_they_were_open() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/keys");
+        make_folder(&path, Privacy::Open).unwrap();
+        make_folder(&path, Privacy::Private).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}
