@@ -1,1 +1,64 @@
-//! Commands.
+//! Commands: one subcommand per file, each with its `Arguments` and its `run`.
+//!
+//! Every command ends with one of three exit codes, so that scripts can rely on them: 0 when all
+//! is well, 1 when the answer is no (a configuration with errors, a certificate about to end), 2
+//! when the command was misused or could not be carried out.
+//!
+//! To add a command: write `Arguments` and `run` in its file, then add a variant to `Command`
+//! and an arm in [`main`].
+
+mod certs;
+mod check;
+mod conf;
+pub mod device;
+pub mod explain;
+mod hash_password;
+mod output;
+pub mod probe;
+pub mod run;
+pub mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+pub use conf::Conf;
+pub use conf::ConfOption;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portreeve",
+    version,
+    about = "Decides who gets into the network and to the mail, by the health of the device.",
+    after_help = "Exit codes: 0 all is well, 1 the answer is no, 2 the command could not be carried out.",
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Certs(certs::Arguments),
+    HashPassword(hash_password::Arguments),
+}
+
+/// Reads the arguments and carries out the command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Certs(arguments) => certs::run(&arguments),
+        Command::HashPassword(arguments) => hash_password::run(&arguments),
+    };
+    output::exit(done)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,7 @@
 //! Hands the arguments to `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    portreeve::cli::main()
+}

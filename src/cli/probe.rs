@@ -1,0 +1,164 @@
+//! `portreeve probe`: ask a gateway the way a NAS, a supplicant or a phone does.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::Subcommand;
+
+use super::conf::ConfOption;
+
+/// Try a gateway: ask it the way an access point, a laptop or a phone does.
+///
+/// Secrets, addresses and certificates are taken from the configuration unless they are given, so
+/// that a gateway on this machine needs no options at all.
+///
+/// Exit code 0: it answered and let the device in. 1: it answered and did not, or only into
+/// quarantine. 2: no answer, or one that cannot be trusted.
+#[derive(Clone, Debug, Args)]
+pub struct Arguments {
+    /// What to ask.
+    #[command(subcommand)]
+    pub question: Question,
+}
+
+/// What to ask.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Question {
+    /// Ask whether the RADIUS server is alive (Status-Server, RFC 5997).
+    Radius(Radius),
+    /// Log in with a device's certificate (EAP-TLS over RADIUS).
+    EapTls(EapTls),
+    /// Ask for a device by its MAC address (MAC authentication bypass).
+    Mab(Mab),
+    /// Log in with a name and a password (PAP).
+    Pap(Pap),
+    /// Send an ActiveSync request to the mail front.
+    Eas(Eas),
+}
+
+/// How to reach the RADIUS server.
+#[derive(Clone, Debug, Args)]
+pub struct Server {
+    /// Address and port [default: the first of listen.authentication].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub server: Option<SocketAddr>,
+    /// File with the shared secret [default: that of the NAS that this machine is].
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
+    /// Seconds to wait for each answer.
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub conf: ConfOption,
+    /// Print one JSON object instead.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `probe radius`.
+#[derive(Clone, Debug, Args)]
+pub struct Radius {
+    /// How to reach the server.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Arguments of `probe eap-tls`.
+#[derive(Clone, Debug, Args)]
+pub struct EapTls {
+    /// The sample device whose certificate is used, as in certs/devices [default: the first].
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["certificate", "key"])]
+    pub device: Option<String>,
+    /// The client certificate (PEM), instead of a sample device's.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub key: Option<PathBuf>,
+    /// Authority that issued the server's certificate (PEM) [default: certs/root.pem].
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Outer identity [default: the user of the certificate, else its name].
+    #[arg(long, value_name = "NAME")]
+    pub identity: Option<String>,
+    /// TLS version: 1.2 or 1.3 [default: the newest that both know].
+    #[arg(long, value_name = "VERSION", value_parser = ["1.2", "1.3"])]
+    pub tls: Option<String>,
+    /// How to reach the server.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Arguments of `probe mab`.
+#[derive(Clone, Debug, Args)]
+pub struct Mab {
+    /// MAC address, with any separators.
+    #[arg(value_name = "MAC")]
+    pub mac: String,
+    /// How to reach the server.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Arguments of `probe pap`.
+#[derive(Clone, Debug, Args)]
+pub struct Pap {
+    /// Name of the user.
+    #[arg(value_name = "USER")]
+    pub user: String,
+    /// File with the password; without it the password is the first line of standard input.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// How to reach the server.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// Arguments of `probe eas`.
+#[derive(Clone, Debug, Args)]
+pub struct Eas {
+    /// Name of the user.
+    #[arg(value_name = "USER")]
+    pub user: String,
+    /// ActiveSync DeviceId: up to 32 letters and digits.
+    #[arg(value_name = "DEVICEID")]
+    pub device: String,
+    /// File with the password; without it the password is the first line of standard input.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Command to send.
+    #[arg(long, value_name = "COMMAND", default_value = "FolderSync")]
+    pub command: String,
+    /// What the phone says it is.
+    #[arg(long, value_name = "TYPE", default_value = "iPhone")]
+    pub device_type: String,
+    /// Send the query in its base64 form.
+    #[arg(long)]
+    pub base64: bool,
+    /// Base URL of the front [default: the first of listen.mail].
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Authority that issued the front's certificate (PEM) [default: certs/root.pem].
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Seconds to wait for the answer.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub conf: ConfOption,
+    /// Print one JSON object instead.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Whole seconds from 1 to an hour.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
+        Ok(_) | Err(_) => Err("expected 1 to 3600 seconds".to_owned()),
+    }
+}

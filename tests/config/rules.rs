@@ -1,0 +1,286 @@
+//! What must hold between several keys.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use portreeve::config;
+use portreeve::config::Purpose;
+use portreeve::model::Problem;
+use portreeve::model::Severity;
+
+use crate::home::Home;
+use crate::home::assert_only;
+use crate::home::now;
+use crate::home::only;
+
+#[test]
+fn known_short_and_empty_secrets_are_refused() {
+    for (secret, expected) in [
+        (
+            "testing123",
+            "the secret is a well-known default or one repeated character",
+        ),
+        (
+            "aaaaaaaaaaaaaaaaaaaaaaaa",
+            "the secret is a well-known default or one repeated character",
+        ),
+        (
+            "fifteen octets!",
+            "the secret has 15 octets, at least 16 are needed",
+        ),
+        ("", "the secret has 0 octets, at least 16 are needed"),
+    ] {
+        let inline = Home::new();
+        inline.edit(
+            "nas.toml",
+            "secret_file = \"certs/secrets/nas-local\"",
+            &format!("secret = \"{secret}\""),
+        );
+        let problem = only(inline.refused().problems);
+        assert_eq!(
+            (problem.key.as_str(), problem.message.as_str()),
+            ("nas[0].secret", expected)
+        );
+        assert!(problem.line.is_some(), "row {secret}");
+
+        let file = Home::new();
+        fs::write(
+            file.path("certs/secrets/nas-local"),
+            format!("{secret}\r\n"),
+        )
+        .unwrap();
+        let problem = only(file.refused().problems);
+        assert_eq!(
+            (problem.key.as_str(), problem.message.as_str()),
+            ("nas[0].secret_file", expected)
+        );
+        assert!(
+            secret.is_empty() || !problem.to_string().contains(secret),
+            "row {secret}"
+        );
+    }
+}
+
+#[test]
+fn files_with_keys_and_secrets_that_others_may_read_are_warned_of() {
+    for (file, key) in [
+        ("certs/secrets/nas-local", "nas[0].secret_file"),
+        ("certs/keys/radius.key", "eap.key"),
+        ("certs/keys/eas.key", "mail.key"),
+    ] {
+        let home = Home::new();
+        fs::set_permissions(home.path(file), fs::Permissions::from_mode(0o640)).unwrap();
+        let problem = only(home.loaded().warnings);
+        assert_eq!(problem.key, key);
+        assert!(
+            problem
+                .message
+                .contains("has mode 0640, others may read it: chmod 600"),
+            "{problem}"
+        );
+    }
+    let home = Home::new();
+    home.edit(
+        "nas.toml",
+        "secret_file = \"certs/secrets/nas-local\"",
+        "secret = \"sixteen octets!!\"",
+    );
+    fs::set_permissions(
+        home.conf().join("nas.toml"),
+        fs::Permissions::from_mode(0o644),
+    )
+    .unwrap();
+    let problem = only(home.loaded().warnings);
+    assert_eq!(problem.key, "nas[0].secret");
+}
+
+#[test]
+fn ports_that_clash_are_refused() {
+    for (from, to, clashes) in [
+        ("\"127.0.0.1:11813\"", "\"127.0.0.1:11812\"", true),
+        ("\"127.0.0.1:19090\"", "\"127.0.0.1:18443\"", true),
+        // UDP and TCP have ports of their own.
+        ("\"127.0.0.1:19090\"", "\"127.0.0.1:11812\"", false),
+        ("\"127.0.0.1:19090\"", "\"127.0.0.2:18443\"", false),
+        (
+            "\"127.0.0.1:11813\", \"[::1]:11813\"",
+            "\"127.0.0.1:0\", \"127.0.0.1:0\"",
+            false,
+        ),
+    ] {
+        let home = Home::new();
+        home.edit("gateway.toml", from, to);
+        match home.complete() {
+            Ok(_) => assert!(!clashes, "row {to}"),
+            Err(refused) => {
+                assert!(clashes, "row {to}: {refused}");
+                assert!(
+                    refused.to_string().contains("is taken by"),
+                    "row {to}: {refused}"
+                );
+            }
+        }
+    }
+    let home = Home::new();
+    home.own_pki();
+    home.remove_sample_users();
+    home.edit(
+        "gateway.toml",
+        "\"127.0.0.1:11812\", \"[::1]:11812\"",
+        "\"0.0.0.0:11812\"",
+    );
+    home.edit(
+        "gateway.toml",
+        "\"127.0.0.1:11813\", \"[::1]:11813\"",
+        "\"127.0.0.1:11812\"",
+    );
+    let problem = only(home.refused().problems);
+    assert!(
+        problem
+            .message
+            .ends_with("is taken by 0.0.0.0:11812 of listen.authentication")
+    );
+}
+
+#[test]
+fn overlapping_networks_are_warned_of_and_equal_ones_refused() {
+    for (network, expected) in [
+        (
+            "127.0.0.0/8",
+            Err("127.0.0.0/8 already belongs to local (nas[0])"),
+        ),
+        (
+            "127.1.2.3/8",
+            Err("127.0.0.0/8 already belongs to local (nas[0])"),
+        ),
+        (
+            "127.1.0.0/16",
+            Ok("127.1.0.0/16 overlaps 127.0.0.0/8 of local (nas[0]); the longer prefix wins"),
+        ),
+        ("::/0", Ok("::/0 lets every address on earth ask")),
+        ("10.0.0.0/8", Ok("")),
+    ] {
+        let home = Home::new();
+        let entry = format!(
+            "\n[[nas]]\nname = \"other\"\nnetwork = \"{network}\"\n\
+             secret_file = \"certs/secrets/nas-local\"\n"
+        );
+        home.append("nas.toml", &entry);
+        let found = match home.complete() {
+            Ok(loaded) => Ok(loaded
+                .warnings
+                .first()
+                .map_or_else(String::new, |one| one.message.clone())),
+            Err(refused) => Err(only(refused.problems).message),
+        };
+        assert_eq!(
+            found,
+            expected.map(str::to_owned).map_err(str::to_owned),
+            "row {network}"
+        );
+    }
+}
+
+#[test]
+fn other_rules_table() {
+    let long = format!("control_socket = \"{}/control.sock\"", "x".repeat(120));
+    for (file, from, to, severity, key) in [
+        (
+            "nas.toml",
+            "message_authenticator = \"require\"",
+            "message_authenticator = \"off\"",
+            Severity::Warning,
+            "nas[0].message_authenticator",
+        ),
+        (
+            "gateway.toml",
+            "control_socket = \"var/control.sock\"",
+            &long,
+            Severity::Error,
+            "data.control_socket",
+        ),
+        (
+            "gateway.toml",
+            "tls_max = \"1.3\"",
+            "tls_max = \"1.1\"",
+            Severity::Error,
+            "eap.tls_max",
+        ),
+        (
+            "gateway.toml",
+            "tls_min = \"1.2\"\n# The newest TLS version.\ntls_max = \"1.3\"",
+            "tls_min = \"1.3\"\n# The newest TLS version.\ntls_max = \"1.2\"",
+            Severity::Error,
+            "eap.tls_min",
+        ),
+        (
+            "gateway.toml",
+            "upstream = \"http://127.0.0.1:18080\"",
+            "upstream = \"http://exchange.example.org\"",
+            Severity::Warning,
+            "mail.upstream",
+        ),
+        (
+            "gateway.toml",
+            "upstream = \"http://127.0.0.1:18080\"",
+            "upstream = \"https://exchange.example.org/ews\"",
+            Severity::Error,
+            "mail.upstream",
+        ),
+        (
+            "gateway.toml",
+            "# upstream_ca = ",
+            "upstream_ca = ",
+            Severity::Error,
+            "mail.upstream_ca",
+        ),
+        (
+            "gateway.toml",
+            "metrics = [\"127.0.0.1:19090\"]",
+            "metrics = [\"0.0.0.0:19090\"]",
+            Severity::Warning,
+            "listen.metrics",
+        ),
+        (
+            "gateway.toml",
+            "# [enforce.group.aruba.quarantine]\n# attributes",
+            "[enforce.group.defautl.quarantine]\nattributes",
+            Severity::Warning,
+            "enforce.group.defautl",
+        ),
+    ] {
+        let home = Home::new();
+        home.edit(file, from, to);
+        let problems = match home.complete() {
+            Ok(loaded) => loaded.warnings,
+            Err(refused) => refused.problems,
+        };
+        let problem = only(problems);
+        assert_eq!(
+            (problem.severity, problem.key.as_str()),
+            (severity, key),
+            "row {to}: {problem}"
+        );
+        assert!(problem.line.is_some(), "row {to}: {problem}");
+    }
+}
+
+#[test]
+fn what_other_rooms_find_is_reported_along() {
+    fn hook(config: &config::Config) -> Vec<Problem> {
+        vec![Problem {
+            file: config.folder.join("policy.toml").display().to_string(),
+            line: Some(3),
+            key: "policy[0]".to_owned(),
+            message: "locks everybody out".to_owned(),
+            severity: Severity::Error,
+        }]
+    }
+    let home = Home::new();
+    let draft = config::read(&home.conf());
+    let refused = draft.complete(Purpose::Start, now(), &[hook]).unwrap_err();
+    assert_only(
+        &refused.problems,
+        "policy.toml:3: policy[0]: locks everybody out",
+    );
+}
