@@ -11,7 +11,7 @@
 
 mod device;
 mod record;
-//mod source;
+mod source;
 mod user;
 
 use std::collections::HashMap;
@@ -25,8 +25,8 @@ use crate::model::Severity;
 use crate::sync::file::record::Problems;
 use crate::sync::file::record::Row;
 
-//pub(super) use source::FileFeed;
-//pub(super) use source::Kind;
+pub(super) use source::FileFeed;
+pub(super) use source::Kind;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,6 +32,16 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// A last page without rows.
+    pub(super) const fn empty() -> Self {
+        Self {
+            rows: Vec::new(),
+            refused: 0,
+            first_refusal: None,
+            next: None,
+        }
+    }
+
     /// Reads a page and judges each row with `judge`.
     pub(super) fn read(
         octets: &[u8],

@@ -75,6 +75,16 @@ impl Base {
         })
     }
 
+    /// Scheme, host and port, without the prefix.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        let origin = Self {
+            prefix: String::new(),
+            ..self.clone()
+        };
+        origin.to_string()
+    }
+
     /// The link to `path_and_query` below this base; it starts with `/` and is already encoded.
     ///
     /// # Errors
@@ -200,7 +210,7 @@ impl Parts {
         Some(Self {
             scheme,
             host: authority.host().to_ascii_lowercase(),
-            port: authority.port_u16().unwrap_or(scheme.default_port()),
+            port: authority.port_u16().unwrap_or_else(|| scheme.default_port()),
             user: authority.as_str().contains('@'),
         })
     }

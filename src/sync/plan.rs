@@ -141,6 +141,13 @@ impl Plan {
         self.lane(run).due = Some(now);
     }
 
+    /// The run is wanted again after `wait`, if not sooner.
+    pub fn handle_hint(&mut self, now: Monotonic, run: Run, wait: Duration) {
+        let lane = self.lane(run);
+        let again = now + wait;
+        lane.due = Some(lane.due.map_or(again, |due| due.min(again)));
+    }
+
     /// The run failed; `asked_for` is the wait that the server wants.
     pub fn handle_failure(
         &mut self,

@@ -27,10 +27,13 @@ pub struct Limits {
     pub time: Duration,
     /// How often one link is asked again before the walk is given up.
     pub retries: u32,
+    /// The waits in between, where the server names none.
+    pub backoff: Backoff,
 }
 
 /// 10,000 pages of 999 rows, five million rows, six hours: beyond the largest tenants, and a
-/// walk that goes on longer is taken for one without end.
+/// walk that goes on longer is taken for one without end. Eight attempts with waits of 1 s to
+/// 1 min take 2 to 4 minutes, longer than Intune's usual bad spells.
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -38,6 +41,10 @@ impl Default for Limits {
             rows: 5_000_000,
             time: Duration::from_hours(6),
             retries: 8,
+            backoff: Backoff {
+                first: Duration::from_secs(1),
+                cap: Duration::from_mins(1),
+            },
         }
     }
 }
@@ -133,12 +140,17 @@ impl Walk {
         if self.failures >= self.limits.retries {
             return Err(WalkError::Retries(self.failures));
         }
-        let wait = asked_for.unwrap_or_else(|| PAGE_BACKOFF.delay(self.failures, random));
+        let wait = asked_for.unwrap_or_else(|| self.limits.backoff.delay(self.failures, random));
         self.failures += 1;
         if wait > MAX_WAIT || now + wait > self.end {
             return Err(WalkError::Wait(wait));
         }
         Ok(wait)
+    }
+
+    /// The walk goes on after a pause; the link at hand has its attempts again.
+    pub const fn handle_resume(&mut self) {
+        self.failures = 0;
     }
 
     fn check_limits(&self, now: Monotonic) -> Result<(), WalkError> {
@@ -180,13 +192,6 @@ pub enum WalkError {
     #[error("the server asks to wait {} s", .0.as_secs())]
     Wait(Duration),
 }
-
-/// Waits between two attempts at one page: 1 s to 1 min, so that eight attempts take 3 to 6
-/// minutes, longer than Intune's usual bad spells.
-const PAGE_BACKOFF: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    cap: Duration::from_mins(1),
-};
 
 /// A longer wait is left to the plan, which shows it in the status.
 const MAX_WAIT: Duration = Duration::from_mins(10);
@@ -266,6 +271,7 @@ mod tests {
             rows: 10,
             time: Duration::from_mins(1),
             retries: 2,
+            ..Limits::default()
         };
         let mut looping = walk(limits);
         looping.handle_page(at(1), 1, Some(&page(1))).unwrap();

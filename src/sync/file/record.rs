@@ -244,16 +244,22 @@ fn read_json(octets: &[u8], columns: &Columns, problems: &mut Problems) -> Optio
             return None;
         }
     };
-    let records = items.into_iter().map(|(line, item)| Record {
-        line,
-        cells: json_cells(item, columns),
+    let records = items.into_iter().map(|item| Record {
+        line: item.line,
+        cells: json_cells(item.octets, columns),
     });
     Some(records.collect())
 }
 
+/// One element of a list and the line it starts at.
+struct Item<'a> {
+    line: usize,
+    octets: &'a [u8],
+}
+
 /// The elements of an array with the lines they start at. Elements are only told apart here, so
 /// that one that is broken inside costs itself and no more.
-fn split_array(octets: &[u8]) -> Result<Vec<(usize, &[u8])>, (usize, &'static str)> {
+fn split_array(octets: &[u8]) -> Result<Vec<Item<'_>>, (usize, &'static str)> {
     let mut items = Vec::new();
     let mut line = 1_usize;
     let mut depth = 0_usize;
@@ -287,8 +293,9 @@ fn split_array(octets: &[u8]) -> Result<Vec<(usize, &[u8])>, (usize, &'static st
         let ends = depth == 1 && matches!(octet, b',' | b']');
         if ends {
             match start.take() {
-                Some((from, first)) => {
-                    items.push((first, octets.get(from..at).unwrap_or(&[])));
+                Some((from, line)) => {
+                    let octets = octets.get(from..at).unwrap_or(&[]);
+                    items.push(Item { line, octets });
                 }
                 // `[]` is a list; `[,` and `,]` are slips.
                 None if octet == b']' && items.is_empty() => {}
