@@ -98,7 +98,7 @@ mod tests {
         let mut absences = Absences::new();
         let full: HashSet<u32> = (0..5).collect();
         let short: HashSet<u32> = (0..4).collect();
-        absences.propose(full.clone(), &[], &[]);
+        absences.propose(full, &[], &[]);
         absences.settle(true);
 
         let missing = absences.compare(&short);
@@ -107,11 +107,11 @@ mod tests {
         absences.settle(true);
 
         let missing = absences.compare(&short);
-        assert_eq!(missing.first, []);
+        assert!(missing.first.is_empty());
         assert_eq!(missing.again, [4]);
         absences.propose(short.clone(), &missing.first, &missing.again);
         absences.settle(true);
-        assert_eq!(absences.compare(&short).again, []);
+        assert!(absences.compare(&short).again.is_empty());
     }
 
     #[test]

@@ -220,9 +220,11 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TrustError> {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
     if roots.is_empty() {
-        return Err(ca_file.map_or(TrustError::NoSystemRoots, |path| TrustError::NoRoots {
-            path: path.to_owned(),
-        }));
+        return Err(
+            ca_file.map_or(TrustError::NoSystemRoots, |path| TrustError::NoRoots {
+                path: path.to_owned(),
+            }),
+        );
     }
     Ok(roots)
 }

@@ -210,7 +210,9 @@ impl Parts {
         Some(Self {
             scheme,
             host: authority.host().to_ascii_lowercase(),
-            port: authority.port_u16().unwrap_or_else(|| scheme.default_port()),
+            port: authority
+                .port_u16()
+                .unwrap_or_else(|| scheme.default_port()),
             user: authority.as_str().contains('@'),
         })
     }
