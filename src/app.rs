@@ -1,10 +1,8 @@
 //! Building, wiring, reloading and draining.
 
 pub mod first_start;
+mod hook;
 pub mod pki;
 mod write;
 
-use crate::config::Hook;
-
-/// Checks of other rooms' files, run with every load of the configuration and by `check`.
-pub const HOOKS: &[Hook] = &[];
+pub use hook::HOOKS;

@@ -22,6 +22,7 @@ mod error;
 mod file;
 mod gateway;
 mod layout;
+mod material;
 mod nas;
 mod opened;
 mod rules;
@@ -38,6 +39,7 @@ use crate::directory::Entry;
 use crate::model::Problem;
 use crate::model::Severity;
 use crate::model::Timestamp;
+use crate::radius::NasConfig;
 
 pub use certificate::FileError;
 pub use certificate::Inspected;
@@ -49,13 +51,12 @@ pub use certificate::inspect_folder;
 pub use default::FILES as DEFAULT_FILES;
 pub use duration::Octets;
 pub use duration::OctetsError;
-pub use enforcement::AttributeSetting;
-pub use enforcement::AttributeValue;
 pub use enforcement::Enforcement;
 pub use enforcement::Profile;
 pub use enforcement::Profiles;
 pub use error::Refused;
 pub use layout::Layout;
+pub use material::MaterialError;
 use opened::Opened;
 pub use settings::Certificates;
 pub use settings::Data;
@@ -66,10 +67,7 @@ pub use settings::Log;
 pub use settings::LogFormat;
 pub use settings::LogLevel;
 pub use settings::Mail;
-pub use settings::MessageAuthenticator;
-pub use settings::Nas;
 pub use settings::Shutdown;
-pub use settings::TlsVersion;
 pub use settings::Workers;
 pub use text::ReadError;
 
@@ -98,8 +96,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// What verdicts become on the network.
     pub enforcement: Enforcement,
-    /// Who may ask, in the order of the file.
-    pub nas: Vec<Nas>,
+    /// Who may ask, in the order of the file; no network twice, no secret weak.
+    pub nas: Vec<NasConfig>,
     /// Users with passwords; no name twice.
     pub users: Vec<Entry>,
 }
@@ -182,6 +180,15 @@ pub fn read(folder: &Path) -> Draft {
         },
         problems,
     }
+}
+
+/// The name for messages and the text of a file of the conf folder, for rooms that read their own.
+///
+/// # Errors
+///
+/// When it does not exist, is longer than 16 MiB or is not UTF-8 text.
+pub fn open(folder: &Path, name: &str) -> Result<(String, String), Problem> {
+    read_text(folder, name).map_err(|(file, error)| whole_file(&file, &error))
 }
 
 impl Draft {
@@ -285,6 +292,9 @@ impl Draft {
         let mut opened = Opened::new(&self, purpose, now);
         let nas = opened.secrets();
         opened.certificates();
+        if !error::any_error(&problems) && !error::any_error(&opened.problems) {
+            opened.whole_eap();
+        }
         let Opened {
             problems: found,
             sample,
@@ -310,7 +320,7 @@ impl Draft {
         })
     }
 
-    fn into_config(self, nas: Vec<Nas>) -> Config {
+    fn into_config(self, nas: Vec<NasConfig>) -> Config {
         let gateway = self.gateway;
         Config {
             folder: self.folder,
@@ -348,30 +358,40 @@ fn read_file(
     absent: Absent,
     problems: &mut Vec<Problem>,
 ) -> (String, String) {
+    let (file, error) = match read_text(folder, name) {
+        Ok(found) => return found,
+        Err((file, error)) => (file, error),
+    };
+    let problem = whole_file(&file, &error);
+    match (absent, error) {
+        (Absent::Empty, ReadError::Missing) => {}
+        (Absent::Defaults, ReadError::Missing) => problems.push(Problem {
+            message: "does not exist, the defaults apply".to_owned(),
+            severity: Severity::Warning,
+            ..problem
+        }),
+        (Absent::Empty | Absent::Defaults | Absent::Error, _) => problems.push(problem),
+    }
+    (file, String::new())
+}
+
+fn read_text(folder: &Path, name: &str) -> Result<(String, String), (String, ReadError)> {
     let path = folder.join(name);
     let file = path.display().to_string();
-    let error = match text::read_text(&path, MAX_FILE) {
-        Ok(text) => return (file, text),
-        Err(error) => error,
-    };
-    let (severity, message) = match (absent, &error) {
-        (Absent::Empty, ReadError::Missing) => return (file, String::new()),
-        (Absent::Defaults, ReadError::Missing) => (
-            Severity::Warning,
-            "does not exist, the defaults apply".to_owned(),
-        ),
-        (Absent::Empty | Absent::Defaults | Absent::Error, _) => {
-            (Severity::Error, error.to_string())
-        }
-    };
-    problems.push(Problem {
-        file: file.clone(),
+    match text::read_text(&path, MAX_FILE) {
+        Ok(text) => Ok((file, text)),
+        Err(error) => Err((file, error)),
+    }
+}
+
+fn whole_file(file: &str, error: &ReadError) -> Problem {
+    Problem {
+        file: file.to_owned(),
         line: None,
         key: String::new(),
-        message,
-        severity,
-    });
-    (file, String::new())
+        message: error.to_string(),
+        severity: Severity::Error,
+    }
 }
 
 /// Where relative paths start. `..` is taken off the name instead of being appended, so that

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use x509_parser::prelude::X509Certificate;
 
+use super::material::private_key;
 use super::text::ReadError;
 use super::text::read_octets;
 use crate::model::CertificateIdentity;
@@ -160,8 +160,7 @@ pub fn inspect(path: &Path) -> Result<Vec<Inspected>, FileError> {
 ///
 /// When the file cannot be read or holds no usable private key, or that of another certificate.
 pub(super) fn check_key(path: &Path, chain: &[Inspected]) -> Result<(), FileError> {
-    let octets = zeroize::Zeroizing::new(read_octets(path, MAX_PEM)?);
-    let key = PrivateKeyDer::from_pem_slice(&octets).map_err(|_| FileError::NoKey)?;
+    let key = private_key(path)?;
     let signer = any_supported_type(&key).map_err(|_| FileError::KeyKind)?;
     let chain = chain.iter().map(|one| one.der.clone()).collect();
     CertifiedKey::new(chain, Arc::clone(&signer))
@@ -235,12 +234,15 @@ pub enum FileError {
     /// RSA, ECDSA (P-256, P-384, P-521) and Ed25519 are known.
     #[error("holds a private key of a kind that TLS cannot use here")]
     KeyKind,
+    /// None of the PEM blocks is a revocation list, or one cannot be read.
+    #[error("holds no revocation list that can be read")]
+    NoRevocationList,
     /// The key of another certificate.
     #[error("is not the key of this certificate")]
     KeyMismatch,
 }
 
 /// A bundle of every public authority has about 250 KiB.
-const MAX_PEM: u64 = 4 * 1024 * 1024;
+pub(super) const MAX_PEM: u64 = 4 * 1024 * 1024;
 /// Files of one certificates folder that are looked at.
 const MAX_FILES: usize = 10_000;

@@ -6,5 +6,6 @@
 pub const FILES: &[(&str, &str)] = &[
     ("gateway.toml", include_str!("../../conf/gateway.toml")),
     ("nas.toml", include_str!("../../conf/nas.toml")),
+    ("policy.toml", include_str!("../../conf/policy.toml")),
     ("users.toml", include_str!("../../conf/users.toml")),
 ];

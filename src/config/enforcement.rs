@@ -10,6 +10,9 @@ use super::value::integer;
 use super::value::kind;
 use crate::model::Established;
 use crate::model::Verdict;
+use crate::radius::AttributeType;
+use crate::radius::Code;
+use crate::radius::Template;
 
 /// The profiles of every NAS group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,8 +94,8 @@ pub struct Profile {
     pub reply_message: Option<String>,
     /// Class (RFC 2865 section 5.25), returned by the NAS in its accounting.
     pub class: Option<String>,
-    /// Any other attribute, in the order of the file.
-    pub attributes: Vec<AttributeSetting>,
+    /// Any other attribute of an Access-Accept, in the order of the file.
+    pub attributes: Vec<Template>,
 }
 
 impl Profile {
@@ -101,28 +104,6 @@ impl Profile {
     pub const fn limits(&self) -> bool {
         self.vlan.is_some() || self.filter_id.is_some() || !self.attributes.is_empty()
     }
-}
-
-/// One attribute by the name that a dictionary has for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttributeSetting {
-    /// The name, such as `Aruba-User-Role`.
-    pub name: String,
-    /// The value as it stands in the file.
-    pub value: AttributeValue,
-    /// Where it stands, for whoever looks the name up.
-    pub line: usize,
-    /// Its full key, such as `enforce.default.allow.attributes.Class`.
-    pub key: String,
-}
-
-/// The value of an attribute before a dictionary has said what it means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AttributeValue {
-    /// Text, an address, a named value or octets in hexadecimal: the dictionary knows which.
-    Text(String),
-    /// A number, not negative.
-    Integer(u64),
 }
 
 /// Reads `[enforce]`.
@@ -202,7 +183,7 @@ fn read_profile(parent: &mut Section<'_>, name: &'static str, kind: Kind) -> Opt
     let mut timeout = Duration::ZERO;
     section.set_within("session_timeout", MIN_SESSION..=MAX_SESSION, &mut timeout);
     profile.session_timeout = (timeout != Duration::ZERO).then_some(timeout);
-    profile.attributes = read_attributes(&mut section);
+    profile.attributes = read_attributes(&mut section, &profile);
     section.finish();
     if written && kind == Kind::Limited && !profile.limits() {
         section.error(
@@ -229,9 +210,9 @@ fn read_vlan(section: &mut Section<'_>) -> Option<String> {
     }
 }
 
-fn read_attributes(section: &mut Section<'_>) -> Vec<AttributeSetting> {
+fn read_attributes(section: &mut Section<'_>, profile: &Profile) -> Vec<Template> {
     let table = section.child("attributes");
-    let mut attributes = Vec::new();
+    let mut attributes: Vec<Template> = Vec::new();
     let mut entries = table.entries();
     // The table is sorted by name; on the wire the order of the file counts.
     entries.sort_by_key(|entry| entry.value.span().start);
@@ -242,38 +223,51 @@ fn read_attributes(section: &mut Section<'_>) -> Vec<AttributeSetting> {
             None => vec![value],
         };
         for element in elements {
-            match attribute_value(element) {
-                Some(value) => attributes.push(AttributeSetting {
-                    name: entry.name.clone(),
-                    value,
-                    line: entry.line,
-                    key: table.path_of(&entry.name),
-                }),
-                None => table.error(
-                    &entry.name,
-                    format!(
-                        "expected a text, a number of 0 or more, or a list of those, found {}",
-                        kind(element)
-                    ),
-                ),
+            match template(&entry.name, element, profile) {
+                Ok(template) => attributes.push(template),
+                Err(message) => table.error(&entry.name, message),
             }
         }
+    }
+    let octets: usize = attributes.iter().map(|one| one.octets().len()).sum();
+    if octets > MAX_ATTRIBUTES {
+        section.error(
+            "attributes",
+            format!("take {octets} octets of a packet, at most {MAX_ATTRIBUTES} fit beside EAP"),
+        );
     }
     attributes
 }
 
-fn attribute_value(value: &DeValue<'_>) -> Option<AttributeValue> {
-    match value {
-        DeValue::String(text) => Some(AttributeValue::Text(text.to_string())),
-        DeValue::Integer(_) => integer(value)
-            .and_then(|number| u64::try_from(number).ok())
-            .map(AttributeValue::Integer),
-        DeValue::Float(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_)
-        | DeValue::Table(_) => None,
+fn template(name: &str, value: &DeValue<'_>, profile: &Profile) -> Result<Template, String> {
+    let number = integer(value).and_then(|number| u64::try_from(number).ok());
+    let text = match (number, value.as_str()) {
+        (Some(number), _) => number.to_string(),
+        (None, Some(text)) => text.to_owned(),
+        (None, None) => {
+            return Err(format!(
+                "expected a text, a number of 0 or more, or a list of those, found {}",
+                kind(value)
+            ));
+        }
+    };
+    let template = Template::parse(name, &text).map_err(|error| error.to_string())?;
+    if !template.is_allowed_in(Code::AccessAccept) {
+        return Err("has no place in an Access-Accept".to_owned());
     }
+    // Attributes that may stand in a packet once (RFC 2865 section 5.44) or belong together.
+    let key = match template.kind() {
+        AttributeType::SESSION_TIMEOUT if profile.session_timeout.is_some() => "session_timeout",
+        AttributeType::TUNNEL_TYPE
+        | AttributeType::TUNNEL_MEDIUM_TYPE
+        | AttributeType::TUNNEL_PRIVATE_GROUP_ID
+            if profile.vlan.is_some() =>
+        {
+            "vlan"
+        }
+        _ => return Ok(template),
+    };
+    Err(format!("is what {key} of this profile sets already"))
 }
 
 fn bound_text(section: &Section<'_>, key: &str, text: Option<&str>) {
@@ -289,6 +283,8 @@ fn bound_text(section: &Section<'_>, key: &str, text: Option<&str>) {
 
 /// Octets of one attribute's value (RFC 2865 section 5).
 const MAX_TEXT: usize = 253;
+/// Octets of a profile's attributes: beside them go EAP of up to 3 KiB and the keys.
+const MAX_ATTRIBUTES: usize = 600;
 /// Octets of a VLAN's name: IEEE 802.1Q allows 32.
 const MAX_VLAN_NAME: usize = 32;
 /// Below a minute a NAS would do nothing but ask.

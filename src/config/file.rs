@@ -199,7 +199,6 @@ impl<'d> Section<'d> {
                 self.report.note(&path, Some(key.span()));
                 Entry {
                     name: key.get_ref().to_string(),
-                    line: self.report.line(key.span()),
                     value,
                     path,
                 }
@@ -277,8 +276,6 @@ impl<'d> Section<'d> {
 pub(super) struct Entry<'d> {
     /// The key.
     pub(super) name: String,
-    /// Its line.
-    pub(super) line: usize,
     /// Its value.
     pub(super) value: &'d Spanned<DeValue<'d>>,
     path: String,

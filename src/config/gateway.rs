@@ -16,6 +16,10 @@ use super::settings::Log;
 use super::settings::Mail;
 use super::settings::Shutdown;
 use super::settings::Workers;
+use crate::eap::MAX_PACKET;
+use crate::eap::MAX_TICKETS;
+use crate::eap::MIN_PACKET;
+use crate::eap::Resumption;
 
 /// The file as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +91,7 @@ impl Gateway {
         .into_iter()
         .chain(&mut self.mail.upstream_ca)
         .chain(&mut self.eap.client_ca)
+        .chain(&mut self.eap.revocation_lists)
         .chain(&mut self.mail.client_ca)
     }
 }
@@ -137,16 +142,15 @@ impl Eap {
                 "is newer than tls_max, so that no version is left",
             );
         }
-        // RFC 3748 section 3.1 promises 1020 octets; beyond 4000 no RADIUS packet holds the rest.
-        section.set_within("fragment_size", 100..=4000, &mut self.fragment_size);
-        let sizes = Octets::new(16 * 1024)..=Octets::new(1024 * 1024);
-        section.set_within("max_message", sizes, &mut self.max_message);
-        section.set_within("max_rounds", 10..=250, &mut self.max_rounds);
+        section.set("revocation_lists", &mut self.revocation_lists);
+        section.set("demand_revocation", &mut self.demand_revocation);
+        let sizes = MIN_PACKET..=MAX_PACKET;
+        section.set_within("fragment_size", sizes, &mut self.fragment_size);
+        section.set_within("max_rounds", 10..=1000, &mut self.max_rounds);
         let timeouts = Duration::from_secs(5)..=Duration::from_mins(5);
         section.set_within("timeout", timeouts, &mut self.timeout);
-        section.set_within("tickets", 0..=4, &mut self.tickets);
-        // RFC 8446 section 4.6.1: no ticket may live longer than seven days.
-        let lifetimes = Duration::from_mins(1)..=days(7);
+        section.set_within("tickets", 0..=MAX_TICKETS, &mut self.tickets);
+        let lifetimes = Duration::from_mins(1)..=Resumption::LONGEST_LIFETIME;
         section.set_within(
             "resumption_lifetime",
             lifetimes,

@@ -6,10 +6,10 @@ use ipnet::IpNet;
 
 use super::error::Written;
 use super::file::Section;
-use super::settings::MessageAuthenticator;
-use super::settings::Nas;
 use crate::model::Problem;
 use crate::model::Secret;
+use crate::radius::MessageAuthenticatorPolicy;
+use crate::radius::NasConfig;
 
 /// One `[[nas]]` as it stands in the file: its secret may still be in another file.
 #[derive(Clone, Debug)]
@@ -18,7 +18,8 @@ pub(super) struct Entry {
     pub(super) networks: Vec<IpNet>,
     pub(super) secret: SecretSource,
     pub(super) group: String,
-    pub(super) message_authenticator: MessageAuthenticator,
+    pub(super) message_authenticator: MessageAuthenticatorPolicy,
+    pub(super) accounting: bool,
     /// Its key, `nas[0]`.
     pub(super) key: String,
 }
@@ -33,15 +34,16 @@ pub(super) enum SecretSource {
 }
 
 impl Entry {
-    /// The NAS with the secret that was found.
-    pub(super) fn with_secret(self, secret: Secret) -> Nas {
-        Nas {
-            name: self.name,
-            networks: self.networks,
-            secret,
-            group: self.group,
+    /// One entry of the RADIUS room for each network, with the secret that was found.
+    pub(super) fn with_secret(&self, secret: &Secret) -> impl Iterator<Item = NasConfig> {
+        self.networks.iter().map(|network| NasConfig {
+            name: self.name.clone(),
+            group: self.group.clone(),
+            network: *network,
+            secret: secret.clone(),
             message_authenticator: self.message_authenticator,
-        }
+            accounting: self.accounting,
+        })
     }
 
     /// The key that says where the secret is.
@@ -75,8 +77,10 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
     let secret_file: Option<PathBuf> = section.read("secret_file");
     let mut group = DEFAULT_GROUP.to_owned();
     section.set("group", &mut group);
-    let mut message_authenticator = MessageAuthenticator::default();
+    let mut message_authenticator = MessageAuthenticatorPolicy::default();
     section.set("message_authenticator", &mut message_authenticator);
+    let mut accounting = true;
+    section.set("accounting", &mut accounting);
     section.finish();
 
     if networks.as_ref().is_some_and(Vec::is_empty) {
@@ -103,6 +107,7 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
         secret: source?,
         group,
         message_authenticator,
+        accounting,
         key,
     })
 }
@@ -117,7 +122,15 @@ pub(super) fn check(entries: &[Entry], written: &Written) -> Vec<Problem> {
             problems.push(written.error(&format!("{}.name", entry.key), message));
         }
         let key = format!("{}.network", entry.key);
-        for network in &entry.networks {
+        for (place, network) in entry.networks.iter().enumerate() {
+            if entry
+                .networks
+                .iter()
+                .take(place)
+                .any(|other| other == network)
+            {
+                problems.push(written.error(&key, format!("{network} stands there twice")));
+            }
             if network.prefix_len() == 0 {
                 let message = format!("{network} lets every address on earth ask");
                 problems.push(written.warning(&key, message));
@@ -126,7 +139,7 @@ pub(super) fn check(entries: &[Entry], written: &Written) -> Vec<Problem> {
                 problems.extend(overlap(*network, &key, other, written));
             }
         }
-        if entry.message_authenticator == MessageAuthenticator::Off {
+        if entry.message_authenticator == MessageAuthenticatorPolicy::Off {
             problems.push(written.warning(
                 &format!("{}.message_authenticator", entry.key),
                 "whoever is between this NAS and us can forge an answer (CVE-2024-3596); \

@@ -1,6 +1,7 @@
 //! The files that the configuration points at: secrets, certificates, keys, authorities.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use super::certificate;
 use super::certificate::FileError;
 use super::certificate::Inspected;
 use super::error::Written;
+use super::material;
 use super::nas::SecretSource;
-use super::settings::Nas;
 use super::text::ReadError;
 use super::text::open_to_others;
 use super::text::read_octets;
@@ -20,6 +21,7 @@ use crate::model::Problem;
 use crate::model::Secret;
 use crate::model::Severity;
 use crate::model::Timestamp;
+use crate::radius::NasConfig;
 
 /// What is found when the files are opened.
 pub(super) struct Opened<'d> {
@@ -45,7 +47,7 @@ impl<'d> Opened<'d> {
     }
 
     /// The NASes whose secrets were found.
-    pub(super) fn secrets(&mut self) -> Vec<Nas> {
+    pub(super) fn secrets(&mut self) -> Vec<NasConfig> {
         let written = &self.draft.written.nas;
         let mut complete = Vec::with_capacity(self.draft.nas.len());
         for entry in &self.draft.nas {
@@ -69,7 +71,7 @@ impl<'d> Opened<'d> {
                 self.problems
                     .push(written.error(&key, weakness.to_string()));
             }
-            complete.push(entry.clone().with_secret(secret));
+            complete.extend(entry.with_secret(&secret));
         }
         complete
     }
@@ -79,6 +81,7 @@ impl<'d> Opened<'d> {
         let (eap, mail) = (&self.draft.gateway.eap, &self.draft.gateway.mail);
         self.server("eap", &eap.certificate, &eap.key, &[]);
         self.authorities("eap.client_ca", &eap.client_ca);
+        self.revocation_lists(&eap.revocation_lists);
         self.server("mail", &mail.certificate, &mail.key, &mail.published_names);
         self.authorities("mail.client_ca", &mail.client_ca);
         self.authorities("mail.upstream_ca", mail.upstream_ca.as_slice());
@@ -162,6 +165,47 @@ impl<'d> Opened<'d> {
                 }
                 Err(error) => self.unusable(written, place, path, &error),
             }
+        }
+    }
+
+    /// Lists past their date are used all the same unless `demand_revocation` is set, when nobody
+    /// whom they cover gets in.
+    fn revocation_lists(&mut self, files: &[PathBuf]) {
+        const PLACE: &str = "eap.revocation_lists";
+        let written = &self.draft.written.gateway;
+        for path in files {
+            let lists = match material::revocation_lists(path) {
+                Ok(lists) => lists,
+                Err(error) => {
+                    self.unusable(written, PLACE, path, &error);
+                    continue;
+                }
+            };
+            let ends = lists
+                .iter()
+                .filter_map(|list| material::next_update(list).ok()?);
+            for end in ends.filter(|end| *end < self.now) {
+                let message = format!(
+                    "{}: a newer revocation list was due on {end}",
+                    path.display()
+                );
+                self.problems.push(written.warning(PLACE, message));
+            }
+        }
+    }
+
+    /// What the EAP room says of the files together, once each is in order by itself.
+    pub(super) fn whole_eap(&mut self) {
+        let written = &self.draft.written.gateway;
+        let eap = &self.draft.gateway.eap;
+        let Ok(settings) = eap.settings(&eap.resumption()) else {
+            // A file is missing or broken, which has been said.
+            return;
+        };
+        if let Err(error) = crate::eap::Config::build(settings) {
+            let cause = error.source().map(|cause| format!(": {cause}"));
+            let message = format!("{error}{}", cause.unwrap_or_default());
+            self.problems.push(written.error("eap", message));
         }
     }
 

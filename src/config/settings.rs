@@ -8,11 +8,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use super::duration::Octets;
 use super::value::Choice;
-use crate::model::Secret;
+use crate::eap::Resumption;
+use crate::eap::TlsVersion;
+use crate::radius::MessageAuthenticatorPolicy;
 
 /// Which doors are open, and where. An empty list closes a door.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,17 +90,20 @@ pub struct Eap {
     pub tls_min: TlsVersion,
     /// Newest TLS version.
     pub tls_max: TlsVersion,
-    /// Octets of TLS data in one EAP packet.
+    /// PEM files of revocation lists.
+    pub revocation_lists: Vec<PathBuf>,
+    /// Whether a certificate that no current list covers is refused.
+    pub demand_revocation: bool,
+    /// Octets of one EAP packet that we send, [`MIN_PACKET`](crate::eap::MIN_PACKET) to
+    /// [`MAX_PACKET`](crate::eap::MAX_PACKET), unless the NAS states a smaller Framed-MTU.
     pub fragment_size: usize,
-    /// Octets of one whole TLS message of a peer, its certificate chain included.
-    pub max_message: Octets,
-    /// Round trips after which a conversation is given up.
-    pub max_rounds: u8,
+    /// Requests after which a conversation is given up.
+    pub max_rounds: u16,
     /// Time after which a conversation is given up.
     pub timeout: Duration,
-    /// TLS 1.3 tickets after each full handshake; 0 switches resumption off.
+    /// TLS 1.3 tickets after each handshake; 0 switches resumption off.
     pub tickets: u8,
-    /// How long a TLS session may be resumed.
+    /// How long after a full authentication a TLS session may be resumed.
     pub resumption_lifetime: Duration,
     /// Sessions remembered for resumption; the oldest is forgotten first.
     pub resumption_capacity: usize,
@@ -112,30 +115,22 @@ impl Default for Eap {
             certificate: "certs/radius.pem".into(),
             key: "certs/keys/radius.key".into(),
             client_ca: vec!["certs/root.pem".into()],
-            tls_min: TlsVersion::V1_2,
-            tls_max: TlsVersion::V1_3,
+            tls_min: TlsVersion::Tls12,
+            tls_max: TlsVersion::Tls13,
+            revocation_lists: Vec::new(),
+            demand_revocation: false,
             fragment_size: 1024,
-            max_message: Octets::new(64 * 1024),
-            max_rounds: 50,
+            max_rounds: 100,
             timeout: Duration::from_secs(30),
             tickets: 1,
-            resumption_lifetime: Duration::from_hours(1),
-            resumption_capacity: 65_536,
+            resumption_lifetime: Resumption::DEFAULT_LIFETIME,
+            resumption_capacity: Resumption::DEFAULT_ENTRIES,
         }
     }
 }
 
-/// A version of TLS that we speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TlsVersion {
-    /// RFC 5246.
-    V1_2,
-    /// RFC 8446.
-    V1_3,
-}
-
 impl Choice for TlsVersion {
-    const ALL: &'static [(&'static str, Self)] = &[("1.2", Self::V1_2), ("1.3", Self::V1_3)];
+    const ALL: &'static [(&'static str, Self)] = &[("1.2", Self::Tls12), ("1.3", Self::Tls13)];
 }
 
 /// How many threads do what; 0 is one for each core.
@@ -283,35 +278,7 @@ impl Default for Shutdown {
     }
 }
 
-/// One `[[nas]]`: a switch, access point or VPN box, or a network of them.
-#[derive(Clone, Debug)]
-pub struct Nas {
-    /// Its name in policies and records.
-    pub name: String,
-    /// Where its packets come from; with overlapping networks the longest prefix wins.
-    pub networks: Vec<IpNet>,
-    /// The shared secret.
-    pub secret: Secret,
-    /// Chooses its enforcement profiles.
-    pub group: String,
-    /// Whether its requests must be signed.
-    pub message_authenticator: MessageAuthenticator,
-}
-
-/// Whether a request needs a Message-Authenticator (CVE-2024-3596).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MessageAuthenticator {
-    /// Requests without one are dropped.
-    #[default]
-    Require,
-    /// Required from the first request on that has one; until then only of requests with
-    /// Proxy-State.
-    Auto,
-    /// Not required, for equipment that cannot; EAP always needs one.
-    Off,
-}
-
-impl Choice for MessageAuthenticator {
+impl Choice for MessageAuthenticatorPolicy {
     const ALL: &'static [(&'static str, Self)] = &[
         ("require", Self::Require),
         ("auto", Self::Auto),

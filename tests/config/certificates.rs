@@ -194,6 +194,83 @@ fn certificates_that_cannot_serve_are_refused() {
 }
 
 #[test]
+fn revocation_lists_are_read_and_warned_of_when_they_are_old() {
+    let home = Home::new();
+    home.edit(
+        "gateway.toml",
+        "revocation_lists = []",
+        "revocation_lists = \"certs/list.pem\"",
+    );
+    let problem = only(home.refused().problems);
+    assert_eq!(problem.key, "eap.revocation_lists");
+    assert!(
+        problem.message.ends_with("list.pem does not exist"),
+        "{problem}"
+    );
+
+    fs::copy(home.path("certs/root.pem"), home.path("certs/list.pem")).unwrap();
+    let problem = only(home.refused().problems);
+    assert!(
+        problem
+            .message
+            .ends_with("holds no revocation list that can be read"),
+        "{problem}"
+    );
+
+    home.write_revocation_list("list", 24);
+    assert_eq!(home.loaded().warnings, []);
+    let later = now() + std::time::Duration::from_secs(25 * 3600);
+    let loaded = config::read(&home.conf())
+        .complete(Purpose::Start, later, &[])
+        .unwrap();
+    let problem = only(loaded.warnings);
+    assert_eq!(problem.key, "eap.revocation_lists");
+    assert!(
+        problem
+            .message
+            .contains("a newer revocation list was due on"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn what_is_read_for_eap_is_what_the_files_hold() {
+    let home = Home::new();
+    home.write_revocation_list("list", 24);
+    home.edit(
+        "gateway.toml",
+        "revocation_lists = []",
+        "revocation_lists = [\"certs/list.pem\"]",
+    );
+    home.edit("gateway.toml", "tls_min = \"1.2\"", "tls_min = \"1.3\"");
+    let eap = home.loaded().config.eap;
+    let settings = eap.settings(&eap.resumption()).unwrap();
+    let lengths = (
+        settings.chain.len(),
+        settings.roots.len(),
+        settings.revocation_lists.len(),
+    );
+    assert_eq!(lengths, (1, 1, 1));
+    assert_eq!(
+        (settings.lowest, settings.highest),
+        (eap.tls_min, eap.tls_max)
+    );
+    assert!(settings.resumption.is_some());
+
+    home.edit("gateway.toml", "tickets = 1", "tickets = 0");
+    let eap = home.loaded().config.eap;
+    assert!(
+        eap.settings(&eap.resumption())
+            .unwrap()
+            .resumption
+            .is_none()
+    );
+    fs::remove_file(&eap.key).unwrap();
+    let error = eap.settings(&eap.resumption()).unwrap_err().to_string();
+    assert!(error.ends_with("radius.key does not exist"), "{error}");
+}
+
+#[test]
 fn what_the_first_start_makes_is_only_warned_about_by_check() {
     let home = Home::bare();
     let draft = config::read(&home.conf());

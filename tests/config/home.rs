@@ -15,10 +15,14 @@ use portreeve::model::Problem;
 use portreeve::model::Timestamp;
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
+use rcgen::CertificateRevocationListParams;
 use rcgen::ExtendedKeyUsagePurpose;
 use rcgen::IsCa;
 use rcgen::Issuer;
+use rcgen::KeyIdMethod;
 use rcgen::KeyPair;
+use rcgen::KeyUsagePurpose;
+use rcgen::SerialNumber;
 
 /// A folder with a conf folder of its own, and the throw-away PKI beside it.
 pub(crate) struct Home(pub(crate) tempfile::TempDir);
@@ -99,6 +103,25 @@ impl Home {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root = Issuer::new(params, key);
         self.write_leaf(&root, name, "radius.example.org", usages);
+    }
+
+    /// An empty revocation list of an authority of its own, good for `hours`.
+    pub(crate) fn write_revocation_list(&self, name: &str, hours: u64) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::CrlSign];
+        let begin = time::OffsetDateTime::from_unix_timestamp(now().unix_seconds()).unwrap();
+        let list = CertificateRevocationListParams {
+            this_update: begin,
+            next_update: begin + std::time::Duration::from_secs(hours * 3600),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&Issuer::new(params, key)).unwrap();
+        fs::write(self.path(&format!("certs/{name}.pem")), list.pem().unwrap()).unwrap();
     }
 
     pub(crate) fn write_root(&self) -> Issuer<'static, KeyPair> {

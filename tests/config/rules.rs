@@ -12,6 +12,8 @@ use crate::home::Home;
 use crate::home::assert_only;
 use crate::home::now;
 use crate::home::only;
+use crate::home::run;
+use crate::home::text_of;
 
 #[test]
 fn known_short_and_empty_secrets_are_refused() {
@@ -282,5 +284,22 @@ fn what_other_rooms_find_is_reported_along() {
     assert_only(
         &refused.problems,
         "policy.toml:3: policy[0]: locks everybody out",
+    );
+}
+
+#[test]
+fn policies_are_checked_along_by_the_command() {
+    let home = Home::new();
+    home.append("policy.toml", "\nunknown_key = 1\n");
+    let output = run(&home, &["check"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = text_of(&output.stdout);
+    assert!(text.starts_with("conf/policy.toml:"), "{text}");
+    fs::remove_file(home.conf().join("policy.toml")).unwrap();
+    let output = run(&home, &["check"]);
+    let text = text_of(&output.stdout);
+    assert!(
+        text.starts_with("conf/policy.toml: does not exist"),
+        "{text}"
     );
 }

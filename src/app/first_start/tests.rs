@@ -31,7 +31,7 @@ fn a_first_start_makes_a_configuration_that_can_be_used() {
         .complete(Purpose::Start, NOW, &[])
         .unwrap();
     assert_eq!(loaded.warnings, []);
-    assert_eq!(loaded.config.nas.len(), 1);
+    assert_eq!(loaded.config.nas.len(), 2, "one for each network");
     assert_eq!(loaded.config.users.len(), 3);
     for folder in ["var", "var/journal"] {
         let path = home.path().join(folder);

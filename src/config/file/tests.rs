@@ -5,6 +5,7 @@ use crate::config::enforcement;
 use crate::config::gateway::Gateway;
 use crate::config::nas;
 use crate::config::users;
+use crate::radius::Template;
 
 /// Everything said of `text`, one problem a line.
 fn said<T>(text: &str, reader: impl FnOnce(&mut Section<'_>) -> T) -> String {
@@ -299,38 +300,82 @@ fn profiles_table() {
             "[enforce.default.alow]\n",
             "f:1: enforce.default.alow: unknown key, did you mean allow?".to_owned(),
         ),
-        (
-            "[enforce.default.allow.attributes]\nClass = \"x\"\nFoo = true\nBar = -1\n",
-            "f:3: enforce.default.allow.attributes.Foo: expected a text, a number of 0 or more, \
-             or a list of those, found true or false\n\
-             f:4: enforce.default.allow.attributes.Bar: expected a text, a number of 0 or more, \
-             or a list of those, found a whole number"
-                .to_owned(),
-        ),
     ] {
         assert_eq!(said(text, enforce), expected, "row {text}");
     }
 }
 
 #[test]
-fn attributes_keep_the_order_of_the_file_and_their_lines() {
-    let text = "[enforce.default.allow.attributes]\nZulu = [\"1\", 2]\nAlpha = \"x\"\n";
+fn attributes_keep_the_order_of_the_file() {
+    let text = "[enforce.default.allow.attributes]\nTermination-Action = 1\n\
+                Aruba-User-Role = [\"staff\", \"voice\"]\nIdle-Timeout = \"600\"\n";
     let (enforcement, _, problems) = read("f", text, enforce);
     assert_eq!(problems, []);
-    let attributes: Vec<String> = enforcement
-        .default
-        .allow
-        .attributes
-        .iter()
-        .map(|one| format!("{}:{}={:?}", one.line, one.name, one.value))
-        .collect();
+    let expected = [
+        ("Termination-Action", "1"),
+        ("Aruba-User-Role", "staff"),
+        ("Aruba-User-Role", "voice"),
+        ("Idle-Timeout", "600"),
+    ]
+    .map(|(name, value)| Template::parse(name, value).unwrap());
+    assert_eq!(enforcement.default.allow.attributes, expected);
+}
+
+#[test]
+fn attributes_table() {
+    for (line, expected) in [
+        ("Filter-Id = \"x\"", ""),
+        ("\"vendor:9:1\" = \"x\"", ""),
+        (
+            "Filter-I = \"x\"",
+            "Filter-I: Filter-I is no known attribute; expected a name such as Filter-Id, or \
+             attribute:NUMBER, or vendor:ID:NUMBER",
+        ),
+        (
+            "Session-Timeout = 60",
+            "Session-Timeout: is what session_timeout of this profile sets already",
+        ),
+        (
+            "\"Tunnel-Private-Group-ID\" = \"7\"",
+            "Tunnel-Private-Group-ID: is what vlan of this profile sets already",
+        ),
+        (
+            "Foo = true",
+            "Foo: expected a text, a number of 0 or more, or a list of those, found true or false",
+        ),
+        (
+            "Idle-Timeout = -1",
+            "Idle-Timeout: expected a text, a number of 0 or more, or a list of those, found a \
+             whole number",
+        ),
+        (
+            "Message-Authenticator = \"x\"",
+            "Message-Authenticator: Message-Authenticator is set by the gateway itself and cannot \
+             be configured",
+        ),
+        (
+            "NAS-Port = 3",
+            "NAS-Port: NAS-Port is sent by network devices and has no place in a reply",
+        ),
+    ] {
+        let text = format!(
+            "[enforce.default.allow]\nvlan = 7\nsession_timeout = \"1h\"\n\
+             [enforce.default.allow.attributes]\n{line}\n"
+        );
+        let expected = match expected {
+            "" => String::new(),
+            problem => format!("f:5: enforce.default.allow.attributes.{problem}"),
+        };
+        assert_eq!(said(&text, enforce), expected, "row {line}");
+    }
+    let long = "x".repeat(240);
+    let text = format!(
+        "[enforce.default.allow]\nattributes = {{ Class = [\"{long}\", \"{long}\", \"{long}\"] }}\n"
+    );
     assert_eq!(
-        attributes,
-        [
-            "2:Zulu=Text(\"1\")",
-            "2:Zulu=Integer(2)",
-            "3:Alpha=Text(\"x\")"
-        ]
+        said(&text, enforce),
+        "f:2: enforce.default.allow.attributes: take 726 octets of a packet, at most 600 fit \
+         beside EAP"
     );
 }
 
