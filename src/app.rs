@@ -5,4 +5,5 @@ mod hook;
 pub mod pki;
 mod write;
 
+pub use hook::CHECK_HOOKS;
 pub use hook::HOOKS;

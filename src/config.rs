@@ -70,6 +70,7 @@ pub use settings::Mail;
 pub use settings::Shutdown;
 pub use settings::Workers;
 pub use text::ReadError;
+pub use text::read_octets;
 
 /// Everything that is set, one field per room; paths can be opened as they stand.
 #[derive(Clone, Debug)]

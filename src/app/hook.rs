@@ -1,13 +1,23 @@
-//! Checks of other rooms' files, run with every load of the configuration and by `check`.
+//! Checks of other rooms' files, for every load of the configuration and for `check`.
+
+use std::path::Path;
 
 use crate::config;
 use crate::config::Config;
 use crate::config::Hook;
 use crate::model::Problem;
+use crate::model::Severity;
 use crate::policy;
+use crate::sync;
+use crate::sync::Format;
 
-/// Every check.
-pub const HOOKS: &[Hook] = &[policies];
+/// Run with every load: an error keeps the gateway from starting, or from taking the
+/// configuration over.
+pub const HOOKS: &[Hook] = &[policies, sources];
+
+/// Run by `check`: [`HOOKS`], and the inventory's files. Those have their own rules at run time,
+/// when a file that cannot be used leaves the inventory as it was.
+pub const CHECK_HOOKS: &[Hook] = &[policies, sources, inventories];
 
 /// `policy.toml`: what cannot be read, and what is well-formed and dangerous (R76).
 fn policies(config: &Config) -> Vec<Problem> {
@@ -23,3 +33,71 @@ fn policies(config: &Config) -> Vec<Problem> {
         Err(problems) => problems,
     }
 }
+
+/// `source.toml`.
+fn sources(config: &Config) -> Vec<Problem> {
+    match read_sources(config) {
+        Ok((_, problems)) | Err(problems) => problems,
+    }
+}
+
+fn read_sources(config: &Config) -> Result<(sync::Config, Vec<Problem>), Vec<Problem>> {
+    let (file, text) =
+        config::open(&config.folder, "source.toml").map_err(|problem| vec![problem])?;
+    sync::parse(&file, &config.folder, &text)
+}
+
+/// The files that `source.toml` names. A row that is passed over is only worth a warning.
+fn inventories(config: &Config) -> Vec<Problem> {
+    let Ok((sources, _)) = read_sources(config) else {
+        // Reported by `sources`.
+        return Vec::new();
+    };
+    let mut problems = Vec::new();
+    for source in sources.files {
+        let (name, tolerance) = (source.name.as_str(), source.tolerance);
+        if let Some(path) = &source.devices {
+            problems.extend(inventory(path, |file, format, octets| {
+                sync::read_device_file(name, file, format, octets, tolerance)
+                    .map(|loaded| loaded.problems)
+            }));
+        }
+        if let Some(path) = &source.users {
+            problems.extend(inventory(path, |file, format, octets| {
+                sync::read_user_file(file, format, octets, tolerance).map(|loaded| loaded.problems)
+            }));
+        }
+    }
+    problems
+}
+
+fn inventory(
+    path: &Path,
+    read: impl FnOnce(&str, Format, &[u8]) -> Result<Vec<Problem>, Vec<Problem>>,
+) -> Vec<Problem> {
+    let file = path.display().to_string();
+    let octets = match config::read_octets(path, MAX_INVENTORY) {
+        Ok(octets) => octets,
+        Err(error) => {
+            return vec![Problem {
+                file,
+                line: None,
+                key: String::new(),
+                message: error.to_string(),
+                severity: Severity::Error,
+            }];
+        }
+    };
+    match read(&file, Format::of(path), &octets) {
+        Ok(mut problems) => {
+            for problem in &mut problems {
+                problem.severity = Severity::Warning;
+            }
+            problems
+        }
+        Err(problems) => problems,
+    }
+}
+
+/// A million devices take 200 MiB; `sync` reads no more than this either.
+const MAX_INVENTORY: u64 = 1 << 30;

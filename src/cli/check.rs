@@ -10,7 +10,7 @@ use super::output::Done;
 use super::output::now;
 use super::output::print;
 use super::output::print_json;
-use crate::app::HOOKS;
+use crate::app::CHECK_HOOKS;
 use crate::config;
 use crate::config::Purpose;
 use crate::model::Problem;
@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Done {
     let folder = arguments.conf.folder();
-    let problems = match config::read(folder).complete(Purpose::Check, now(), HOOKS) {
+    let problems = match config::read(folder).complete(Purpose::Check, now(), CHECK_HOOKS) {
         Ok(loaded) => loaded.warnings,
         Err(refused) => refused.problems,
     };

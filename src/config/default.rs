@@ -4,8 +4,11 @@
 ///
 /// Rooms with a file of their own add a line here.
 pub const FILES: &[(&str, &str)] = &[
+    ("devices.csv", include_str!("../../conf/devices.csv")),
     ("gateway.toml", include_str!("../../conf/gateway.toml")),
     ("nas.toml", include_str!("../../conf/nas.toml")),
     ("policy.toml", include_str!("../../conf/policy.toml")),
+    ("source.toml", include_str!("../../conf/source.toml")),
+    ("users.csv", include_str!("../../conf/users.csv")),
     ("users.toml", include_str!("../../conf/users.toml")),
 ];

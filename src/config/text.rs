@@ -6,8 +6,12 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Reads at most `limit` octets of a regular file.
-pub(super) fn read_octets(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+/// Reads a regular file of at most `limit` octets.
+///
+/// # Errors
+///
+/// When it cannot be read, is longer, or is no regular file.
+pub fn read_octets(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let file = File::open(path)?;
     if !file.metadata()?.is_file() {
         return Err(ReadError::NotAFile);

@@ -288,16 +288,54 @@ fn what_other_rooms_find_is_reported_along() {
 }
 
 #[test]
-fn policies_are_checked_along_by_the_command() {
+fn the_files_of_other_rooms_are_checked_along_by_the_command() {
+    for (file, from, to, code, expected) in [
+        (
+            "policy.toml",
+            "#",
+            "unknown_key = 1\n#",
+            1,
+            "conf/policy.toml:1: unknown_key: ",
+        ),
+        (
+            "source.toml",
+            "devices = \"devices.csv\"",
+            "device = \"devices.csv\"",
+            1,
+            "conf/source.toml:",
+        ),
+        (
+            "source.toml",
+            "\"devices.csv\"",
+            "\"missing.csv\"",
+            1,
+            "conf/missing.csv: does not exist",
+        ),
+        (
+            "devices.csv",
+            "# compliant\n5d1c8a40",
+            "# compliant\nzzzzzzzz",
+            0,
+            "conf/devices.csv:",
+        ),
+        (
+            "users.csv",
+            "user,aliases",
+            "usr,aliases",
+            1,
+            "conf/users.csv:",
+        ),
+    ] {
+        let home = Home::new();
+        home.edit(file, from, to);
+        let output = run(&home, &["check"]);
+        let text = text_of(&output.stdout);
+        assert!(text.starts_with(expected), "row {file} {to}: {text}");
+        assert_eq!(output.status.code(), Some(code), "row {file} {to}: {text}");
+    }
     let home = Home::new();
-    home.append("policy.toml", "\nunknown_key = 1\n");
-    let output = run(&home, &["check"]);
-    assert_eq!(output.status.code(), Some(1));
-    let text = text_of(&output.stdout);
-    assert!(text.starts_with("conf/policy.toml:"), "{text}");
     fs::remove_file(home.conf().join("policy.toml")).unwrap();
-    let output = run(&home, &["check"]);
-    let text = text_of(&output.stdout);
+    let text = text_of(&run(&home, &["check"]).stdout);
     assert!(
         text.starts_with("conf/policy.toml: does not exist"),
         "{text}"
