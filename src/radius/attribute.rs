@@ -88,46 +88,50 @@ impl fmt::Display for AttributeType {
 
 /// A set of attribute types, asked and filled without loops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct TypeSet(u128, u128);
+pub(super) struct TypeSet([u64; 4]);
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "two bits of an octet index four words; a const function has no `get`"
+)]
 impl TypeSet {
     pub(super) const fn of(types: &[AttributeType]) -> Self {
-        let mut set = Self(0, 0);
+        let mut set = Self([0; 4]);
         let mut rest = types;
         while let [first, others @ ..] = rest {
-            set = set.with(*first);
+            set.insert(*first);
             rest = others;
         }
         set
     }
 
-    pub(super) const fn with(self, kind: AttributeType) -> Self {
-        let (low, high) = Self::bit(kind);
-        Self(self.0 | low, self.1 | high)
+    pub(super) const fn insert(&mut self, kind: AttributeType) {
+        let (word, bit) = Self::place(kind);
+        self.0[word] |= bit;
     }
 
-    pub(super) const fn contains(self, kind: AttributeType) -> bool {
-        let (low, high) = Self::bit(kind);
-        self.0 & low != 0 || self.1 & high != 0
+    pub(super) const fn contains(&self, kind: AttributeType) -> bool {
+        let (word, bit) = Self::place(kind);
+        self.0[word] & bit != 0
     }
 
-    pub(super) const fn intersection(self, other: Self) -> Self {
-        Self(self.0 & other.0, self.1 & other.1)
+    /// The lowest type that is in both sets.
+    pub(super) fn first_shared(&self, other: &Self) -> Option<AttributeType> {
+        let words = self.0.iter().zip(&other.0).zip([0_u8, 64, 128, 192]);
+        for ((own, others), lowest) in words {
+            let shared = own & others;
+            if shared != 0 {
+                // Below 64, as there is a bit.
+                let place = u8::try_from(shared.trailing_zeros()).unwrap_or(0);
+                return Some(AttributeType(lowest.saturating_add(place)));
+            }
+        }
+        None
     }
 
-    /// The lowest type of the set.
-    pub(super) fn first(self) -> Option<AttributeType> {
-        let place = match (self.0, self.1) {
-            (0, 0) => return None,
-            (0, high) => high.trailing_zeros().saturating_add(128),
-            (low, _) => low.trailing_zeros(),
-        };
-        u8::try_from(place).ok().map(AttributeType)
-    }
-
-    const fn bit(kind: AttributeType) -> (u128, u128) {
-        let place = 1_u128.wrapping_shl(kind.0 as u32);
-        if kind.0 < 128 { (place, 0) } else { (0, place) }
+    /// Which word, and which bit in it: the two top bits and the six others of the number.
+    const fn place(kind: AttributeType) -> (usize, u64) {
+        ((kind.0 >> 6) as usize, 1 << (kind.0 & 63))
     }
 }
 
@@ -305,13 +309,19 @@ mod tests {
     #[test]
     fn type_sets_hold_each_number() {
         let all: Vec<_> = (0..=u8::MAX).map(AttributeType).collect();
+        let whole = TypeSet::of(&all);
         for &kind in &all {
             let set = TypeSet::of(&[kind]);
-            assert_eq!(set.first(), Some(kind), "row {}", kind.0);
+            assert_eq!(set.first_shared(&whole), Some(kind), "row {}", kind.0);
+            assert_eq!(
+                set.first_shared(&TypeSet::default()),
+                None,
+                "row {}",
+                kind.0
+            );
             let held: Vec<_> = all.iter().filter(|&&other| set.contains(other)).collect();
             assert_eq!(held, [&kind], "row {}", kind.0);
         }
-        assert_eq!(TypeSet::default().first(), None);
     }
 
     #[test]

@@ -232,9 +232,9 @@ fn scan(attributes: &[u8]) -> Result<Seen, Malformed> {
             AttributeType(_) => {}
         }
         if again {
-            seen.repeated = seen.repeated.with(kind);
+            seen.repeated.insert(kind);
         }
-        seen.present = seen.present.with(kind);
+        seen.present.insert(kind);
         previous = Some(kind);
         rest = next;
     }

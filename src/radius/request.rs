@@ -377,7 +377,7 @@ impl<'a> Deref for StatusServer<'a> {
 }
 
 fn refuse_repeated(packet: &Packet<'_>, single: TypeSet) -> Result<(), NasMisbehaved> {
-    match packet.repeated().intersection(single).first() {
+    match packet.repeated().first_shared(&single) {
         None => Ok(()),
         Some(kind) => Err(NasMisbehaved::Repeated(kind)),
     }
