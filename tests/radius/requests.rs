@@ -251,7 +251,7 @@ fn an_access_request_says_who_and_where() {
 }
 
 #[test]
-fn an_empty_request_says_nothing() {
+fn a_request_without_any_name_of_its_nas_is_taken_rfc2865_4_1() {
     let octets = support::access(&[]);
     let Ok(Request::Access(access)) = request(&octets) else {
         panic!("an Access-Request");
