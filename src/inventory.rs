@@ -37,6 +37,8 @@ mod report;
 mod state;
 mod statement;
 mod table;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use cache::Config;

@@ -190,8 +190,7 @@ impl Devices {
             keyed: names.reference(user),
             at: batch.at,
         });
-        let after = self.keys_after(batch.keys, names, row);
-        self.change_keys(batch.outcome, row, &before, &after);
+        self.publish(batch, names, row, Some(before));
         self.note(batch.outcome, row);
     }
 
@@ -208,8 +207,7 @@ impl Devices {
             if owner.is_some_and(|owner| moved.contains(&owner))
                 || bindings.iter().any(|binding| moved.contains(&binding.user))
             {
-                let before = self.keys_before(batch.keys, row);
-                self.publish(batch, names, row, Some(&before));
+                self.publish(batch, names, row, None);
             }
         }
     }
@@ -240,6 +238,7 @@ impl Devices {
             return;
         }
         self.count += 1;
+        self.note(batch.outcome, row);
     }
 
     fn remove(&mut self, batch: &mut Batch<'_>, names: &mut Names, row: u32) {
@@ -273,7 +272,6 @@ impl Devices {
         row: u32,
         statement: Option<Statement>,
     ) {
-        let before = self.keys_before(batch.keys, row);
         let Some(said) = self.statements.get_mut(row as usize) else {
             return;
         };
@@ -283,17 +281,20 @@ impl Devices {
             }
             (Some(_) | None, _) => false,
         };
+        let before = (!same_keys).then(|| self.keys_before(batch.keys, row));
         if let Some(owner) = statement.as_ref().and_then(|new| new.facts.owner) {
             names.mention(owner, true);
         }
-        let old = match statement {
-            Some(new) => said.put(new),
-            None => said.take(batch.source),
+        let said = self.statements.get_mut(row as usize);
+        let old = match (statement, said) {
+            (Some(new), Some(said)) => said.put(new),
+            (None, Some(said)) => said.take(batch.source),
+            (_, None) => None,
         };
         if let Some(owner) = old.and_then(|old| old.facts.owner) {
             names.mention(owner, false);
         }
-        self.publish(batch, names, row, (!same_keys).then_some(&before));
+        self.publish(batch, names, row, before);
     }
 
     /// Merges what is said of a device and stores what differs from its record; with the keys
@@ -303,24 +304,28 @@ impl Devices {
         batch: &mut Batch<'_>,
         names: &Names,
         row: u32,
-        keys_before: Option<&[Held]>,
+        keys_before: Option<Vec<Held>>,
     ) {
         let Some(before) = self.owner.read(row) else {
             return;
         };
         let words = self.merged(batch, names, record::device_in(&before), row);
+        // Its owner's name, or that of a binding, may mean another user by now.
+        let moved = record::owner_in(&before) != record::owner_in(&words)
+            || (self.bindings(row).iter()).any(|known| known.keyed != names.reference(known.user));
+        let keys_before = keys_before.or_else(|| moved.then(|| self.keys_before(batch.keys, row)));
         if !record::same_but_for_times(&before, &words) {
             self.owner.replace(row, &words);
             self.note(batch.outcome, row);
         } else if before != words {
             self.amend_times(row, &words);
         }
-        if let Some(bindings) = self.bindings.get_mut(&row) {
-            rekey(bindings, names);
-        }
         if let Some(keys_before) = keys_before {
+            if let Some(bindings) = self.bindings.get_mut(&row) {
+                rekey(bindings, names);
+            }
             let after = self.keys_after(batch.keys, names, row);
-            if self.change_keys(batch.outcome, row, keys_before, &after) {
+            if self.change_keys(batch.outcome, row, &keys_before, &after) {
                 self.note(batch.outcome, row);
             }
         }
@@ -390,16 +395,24 @@ impl Devices {
         before: &[Held],
         after: &[Held],
     ) -> bool {
-        for held in after.iter().filter(|held| !before.contains(held)) {
+        let added = after.iter().filter(|held| !before.contains(held));
+        let removed = before.iter().filter(|held| !after.contains(held));
+        for held in added.clone() {
             let (other, stored) = self.shared.add(&mut self.owner, held.key, row);
             outcome.overflowed += u64::from(!stored);
             if let Some(other) = other.filter(|_| !held.shareable) {
                 self.note(outcome, other);
             }
         }
-        for held in before.iter().filter(|held| !after.contains(held)) {
+        for held in removed.clone() {
             let other = self.shared.remove(&mut self.owner, held.key, row);
             if let Some(other) = other.filter(|_| !held.shareable) {
+                self.note(outcome, other);
+            }
+        }
+        // What was found instead, or is from now on.
+        for key in added.chain(removed).filter_map(|held| held.before) {
+            for other in self.shared.holders(&self.owner, key) {
                 self.note(outcome, other);
             }
         }

@@ -30,6 +30,8 @@ pub(crate) struct Binding {
 pub(crate) struct Held {
     pub(crate) key: Key,
     pub(crate) shareable: bool,
+    /// The key that is looked for when this one finds nothing.
+    pub(crate) before: Option<Key>,
 }
 
 /// The keys of a device besides its own id: sorted, each once.
@@ -41,30 +43,38 @@ pub(crate) fn keys_of(
     reference: impl Fn(&Binding) -> UserRef,
 ) -> Vec<Held> {
     let mut all = Vec::new();
-    let mut hold = |key: Option<Key>, shareable| {
-        all.extend(key.map(|key| Held { key, shareable }));
+    let mut hold = |key: Option<Key>, shareable, before| {
+        all.extend(key.map(|key| Held {
+            key,
+            shareable,
+            before,
+        }));
     };
     for detail in statements.iter().flat_map(|said| said.details.iter()) {
         match detail {
-            Detail::Entra(entra) => hold(keys.entra(entra), false),
-            Detail::Certificate(certificate) => hold(Some(keys.certificate(certificate)), false),
-            Detail::Serial(serial) => hold(Some(keys.serial(serial)), false),
-            Detail::Mac(mac) => hold(keys.mac(mac), false),
+            Detail::Entra(entra) => hold(keys.entra(entra), false, None),
+            Detail::Certificate(certificate) => {
+                hold(Some(keys.certificate(certificate)), false, None)
+            }
+            Detail::Serial(serial) => hold(Some(keys.serial(serial)), false, None),
+            Detail::Mac(mac) => hold(keys.mac(mac), false, None),
             Detail::Eas(eas) => {
                 // A device without owner is anybody's, until somebody is seen to use it.
                 let taken = bindings.iter().any(|binding| binding.eas == eas);
                 if owner.is_some() || !taken {
-                    hold(Some(keys.eas(&eas, owner)), false);
+                    let anybody = owner.map(|_| keys.eas(&eas, None));
+                    hold(Some(keys.eas(&eas, owner)), false, anybody);
                 }
-                hold(Some(keys.eas_known(&eas)), true);
+                hold(Some(keys.eas_known(&eas)), true, None);
             }
             Detail::Name(_) | Detail::Model(_) | Detail::GraceUntil(_) => {}
         }
     }
     for binding in bindings {
         let user = Some(reference(binding));
-        hold(Some(keys.eas(&binding.eas, user)), false);
-        hold(Some(keys.eas_known(&binding.eas)), true);
+        let anybody = Some(keys.eas(&binding.eas, None));
+        hold(Some(keys.eas(&binding.eas, user)), false, anybody);
+        hold(Some(keys.eas_known(&binding.eas)), true, None);
     }
     all.sort_unstable();
     all.dedup();
@@ -84,6 +94,15 @@ pub(crate) fn rekey(bindings: &mut [Binding], names: &Names) {
 pub(crate) struct Shared(HashMap<Key, Vec<u32>>);
 
 impl Shared {
+    /// The rows that hold `key`.
+    pub(crate) fn holders(&self, table: &Owner<DEVICE_WORDS>, key: Key) -> Vec<u32> {
+        match table.holder(key) {
+            None => Vec::new(),
+            Some(Holder::One(row)) => vec![row],
+            Some(Holder::Several) => self.0.get(&key).cloned().unwrap_or_default(),
+        }
+    }
+
     /// `row` now holds `key`. The other row whose look-ups this alters, if there is one, and
     /// whether the key could be stored.
     pub(crate) fn add(

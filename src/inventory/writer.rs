@@ -137,15 +137,17 @@ impl Writer {
     /// Learns that a user's mail client uses an ActiveSync id on a device, as the upstream's
     /// acceptance of the user's credentials has shown. Several users may each have the same id
     /// (R36). Nothing is learned of a device that no source knows; the binding goes with the
-    /// device.
+    /// device. Returns what that altered: another device may have become ambiguous by it.
     pub fn bind_eas(
         &mut self,
         eas: EasDeviceId,
         user: &str,
         device: DeviceId,
         at: Timestamp,
-    ) -> Option<Change> {
-        let user = UserId::parse(user)?;
+    ) -> Vec<Change> {
+        let Some(user) = UserId::parse(user) else {
+            return Vec::new();
+        };
         let mut outcome = Outcome::default();
         self.lock().bind(at, &mut outcome, device, (eas, &user));
         let delivery = Delivery {
@@ -153,10 +155,7 @@ impl Writer {
             at,
             walk: false,
         };
-        let changes = self.publish(delivery, outcome);
-        changes
-            .contains(&Change::Device(device))
-            .then_some(Change::Device(device))
+        self.publish(delivery, outcome)
     }
 
     /// What `source` has stated and a complete list leaves out.
