@@ -89,12 +89,13 @@ impl<S: Source> Feed<S> {
         let brought = self.source.run(run, &context).await;
         let delivered = match brought {
             Ok(Brought::Unchanged) => {
-                self.board.stopped();
-                plan.handle_success(self.clock.now().monotonic, run, random());
+                let now = self.clock.now();
+                plan.handle_success(now.monotonic, run, random());
+                self.board.unchanged(now);
                 return;
             }
             Ok(Brought::Paused) => {
-                self.board.stopped();
+                self.board.paused();
                 plan.handle_pause(self.clock.now().monotonic, run);
                 return;
             }

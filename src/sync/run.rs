@@ -151,6 +151,20 @@ impl Handle {
         feeds.map(|feed| feed.status.borrow().clone()).collect()
     }
 
+    /// Waits until the status of `feed` is as `wanted`; `None` when there is no such feed, or it
+    /// is stopped.
+    pub async fn wait_for(
+        &self,
+        feed: &str,
+        wanted: impl FnMut(&Status) -> bool,
+    ) -> Option<Status> {
+        let mut feeds = self.0.feeds.iter();
+        let found = feeds.find(|found| found.status.borrow().feed == feed)?;
+        let mut status = found.status.clone();
+        let reached = status.wait_for(wanted).await.ok()?;
+        Some(reached.clone())
+    }
+
     /// Waits until every local file has been tried once, well or not. Clouds are not waited for.
     pub async fn first_load(&self) {
         for feed in self.0.feeds.iter().filter(|feed| feed.local) {

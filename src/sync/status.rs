@@ -130,9 +130,20 @@ impl Board {
             .send_modify(|status| status.clock_ahead = Some(millis));
     }
 
-    /// The run ended without anything to say: unchanged or paused.
-    pub(super) fn stopped(&self) {
+    /// The run stopped half-way.
+    pub(super) fn paused(&self) {
         self.0.send_modify(|status| status.running = None);
+    }
+
+    /// Nothing is new. What was wrong with the last list is still wrong.
+    pub(super) fn unchanged(&self, now: Now) {
+        self.0.send_modify(|status| {
+            status.running = None;
+            if status.state == State::Connected {
+                status.last_success = Some(now.wall);
+                status.counters.successes += 1;
+            }
+        });
     }
 
     pub(super) fn succeeded(&self, now: Now, run: Run, done: Done) {
