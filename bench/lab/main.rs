@@ -1,3 +1,37 @@
 //! `portreeve-lab`: what people need to try, test and load a gateway.
 
-fn main() {}
+mod emulate;
+mod emulator;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+/// Emulators and load generators for the Portreeve gateway.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Emulate(emulate::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Emulate(arguments) => emulate::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do when even this cannot be told.
+            drop(writeln!(std::io::stderr(), "portreeve-lab: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
