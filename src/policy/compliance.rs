@@ -335,3 +335,6 @@ fn reaches(version: OsVersion, floor: OsVersion) -> Tri {
         Tri::from(version >= floor)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,9 +24,12 @@ use super::trace::Checked;
 use super::trace::Finding;
 use super::trace::Trace;
 use super::words::Word;
+use crate::model::Credential;
 use crate::model::Decision;
 use crate::model::PolicyId;
+use crate::model::Reason;
 use crate::model::SourceId;
+use crate::model::Tri;
 use crate::model::Verdict;
 use describe::Describe;
 
@@ -46,6 +49,8 @@ pub struct Explanation {
     pub sentence: &'static str,
     /// Names of the policies that gave the verdict.
     pub decided_by: Vec<String>,
+    /// The setting that gave the verdict where no policy did.
+    pub answered_by: Option<&'static str>,
     /// The time of the question, in RFC 3339.
     pub at: String,
     /// When the same question may get another answer by the mere passing of time.
@@ -70,7 +75,8 @@ pub struct PolicyExplanation {
     /// Line of the file at which it begins.
     pub line: Option<usize>,
     /// In the words of Entra's sign-in log: `success`, `failure`, `notApplied`, `notEnabled`, and
-    /// `reportOnlySuccess` and so on; `notAsked` for a compliance policy that nothing asked for.
+    /// `reportOnlySuccess` and so on; `notAsked` where the answer stood before this policy, or
+    /// nothing asked for compliance.
     pub result: &'static str,
     /// What it gives, where it applies.
     pub verdict: Option<&'static str>,
@@ -140,6 +146,7 @@ pub fn explain(
             .flatten()
             .map(|id| policy.name(*id).to_owned())
             .collect(),
+        answered_by: answered_by(&decision, facts),
         at: facts.now.to_string(),
         revisit: decision.revisit.map(|at| at.to_string()),
         subject: describe.subject(),
@@ -148,6 +155,43 @@ pub fn explain(
             .collect(),
         policies: compliance.chain(conditional).collect(),
         health: together(policy, trace.findings()),
+    }
+}
+
+/// The key in the policy file behind a decision without a policy.
+fn answered_by(decision: &Decision, facts: &Facts<'_>) -> Option<&'static str> {
+    if decision.deciding.iter().any(Option::is_some) {
+        return None;
+    }
+    match decision.reason {
+        Reason::NotTargeted => Some(match facts.credential {
+            Credential::None => "defaults.no_credential",
+            Credential::Password | Credential::Certificate => "defaults.not_targeted",
+        }),
+        Reason::NoPolicyApplies => Some("defaults.no_policy_applies"),
+        Reason::UserUnknown if facts.user.is_some_and(|user| user.enabled.value != Tri::No) => {
+            Some("defaults.unknown_user")
+        }
+        Reason::DeviceUnknown => Some("defaults.unknown_device, or its exception by platform"),
+        Reason::DeviceAmbiguous => Some("defaults.ambiguous_device"),
+        Reason::DeviceOfAnotherUser => Some("defaults.device_of_another_user"),
+        Reason::PlatformNotAllowed => Some("defaults.cannot_enrol"),
+        Reason::UserUnknown
+        | Reason::Exempt
+        | Reason::DeviceRetired
+        | Reason::DeviceNotCompliant
+        | Reason::DeviceNotDomainJoined
+        | Reason::ApplicationNotApproved
+        | Reason::BlockedByPolicy
+        | Reason::RequirementsMet
+        | Reason::DeviceNotManaged
+        | Reason::DeviceNotRegistered
+        | Reason::ComplianceNotEvaluated
+        | Reason::ComplianceForAnotherUser
+        | Reason::FactsStale
+        | Reason::DeviceNotProven
+        | Reason::HealthRequirement
+        | Reason::EasNotActivated => None,
     }
 }
 
@@ -196,7 +240,8 @@ fn conditional_policy(
         Then::Act(_) => 0,
         Then::Require(requirements) => requirements.all.iter().count(),
     };
-    let verdict = match outcome(found) {
+    let outcome = outcome(found);
+    let verdict = match outcome {
         Some(Finding::Allow) => Some(Verdict::Allow),
         Some(Finding::Quarantine) => Some(Verdict::Quarantine),
         Some(Finding::Block) => Some(Verdict::Block),
@@ -218,6 +263,7 @@ fn conditional_policy(
         line: describe.policy().line(&format!("conditional[{position}]")),
         result: match (conditional.state, verdict) {
             (State::Off, _) => "notEnabled",
+            (State::On | State::ReportOnly, None) if outcome.is_none() => "notAsked",
             (State::On, None) => "notApplied",
             (State::On, Some(Verdict::Allow)) => "success",
             (State::On, Some(Verdict::Quarantine | Verdict::Block)) => "failure",
@@ -315,6 +361,9 @@ impl fmt::Display for Explanation {
         writeln!(f, "at {}: {}", self.at, self.subject)?;
         if !self.decided_by.is_empty() {
             writeln!(f, "decided by: {}", self.decided_by.join(", "))?;
+        }
+        if let Some(key) = self.answered_by {
+            writeln!(f, "answered by: {key}")?;
         }
         if let Some(revisit) = &self.revisit {
             writeln!(f, "may change by itself at {revisit}")?;

@@ -298,8 +298,13 @@ impl<'e> Describe<'e> {
         if common.is_empty() {
             who.to_owned()
         } else {
-            let names = self.policy.groups.names_in(&common);
-            format!("{who} in {}", names.join(", "))
+            let names = self.policy.groups.names_in(&common).join(", ");
+            let device = if self.facts.user.is_none() {
+                ", device"
+            } else {
+                ""
+            };
+            format!("{who}{device} in {names}")
         }
     }
 

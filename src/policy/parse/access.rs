@@ -9,7 +9,6 @@ use super::reader::Reader;
 use super::reader::Section;
 use super::reader::Value;
 use super::reader::quoted;
-use super::reader::suggestion;
 use crate::model::Plane;
 use crate::model::Platform;
 use crate::model::Verdict;
@@ -196,7 +195,7 @@ fn app_bits(reader: &mut Reader, value: &Value<'_>, apps: &[App]) -> AppBits {
                 format!(
                     "no [[app]] has the name {}{}",
                     quoted(text),
-                    suggestion(text, apps.iter().map(|app| &*app.name))
+                    reader.suggestion(text, apps.iter().map(|app| &*app.name))
                 ),
             ),
         }

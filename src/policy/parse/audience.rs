@@ -7,7 +7,6 @@ use super::reader::Reader;
 use super::reader::Section;
 use super::reader::Value;
 use super::reader::quoted;
-use super::reader::suggestion;
 use crate::model::GroupId;
 use crate::model::UserId;
 use crate::policy::targeting::Audience;
@@ -47,10 +46,16 @@ impl Groups {
                 .map_or_else(|| root.place.clone(), |value| value.place.clone()),
         };
         let section = value.and_then(|value| reader.table(&value));
-        for (name, value) in section
+        let entries = section
             .map(|mut section| section.take_all())
-            .unwrap_or_default()
-        {
+            .unwrap_or_default();
+        if entries.len() > MAX_GROUPS {
+            reader.error(
+                &groups.place,
+                format!("{} groups, at most {MAX_GROUPS} are taken", entries.len()),
+            );
+        }
+        for (name, value) in entries.into_iter().take(MAX_GROUPS) {
             if name == EVERYONE || name.starts_with(USER) || is_guid(name) {
                 reader.error(
                     &value.place,
@@ -204,7 +209,7 @@ fn read(reader: &mut Reader, value: &Value<'_>, groups: &mut Groups) -> Audience
                 format!(
                     "no group {} in [groups]; expected {EXPECTED}{}",
                     quoted(text),
-                    suggestion(text, known)
+                    reader.suggestion(text, known)
                 ),
             );
         }

@@ -24,6 +24,7 @@ pub(super) struct Reader {
     /// Offsets at which lines begin.
     starts: Vec<usize>,
     problems: Vec<Problem>,
+    left_out: usize,
     lines: BTreeMap<String, usize>,
 }
 
@@ -57,6 +58,7 @@ impl Reader {
             file: file.to_owned(),
             starts,
             problems: Vec::new(),
+            left_out: 0,
             lines: BTreeMap::new(),
         }
     }
@@ -104,9 +106,31 @@ impl Reader {
         self.error(&at, format!("missing; expected {expected}"));
     }
 
+    /// `; did you mean "x"?` where a known word is at most two typing errors away.
+    pub(super) fn suggestion<'a>(
+        &self,
+        text: &str,
+        known: impl Iterator<Item = &'a str>,
+    ) -> String {
+        if self.problems.len() < MAX_PROBLEMS {
+            suggestion(text, known)
+        } else {
+            String::new()
+        }
+    }
+
     /// The warnings and where everything stands; all problems, in the order of the file, if one is
     /// an error.
     pub(super) fn finish(mut self) -> Result<(Source, Vec<Problem>), Vec<Problem>> {
+        if self.left_out > 0 {
+            self.problems.push(Problem {
+                file: self.file.clone(),
+                line: None,
+                key: String::new(),
+                message: format!("{} further problems are not listed", self.left_out),
+                severity: Severity::Error,
+            });
+        }
         self.problems.sort_by_key(|problem| problem.line);
         let refused = self
             .problems
@@ -200,7 +224,7 @@ impl Reader {
                 "expected {}; found {}{}",
                 either(known.clone()),
                 quoted(text),
-                suggestion(text, known)
+                self.suggestion(text, known)
             ),
         );
         None
@@ -284,7 +308,7 @@ impl Reader {
                 None => format!(
                     "unknown key; known here: {}{}",
                     section.asked.join(", "),
-                    suggestion(name, section.asked.iter().copied())
+                    self.suggestion(name, section.asked.iter().copied())
                 ),
             };
             self.error(&value.place, message);
@@ -329,6 +353,10 @@ impl Reader {
     }
 
     fn problem(&mut self, severity: Severity, line: Option<usize>, key: String, message: String) {
+        if self.problems.len() >= MAX_PROBLEMS {
+            self.left_out += 1;
+            return;
+        }
         self.problems.push(Problem {
             file: self.file.clone(),
             line,
@@ -376,8 +404,7 @@ pub(super) fn quoted(text: &str) -> String {
     format!("{short:?}{dots}")
 }
 
-/// `; did you mean "x"?` where a known word is at most two typing errors away.
-pub(super) fn suggestion<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> String {
+fn suggestion<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> String {
     if text.len() > MAX_QUOTED {
         return String::new();
     }
@@ -425,6 +452,9 @@ fn parse_duration(text: &str) -> Option<Duration> {
 
 /// Longest time that a fact may be trusted for: beyond a year, nobody meant it.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+/// Problems that are listed; more than a person mends in one go. The rest is counted.
+const MAX_PROBLEMS: usize = 1000;
 
 /// Words in one list: every kind has at most eight, and a repetition is worth its own warning.
 const MAX_WORDS: usize = 32;
