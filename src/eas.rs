@@ -1,1 +1,45 @@
-//! Exchange ActiveSync request heads and replies.
+//! Exchange ActiveSync request heads and the replies of a gateway: MS-ASHTTP and the part of
+//! MS-ASCMD that access needs.
+//!
+//! This room turns the target of a request into a [`Request`] and a [`Request`] back into one
+//! canonical query. It knows no user's rights, no device's state and no HTTP library; it must never
+//! learn them. WBXML bodies are not read: the decision does not need them.
+//!
+//! Implemented: the plain query (MS-ASHTTP 2.2.1.1.1.2), the base64 query (2.2.1.1.1.1), protocol
+//! versions 2.5 to 16.1, the commands of MS-ASCMD 2.2.1 that travel to the ActiveSync path.
+//! Left out: Autodiscover (another path, off), the four folder commands of version 1.0
+//! (GetHierarchy, CreateCollection, DeleteCollection, MoveCollection), which no client of version
+//! 2.5 or later sends, and device ids of 16 raw octets, which the specification mentions and no
+//! known client sends.
+//!
+//! Order of checks in [`Request::parse`]: length, form, each field's octets and bounds, duplicates,
+//! completeness, length of the canonical query. The first violation is the answer; a client that is
+//! refused here never reached a decision.
+
+mod command;
+mod error;
+mod query;
+mod refusal;
+mod version;
+
+pub use command::Command;
+pub use error::Malformed;
+pub use query::Form;
+pub use query::MAX_QUERY;
+pub use query::Request;
+pub use query::Stated;
+pub use refusal::Refusal;
+pub use version::Version;
+
+/// The one path of ActiveSync, in the spelling of MS-ASHTTP 2.2.1.1.1 and of every Exchange.
+pub const PATH: &str = "/Microsoft-Server-ActiveSync";
+
+/// Whether a request path as it stands on the wire is that of ActiveSync.
+///
+/// Letters compare without case, as IIS does. Nothing is decoded: a path that spells a letter as
+/// `%4d`, doubles a slash, or goes on after the name is another path, and other paths do not exist
+/// here. So no server behind the gateway can be made to read a path differently.
+#[must_use]
+pub fn is_path(path: &str) -> bool {
+    path.eq_ignore_ascii_case(PATH)
+}
