@@ -1,1 +1,72 @@
-//! The EAS gateway without sockets.
+//! The ActiveSync gateway without sockets: a request head goes in, an [`Action`] comes out.
+//!
+//! This room owns what may be said to whom before a request is let through, the memory of accepted
+//! credentials, and which headers pass. It knows nothing of connections, TLS or bodies: bodies are
+//! streamed by the shell and never looked at.
+//!
+//! Order of a request, each step ending in a reply if it fails:
+//!
+//! 1. the head's form: version, method, host, path, query ([`Malformed`]: 400, 404, 405, 421, 505);
+//! 2. a credential: Basic, or a client certificate (401, 403);
+//! 3. **credentials first**: unless the upstream has accepted this credential lately, it is asked
+//!    with an OPTIONS of our own (401, 403, 503). Before its word there is no decision, no record
+//!    of a device and no answer that depends on one. And its word counts only if it refuses an
+//!    OPTIONS without credentials: that is asked first, once an hour;
+//! 4. the query's user is the authenticated one (403);
+//! 5. the decision, registered in the same step ([`Live::admit`](crate::access::Live::admit)): the
+//!    request goes upstream only with the [`Permit`](crate::access::Permit) that comes of it. A
+//!    refusal is 403 with the reason's code, see [`crate::eas::Refusal`];
+//! 6. the request upstream is written anew from parsed values; of the client's own octets only
+//!    the values of listed headers and the body go there.
+//!
+//! OPTIONS names no device, so it is never forwarded: it is answered with what the upstream
+//! answered us in step 3.
+//!
+//! Who the user is: Basic (`user`, `DOMAIN\user`, `user@domain`, UTF-8), or, where
+//! [`Config::certificate_user_header`] is set, the UPN or e-mail address of a client certificate,
+//! with which no Authorization may be sent (MS-ASHTTP 2.2.1.1.2.2). Without that setting a
+//! certificate proves the device only: a password is needed with it, of the same user if the
+//! certificate names one. Not taken: Bearer, Negotiate, NTLM; `authorization.rs` says why.
+//!
+//! Which device it is: the DeviceId together with the user is claimed, a client certificate is
+//! proof. When the upstream has answered a command of a proven device with success, its DeviceId
+//! goes out as a [`Binding`], so that the inventory knows the pair from then on.
+//!
+//! Start at [`Gateway`].
+
+mod action;
+mod authorization;
+mod config;
+mod credential;
+mod error;
+mod gateway;
+mod head;
+mod header;
+mod login;
+mod name;
+mod reply;
+mod who;
+
+pub use action::Action;
+pub use action::Ask;
+pub use action::Binding;
+pub use action::Event;
+pub use action::Exchange;
+pub use action::Forward;
+pub use action::Outgoing;
+pub use action::Step;
+pub use action::Ticket;
+pub use action::Told;
+pub use config::Config;
+pub use config::ConfigError;
+pub use config::Origin;
+pub use config::UserHeader;
+pub use credential::Memory;
+pub use error::Malformed;
+pub use gateway::Gateway;
+pub use head::Head;
+pub use head::Peer;
+pub use head::network;
+pub use name::Names;
+pub use reply::Cause;
+pub use reply::Reply;

@@ -1,0 +1,158 @@
+//! What the core hands out: what to do with a request, and what it wants back.
+
+use http::HeaderMap;
+use http::Request;
+use http::StatusCode;
+
+use crate::access::Correlation;
+use crate::access::Decided;
+use crate::access::DecisionRecord;
+use crate::access::Permit;
+use crate::eas;
+use crate::model::DeviceId;
+use crate::model::EasDeviceId;
+use crate::model::Timestamp;
+
+use super::head::Wanted;
+use super::reply::Reply;
+use super::who::Who;
+
+/// What to do, and what to tell others.
+#[derive(Debug)]
+pub struct Step {
+    /// For the connection.
+    pub action: Action,
+    /// For the journal.
+    pub event: Option<Event>,
+}
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Action {
+    /// Answer it; its body is not wanted.
+    Answer(Reply),
+    /// Ask the upstream about its credentials and come back with
+    /// [`Gateway::handle_told`](super::Gateway::handle_told).
+    Ask(Ask),
+    /// Let it through.
+    Forward(Forward),
+}
+
+/// A question to the upstream.
+#[derive(Debug)]
+pub struct Ask {
+    /// An OPTIONS of our own, without body.
+    pub request: Request<()>,
+    /// To be handed back with the answer.
+    pub ticket: Ticket,
+}
+
+/// A request that waits for the upstream's word on its credentials.
+#[derive(Debug)]
+pub struct Ticket(pub(super) Box<Pending>);
+
+/// The upstream's answer to an [`Ask`].
+#[derive(Clone, Copy, Debug)]
+pub enum Told<'a> {
+    /// It answered.
+    Answer(StatusCode, &'a HeaderMap),
+    /// It did not, in time or at all.
+    Unreachable,
+}
+
+/// A request that is let through.
+#[derive(Debug)]
+pub struct Forward {
+    /// Proof of the decision; while it is held, a change will end the request.
+    pub permit: Permit,
+    /// The head to send, written anew; the client's body is to follow it.
+    pub request: Request<()>,
+    /// To be handed back with the answer.
+    pub exchange: Exchange,
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub struct Exchange(pub(super) Box<Way>);
+
+/// An answer of the upstream on its way to the client.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// With the upstream's body.
+    Pass(StatusCode, HeaderMap),
+    /// The upstream's answer is none that a client may see; drop it and close its connection.
+    Answer(Reply),
+}
+
+/// What others are told.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A decision, or a refusal of credentials.
+    Decision(Box<DecisionRecord>),
+    /// A DeviceId turned out to belong to a proven device.
+    Binding(Binding),
+}
+
+/// A DeviceId that a proven device has used with success as this user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The DeviceId.
+    pub eas: EasDeviceId,
+    /// The authenticated user's canonical name.
+    pub user: String,
+    /// The device that the client certificate proves.
+    pub device: DeviceId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What is known of a request before its credentials are.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) who: Who,
+    /// What the query said of the user, and the device, in the case of a command.
+    pub(super) wanted: Wanted,
+    /// Headers for the upstream, complete.
+    pub(super) headers: HeaderMap,
+    pub(super) stage: Stage,
+}
+
+/// What the upstream is being asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Does the upstream ask for credentials at all?
+    Challenge,
+    /// Does it accept these?
+    Credentials,
+}
+
+/// What is known of a request under way.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) who: Who,
+    pub(super) request: eas::Request,
+    pub(super) decided: Decided,
+}
+
+impl Step {
+    pub(super) fn answer(reply: Reply) -> Self {
+        Self {
+            action: Action::Answer(reply),
+            event: None,
+        }
+    }
+}
+
+impl Exchange {
+    /// The number under which the decision is recorded.
+    #[must_use]
+    pub fn id(&self) -> Correlation {
+        self.0.who.id
+    }
+
+    /// The command.
+    #[must_use]
+    pub fn command(&self) -> eas::Command {
+        self.0.request.command
+    }
+}

@@ -1,0 +1,103 @@
+//! The Authorization header: Basic (RFC 7617) and nothing else.
+//!
+//! - Bearer is answered with 401: whose token it is can only be read with the issuer's keys, and a
+//!   user that is not proven must not be judged. Clients that know both fall back to Basic.
+//! - Negotiate and NTLM authenticate the connection and not the request (RFC 4559 section 6);
+//!   behind a pool of connections one user would be served as another. They are never offered.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+/// A name and password as a client sent them.
+pub(super) struct Basic {
+    /// The name, as sent.
+    pub(super) user: String,
+    /// `user:password`, decoded.
+    pub(super) octets: Zeroizing<Vec<u8>>,
+}
+
+impl Basic {
+    /// Reads the one Authorization header; `None` if it is none of Basic, or broken.
+    pub(super) fn parse(header: &HeaderValue) -> Option<Self> {
+        let header = header.to_str().ok()?;
+        let (scheme, token) = header.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("Basic") {
+            return None;
+        }
+        let octets = Zeroizing::new(STANDARD.decode(token.trim_matches(' ')).ok()?);
+        let colon = octets.iter().position(|&octet| octet == b':')?;
+        let user = std::str::from_utf8(octets.get(..colon)?).ok()?;
+        let usable = !user.trim().is_empty()
+            && user.len() <= MAX_USER
+            && octets.len() <= MAX_CREDENTIAL
+            && !user.chars().any(char::is_control);
+        usable.then(|| Self {
+            user: user.to_owned(),
+            octets: octets.clone(),
+        })
+    }
+
+    /// The header for the upstream, written anew and marked as one that is never shown.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(&*self.octets)));
+        let mut value = HeaderValue::from_str(&text).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+/// The bound of a user's name everywhere in the gateway; a longer one is not authenticated.
+const MAX_USER: usize = 253;
+/// Name, colon and password; no directory takes passwords of more than 256 characters.
+const MAX_CREDENTIAL: usize = 1536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(scheme: &str, credential: &[u8]) -> Option<Basic> {
+        let header = format!("{scheme} {}", STANDARD.encode(credential));
+        Basic::parse(&HeaderValue::from_str(&header).unwrap())
+    }
+
+    #[test]
+    fn basic_credentials_are_read_and_written_anew_r30() {
+        for (credential, user) in [
+            (&b"alice:secret"[..], "alice"),
+            (b"CONTOSO\\alice:se:cr:et", "CONTOSO\\alice"),
+            (
+                "j\u{fc}rgen@contoso.com:p\u{e4}ss".as_bytes(),
+                "j\u{fc}rgen@contoso.com",
+            ),
+            (b"alice:", "alice"),
+        ] {
+            let basic = parse("bAsIc", credential).unwrap();
+            assert_eq!(basic.user, user);
+            let again = Basic::parse(&basic.header().unwrap()).unwrap();
+            assert_eq!(*again.octets, credential, "row {user}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_credential() {
+        for (scheme, credential) in [
+            ("Bearer", &b"alice:secret"[..]),
+            ("Negotiate", b"alice:secret"),
+            ("NTLM", b"alice:secret"),
+            ("Basic", b"alice"),
+            ("Basic", b":secret"),
+            ("Basic", b" :secret"),
+            ("Basic", b"al\x00ice:secret"),
+            ("Basic", b"\xe4lice:secret"),
+            ("Basic", &[b'a'; 300]),
+        ] {
+            assert!(parse(scheme, credential).is_none(), "row {credential:?}");
+        }
+        for header in ["", "Basic", "Basic !!!!", "Basic YWxpY2U6"] {
+            let parsed = Basic::parse(&HeaderValue::from_static(header));
+            assert_eq!(parsed.is_some(), header.ends_with('6'), "row {header}");
+        }
+    }
+}

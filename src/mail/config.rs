@@ -1,0 +1,212 @@
+//! What the gateway is told about itself and its mail server.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::HeaderName;
+use http::Uri;
+use http::uri::Authority;
+use http::uri::Scheme;
+
+use super::credential::Memory;
+use super::header;
+use super::name::Names;
+
+/// Everything the mail core is configured with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The names under which clients reach the front, without port; the first one is the name that
+    /// redirections point to. A request for any other name gets 421.
+    pub published: Vec<String>,
+    /// The mail server.
+    pub upstream: Origin,
+    /// The realm of the Basic challenge: what the password dialogue of some clients shows.
+    pub realm: String,
+    /// How spellings of user names are brought together.
+    pub names: Names,
+    /// The request header in which the mail server takes the user of a verified client certificate
+    /// from this gateway. `None`: a certificate does not authenticate a user, a password is needed
+    /// with it.
+    ///
+    /// The mail server must take this header from the gateway's address only: it is as good as any
+    /// password.
+    pub certificate_user_header: Option<UserHeader>,
+    /// How long and how many credentials are remembered.
+    pub memory: Memory,
+}
+
+impl Config {
+    /// A gateway named `published` before `upstream`, everything else as by default.
+    #[must_use]
+    pub fn new(published: Vec<String>, upstream: Origin) -> Self {
+        Self {
+            published,
+            upstream,
+            realm: "Mail".to_owned(),
+            names: Names::default(),
+            certificate_user_header: None,
+            memory: Memory::default(),
+        }
+    }
+}
+
+/// Scheme, host and port of a server: `https://mail.internal`, `http://127.0.0.1:8080`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    scheme: Scheme,
+    authority: Authority,
+}
+
+impl Origin {
+    /// The address of `path_and_query` there; `None` if that is no path.
+    #[must_use]
+    pub fn uri(&self, path_and_query: &str) -> Option<Uri> {
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(path_and_query)
+            .build()
+            .ok()
+    }
+
+    /// Whether the way there is encrypted.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
+    /// The host, a name or an address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.authority.host()
+    }
+}
+
+impl FromStr for Origin {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text
+            .trim()
+            .parse::<Uri>()
+            .map_err(|_| ConfigError::Origin)?
+            .into_parts();
+        let path = parts
+            .path_and_query
+            .as_ref()
+            .map_or("/", |path| path.as_str());
+        match (parts.scheme, parts.authority) {
+            (Some(scheme), Some(authority))
+                if (scheme == Scheme::HTTPS || scheme == Scheme::HTTP)
+                    && path == "/"
+                    && !authority.as_str().contains('@')
+                    && !authority.host().is_empty() =>
+            {
+                Ok(Self { scheme, authority })
+            }
+            _ => Err(ConfigError::Origin),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
+/// The name of the header that carries the user of a client certificate to the mail server.
+///
+/// It is one that no client's header can reach the mail server under: not one that is passed on,
+/// not one that the gateway or the HTTP library sets, and without `_`, which some servers fold
+/// with `-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserHeader(HeaderName);
+
+impl UserHeader {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &HeaderName {
+        &self.0
+    }
+}
+
+impl FromStr for UserHeader {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name: HeaderName = text.trim().parse().map_err(|_| ConfigError::UserHeader)?;
+        if header::is_ours(&name) || !name.as_str().starts_with("x-") || name.as_str().contains('_')
+        {
+            return Err(ConfigError::UserHeader);
+        }
+        Ok(Self(name))
+    }
+}
+
+/// A configured value that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Not `http://host[:port]` or `https://host[:port]`.
+    #[error(
+        "expected http or https, a host and perhaps a port, without path: https://mail.internal"
+    )]
+    Origin,
+    /// A header that means something else already.
+    #[error("expected a header name that begins with X-, has no _ and no other meaning")]
+    UserHeader,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_scheme_host_and_port() {
+        for (text, printed) in [
+            ("https://mail.internal", "https://mail.internal"),
+            (" http://127.0.0.1:8080/ ", "http://127.0.0.1:8080"),
+            ("https://[::1]:444", "https://[::1]:444"),
+        ] {
+            let origin: Origin = text.parse().unwrap();
+            assert_eq!(origin.to_string(), printed);
+            assert_eq!(origin.is_tls(), printed.starts_with("https"));
+            let uri = origin.uri("/x?y=1").unwrap();
+            assert_eq!(uri.to_string(), format!("{printed}/x?y=1"));
+        }
+        for text in [
+            "",
+            "mail.internal",
+            "mail.internal:443",
+            "ftp://mail.internal",
+            "https://mail.internal/owa",
+            "https://mail.internal/?x",
+            "https://user@mail.internal",
+        ] {
+            assert_eq!(
+                text.parse::<Origin>(),
+                Err(ConfigError::Origin),
+                "row {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_user_header_has_no_other_meaning() {
+        assert!("X-Portreeve-User".parse::<UserHeader>().is_ok());
+        for text in [
+            "",
+            "Authorization",
+            "Cookie",
+            "Host",
+            "X-Forwarded-For",
+            "X-MS-PolicyKey",
+            "X-Remote_User",
+            "Remote-User",
+            "X User",
+        ] {
+            let parsed = text.parse::<UserHeader>();
+            assert_eq!(parsed, Err(ConfigError::UserHeader), "row {text}");
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! The core: heads, the upstream's word on credentials, decisions, answers.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::StatusCode;
+use http::header;
+
+use crate::access::CorrelationSource;
+use crate::access::Decided;
+use crate::access::Live;
+use crate::access::Trace;
+use crate::eas;
+use crate::eas::Refusal;
+use crate::model::Established;
+use crate::model::Now;
+use crate::model::Verdict;
+
+use super::action::Action;
+use super::action::Ask;
+use super::action::Binding;
+use super::action::Event;
+use super::action::Exchange;
+use super::action::Forward;
+use super::action::Outgoing;
+use super::action::Pending;
+use super::action::Stage;
+use super::action::Step;
+use super::action::Ticket;
+use super::action::Told;
+use super::action::Way;
+use super::config::Config;
+use super::credential::Credentials;
+use super::credential::Hasher;
+use super::credential::Key;
+use super::credential::Offer;
+use super::credential::Standing;
+use super::head::Head;
+use super::head::Peer;
+use super::head::Wanted;
+use super::header as headers;
+use super::login::Login;
+use super::reply::Cause;
+use super::reply::Reply;
+use super::who::Who;
+
+/// The gateway; shared by all connections.
+pub struct Gateway {
+    config: Config,
+    live: Arc<Live>,
+    correlations: Arc<CorrelationSource>,
+    hasher: Hasher,
+    challenge: HeaderValue,
+    /// Held for a few operations on maps, never across a call.
+    credentials: Mutex<Credentials>,
+    /// Pairs that have gone out as a [`Binding`] already.
+    bound: Mutex<HashSet<Key>>,
+}
+
+impl Gateway {
+    /// A gateway that decides by `live`. `seed` is random and nobody else's.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        live: Arc<Live>,
+        correlations: Arc<CorrelationSource>,
+        seed: &[u8; 32],
+    ) -> Self {
+        let realm: String = config
+            .realm
+            .chars()
+            .filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\'))
+            .collect();
+        // A quoted string of printable ASCII is always a header value.
+        let challenge =
+            HeaderValue::from_str(&format!("Basic realm=\"{realm}\", charset=\"UTF-8\""))
+                .unwrap_or_else(|_| HeaderValue::from_static("Basic realm=\"Mail\""));
+        Self {
+            credentials: Mutex::new(Credentials::new(config.memory)),
+            bound: Mutex::new(HashSet::new()),
+            hasher: Hasher::new(seed),
+            challenge,
+            config,
+            live,
+            correlations,
+        }
+    }
+
+    /// A request head has arrived.
+    pub fn handle_head(&self, now: Now, peer: &Arc<Peer>, head: &Head<'_>) -> Step {
+        match self.understand(now, peer, head) {
+            Ok(pending) => self.proceed(now, pending),
+            Err(reply) => Step::answer(*reply),
+        }
+    }
+
+    /// The upstream has answered an [`Ask`].
+    pub fn handle_told(&self, now: Now, ticket: Ticket, told: Told<'_>) -> Step {
+        let mut pending = *ticket.0;
+        let attempt = pending.who.login.attempt;
+        match (pending.stage, told) {
+            (Stage::Challenge, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
+                self.credentials().challenged(now.monotonic);
+                pending.stage = Stage::Credentials;
+                self.ask(pending)
+            }
+            (Stage::Challenge, Told::Answer(status, _)) if status.is_success() => {
+                self.credentials().release(&attempt);
+                Step::answer(Reply::unavailable(LONG_WAIT, Cause::NoChallenge))
+            }
+            (Stage::Credentials, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
+                self.credentials().refuse(now.monotonic, &attempt);
+                let record = pending
+                    .who
+                    .refusal_record(now.wall, "refused by the mail server");
+                Step {
+                    action: Action::Answer(Reply::unauthorized(&self.challenge, Cause::Refused)),
+                    event: Some(Event::Decision(Box::new(record))),
+                }
+            }
+            (Stage::Credentials, Told::Answer(StatusCode::FORBIDDEN, _)) => {
+                // The password may be right, so it is no guess that failed; and the user may be
+                // enabled any moment, so nothing is remembered.
+                self.credentials().release(&attempt);
+                let text = "not enabled for ActiveSync by the mail server";
+                let record = pending.who.refusal_record(now.wall, text);
+                let body = "The mail server does not enable this user for ActiveSync.";
+                Step {
+                    action: Action::Answer(Reply::forbidden(body, Cause::UserNotEnabled)),
+                    event: Some(Event::Decision(Box::new(record))),
+                }
+            }
+            (Stage::Credentials, Told::Answer(status, answer))
+                if status.is_success() && answer.contains_key(headers::VERSIONS) =>
+            {
+                let offer = Offer(headers::offered(answer));
+                let offer = self.credentials().accept(now.monotonic, &attempt, offer);
+                self.accepted(now, pending, &offer)
+            }
+            (Stage::Challenge | Stage::Credentials, Told::Answer(..) | Told::Unreachable) => {
+                self.credentials().release(&attempt);
+                Step::answer(Reply::unavailable(SHORT_WAIT, Cause::Unavailable))
+            }
+        }
+    }
+
+    /// The upstream has answered a forwarded request.
+    pub fn handle_answer(
+        &self,
+        now: Now,
+        exchange: &Exchange,
+        status: StatusCode,
+        mut answer: HeaderMap,
+    ) -> (Outgoing, Option<Event>) {
+        let way = &*exchange.0;
+        let location = answer.remove(headers::LOCATION);
+        headers::strip_answer(&mut answer);
+        if status == StatusCode::UNAUTHORIZED {
+            self.credentials().forget(way.who.login.attempt.credential);
+            answer.insert(header::WWW_AUTHENTICATE, self.challenge.clone());
+            return (Outgoing::Pass(status, answer), None);
+        }
+        // 1xx and 3xx have no place in this protocol; 407 is between servers.
+        let is_final = status.is_success() || status.is_client_error() || status.is_server_error();
+        if !is_final || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            let reply = Reply::unavailable(LONG_WAIT, Cause::Unavailable);
+            return (Outgoing::Answer(reply), None);
+        }
+        if status.as_u16() == REDIRECT
+            && location.is_some()
+            && let Some(ours) = self.published_url()
+        {
+            answer.insert(headers::LOCATION, ours);
+        }
+        let event = if status.is_success() {
+            self.binding(now, way).map(Event::Binding)
+        } else {
+            None
+        };
+        (Outgoing::Pass(status, answer), event)
+    }
+
+    /// The permission of a forwarded request was taken back before its answer had begun.
+    pub fn handle_revoked(&self, exchange: &Exchange, decided: &Decided) -> (Reply, Option<Event>) {
+        let way = &*exchange.0;
+        let record = way.who.record(&way.request, decided);
+        let reply = self.reply(&way.who, decided);
+        (reply, Some(Event::Decision(Box::new(record))))
+    }
+
+    /// The upstream did not answer a forwarded request.
+    #[must_use]
+    pub fn handle_unreachable(&self) -> Reply {
+        Reply::unavailable(SHORT_WAIT, Cause::Unavailable)
+    }
+
+    /// Everything that can be said of a head without anybody's word, and the headers to send on.
+    fn understand(
+        &self,
+        now: Now,
+        peer: &Arc<Peer>,
+        head: &Head<'_>,
+    ) -> Result<Pending, Box<Reply>> {
+        let malformed = |malformed| Box::new(Reply::malformed(malformed));
+        let wanted = head
+            .check(peer, &self.config.published)
+            .map_err(malformed)?;
+        let mut headers = headers::passed(head.headers).map_err(malformed)?;
+        let login = Login::read(
+            &self.config,
+            &self.hasher,
+            &self.challenge,
+            now.wall,
+            peer,
+            head.headers,
+        )?;
+        if let Wanted::Command(request) = &wanted {
+            if let Some(version) = request.version_header() {
+                headers.insert(headers::VERSION, HeaderValue::from_static(version));
+            }
+            if let Some(key) = request.policy_key_header() {
+                headers.insert(headers::POLICY_KEY, HeaderValue::from(key));
+            }
+            if request.multipart_header() {
+                headers.insert(headers::ACCEPT_MULTIPART, HeaderValue::from_static("T"));
+            }
+        }
+        set_forwarded(&mut headers, peer, head);
+        login.add_to(&mut headers, &self.config);
+        let user_agent = headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let who = Who::new(
+            self.correlations.next(),
+            Arc::clone(peer),
+            login,
+            user_agent,
+        );
+        let stage = Stage::Credentials;
+        Ok(Pending {
+            who,
+            wanted,
+            headers,
+            stage,
+        })
+    }
+
+    fn proceed(&self, now: Now, mut pending: Pending) -> Step {
+        let mut credentials = self.credentials();
+        let attempt = &mut pending.who.login.attempt;
+        match credentials.standing(now.monotonic, attempt.credential) {
+            Standing::Accepted(offer) => {
+                drop(credentials);
+                self.accepted(now, pending, &offer)
+            }
+            Standing::Refused => Step::answer(Reply::unauthorized(&self.challenge, Cause::Refused)),
+            Standing::Unknown => {
+                if let Err(wait) = credentials.begin(now.monotonic, attempt) {
+                    return Step::answer(Reply::unavailable(wait, Cause::Throttled));
+                }
+                if credentials.wants_challenge(now.monotonic) {
+                    pending.stage = Stage::Challenge;
+                }
+                drop(credentials);
+                self.ask(pending)
+            }
+        }
+    }
+
+    fn ask(&self, pending: Pending) -> Step {
+        let mut own = HeaderMap::with_capacity(4);
+        own.insert(header::USER_AGENT, HeaderValue::from_static("Portreeve"));
+        if let Some(address) = pending.headers.get(headers::FORWARDED_FOR) {
+            own.insert(headers::FORWARDED_FOR, address.clone());
+        }
+        if pending.stage == Stage::Credentials {
+            pending.who.login.add_to(&mut own, &self.config);
+        }
+        match self.request(Method::OPTIONS, "", own) {
+            Some(request) => Step {
+                action: Action::Ask(Ask {
+                    request,
+                    ticket: Ticket(Box::new(pending)),
+                }),
+                event: None,
+            },
+            None => {
+                self.credentials().release(&pending.who.login.attempt);
+                Step::answer(Reply::unavailable(LONG_WAIT, Cause::Unavailable))
+            }
+        }
+    }
+
+    /// From here on the client is authenticated.
+    fn accepted(&self, now: Now, pending: Pending, offer: &Offer) -> Step {
+        let Pending {
+            who,
+            wanted,
+            headers,
+            ..
+        } = pending;
+        let request = match wanted {
+            Wanted::Offer => return Step::answer(Reply::offered(offer)),
+            Wanted::Command(request) => *request,
+        };
+        let named = request.user.as_deref();
+        if named.is_some_and(|named| !self.config.names.agree(&who.login.name, named)) {
+            let record = who.refusal_record(now.wall, "the query names another user");
+            let body = "The request names another user than the one signed in.";
+            return Step {
+                action: Action::Answer(Reply::forbidden(body, Cause::UserMismatch)),
+                event: Some(Event::Decision(Box::new(record))),
+            };
+        }
+        let (decided, permit) = who.with_subject(&request, |subject| {
+            self.live.admit(now.wall, subject, &mut Trace::default())
+        });
+        let record = who.record(&request, &decided);
+        let event = Some(Event::Decision(Box::new(record)));
+        let Some(permit) = permit else {
+            return Step {
+                action: Action::Answer(self.reply(&who, &decided)),
+                event,
+            };
+        };
+        let query = request.query();
+        match self.request(Method::POST, &format!("?{query}"), headers) {
+            Some(head) => {
+                let exchange = Exchange(Box::new(Way {
+                    who,
+                    request,
+                    decided,
+                }));
+                let forward = Forward {
+                    permit,
+                    request: head,
+                    exchange,
+                };
+                Step {
+                    action: Action::Forward(forward),
+                    event,
+                }
+            }
+            None => Step {
+                action: Action::Answer(Reply::unavailable(LONG_WAIT, Cause::Unavailable)),
+                event,
+            },
+        }
+    }
+
+    /// The refusal that a verdict means; an Allow without permit is a change that came and went.
+    fn reply(&self, who: &Who, decided: &Decided) -> Reply {
+        let reason = decided.decision.reason;
+        match decided.decision.verdict {
+            Verdict::Block => Reply::refused(Refusal::Blocked, reason, who.id),
+            Verdict::Quarantine => Reply::refused(Refusal::Quarantined, reason, who.id),
+            Verdict::Allow => Reply::unavailable(SHORT_WAIT, Cause::Revoked),
+        }
+    }
+
+    /// A binding that is worth telling: the device is proven, and was not told of before.
+    fn binding(&self, now: Now, way: &Way) -> Option<Binding> {
+        let seen = &way.decided.seen;
+        if seen.established != Established::Proven {
+            return None;
+        }
+        let device = seen.posture()?.device;
+        let user = &way.who.login.user;
+        let eas = way.request.device;
+        let key = self.hasher.key(&[
+            eas.as_str().as_bytes(),
+            user.as_bytes(),
+            &device.as_u128().to_be_bytes(),
+        ]);
+        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        if bound.len() >= MAX_BOUND {
+            bound.clear();
+        }
+        bound.insert(key).then(|| Binding {
+            eas,
+            user: user.clone(),
+            device,
+            at: now.wall,
+        })
+    }
+
+    /// A request to the upstream; `None` if its parts do not make one, which parsed values always
+    /// do.
+    fn request(&self, method: Method, query: &str, headers: HeaderMap) -> Option<Request<()>> {
+        let uri = self.config.upstream.uri(&format!("{}{query}", eas::PATH))?;
+        let mut request = Request::new(());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Some(request)
+    }
+
+    fn published_url(&self) -> Option<HeaderValue> {
+        let name = self.config.published.first()?;
+        HeaderValue::from_str(&format!("https://{name}{}", eas::PATH)).ok()
+    }
+
+    fn credentials(&self) -> MutexGuard<'_, Credentials> {
+        self.credentials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("upstream", &self.config.upstream)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The forwarding headers are ours: what the client sent under these names has not passed.
+fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, head: &Head<'_>) {
+    if let Ok(address) = HeaderValue::from_str(&peer.address.to_canonical().to_string()) {
+        headers.insert(headers::FORWARDED_FOR, address);
+    }
+    headers.insert(headers::FORWARDED_PROTO, HeaderValue::from_static("https"));
+    let host = head.headers.get(header::HOST).cloned();
+    let authority = head.uri.authority();
+    let host = host.or_else(|| HeaderValue::from_str(authority?.as_str()).ok());
+    if let Some(host) = host {
+        headers.insert(headers::FORWARDED_HOST, host);
+    }
+}
+
+/// "Wrong server": the client is to go to `X-MS-Location` (MS-ASHTTP 3.1.5.2.2).
+const REDIRECT: u16 = 451;
+
+/// Retry-After when the upstream may be back any moment.
+const SHORT_WAIT: Duration = Duration::from_secs(10);
+/// Retry-After when a person has to mend something first.
+const LONG_WAIT: Duration = Duration::from_mins(5);
+
+/// How many bindings are remembered as told; when it is full all are forgotten and told once more,
+/// which changes nothing in the inventory.
+const MAX_BOUND: usize = 65_536;

@@ -1,0 +1,321 @@
+//! Which headers pass, in either direction.
+//!
+//! Towards the mail server only listed headers pass, so that nothing the client invents can mean
+//! something there. Towards the client everything passes but what belongs to one connection
+//! (RFC 9110 section 7.6.1) and what would show the client a way round the gateway.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header;
+
+use super::error::Malformed;
+
+/// Request headers that pass as they are; lists, which may stand in several lines.
+const PASSED_LISTS: [HeaderName; 4] = [
+    header::ACCEPT,
+    header::ACCEPT_CHARSET,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+];
+
+/// Request headers that pass as they are, each at most once.
+const PASSED: [HeaderName; 3] = [
+    header::CONTENT_ENCODING,
+    header::CONTENT_TYPE,
+    header::USER_AGENT,
+];
+
+/// Request headers that are read, and written anew for the mail server.
+const READ: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::HOST,
+    VERSION,
+    POLICY_KEY,
+    ACCEPT_MULTIPART,
+];
+
+/// Headers that the gateway sets itself on the way to the mail server.
+pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// `MS-ASProtocolVersion`.
+pub(super) const VERSION: HeaderName = HeaderName::from_static("ms-asprotocolversion");
+/// `X-MS-PolicyKey`.
+pub(super) const POLICY_KEY: HeaderName = HeaderName::from_static("x-ms-policykey");
+/// `MS-ASAcceptMultiPart`.
+pub(super) const ACCEPT_MULTIPART: HeaderName = HeaderName::from_static("ms-asacceptmultipart");
+/// `X-MS-Location`: the address that a client is to use from now on (451).
+pub(super) const LOCATION: HeaderName = HeaderName::from_static("x-ms-location");
+/// `MS-ASProtocolVersions`: what the mail server speaks; the mark of an ActiveSync answer.
+pub(super) const VERSIONS: HeaderName = HeaderName::from_static("ms-asprotocolversions");
+
+/// What an OPTIONS answer tells a client (MS-ASHTTP 2.2.4.1).
+const OFFERED: [HeaderName; 6] = [
+    VERSIONS,
+    HeaderName::from_static("ms-asprotocolcommands"),
+    HeaderName::from_static("ms-server-activesync"),
+    HeaderName::from_static("ms-asprotocolrevisions"),
+    HeaderName::from_static("public"),
+    header::ALLOW,
+];
+
+/// Headers of one connection, in either direction, whether `Connection` names them or not.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Response headers that would lead the client elsewhere, or that the gateway writes itself.
+const WITHHELD: [HeaderName; 4] = [
+    header::WWW_AUTHENTICATE,
+    header::LOCATION,
+    header::REFRESH,
+    HeaderName::from_static("alt-svc"),
+];
+
+/// Whether a header of this name has a meaning here already, on the way to the mail server.
+pub(super) fn is_ours(name: &HeaderName) -> bool {
+    let set = [
+        FORWARDED_FOR,
+        FORWARDED_PROTO,
+        FORWARDED_HOST,
+        header::CONTENT_LENGTH,
+        header::EXPECT,
+    ];
+    [&PASSED_LISTS[..], &PASSED, &READ, &HOP_BY_HOP, &set]
+        .iter()
+        .any(|list| list.contains(name))
+}
+
+/// The headers that pass towards the mail server, and the cookies as one header (HTTP/2 sends
+/// them in pieces, RFC 9113 section 8.2.3).
+///
+/// # Errors
+///
+/// When a header that counts stands there twice, or `Connection` names one.
+pub(super) fn passed(headers: &HeaderMap) -> Result<HeaderMap, Malformed> {
+    check_connection(headers)?;
+    let mut passed = HeaderMap::with_capacity(16);
+    for name in PASSED_LISTS {
+        for value in headers.get_all(&name) {
+            passed.append(name.clone(), value.clone());
+        }
+    }
+    for name in PASSED {
+        if let Some(value) = single(headers, &name)? {
+            passed.insert(name, value.clone());
+        }
+    }
+    let cookies: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if !cookies.is_empty() {
+        let mut cookies =
+            HeaderValue::from_bytes(&cookies.join(&b"; "[..])).map_err(|_| Malformed::Header)?;
+        cookies.set_sensitive(true);
+        passed.insert(header::COOKIE, cookies);
+    }
+    Ok(passed)
+}
+
+/// The value of a header that may stand there once.
+///
+/// # Errors
+///
+/// When it stands there twice: two servers may read two values.
+pub(super) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, Malformed> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    match values.next() {
+        None => Ok(first),
+        Some(_) => Err(Malformed::HeaderTwice),
+    }
+}
+
+/// The same as text, which must be ASCII.
+///
+/// # Errors
+///
+/// As [`single`], and when it holds other characters.
+pub(super) fn single_text<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, Malformed> {
+    single(headers, name)?
+        .map(|value| value.to_str().map_err(|_| Malformed::Header))
+        .transpose()
+}
+
+/// `Connection` must not name a header that counts: it would be a header for one server and none
+/// for the next.
+fn check_connection(headers: &HeaderMap) -> Result<(), Malformed> {
+    for name in connection_names(headers) {
+        let counts = HeaderName::from_bytes(name.as_bytes())
+            .is_ok_and(|name| PASSED.contains(&name) || READ.contains(&name));
+        if counts {
+            return Err(Malformed::Connection);
+        }
+    }
+    Ok(())
+}
+
+fn connection_names(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim_matches([' ', '\t']))
+}
+
+/// Takes out of an answer what must not reach the client.
+pub(super) fn strip_answer(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = connection_names(headers)
+        .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
+        // A length or type that the connection claims to own would leave a body nobody can read.
+        .filter(|name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_TYPE)
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&WITHHELD).chain(&named) {
+        headers.remove(name);
+    }
+}
+
+/// What of an OPTIONS answer is kept for clients.
+pub(super) fn offered(headers: &HeaderMap) -> HeaderMap {
+    let mut offered = HeaderMap::with_capacity(OFFERED.len());
+    for name in OFFERED {
+        for value in headers.get_all(&name) {
+            offered.append(name.clone(), value.clone());
+        }
+    }
+    offered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| {
+                let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+                (name, HeaderValue::from_str(value).unwrap())
+            })
+            .collect::<Vec<_>>()
+            .into_iter()
+            .fold(HeaderMap::new(), |mut map, (name, value)| {
+                map.append(name, value);
+                map
+            })
+    }
+
+    #[test]
+    fn only_listed_headers_pass_towards_the_mail_server() {
+        let sent = headers(&[
+            ("User-Agent", "Apple-iPhone/1"),
+            ("Content-Type", "application/vnd.ms-sync.wbxml"),
+            ("Accept-Language", "de"),
+            ("Cookie", "a=1"),
+            ("Cookie", "b=2"),
+            ("Authorization", "Basic x"),
+            ("X-Forwarded-For", "127.0.0.1"),
+            ("Forwarded", "for=127.0.0.1"),
+            ("X-Original-URL", "/owa"),
+            ("X-Rewrite-URL", "/owa"),
+            ("X-ARR-ClientCert", "MII"),
+            ("X-MS-Edge", "1"),
+            ("X_MS_PolicyKey", "1"),
+            ("User_Agent", "other"),
+            ("X-Portreeve-User", "admin"),
+            ("Transfer-Encoding", "chunked"),
+            ("Content-Length", "5"),
+            ("Upgrade", "h2c"),
+            ("HTTP2-Settings", "AAMAAABkAAQAAP__"),
+            ("Connection", "Upgrade, HTTP2-Settings, X-Forwarded-For"),
+            ("TE", "trailers"),
+            ("Expect", "100-continue"),
+            ("Range", "bytes=0-1"),
+        ]);
+        let expected = headers(&[
+            ("User-Agent", "Apple-iPhone/1"),
+            ("Content-Type", "application/vnd.ms-sync.wbxml"),
+            ("Accept-Language", "de"),
+            ("Cookie", "a=1; b=2"),
+        ]);
+        assert_eq!(passed(&sent), Ok(expected));
+    }
+
+    #[test]
+    fn headers_that_count_stand_there_once_and_belong_to_no_connection() {
+        for (lines, expected) in [
+            (
+                &[("User-Agent", "a"), ("User-Agent", "b")][..],
+                Malformed::HeaderTwice,
+            ),
+            (
+                &[("Content-Type", "a"), ("Content-Type", "a")],
+                Malformed::HeaderTwice,
+            ),
+            (
+                &[("Connection", "close, Authorization")],
+                Malformed::Connection,
+            ),
+            (
+                &[("Connection", "close"), ("Connection", "user-agent")],
+                Malformed::Connection,
+            ),
+            (
+                &[("Connection", "MS-ASProtocolVersion")],
+                Malformed::Connection,
+            ),
+        ] {
+            assert_eq!(passed(&headers(lines)), Err(expected), "row {lines:?}");
+        }
+    }
+
+    #[test]
+    fn answers_lose_what_belongs_to_the_connection_or_leads_away() {
+        let mut answer = headers(&[
+            ("Connection", "close, X-Internal, Content-Length"),
+            ("Keep-Alive", "timeout=5"),
+            ("Transfer-Encoding", "chunked"),
+            ("X-Internal", "1"),
+            ("WWW-Authenticate", "Negotiate"),
+            ("WWW-Authenticate", "NTLM"),
+            ("Location", "https://owa.internal/"),
+            ("Alt-Svc", "h3=\":443\""),
+            ("Content-Length", "5"),
+            ("Content-Type", "application/vnd.ms-sync.wbxml"),
+            ("Set-Cookie", "a=1"),
+            ("Set-Cookie", "b=2"),
+            ("MS-ASProtocolVersions", "2.5,12.0"),
+            ("X-MS-RP", "2.5,12.0"),
+        ]);
+        strip_answer(&mut answer);
+        let expected = headers(&[
+            ("Content-Length", "5"),
+            ("Content-Type", "application/vnd.ms-sync.wbxml"),
+            ("Set-Cookie", "a=1"),
+            ("Set-Cookie", "b=2"),
+            ("MS-ASProtocolVersions", "2.5,12.0"),
+            ("X-MS-RP", "2.5,12.0"),
+        ]);
+        assert_eq!(answer, expected);
+    }
+}

@@ -1,0 +1,175 @@
+//! Answers that the gateway gives itself.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
+
+use crate::access::Correlation;
+use crate::eas::Refusal;
+use crate::model::Reason;
+
+use super::credential::Offer;
+use super::error::Malformed;
+
+/// An answer without the mail server.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Headers but Content-Length.
+    pub headers: HeaderMap,
+    /// A short text.
+    pub body: String,
+    /// Why, in one word for counters and logs: `blocked`, `malformed-path`, `refused`, …
+    pub cause: Cause,
+}
+
+/// Why the gateway answered itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The head is not acceptable.
+    Malformed(Malformed),
+    /// No credential, or one of a kind that is not taken.
+    NoCredential,
+    /// The mail server refused the credential.
+    Refused,
+    /// The mail server accepts the credential and not the user.
+    UserNotEnabled,
+    /// Too many refusals; the credential was not looked at.
+    Throttled,
+    /// The query names another user than the one authenticated.
+    UserMismatch,
+    /// A certificate that is not good for a user here, or is used beside its validity.
+    Certificate,
+    /// The mail server cannot be asked, or answers what no mail server answers.
+    Unavailable,
+    /// The mail server lets requests without credentials pass: its word about credentials is void.
+    NoChallenge,
+    /// The answer to OPTIONS.
+    Offered,
+    /// The verdict is Block.
+    Blocked,
+    /// The verdict is Quarantine.
+    Quarantined,
+    /// The body of the request broke off or came too slowly.
+    BodyMissing,
+    /// The permission was taken back and given again while the request was under way.
+    Revoked,
+}
+
+impl Cause {
+    /// The word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed(malformed) => malformed.name(),
+            Self::NoCredential => "no-credential",
+            Self::Refused => "refused",
+            Self::UserNotEnabled => "user-not-enabled",
+            Self::Throttled => "throttled",
+            Self::UserMismatch => "user-mismatch",
+            Self::Certificate => "certificate",
+            Self::Unavailable => "unavailable",
+            Self::NoChallenge => "no-challenge",
+            Self::Offered => "offered",
+            Self::Blocked => "blocked",
+            Self::Quarantined => "quarantined",
+            Self::BodyMissing => "body-missing",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl Reply {
+    pub(super) fn malformed(malformed: Malformed) -> Self {
+        let status = StatusCode::from_u16(malformed.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut reply = Self::text(status, malformed.to_string(), Cause::Malformed(malformed));
+        if malformed == Malformed::Method {
+            let methods = HeaderValue::from_static("OPTIONS, POST");
+            reply.headers.insert(header::ALLOW, methods);
+        }
+        reply
+    }
+
+    /// 401 with the one challenge that is ever offered.
+    pub(super) fn unauthorized(challenge: &HeaderValue, cause: Cause) -> Self {
+        let body = "Name and password are needed.".to_owned();
+        let mut reply = Self::text(StatusCode::UNAUTHORIZED, body, cause);
+        reply
+            .headers
+            .insert(header::WWW_AUTHENTICATE, challenge.clone());
+        reply
+    }
+
+    pub(super) fn forbidden(body: &str, cause: Cause) -> Self {
+        Self::text(StatusCode::FORBIDDEN, body.to_owned(), cause)
+    }
+
+    /// 503: later, perhaps. Never a word on whether a credential is right.
+    pub(super) fn unavailable(wait: Duration, cause: Cause) -> Self {
+        let body = "The mail server cannot be reached at the moment.".to_owned();
+        let mut reply = Self::text(StatusCode::SERVICE_UNAVAILABLE, body, cause);
+        let seconds = wait.as_secs().max(1);
+        reply
+            .headers
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        reply
+    }
+
+    /// 408: the rest of the request did not arrive.
+    #[must_use]
+    pub fn body_missing() -> Self {
+        let body = "The request did not arrive in time.".to_owned();
+        Self::text(StatusCode::REQUEST_TIMEOUT, body, Cause::BodyMissing)
+    }
+
+    pub(super) fn offered(offer: &Offer) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: offer.0.clone(),
+            body: String::new(),
+            cause: Cause::Offered,
+        }
+    }
+
+    pub(super) fn refused(refusal: Refusal, reason: Reason, id: Correlation) -> Self {
+        let status = StatusCode::from_u16(Refusal::STATUS).unwrap_or(StatusCode::FORBIDDEN);
+        let id = id.to_string();
+        let body = refusal.body(reason.sentence(), reason.code(), &id);
+        let cause = match refusal {
+            Refusal::Blocked => Cause::Blocked,
+            Refusal::Quarantined => Cause::Quarantined,
+        };
+        let mut reply = Self::text(status, body, cause);
+        reply
+            .headers
+            .insert(REASON, HeaderValue::from(reason.code()));
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            reply.headers.insert(REQUEST, id);
+        }
+        reply
+    }
+
+    fn text(status: StatusCode, body: String, cause: Cause) -> Self {
+        let mut headers = HeaderMap::with_capacity(4);
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        headers.insert(header::CONTENT_TYPE, text);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Self {
+            status,
+            headers,
+            body,
+            cause,
+        }
+    }
+}
+
+/// The code of the reason, on refusals only: for whoever helps the user with a trace in hand. It
+/// says no more than the body does.
+const REASON: HeaderName = HeaderName::from_static("x-portreeve-reason");
+/// The number of the decision, to ask `explain` about.
+const REQUEST: HeaderName = HeaderName::from_static("x-portreeve-request");

@@ -1,0 +1,125 @@
+//! The client of one request: as a subject for the decision, and as a line of the record.
+
+use std::sync::Arc;
+
+use crate::access::Correlation;
+use crate::access::Decided;
+use crate::access::DecisionRecord;
+use crate::access::Outcome;
+use crate::access::Seen;
+use crate::access::SeenDevice;
+use crate::access::Text;
+use crate::eas;
+use crate::model::Established;
+use crate::model::Generation;
+use crate::model::Identifier;
+use crate::model::MailContext;
+use crate::model::Medium;
+use crate::model::Plane;
+use crate::model::Presented;
+use crate::model::Subject;
+use crate::model::Timestamp;
+
+use super::head::Peer;
+use super::login::Login;
+
+/// Who asks, apart from what is asked.
+#[derive(Debug)]
+pub(super) struct Who {
+    /// The number of the request.
+    pub(super) id: Correlation,
+    pub(super) login: Login,
+    peer: Arc<Peer>,
+    user_agent: String,
+}
+
+impl Who {
+    pub(super) fn new(id: Correlation, peer: Arc<Peer>, login: Login, user_agent: &str) -> Self {
+        let end = user_agent.floor_char_boundary(MAX_USER_AGENT);
+        let user_agent = user_agent.get(..end).unwrap_or_default().to_owned();
+        Self {
+            id,
+            login,
+            peer,
+            user_agent,
+        }
+    }
+
+    /// Lends the subject: the device first as the certificate proves it, then as it is claimed.
+    pub(super) fn with_subject<T>(
+        &self,
+        request: &eas::Request,
+        ask: impl FnOnce(&Subject<'_>) -> T,
+    ) -> T {
+        let certificate = self.peer.certificate.as_ref();
+        let proven = |identifier| Presented {
+            identifier,
+            established: Established::Proven,
+        };
+        let device = certificate
+            .and_then(|names| names.intune_device_id())
+            .map(|device| proven(Identifier::Device(device)));
+        let certificate = certificate.map(|names| proven(Identifier::Certificate(names.id)));
+        let claimed = Presented {
+            identifier: Identifier::Eas(request.device, &self.login.user),
+            established: Established::Claimed,
+        };
+        let presented: Vec<Presented<'_>> = device
+            .into_iter()
+            .chain(certificate)
+            .chain([claimed])
+            .collect();
+        ask(&Subject {
+            plane: Plane::Mail,
+            user: Some(&self.login.user),
+            credential: self.login.credential,
+            device: &presented,
+            nas: None,
+            mail: Some(MailContext {
+                device_type: &request.device_type,
+                user_agent: &self.user_agent,
+            }),
+        })
+    }
+
+    pub(super) fn record(&self, request: &eas::Request, decided: &Decided) -> DecisionRecord {
+        let method = format!("eas {}", request.command);
+        let mut record = self.with_subject(request, |subject| {
+            DecisionRecord::new(self.id, &method, subject, decided)
+        });
+        record.from = Some(self.peer.address.to_canonical());
+        record.presented = Text::new(request.device.as_str());
+        record
+    }
+
+    /// The record of a client that was not authenticated.
+    pub(super) fn refusal_record(&self, now: Timestamp, why: &str) -> DecisionRecord {
+        DecisionRecord {
+            id: self.id,
+            method: Text::new("eas"),
+            user: Text::new(&self.login.user),
+            nas: Text::EMPTY,
+            nas_group: Text::EMPTY,
+            medium: Medium::Unknown,
+            ssid: Text::EMPTY,
+            from: Some(self.peer.address.to_canonical()),
+            station: None,
+            presented: Text::EMPTY,
+            device_type: Text::EMPTY,
+            user_agent: Text::new(&self.user_agent),
+            seen: Seen {
+                at: now,
+                plane: Plane::Mail,
+                credential: self.login.credential,
+                established: Established::None,
+                device: SeenDevice::Unknown,
+                user: None,
+            },
+            outcome: Outcome::NotAuthenticated(Text::new(why)),
+            generation: Generation::default(),
+        }
+    }
+}
+
+/// How much of a User-Agent policies and records see; clients send under 100 octets.
+const MAX_USER_AGENT: usize = 256;
