@@ -5,16 +5,22 @@
 //! | `radius.rs` | UDP, one socket for each loop and address | one thread for each loop | `Servers::stop` |
 //! | `pool.rs` | – | handshake workers | with the last `Pool` handle |
 //! | `control.rs` | a Unix socket of mode 0600 | one task for each connection | with its runtime |
+//! | `eas.rs` | TCP, TLS | one task for each connection | `serve` returns after the drain |
+//! | `upstream.rs` | – | one task for each pooled connection | with its connection |
 //! | `metrics.rs` | TCP, plain HTTP | one task for each connection | with its runtime |
 //!
 //! This room turns datagrams and connections into calls of `network` and `mail` and carries out
 //! what they answer. It decides nothing.
 
+pub mod body;
 mod clock;
 pub mod control;
+pub mod eas;
 pub mod metrics;
 mod pool;
 pub mod radius;
+pub mod tls;
+pub mod upstream;
 
 pub use clock::Clock;
 pub use pool::Pool;

@@ -1,0 +1,195 @@
+//! TLS configurations from PEM texts, for the front and towards the mail server.
+//!
+//! TLS 1.2 and 1.3 with the AEAD suites of rustls; no renegotiation, no early data. What a
+//! configuration is made of is read by whoever calls; a reload makes a new one and stores it in the
+//! [`ArcSwap`](arc_swap::ArcSwap) that the front takes it from for each connection, so connections
+//! under way keep theirs and tickets of the old one are worth nothing.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::RootCertStore;
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+
+/// The PEM texts of a TLS server.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerPem<'a> {
+    /// The server's certificate and its intermediates, in this order.
+    pub chain: &'a [u8],
+    /// The private key.
+    pub key: &'a [u8],
+    /// Roots of client certificates. `None`: none are asked for. Otherwise a client may present
+    /// one; one that does not verify ends the handshake.
+    pub client_roots: Option<&'a [u8]>,
+}
+
+/// The configuration of the front: HTTP/2 and HTTP/1.1.
+///
+/// # Errors
+///
+/// The text that cannot be used, and why.
+pub fn server(pem: ServerPem<'_>) -> Result<ServerConfig, TlsError> {
+    let provider = provider();
+    let chain = certificates(pem.chain, "certificate chain")?;
+    let key = PrivateKeyDer::from_pem_slice(pem.key).map_err(|source| TlsError::Pem {
+        what: "private key",
+        source,
+    })?;
+    let verifier = match pem.client_roots {
+        None => WebPkiClientVerifier::no_client_auth(),
+        Some(roots) => client_verifier(roots, &provider)?,
+    };
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // Phones come and go all day: a ticket saves the signature. It carries no verdict, and who
+    // presents it has to sign in again.
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    config.send_tls13_tickets = 1;
+    Ok(config)
+}
+
+/// The configuration towards a server of which the certificate is verified, always.
+///
+/// # Errors
+///
+/// The text that cannot be used, or that no root was found at all.
+pub fn client(roots: Roots<'_>) -> Result<ClientConfig, TlsError> {
+    let store = match roots {
+        Roots::Pem(pem) => store(pem, "roots")?,
+        Roots::System => {
+            let mut store = RootCertStore::empty();
+            let found = rustls_native_certs::load_native_certs();
+            store.add_parsable_certificates(found.certs);
+            store
+        }
+    };
+    if store.is_empty() {
+        return Err(TlsError::Empty { what: "roots" });
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// Which authorities a server's certificate may come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Roots<'a> {
+    /// Those that the operating system trusts.
+    System,
+    /// Those of a PEM text.
+    Pem(&'a [u8]),
+}
+
+/// Why a TLS configuration cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A text is not PEM.
+    #[error("the {what} cannot be read")]
+    Pem {
+        /// Which text.
+        what: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// A text holds no certificate.
+    #[error("the {what} hold no certificate")]
+    Empty {
+        /// Which text.
+        what: &'static str,
+    },
+    /// The certificate and key do not fit, or cannot be used.
+    #[error("the certificates or the key cannot be used")]
+    Rustls(#[from] rustls::Error),
+    /// The roots of client certificates cannot be used.
+    #[error("the roots of client certificates cannot be used")]
+    Verifier(#[from] rustls::server::VerifierBuilderError),
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn client_verifier(
+    roots: &[u8],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let store = Arc::new(store(roots, "roots of client certificates")?);
+    let builder = WebPkiClientVerifier::builder_with_provider(store, Arc::clone(provider));
+    Ok(builder.allow_unauthenticated().build()?)
+}
+
+fn store(pem: &[u8], what: &'static str) -> Result<RootCertStore, TlsError> {
+    let mut store = RootCertStore::empty();
+    for certificate in certificates(pem, what)? {
+        store.add(certificate)?;
+    }
+    Ok(store)
+}
+
+fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|source| TlsError::Pem { what, source })?;
+    if chain.is_empty() {
+        return Err(TlsError::Empty { what });
+    }
+    Ok(chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (String, String) {
+        let signed = rcgen::generate_simple_self_signed(vec!["mail.example.org".into()]).unwrap();
+        (signed.cert.pem(), signed.signing_key.serialize_pem())
+    }
+
+    #[test]
+    fn a_chain_and_its_key_make_a_server() {
+        let (chain, key) = pair();
+        for client_roots in [None, Some(chain.as_bytes())] {
+            let pem = ServerPem {
+                chain: chain.as_bytes(),
+                key: key.as_bytes(),
+                client_roots,
+            };
+            assert!(server(pem).is_ok());
+        }
+    }
+
+    #[test]
+    fn texts_that_do_not_fit_are_refused() {
+        let (chain, key) = pair();
+        let (_, other) = pair();
+        for (row, chain, key, roots) in [
+            ("another key", chain.as_str(), other.as_str(), None),
+            ("no chain", "", &key, None),
+            ("no key", &chain, "", None),
+            ("swapped", &key, &chain, None),
+            ("no roots", &chain, &key, Some("")),
+        ] {
+            let pem = ServerPem {
+                chain: chain.as_bytes(),
+                key: key.as_bytes(),
+                client_roots: roots.map(str::as_bytes),
+            };
+            assert!(server(pem).is_err(), "row {row}");
+        }
+        assert!(client(Roots::Pem(b"")).is_err());
+        assert!(client(Roots::Pem(chain.as_bytes())).is_ok());
+    }
+}
