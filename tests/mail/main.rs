@@ -1,3 +1,37 @@
 //! The mail plane: heads, the gateway core in virtual time, and the front on loopback.
+//!
+//! What a reverse proxy before a mail server is attacked with, and where it is tried here:
+//!
+//! | attack | test, or the reason why there is none |
+//! | --- | --- |
+//! | CL.TE, TE.CL, TE.TE, obs-fold, bare CR, chunk tricks | `front::no_spelling_of_a_request_becomes_two_or_another_one` |
+//! | bare LF | `front::requests_that_may_be_lenient_are_still_one_request_upstream`: the parser takes it for a line's end, as RFC 9112 section 2.2 allows; nothing of it is passed on |
+//! | header names with `_`, unlisted headers, spoofed forwarding headers | `header` in the library, `front::hop_by_hop_headers_stay_on_their_hop` |
+//! | `Connection` that names a header | `header` in the library, `gateway::malformed_heads_are_answered_before_anything_is_asked` |
+//! | h2c, WebSocket upgrade, CONNECT, TRACE | the two rows of `front` above; upgrades are never answered, the library is built without |
+//! | H2.CL, H2.TE, CR LF in names and values, `:path` twice | the HTTP/2 library refuses them when it decodes a head (RFC 9113 section 8.2, 8.3); `front::http2_requests_take_the_same_path` has authority against host and the size of a head |
+//! | path spellings, side doors (OWA, EWS, PowerShell, Autodiscover, …) | `head` in the library; a fragment (`#`) is cut off by the library before we see it, and the target is written anew |
+//! | DeviceId twice, other case, encoded, `;`, `[]`, both forms, cut base64 | `query` in the library, `fuzz eas_query` |
+//! | User and Authorization differ | `name` in the library, `gateway::the_query_names_the_user_who_signed_in` |
+//! | DeviceId of a compliant device on another phone | `gateway::somebody_elses_device_id_opens_nothing` for another user; for the same user it is a claim and no proof, which policies can demand (`proven`) |
+//! | long Ping and streaming answers outlive a verdict | `front::a_waiting_ping_…`, `front::a_streaming_answer_…`, over HTTP/2 too |
+//! | slow head, slow body, many connections | `front::slow_clients_are_cut_off`, `front::connections_of_one_address_are_limited` |
+//! | rapid reset, CONTINUATION, SETTINGS and PING floods, HPACK bomb | `front::a_flood_of_reset_streams_ends_the_connection`, `front::http2_requests_…` for the size of a head; the others are bounds of the HTTP/2 library |
+//! | zero window | at most 64 KiB wait for a client; octets that it does not acknowledge for a minute end the connection (TCP_USER_TIMEOUT), a single HTTP/2 stream without window holds one of 32 places of its own connection |
+//! | WBXML depth and lengths | bodies are not read |
+//! | two answers to one request | the client library closes a connection on which octets come that nobody asked for |
+//! | TLS below 1.2, renegotiation | the TLS library has neither |
+//! | Host against published names and handshake | `head` in the library, `front::the_host_is_the_one_of_the_handshake` |
+//! | guessing, upstream that accepts everybody | `gateway::guessing_…`, `gateway::the_upstream_is_asked_first_…` |
+//! | credentials in output | `gateway::secrets_appear_in_no_debug_output` |
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests and their helpers fail by panic on what they do not expect"
+)]
 
+mod front;
+mod gateway;
 mod query;
+mod site;
+mod world;

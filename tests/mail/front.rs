@@ -1,0 +1,866 @@
+//! The front on loopback: what only sockets, TLS and two HTTP peers can show.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::body::Incoming;
+use portreeve::mail::Event;
+use portreeve::model::ComplianceState;
+use portreeve::net::eas::Limits;
+use portreeve::net::upstream::Timing;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+use crate::site::Plan;
+use crate::site::Site;
+use crate::site::basic;
+use crate::site::command;
+use crate::site::target;
+use crate::world::HOST;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn read(response: Response<Incoming>) -> String {
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+fn octets(text: &'static str) -> Full<Bytes> {
+    Full::new(Bytes::from_static(text.as_bytes()))
+}
+
+#[tokio::test]
+async fn a_command_passes_and_is_answered() {
+    let site = Site::start().await;
+    let mut client = site.http1().await;
+    for _ in 0..3 {
+        let sent = command("good", "Sync", "length", octets("0123456789"));
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(read(response).await, "10 octets");
+        let seen = site.origin.next().await;
+        assert_eq!(seen.target, target("good", "Sync", "length"));
+        assert_eq!(seen.headers["content-length"], "10");
+        assert!(!seen.headers.contains_key("transfer-encoding"));
+    }
+    // No body is no body: neither length nor chunks are made up.
+    let sent = command("good", "Ping", "length", Full::default());
+    assert_eq!(
+        read(client.send_request(sent).await.unwrap()).await,
+        "0 octets"
+    );
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn refusals_reach_the_client_and_nothing_reaches_the_mail_server() {
+    let site = Site::start().await;
+    let mut client = site.http1().await;
+    for (device, password, status) in [
+        ("good", "wrong", 401),
+        ("bad", "right", 403),
+        ("new", "right", 403),
+        ("unheardof", "right", 403),
+    ] {
+        let mut sent = command(device, "Sync", "length", octets("mail"));
+        sent.headers_mut()
+            .insert("authorization", basic(password).parse().unwrap());
+        client.ready().await.unwrap();
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(response.status(), status, "row {device} {password}");
+        if status == 401 {
+            // The mail server offered Negotiate, which cannot work through a pool.
+            let offers: Vec<_> = response
+                .headers()
+                .get_all("www-authenticate")
+                .iter()
+                .collect();
+            assert_eq!(offers, ["Basic realm=\"Mail\", charset=\"UTF-8\""]);
+        }
+        drop(read(response).await);
+    }
+    assert_eq!(site.origin.waiting(), 0);
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_large_body_passes_both_ways_without_being_held() {
+    let site = Site::start().await;
+    let mut stream = site.tls(b"http/1.1", None).await;
+    let total = 96 * 1024 * 1024_usize;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
+         Authorization: {}\r\nContent-Length: {total}\r\n\r\n",
+        target("good", "SendMail", "echo"),
+        basic("right")
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let block = vec![b'x'; 64 * 1024];
+    let mut buffer = vec![0; 64 * 1024];
+    let (mut sent, mut received, mut held) = (0, 0, 0);
+    let mut all_sent = false;
+    while received < total {
+        let rest = block.len().min(total - sent);
+        // Of what it was given last, TLS may keep some until it is flushed.
+        let give = async {
+            match rest {
+                0 => writer.flush().await.map(|()| 0),
+                _ => writer.write(&block[..rest]).await,
+            }
+        };
+        // Octets are taken only when no more can be given: what is under way then is all that the
+        // gateway and the buffers of four sockets hold.
+        tokio::select! {
+            biased;
+            count = give, if !all_sent => {
+                sent += count.unwrap();
+                all_sent = rest == 0;
+            }
+            count = reader.read(&mut buffer) => received += count.unwrap(),
+        }
+        held = held.max(sent.saturating_sub(received));
+    }
+    assert!(held < total / 2, "{held} octets were held");
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_waiting_ping_ends_within_a_second_of_the_change_r14() {
+    let site = Site::start().await;
+    let mut client = site.http1().await;
+    let sent = command("good", "Ping", "hold", octets("folders"));
+    let waiting = tokio::spawn(client.send_request(sent));
+    site.origin.next().await;
+    assert_eq!(site.world.live.len(), 1);
+    site.world.set("good", ComplianceState::NonCompliant);
+    let response = timeout(SECOND, waiting)
+        .await
+        .expect("within a second")
+        .unwrap()
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(response.headers()["x-portreeve-reason"], "53000");
+    assert!(site.world.live.is_empty());
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_streaming_answer_is_cut_by_the_change_r14() {
+    let site = Site::start().await;
+    let mut client = site.http1().await;
+    let sent = command("good", "Sync", "trickle", octets(""));
+    let mut response = client.send_request(sent).await.unwrap();
+    let first = response.body_mut().frame().await.unwrap().unwrap();
+    assert_eq!(first.into_data().unwrap(), "first");
+    site.world.set("good", ComplianceState::NonCompliant);
+    let next = timeout(SECOND, response.body_mut().frame())
+        .await
+        .expect("within a second");
+    assert!(
+        next.is_none_or(|frame| frame.is_err()),
+        "the answer went on, or ended well"
+    );
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_its_request_at_the_mail_server() {
+    let site = Site::start().await;
+    let mut client = site.http1().await;
+    let sent = command("good", "Ping", "hold", octets(""));
+    let waiting = tokio::spawn(client.send_request(sent));
+    site.origin.next().await;
+    drop(client);
+    waiting.abort();
+    let gone = async {
+        while !site.world.live.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(5 * SECOND, gone).await.expect("the permit is kept");
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn hop_by_hop_headers_stay_on_their_hop() {
+    let site = Site::start().await;
+    let mut client = site.http1().await;
+    let mut sent = command("good", "Sync", "hop", octets("x"));
+    for (name, value) in [
+        ("connection", "keep-alive, x-private"),
+        ("keep-alive", "timeout=5"),
+        ("x-private", "1"),
+        ("te", "trailers"),
+        ("proxy-authorization", "Basic eDp5"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("x_ms_policykey", "7"),
+    ] {
+        sent.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let response = client.send_request(sent).await.unwrap();
+    for name in ["connection", "keep-alive", "x-internal", "alt-svc"] {
+        assert!(!response.headers().contains_key(name), "row {name}");
+    }
+    assert_eq!(response.headers()["set-cookie"], "a=1");
+    let seen = site.origin.next().await;
+    let mut names: Vec<&str> = seen.headers.keys().map(|name| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "authorization",
+            "content-length",
+            "host",
+            "ms-asprotocolversion",
+            "user-agent",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+        ]
+    );
+    assert_eq!(seen.headers["x-forwarded-for"], "127.0.0.1");
+    site.drain().await;
+}
+
+/// Rows of octets, the status that answers them first, and how many requests the mail server may
+/// see of them.
+#[tokio::test]
+async fn no_spelling_of_a_request_becomes_two_or_another_one() {
+    let site = Site::start().await;
+    let good = target("good", "Sync", "length");
+    let credential = basic("right");
+    let lines =
+        format!("Host: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\nAuthorization: {credential}\r\n");
+    let post = |more: &str, body: &str| format!("POST {good} HTTP/1.1\r\n{lines}{more}\r\n{body}");
+    let hidden = format!(
+        "POST {} HTTP/1.1\r\n{lines}Content-Length: 0\r\n\r\n",
+        target("good", "SendMail", "length")
+    );
+    let both = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
+    let turned = "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n";
+    let chunk = "0\r\n\r\n";
+    for (row, octets, status, requests) in [
+        (
+            "plain",
+            post("Content-Length: 4\r\nConnection: close\r\n", "mail"),
+            "200",
+            1,
+        ),
+        ("CL.TE", post(both, &format!("{chunk}{hidden}")), "200", 1),
+        ("TE.CL", post(turned, &format!("{chunk}{hidden}")), "200", 1),
+        (
+            "TE.TE",
+            post("Transfer-Encoding: chunked, identity\r\n", chunk),
+            "400",
+            0,
+        ),
+        (
+            "TE x",
+            post("Transfer-Encoding: xchunked\r\n", chunk),
+            "400",
+            0,
+        ),
+        (
+            "TE twice",
+            post(
+                "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n",
+                chunk,
+            ),
+            "400",
+            0,
+        ),
+        (
+            "CL.CL",
+            post("Content-Length: 4\r\nContent-Length: 0\r\n", "mail"),
+            "400",
+            0,
+        ),
+        (
+            "CL list",
+            post("Content-Length: 4, 4\r\n", "mail"),
+            "400",
+            0,
+        ),
+        ("CL sign", post("Content-Length: +4\r\n", "mail"), "400", 0),
+        ("CL minus", post("Content-Length: -1\r\n", "mail"), "400", 0),
+        (
+            "blank before colon",
+            post("Content-Length : 4\r\n", "mail"),
+            "400",
+            0,
+        ),
+        (
+            "obs-fold",
+            post("User-Agent: a\r\n b\r\nContent-Length: 0\r\n", ""),
+            "400",
+            0,
+        ),
+        (
+            "bare CR",
+            post("User-Agent: a\rX: b\r\nContent-Length: 0\r\n", ""),
+            "400",
+            0,
+        ),
+        (
+            "NUL",
+            post("User-Agent: a\0b\r\nContent-Length: 0\r\n", ""),
+            "400",
+            0,
+        ),
+        (
+            "name with blank",
+            post("User Agent: a\r\nContent-Length: 0\r\n", ""),
+            "400",
+            0,
+        ),
+        (
+            "two hosts",
+            post("Host: other\r\nContent-Length: 0\r\n", ""),
+            "400",
+            0,
+        ),
+        (
+            "no host",
+            format!("POST {good} HTTP/1.1\r\nContent-Length: 0\r\n\r\n"),
+            "400",
+            0,
+        ),
+        (
+            "HTTP/1.0",
+            format!("POST {good} HTTP/1.0\r\n{lines}\r\n"),
+            "505",
+            0,
+        ),
+        ("HTTP/0.9", format!("POST {good}\r\n\r\n"), "400", 0),
+        (
+            "other absolute",
+            format!("POST https://other{good} HTTP/1.1\r\n{lines}\r\n"),
+            "400",
+            0,
+        ),
+        (
+            "CONNECT",
+            format!("CONNECT {HOST}:443 HTTP/1.1\r\n{lines}\r\n"),
+            "405",
+            0,
+        ),
+        (
+            "TRACE",
+            format!("TRACE {good} HTTP/1.1\r\n{lines}\r\n"),
+            "405",
+            0,
+        ),
+        (
+            "blank in target",
+            format!("POST {good} x HTTP/1.1\r\n{lines}\r\n"),
+            "400",
+            0,
+        ),
+        (
+            "NUL in target",
+            format!("POST {good}\0 HTTP/1.1\r\n{lines}\r\n"),
+            "400",
+            0,
+        ),
+        (
+            "backslash",
+            format!("POST \\{good} HTTP/1.1\r\n{lines}\r\n"),
+            "400",
+            0,
+        ),
+    ] {
+        let received = site.raw(&octets, "").await;
+        assert_eq!(received.get(9..12), Some(status), "row {row}: {received}");
+        // A connection that carried an unclear request carries no second one.
+        assert_eq!(
+            received.matches("HTTP/1.").count(),
+            1,
+            "row {row}: {received}"
+        );
+        let mut seen = 0;
+        while site.origin.waiting() > 0 {
+            let request = site.origin.next().await;
+            assert_eq!(request.target, good, "row {row}");
+            let both = request.headers.contains_key("content-length")
+                && request.headers.contains_key("transfer-encoding");
+            assert!(!both, "row {row}");
+            seen += 1;
+        }
+        assert_eq!(seen, requests, "row {row}");
+    }
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn requests_that_may_be_lenient_are_still_one_request_upstream() {
+    let site = Site::start().await;
+    let good = target("good", "Sync", "length");
+    let lines = format!(
+        "Host: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\nAuthorization: {}\r\nConnection: close\r\n",
+        basic("right")
+    );
+    for (row, octets) in [
+        // RFC 9112 section 2.2 lets a recipient take LF alone as the end of a line.
+        (
+            "bare LF",
+            format!(
+                "POST {good} HTTP/1.1\n{}Content-Length: 4\n\nmail",
+                lines.replace('\r', "")
+            ),
+        ),
+        (
+            "absolute",
+            format!("POST https://{HOST}{good} HTTP/1.1\r\n{lines}Content-Length: 4\r\n\r\nmail"),
+        ),
+        (
+            "h2c",
+            format!(
+                "POST {good} HTTP/1.1\r\n{}Connection: Upgrade, HTTP2-Settings, close\r\n\
+                 Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 4\r\n\r\nmail",
+                lines.replace("Connection: close\r\n", "")
+            ),
+        ),
+        (
+            "chunks",
+            format!(
+                "POST {good} HTTP/1.1\r\n{lines}Transfer-Encoding: chunked\r\n\r\n\
+                 2;x=y\r\nma\r\n2\r\nil\r\n0\r\nX-Original-URL: /owa\r\n\r\n"
+            ),
+        ),
+    ] {
+        let received = site.raw(&octets, "").await;
+        assert!(
+            received.starts_with("HTTP/1.1 200 "),
+            "row {row}: {received}"
+        );
+        assert!(received.contains("4 octets"), "row {row}: {received}");
+        let seen = site.origin.next().await;
+        assert_eq!(seen.target, good, "row {row}");
+        for name in ["upgrade", "http2-settings", "x-original-url", "connection"] {
+            assert!(!seen.headers.contains_key(name), "row {row} {name}");
+        }
+        assert_eq!(site.origin.waiting(), 0, "row {row}");
+    }
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_refused_body_is_not_even_asked_for() {
+    let site = Site::start().await;
+    for (device, status) in [("bad", "403"), ("good", "100")] {
+        let octets = format!(
+            "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
+             Authorization: {}\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n",
+            target(device, "SendMail", "length"),
+            basic("right")
+        );
+        let received = site.raw(&octets, "\r\n\r\n").await;
+        assert!(
+            received.starts_with(&format!("HTTP/1.1 {status} ")),
+            "row {device}: {received}"
+        );
+    }
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn http2_requests_take_the_same_path() {
+    let site = Site::start().await;
+    let mut client = site.http2().await;
+    let build = |device: &str| {
+        let mut sent = command(device, "Sync", "length", octets("mail"));
+        sent.headers_mut().remove("host");
+        let uri = format!("https://{HOST}{}", target(device, "Sync", "length"));
+        *sent.uri_mut() = uri.parse().unwrap();
+        for cookie in ["a=1", "b=2"] {
+            sent.headers_mut().append("cookie", cookie.parse().unwrap());
+        }
+        sent
+    };
+    let response = client.send_request(build("good")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(read(response).await, "4 octets");
+    let seen = site.origin.next().await;
+    assert_eq!(seen.headers["cookie"], "a=1; b=2");
+    assert_eq!(seen.headers.get_all("cookie").iter().count(), 1);
+    let response = client.send_request(build("bad")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    // A host beside the authority must agree with it.
+    let mut two = build("good");
+    two.headers_mut()
+        .insert("host", "other.example".parse().unwrap());
+    assert_eq!(
+        client.send_request(two).await.unwrap().status(),
+        StatusCode::BAD_REQUEST
+    );
+    let mut heavy = build("good");
+    for n in 0..40 {
+        let name: hyper::header::HeaderName = format!("x-{n}").parse().unwrap();
+        heavy
+            .headers_mut()
+            .insert(name, "x".repeat(1000).parse().unwrap());
+    }
+    let response = client.send_request(heavy).await;
+    assert!(
+        response.is_ok_and(|response| response.status() == 431),
+        "a head of 40 kilobytes was taken"
+    );
+    assert_eq!(site.origin.waiting(), 0);
+    site.drain().await;
+}
+
+/// One HTTP/2 frame (RFC 9113 section 4.1) on a stream below 2^24.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let [_, length @ ..] = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length.to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+#[tokio::test]
+async fn a_flood_of_reset_streams_ends_the_connection() {
+    const HEADERS: u8 = 1;
+    const RST_STREAM: u8 = 3;
+    const SETTINGS: u8 = 4;
+    const GOAWAY: u8 = 7;
+    const ENHANCE_YOUR_CALM: u8 = 11;
+    let site = Site::start().await;
+    let mut stream = site.tls(b"h2", None).await;
+    let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    octets.extend(frame(SETTINGS, 0, 0, &[]));
+    for number in 0..200 {
+        let stream = 2 * number + 1;
+        // POST https / of RFC 7541's static table; END_HEADERS without END_STREAM.
+        octets.extend(frame(HEADERS, 4, stream, &[0x83, 0x87, 0x84]));
+        octets.extend(frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
+    }
+    stream.write_all(&octets).await.unwrap();
+    let mut received = Vec::new();
+    // A close without a closing alert is a close.
+    drop(stream.read_to_end(&mut received).await);
+    let mut rest = received.as_slice();
+    let mut last = None;
+    while let [a, b, c, kind, _, _, _, _, _, tail @ ..] = rest {
+        let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap();
+        let (payload, tail) = tail.split_at(length);
+        last = Some((*kind, payload.get(7).copied()));
+        rest = tail;
+    }
+    assert_eq!(last, Some((GOAWAY, Some(ENHANCE_YOUR_CALM))));
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_waiting_ping_over_http2_is_cut_and_its_neighbours_are_not() {
+    let site = Site::start().await;
+    let mut client = site.http2().await;
+    let build = |command_name: &str, act: &str| {
+        let mut sent = command("good", command_name, act, octets(""));
+        sent.headers_mut().remove("host");
+        *sent.uri_mut() = format!("https://{HOST}{}", target("good", command_name, act))
+            .parse()
+            .unwrap();
+        sent
+    };
+    let mut waiting = client.clone();
+    let waiting = tokio::spawn(waiting.send_request(build("Ping", "hold")));
+    site.origin.next().await;
+    site.world.set("good", ComplianceState::NonCompliant);
+    assert_eq!(
+        waiting.await.unwrap().unwrap().status(),
+        StatusCode::FORBIDDEN
+    );
+    site.world.set("good", ComplianceState::Compliant);
+    let response = client.send_request(build("Sync", "length")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_device_certificate_proves_the_device_and_binds_its_id() {
+    let plan = Plan {
+        client_certificates: true,
+        ..Plan::default()
+    };
+    let site = Site::with(plan).await;
+    let good = site.world.id("good").to_string();
+    let device = site.pki.device(&good);
+    for (row, certificate, status) in [("none", None, "403"), ("device", Some(&device), "200")] {
+        let mut stream = site.tls(b"http/1.1", certificate).await;
+        let octets = format!(
+            "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
+             Authorization: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            target("neverseen", "Sync", "length"),
+            basic("right")
+        );
+        stream.write_all(octets.as_bytes()).await.unwrap();
+        let mut received = String::new();
+        stream.read_to_string(&mut received).await.unwrap();
+        assert!(
+            received.starts_with(&format!("HTTP/1.1 {status} ")),
+            "row {row}: {received}"
+        );
+    }
+    let events = site.events.lock().unwrap().clone();
+    let bound = events.iter().any(|event| match event {
+        Event::Binding(binding) => binding.eas.as_str() == "neverseen",
+        Event::Decision(_) => false,
+    });
+    assert!(bound, "{} events", events.len());
+    // A certificate of somebody else's authority ends the handshake.
+    let stranger = crate::site::Pki::new().device(&good);
+    let mut stream = site.tls(b"http/1.1", Some(&stranger)).await;
+    let request = b"POST / HTTP/1.1\r\n\r\n";
+    let sent = stream.write_all(request).await;
+    let mut received = Vec::new();
+    let read = stream.read_to_end(&mut received).await;
+    assert!(sent.is_err() || read.is_err(), "{received:?}");
+    assert!(received.is_empty());
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn the_host_is_the_one_of_the_handshake() {
+    let site = Site::start().await;
+    let octets = "OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost: other.example\r\n\r\n";
+    let received = site.raw(octets, "\r\n\r\n").await;
+    assert!(received.starts_with("HTTP/1.1 421 "), "{received}");
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_away_is_503_and_never_accepted() {
+    // A port that nobody listens on: bound, and let go.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let away = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let site = Site::with(Plan {
+        upstream: Some(away),
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    for device in ["good", "bad"] {
+        client.ready().await.unwrap();
+        let sent = command(device, "Sync", "length", octets("mail"));
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(
+            response.status(),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "row {device}"
+        );
+        assert!(response.headers().contains_key("retry-after"));
+        drop(read(response).await);
+    }
+    assert!(!site.front.counters.upstream_is_up());
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn the_way_to_the_mail_server_can_be_tls_by_name() {
+    let site = Site::with(Plan {
+        upstream_tls: true,
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    let sent = command("good", "Sync", "length", octets("mail"));
+    let response = client.send_request(sent).await.unwrap();
+    assert_eq!(read(response).await, "4 octets");
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_mail_server_with_a_strange_certificate_is_not_talked_to() {
+    let strange = crate::site::Pki::new().server("127.0.0.1");
+    let config = portreeve::net::tls::server(portreeve::net::tls::ServerPem {
+        chain: strange.chain.as_bytes(),
+        key: strange.key.as_bytes(),
+        client_roots: None,
+    });
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config.unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = Some(format!("https://{}", listener.local_addr().unwrap()));
+    let handshakes = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        acceptor.accept(stream).await.is_err()
+    });
+    let site = Site::with(Plan {
+        upstream,
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    let sent = command("good", "Sync", "length", octets("mail"));
+    let response = client.send_request(sent).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(handshakes.await.unwrap(), "the handshake was completed");
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_silent_mail_server_is_given_up() {
+    let timing = Timing {
+        hold: Duration::from_millis(200),
+        ..Timing::default()
+    };
+    let site = Site::with(Plan {
+        timing,
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    let sent = command("good", "Sync", "hold", octets(""));
+    let response = client.send_request(sent).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    drop(read(response).await);
+    let sent = command("good", "Sync", "trickle", octets(""));
+    let response = client.send_request(sent).await.unwrap();
+    assert!(response.into_body().collect().await.is_err());
+    site.drain().await;
+}
+
+/// A mail server that closes each connection after its answer without having said so, as some do:
+/// what is pooled is dead when it is needed.
+#[tokio::test]
+async fn connections_that_died_in_the_pool_cost_no_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = Some(format!("http://{}", listener.local_addr().unwrap()));
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap().to_lowercase();
+            let status = if head.contains("authorization:") {
+                "200 OK"
+            } else {
+                "401 No"
+            };
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nMS-ASProtocolVersions: 14.1\r\nContent-Length: 0\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let site = Site::with(Plan {
+        upstream,
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    for row in 0..50 {
+        client.ready().await.unwrap();
+        let sent = command("good", "Sync", "length", Empty::<Bytes>::new());
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "row {row}");
+        drop(read(response).await);
+    }
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn slow_clients_are_cut_off() {
+    let limits = Limits {
+        head: Duration::from_millis(200),
+        body: Duration::from_millis(200),
+        handshake: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let site = Site::with(Plan {
+        limits,
+        ..Plan::default()
+    })
+    .await;
+    // Half a head.
+    let received = site
+        .raw("POST /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost:", "")
+        .await;
+    assert!(!received.contains("200 OK"), "{received}");
+    // Half a body.
+    let octets = format!(
+        "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
+         Authorization: {}\r\nContent-Length: 10\r\n\r\nhalf",
+        target("good", "Sync", "length"),
+        basic("right")
+    );
+    let received = site.raw(&octets, "").await;
+    assert!(received.starts_with("HTTP/1.1 408 "), "{received}");
+    assert!(
+        site.front.counters.upstream_is_up(),
+        "the client's fault, not the server's"
+    );
+    // No handshake.
+    let mut stream = tokio::net::TcpStream::connect(site.address).await.unwrap();
+    let mut buffer = [0; 1];
+    assert!(matches!(stream.read(&mut buffer).await, Ok(0) | Err(_)));
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn connections_of_one_address_are_limited() {
+    let limits = Limits {
+        connections_per_address: 2,
+        ..Limits::default()
+    };
+    let site = Site::with(Plan {
+        limits,
+        ..Plan::default()
+    })
+    .await;
+    let first = site.tls(b"http/1.1", None).await;
+    let _second = site.tls(b"http/1.1", None).await;
+    assert!(site.named(HOST, b"http/1.1", None).await.is_err());
+    drop(first);
+    let again = async {
+        while site.named(HOST, b"http/1.1", None).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(5 * SECOND, again)
+        .await
+        .expect("a place is given back");
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn draining_sends_pings_home_and_lets_others_finish() {
+    let site = Site::start().await;
+    let mut one = site.http1().await;
+    let mut two = site.http1().await;
+    let ping = tokio::spawn(one.send_request(command("good", "Ping", "hold", octets(""))));
+    site.origin.next().await;
+    let sync = tokio::spawn(two.send_request(command("good", "Sync", "hold", octets(""))));
+    site.origin.next().await;
+    site.stop.send(true).unwrap();
+    let home = ping.await.unwrap().unwrap();
+    assert_eq!(home.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(home.headers().contains_key("retry-after"));
+    drop(home);
+    // Twice, because the waiting Ping may have taken the first.
+    site.origin.release();
+    let answer = tokio::select! {
+        answer = sync => answer.unwrap().unwrap(),
+        () = async {
+            loop {
+                tokio::task::yield_now().await;
+                site.origin.release();
+            }
+        } => unreachable!("the loop does not end"),
+    };
+    assert_eq!(read(answer).await, "released");
+    site.served.await.unwrap().unwrap();
+    assert!(tokio::net::TcpStream::connect(site.address).await.is_err());
+}
