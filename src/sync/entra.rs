@@ -23,7 +23,7 @@ use crate::sync::json::RowError;
 pub struct DirectoryUser {
     /// Entra's object id.
     pub object: Uuid,
-    /// What is said of the user; the groups are filled in by [`join`].
+    /// What is said of the user; the groups come later, from the members of each.
     pub report: UserReport,
 }
 

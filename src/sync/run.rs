@@ -311,8 +311,9 @@ fn write(
                 drop(done.send(outcome));
             }
             Message::Bind(Binding { eas, user, device }) => {
-                if let Some(change) = writer.bind_eas(eas, user.as_str(), device, at) {
-                    on_change(&[change]);
+                let changes = writer.bind_eas(eas, user.as_str(), device, at);
+                if !changes.is_empty() {
+                    on_change(&changes);
                 }
             }
             Message::Stop => break,

@@ -123,6 +123,21 @@ async fn a_failed_quick_run_keeps_its_place() {
 }
 
 #[tokio::test]
+async fn a_mail_id_that_the_service_links_late_is_found_when_it_comes_r37() {
+    let tenant = Tenant::new(10, 5).await;
+    tenant.change(0, json!({"easDeviceId": ""})).await;
+    let lab = Lab::filled(tenant.source()).await;
+    let device = lab.device(0).unwrap().device;
+    let mail = Identifier::Eas("ApplLATE0001".parse().unwrap(), "user000000@lab.example");
+    assert_eq!(lab.reader.find(&mail), Lookup::Unknown);
+    let late = json!({"easDeviceId": "ApplLATE0001"});
+    tenant.change(0, late).await;
+    lab.run(DEVICES, Run::Quick).await;
+    let found = lab.reader.find(&mail);
+    assert!(matches!(found, Lookup::Found(posture, _) if posture.device == device));
+}
+
+#[tokio::test]
 async fn a_binding_that_the_mail_plane_learned_is_found_and_told_r36() {
     let tenant = Tenant::new(10, 5).await;
     let lab = Lab::filled(tenant.source()).await;

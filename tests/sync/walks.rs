@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use portreeve::inventory::Lookup;
 use portreeve::model::ComplianceState;
+use portreeve::model::Identifier;
 use portreeve::model::Platform;
 use portreeve::model::Tri;
 use portreeve::sync::Run;
@@ -23,6 +25,9 @@ async fn a_walk_of_several_pages_fills_the_inventory() {
     assert_eq!(status.entries, 2500);
     assert_eq!(status.progress, (3, 2500));
     assert!(status.last_full.is_some());
+    // Dates in headers have whole seconds.
+    let ahead = status.clock_ahead.unwrap();
+    assert!(ahead.abs() < 10_000, "{ahead}");
     let first = lab.device(0).unwrap();
     assert_eq!(first.managed.value, Tri::Yes);
     assert_eq!(first.platform, Platform::Ios);
@@ -117,4 +122,24 @@ async fn repeated_rows_and_unknown_words_do_not_stop_a_walk() {
     let device = lab.device(0).unwrap();
     assert_eq!(device.compliance.value, ComplianceState::Unknown);
     assert_eq!(device.managed.value, Tri::Unknown);
+}
+
+#[tokio::test]
+async fn two_devices_that_claim_one_address_are_found_by_neither() {
+    let tenant = Tenant::new(10, 1).await;
+    tenant
+        .change(3, json!({"wiFiMacAddress": "00005E000004"}))
+        .await;
+    let lab = Lab::filled(tenant.source()).await;
+    for (address, expected) in [
+        ("00005E000004", Lookup::Ambiguous),
+        ("00005E000003", Lookup::Unknown),
+    ] {
+        let found = lab.reader.find(&Identifier::Mac(address.parse().unwrap()));
+        assert_eq!(found, expected, "row {address}");
+    }
+    let found = lab
+        .reader
+        .find(&Identifier::Mac("00005E000005".parse().unwrap()));
+    assert!(matches!(found, Lookup::Found(..)), "{found:?}");
 }
