@@ -138,7 +138,7 @@ impl Writer {
     /// acceptance of the user's credentials has shown. Several users may each have the same id
     /// (R36). Nothing is learned of a device that no source knows; the binding goes with the
     /// device. Returns what that altered: another device may have become ambiguous by it.
-    pub fn bind_eas(
+    pub fn bind(
         &mut self,
         eas: EasDeviceId,
         user: &str,
@@ -156,6 +156,21 @@ impl Writer {
             walk: false,
         };
         self.publish(delivery, outcome)
+    }
+
+    /// [`Writer::bind`] for callers to whom only this device matters: its own change, without
+    /// those of devices that the binding made ambiguous.
+    pub fn bind_eas(
+        &mut self,
+        eas: EasDeviceId,
+        user: &str,
+        device: DeviceId,
+        at: Timestamp,
+    ) -> Option<Change> {
+        let own = Change::Device(device);
+        self.bind(eas, user, device, at)
+            .contains(&own)
+            .then_some(own)
     }
 
     /// What `source` has stated and a complete list leaves out.

@@ -233,18 +233,18 @@ fn a_family_s_tablet_may_be_bound_to_each_of_them_r36() {
     );
     let generation = reader.generation();
     let bound = [Change::Device(device(1))];
-    assert_eq!(writer.bind_eas(id, "bob@x", device(1), at(2)), bound);
-    assert_eq!(writer.bind_eas(id, "Carol@x", device(1), at(3)), bound);
+    assert_eq!(writer.bind(id, "bob@x", device(1), at(2)), bound);
+    assert_eq!(writer.bind(id, "Carol@x", device(1), at(3)), bound);
     assert_eq!(reader.generation(), generation + 2);
     for (user, why) in [
         ("alice@x", "the source says so"),
         ("carol@x", "it is bound already"),
         ("", "nobody"),
     ] {
-        assert_eq!(writer.bind_eas(id, user, device(1), at(4)), [], "row {why}");
+        assert_eq!(writer.bind(id, user, device(1), at(4)), [], "row {why}");
     }
     assert_eq!(
-        writer.bind_eas(id, "bob@x", device(9), at(4)),
+        writer.bind(id, "bob@x", device(9), at(4)),
         [],
         "unknown device"
     );
@@ -279,7 +279,7 @@ fn the_oldest_of_seventeen_bindings_makes_room() {
     writer.apply(intune, at(1), vec![said(1, |_| {})]);
     for number in 0..17 {
         let user = format!("user{number}@x");
-        writer.bind_eas(id, &user, device(1), at(10 + number));
+        writer.bind(id, &user, device(1), at(10 + number));
     }
     let find = |user| reader.find(&Identifier::Eas(id, user));
     assert_eq!(find("user0@x"), Lookup::OfAnotherUser);
@@ -295,9 +295,27 @@ fn an_ownerless_device_is_anybody_s_until_somebody_is_seen_to_use_it() {
     writer.apply(intune, at(1), vec![said(1, |device| device.eas = Some(id))]);
     let find = |user| reader.find(&Identifier::Eas(id, user));
     assert!(matches!(find("alice@x"), Lookup::Found(found, _) if found.owner.is_none()));
-    writer.bind_eas(id, "bob@x", device(1), at(2));
+    writer.bind(id, "bob@x", device(1), at(2));
     assert!(matches!(find("bob@x"), Lookup::Found(..)));
     assert_eq!(find("alice@x"), Lookup::OfAnotherUser);
+}
+
+#[test]
+fn a_binding_that_makes_another_device_ambiguous_says_so() {
+    let (mut writer, reader) = inventory();
+    let intune = writer.name_source("intune");
+    let id = eas("appl1");
+    writer.apply(intune, at(1), vec![said(1, |_| {}), said(2, |_| {})]);
+    let [one, two] = [1, 2].map(|number| Change::Device(device(number)));
+    assert_eq!(writer.bind(id, "bob@x", device(1), at(2)), [one]);
+    assert_eq!(writer.bind(id, "bob@x", device(2), at(3)), [one, two]);
+    assert_eq!(
+        reader.find(&Identifier::Eas(id, "bob@x")),
+        Lookup::Ambiguous
+    );
+    // The short form tells of the device itself only.
+    assert_eq!(writer.bind_eas(id, "carol@x", device(2), at(4)), Some(two));
+    assert_eq!(writer.bind_eas(id, "carol@x", device(2), at(5)), None);
 }
 
 #[test]
@@ -311,7 +329,7 @@ fn an_eas_id_follows_its_owner_s_names_r36() {
         device.owner = Some(name("CONTOSO\\alice"));
     });
     writer.apply(intune, at(1), vec![owned, said(2, |_| {})]);
-    writer.bind_eas(eas("learned"), "contoso\\alice", device(2), at(1));
+    writer.bind(eas("learned"), "contoso\\alice", device(2), at(1));
     let alias = reader.user("contoso\\alice").unwrap().user;
     assert_eq!(posture(&reader, 1).owner, Some(alias));
     let alice = user("alice@contoso.com", &["CONTOSO\\alice"]);

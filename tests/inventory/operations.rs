@@ -329,7 +329,7 @@ proptest! {
                 }
                 Operation::Bind(eas, user, device) => {
                     reference.bind(eas, user.clone(), device);
-                    writer.bind_eas(eas, user.as_str(), device, at(now))
+                    writer.bind(eas, user.as_str(), device, at(now))
                 }
             };
             check(&reader, &reference)?;
