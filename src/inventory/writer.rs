@@ -158,21 +158,6 @@ impl Writer {
         self.publish(delivery, outcome)
     }
 
-    /// [`Writer::bind`] for callers to whom only this device matters: its own change, without
-    /// those of devices that the binding made ambiguous.
-    pub fn bind_eas(
-        &mut self,
-        eas: EasDeviceId,
-        user: &str,
-        device: DeviceId,
-        at: Timestamp,
-    ) -> Option<Change> {
-        let own = Change::Device(device);
-        self.bind(eas, user, device, at)
-            .contains(&own)
-            .then_some(own)
-    }
-
     /// What `source` has stated and a complete list leaves out.
     fn gone(&self, source: SourceId, devices: &[DeviceReport], users: &[UserReport]) -> Gone {
         let keys = &self.reader.shared.keys;

@@ -311,7 +311,7 @@ fn write(
                 drop(done.send(outcome));
             }
             Message::Bind(Binding { eas, user, device }) => {
-                let changes = writer.bind_eas(eas, user.as_str(), device, at);
+                let changes = writer.bind(eas, user.as_str(), device, at);
                 if !changes.is_empty() {
                     on_change(&changes);
                 }

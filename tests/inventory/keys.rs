@@ -313,9 +313,8 @@ fn a_binding_that_makes_another_device_ambiguous_says_so() {
         reader.find(&Identifier::Eas(id, "bob@x")),
         Lookup::Ambiguous
     );
-    // The short form tells of the device itself only.
-    assert_eq!(writer.bind_eas(id, "carol@x", device(2), at(4)), Some(two));
-    assert_eq!(writer.bind_eas(id, "carol@x", device(2), at(5)), None);
+    assert_eq!(writer.bind(id, "carol@x", device(2), at(4)), [two]);
+    assert_eq!(writer.bind(id, "carol@x", device(2), at(5)), []);
 }
 
 #[test]
