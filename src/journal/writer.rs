@@ -85,7 +85,7 @@ impl Journal {
         Arc::clone(&self.statistics)
     }
 
-    /// Writes what is queued now, in appends of at most [`BATCH`] records.
+    /// Writes what is queued now, in appends of at most `BATCH` records.
     pub fn drain(&mut self) {
         loop {
             self.lines.clear();

@@ -3,7 +3,7 @@
 //! One JSON object a line in, one out, then the connection is closed. The socket has mode 0600,
 //! and the peer's user is checked besides: it must be root or the user the gateway runs as.
 //! [`serve`] runs until it is dropped; each connection is one task that ends with its answer or
-//! after [`PATIENCE`], and aborting it loses an answer and nothing else.
+//! after `PATIENCE`, and aborting it loses an answer and nothing else.
 
 use std::fs;
 use std::io;

@@ -35,7 +35,7 @@ use reader::Section;
 /// Reads a policy file. `file` is its name as the person knows it; `text` its content.
 ///
 /// A policy that is given has every default outcome; warnings come with it. What is dangerous but
-/// well-formed is found by [`lint`](super::lint).
+/// well-formed is found by [`lint`](super::lint()).
 ///
 /// # Errors
 ///

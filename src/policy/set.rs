@@ -14,7 +14,7 @@ use super::targeting::Audience;
 use super::targeting::GroupNames;
 use crate::model::PolicyId;
 
-/// A whole policy file, checked and compiled. Never changes; [`parse`](super::parse) is the only
+/// A whole policy file, checked and compiled. Never changes; [`parse`](super::parse()) is the only
 /// way to one, and gives none without every default outcome.
 pub struct Policy {
     pub(super) compliance: Box<[CompliancePolicy]>,

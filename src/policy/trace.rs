@@ -10,7 +10,7 @@ use crate::model::Verdict;
 /// A buffer for the findings of one evaluation after another.
 ///
 /// Made once for each worker; filling it never allocates. What was seen is in the facts and what was
-/// wanted in the policy, so that only the finding is kept: [`explain`](super::explain) makes the
+/// wanted in the policy, so that only the finding is kept: [`explain`](super::explain()) makes the
 /// text by evaluating again.
 #[derive(Debug)]
 pub struct Trace {
