@@ -1,9 +1,215 @@
-//! Building, wiring, reloading and draining.
+//! Building, wiring, reloading and draining: the composition root.
+//!
+//! Order of a start: configuration and first-start files, inventory and policy, the first load
+//! of local files, sockets (all of them or none), then the loops and tasks, then the banner.
+//! Order of an end: mail drains, network loops stop, sources stop, the journal writes its last.
+//!
+//! Threads and tasks that are not a room's own: `runtime` threads of Tokio, which run the mail
+//! front, sources, control socket and metrics; one task for housekeeping, which owns nothing.
 
+mod answer;
+mod banner;
+mod core;
 pub mod first_start;
+mod gateway;
 mod hook;
+mod mail;
+mod material;
+mod metrics;
 pub mod pki;
+mod telemetry;
+mod tries;
 mod write;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use tokio::signal::unix;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tracing::error;
+use tracing::info;
+use tracing::warn;
+
+use crate::config;
+use crate::config::Loaded;
+use crate::config::Purpose;
+use crate::config::Refused;
+use crate::model::Problem;
+use crate::net::Clock;
+use crate::sync;
+use gateway::Gateway;
 
 pub use hook::CHECK_HOOKS;
 pub use hook::HOOKS;
+
+/// Runs the gateway of `folder` until SIGTERM or SIGINT.
+///
+/// `announce` gets the banner once everything is up, and before that a line for each thing that
+/// the first start made.
+///
+/// # Errors
+///
+/// Why it could not start. Once it runs, nothing ends it but a signal.
+pub fn run(folder: &Path, announce: impl Fn(&str)) -> Result<(), StartError> {
+    let clock = Clock::start();
+    for made in first_start::make_conf(folder)? {
+        announce(&made.to_string());
+    }
+    let draft = config::read(folder);
+    for made in first_start::prepare(&draft, clock.now().wall)? {
+        announce(&made.to_string());
+    }
+    let Loaded { config, warnings } = draft.complete(Purpose::Start, clock.now().wall, HOOKS)?;
+    telemetry::start(&config.log);
+    let mut gateway = Gateway::start(config)?;
+    let mut signals = {
+        let _inside = gateway.runtime.enter();
+        Signals::listen().map_err(StartError::System)?
+    };
+    let warnings = warnings.iter().map(Problem::to_string).collect();
+    announce(&gateway.banner(warnings).to_string());
+
+    while let Signal::Reload = gateway.runtime.block_on(signals.next()) {
+        reload(&mut gateway, folder, clock);
+    }
+    info!("stopping");
+    gateway.stop();
+    info!("stopped");
+    Ok(())
+}
+
+fn reload(gateway: &mut Gateway, folder: &Path, clock: Clock) {
+    let loaded = config::read(folder).complete(Purpose::Start, clock.now().wall, HOOKS);
+    let result = loaded
+        .map_err(|refused| refused.problems)
+        .and_then(|loaded| {
+            gateway
+                .reload(loaded.config)
+                .map(|waiting| (loaded.warnings, waiting))
+        });
+    match result {
+        Ok((warnings, waiting)) => {
+            for warning in warnings {
+                warn!("{warning}");
+            }
+            info!("the configuration was read again and is in force");
+            if !waiting.is_empty() {
+                warn!("only a restart takes over: {}", waiting.join(", "));
+            }
+        }
+        Err(problems) => {
+            for problem in problems {
+                error!("{problem}");
+            }
+            error!("the configuration has errors; the one that was running stays in force");
+        }
+    }
+}
+
+enum Signal {
+    Reload,
+    Stop,
+}
+
+/// Listened for from one place all the time, so that none is lost while another is acted on.
+struct Signals {
+    hangup: unix::Signal,
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.hangup.recv() => Signal::Reload,
+        }
+    }
+}
+
+/// Threads for a setting where 0 is one for each core.
+fn threads(setting: usize) -> usize {
+    match setting {
+        0 => available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+/// Fills `octets` from the system's generator.
+///
+/// # Panics
+///
+/// When there is none. Nothing that we do is safe without random numbers.
+#[expect(
+    clippy::expect_used,
+    reason = "no state of ours makes a system without randomness usable"
+)]
+fn fill_random(octets: &mut [u8]) {
+    aws_lc_rs::rand::fill(octets).expect("the system has a random number generator");
+}
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The files of a first start.
+    #[error(transparent)]
+    FirstStart(#[from] first_start::FirstStartError),
+    /// The configuration.
+    #[error("{}", list(.0))]
+    Configuration(Vec<Problem>),
+    /// An address.
+    #[error("{address} cannot be listened on: {source}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The control socket.
+    #[error("the control socket {} cannot be made: {source}", path.display())]
+    Control {
+        /// Where.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A source.
+    #[error(transparent)]
+    Source(#[from] sync::StartError),
+    /// Threads, signals, timers.
+    #[error("the system refuses: {0}")]
+    System(#[source] io::Error),
+}
+
+impl From<Refused> for StartError {
+    fn from(refused: Refused) -> Self {
+        Self::Configuration(refused.problems)
+    }
+}
+
+impl From<Vec<Problem>> for StartError {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::Configuration(problems)
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    format!(
+        "the configuration cannot be used:\n  {}",
+        lines.join("\n  ")
+    )
+}

@@ -10,13 +10,14 @@
 mod certs;
 mod check;
 mod conf;
-pub mod device;
-pub mod explain;
+mod control;
+mod device;
+mod explain;
 mod hash_password;
 mod output;
-pub mod probe;
-pub mod run;
-pub mod status;
+mod probe;
+mod run;
+mod status;
 
 use std::process::ExitCode;
 
@@ -33,19 +34,23 @@ pub use conf::ConfOption;
     version,
     about = "Decides who gets into the network and to the mail, by the health of the device.",
     after_help = "Exit codes: 0 all is well, 1 the answer is no, 2 the command could not be carried out.",
-    disable_help_subcommand = true,
-    arg_required_else_help = true
+    disable_help_subcommand = true
 )]
 pub struct Cli {
-    /// What to do.
+    /// What to do; without a command the gateway runs.
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
     Check(check::Arguments),
     Certs(certs::Arguments),
+    Status(status::Arguments),
+    Explain(explain::Arguments),
+    Device(device::Arguments),
+    Probe(probe::Arguments),
     HashPassword(hash_password::Arguments),
 }
 
@@ -53,9 +58,15 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Certs(arguments) => certs::run(&arguments),
-        Command::HashPassword(arguments) => hash_password::run(&arguments),
+        None => run::run(&run::Arguments::default()),
+        Some(Command::Run(arguments)) => run::run(&arguments),
+        Some(Command::Check(arguments)) => check::run(&arguments),
+        Some(Command::Status(arguments)) => status::run(&arguments),
+        Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::Device(arguments)) => device::run(&arguments),
+        Some(Command::Probe(arguments)) => probe::run(&arguments),
+        Some(Command::Certs(arguments)) => certs::run(&arguments),
+        Some(Command::HashPassword(arguments)) => hash_password::run(&arguments),
     };
     output::exit(done)
 }

@@ -212,6 +212,12 @@ impl Draft {
         self.gateway.certificates.make_sample && rules::beyond_loopback(&self.gateway).is_none()
     }
 
+    /// Where the control socket is.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.gateway.data.control_socket.clone()
+    }
+
     /// Where the throw-away PKI lies.
     #[must_use]
     pub fn layout(&self) -> Layout {

@@ -5,9 +5,14 @@
 //! protected success indication that is missing or wrong is an error here. This room may name
 //! `radius`, `eap`, `eas` and `model`.
 
+mod eas;
 mod radius;
 mod supplicant;
 
+pub use eas::EasAnswer;
+pub use eas::EasError;
+pub use eas::EasRequest;
+pub use eas::ask;
 pub use radius::Client;
 pub use radius::Login;
 pub use radius::ProbeError;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// The conf folder as an argument or an option.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Conf {
     /// Folder with gateway.toml, nas.toml and so on [default: conf].
     #[arg(value_name = "CONF")]

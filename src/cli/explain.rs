@@ -3,24 +3,34 @@
 use clap::Args;
 
 use super::conf::ConfOption;
+use super::control::ask;
+use super::output::Done;
+use crate::access::Correlation;
+use crate::net::control::Request;
 
 /// Explain a decision: for every policy and every condition what was seen, what was wanted, and
 /// whether it held.
 ///
-/// Give the correlation id of a record in the journal to see that decision as it was, or a device
-/// to see what would be decided for it now.
+/// Give the correlation id of a record in the journal, or a device to see its latest decision. The
+/// gateway keeps the last few thousand decisions for this.
 #[derive(Clone, Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Correlation id of a decision, or a device: id, name, serial number or MAC address.
     #[arg(value_name = "DECISION|DEVICE")]
     pub what: String,
-    /// With a device: the user who would ask with it [default: its owner].
-    #[arg(long, value_name = "NAME")]
-    pub user: Option<String>,
     /// Where the control socket is configured.
     #[command(flatten)]
     pub conf: ConfOption,
     /// Print one JSON object instead.
     #[arg(long)]
     pub json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Done {
+    let what = arguments.what.clone();
+    let request = match Correlation::parse(&what) {
+        Some(_) => Request::Explain { id: what },
+        None => Request::ExplainDevice { device: what },
+    };
+    ask(arguments.conf.folder(), &request, arguments.json)
 }

@@ -1,6 +1,12 @@
 //! `portreeve probe`: ask a gateway the way a NAS, a supplicant or a phone does.
 
+mod eas;
+mod network;
+
+use std::io;
+use std::io::Read;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,24 +14,66 @@ use clap::Args;
 use clap::Subcommand;
 
 use super::conf::ConfOption;
+use super::output::Done;
+use super::output::Failed;
+use super::output::now;
+use crate::config;
+use crate::config::Config;
+use crate::config::Purpose;
 
 /// Try a gateway: ask it the way an access point, a laptop or a phone does.
 ///
 /// Secrets, addresses and certificates are taken from the configuration unless they are given, so
 /// that a gateway on this machine needs no options at all.
 ///
-/// Exit code 0: it answered and let the device in. 1: it answered and did not, or only into
-/// quarantine. 2: no answer, or one that cannot be trusted.
+/// Exit code 0: it answered and let the device in, if only into quarantine (the VLAN says so). 1: it
+/// answered and did not. 2: no answer, or one that cannot be trusted.
 #[derive(Clone, Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// What to ask.
     #[command(subcommand)]
     pub question: Question,
 }
 
+pub(super) fn run(arguments: &Arguments) -> Done {
+    match &arguments.question {
+        Question::Radius(arguments) => network::status(arguments),
+        Question::EapTls(arguments) => network::eap_tls(arguments),
+        Question::Mab(arguments) => network::bypass(arguments),
+        Question::Pap(arguments) => network::password(arguments),
+        Question::Eas(arguments) => eas::request(arguments),
+    }
+}
+
+/// The configuration of `folder`, from which come the addresses and secrets that are not given.
+fn configuration(folder: &Path) -> Result<Config, Failed> {
+    match config::read(folder).complete(Purpose::Check, now(), &[]) {
+        Ok(loaded) => Ok(loaded.config),
+        Err(refused) => Err(Failed::new(refused.to_string())),
+    }
+}
+
+/// The first line of a file, or of standard input: where passwords come from.
+fn first_line(file: Option<&Path>) -> Result<Vec<u8>, Failed> {
+    let text = match file {
+        Some(file) => std::fs::read(file)
+            .map_err(|error| Failed::new(format!("{}: {error}", file.display())))?,
+        None => {
+            let mut octets = Vec::new();
+            io::stdin().take(MAX_LINE).read_to_end(&mut octets)?;
+            octets
+        }
+    };
+    let line = text.split(|octet| *octet == b'\n').next().unwrap_or(&[]);
+    Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
+}
+
+/// Longest line of standard input that is read; passwords have at most 128 octets.
+const MAX_LINE: u64 = 4096;
+
 /// What to ask.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Question {
+pub(super) enum Question {
     /// Ask whether the RADIUS server is alive (Status-Server, RFC 5997).
     Radius(Radius),
     /// Log in with a device's certificate (EAP-TLS over RADIUS).
@@ -40,7 +88,7 @@ pub enum Question {
 
 /// How to reach the RADIUS server.
 #[derive(Clone, Debug, Args)]
-pub struct Server {
+pub(super) struct Server {
     /// Address and port [default: the first of listen.authentication].
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub server: Option<SocketAddr>,
@@ -60,7 +108,7 @@ pub struct Server {
 
 /// Arguments of `probe radius`.
 #[derive(Clone, Debug, Args)]
-pub struct Radius {
+pub(super) struct Radius {
     /// How to reach the server.
     #[command(flatten)]
     pub server: Server,
@@ -68,7 +116,7 @@ pub struct Radius {
 
 /// Arguments of `probe eap-tls`.
 #[derive(Clone, Debug, Args)]
-pub struct EapTls {
+pub(super) struct EapTls {
     /// The sample device whose certificate is used, as in certs/devices [default: the first].
     #[arg(long, value_name = "NAME", conflicts_with_all = ["certificate", "key"])]
     pub device: Option<String>,
@@ -94,7 +142,7 @@ pub struct EapTls {
 
 /// Arguments of `probe mab`.
 #[derive(Clone, Debug, Args)]
-pub struct Mab {
+pub(super) struct Mab {
     /// MAC address, with any separators.
     #[arg(value_name = "MAC")]
     pub mac: String,
@@ -105,7 +153,7 @@ pub struct Mab {
 
 /// Arguments of `probe pap`.
 #[derive(Clone, Debug, Args)]
-pub struct Pap {
+pub(super) struct Pap {
     /// Name of the user.
     #[arg(value_name = "USER")]
     pub user: String,
@@ -119,7 +167,7 @@ pub struct Pap {
 
 /// Arguments of `probe eas`.
 #[derive(Clone, Debug, Args)]
-pub struct Eas {
+pub(super) struct Eas {
     /// Name of the user.
     #[arg(value_name = "USER")]
     pub user: String,
@@ -138,9 +186,12 @@ pub struct Eas {
     /// Send the query in its base64 form.
     #[arg(long)]
     pub base64: bool,
-    /// Base URL of the front [default: the first of listen.mail].
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
+    /// Address and port of the front [default: the first of listen.mail].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub server: Option<SocketAddr>,
+    /// Host name to ask for [default: the first of mail.published_names].
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
     /// Authority that issued the front's certificate (PEM) [default: certs/root.pem].
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,

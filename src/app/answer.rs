@@ -1,0 +1,326 @@
+//! What the control socket answers: `status`, `explain`, `device`.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::access::Correlation;
+use crate::access::DecisionPoint;
+use crate::access::DecisionRecord;
+use crate::access::Live;
+use crate::access::Outcome;
+use crate::access::RecordQueue;
+use crate::access::Sessions;
+use crate::inventory::Description;
+use crate::inventory::Lookup;
+use crate::journal;
+use crate::journal::Recent;
+use crate::model::DeviceId;
+use crate::model::EasDeviceId;
+use crate::model::EntraDeviceId;
+use crate::model::Fact;
+use crate::model::Identifier;
+use crate::model::MacAddress;
+use crate::model::SerialNumber;
+use crate::model::Timestamp;
+use crate::net::Clock;
+use crate::net::control::Request;
+use crate::net::control::Response;
+use crate::sync;
+use crate::sync::Status;
+
+/// Everything that an answer may need.
+pub(super) struct Desk {
+    pub(super) clock: Clock,
+    pub(super) started: Timestamp,
+    pub(super) point: Arc<DecisionPoint>,
+    pub(super) live: Arc<Live>,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) records: Arc<RecordQueue>,
+    pub(super) recent: Arc<Recent>,
+    pub(super) sources: sync::Handle,
+}
+
+impl Desk {
+    pub(super) fn answer(&self, request: &Request) -> Response {
+        match request {
+            Request::Status => self.status(),
+            Request::Explain { id } => self.explain(id),
+            Request::ExplainDevice { device } => self.explain_device(device),
+            Request::Device { device } => self.device(device),
+        }
+    }
+
+    fn status(&self) -> Response {
+        let now = self.clock.now().wall;
+        let reader = self.point.reader();
+        let generation = self.point.generation();
+        let uptime = now.since(self.started).as_secs();
+        let sources = self.sources.status();
+        let policies = self.point.policy().len();
+        let json = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "uptime": uptime,
+            "devices": reader.device_count(),
+            "users": reader.user_count(),
+            "policies": policies,
+            "generation": { "inventory": generation.inventory, "policy": generation.policy },
+            "sessions": self.sessions.len(),
+            "mail_requests": self.live.len(),
+            "records_lost": self.records.dropped(),
+            "sources": sources.iter().map(|source| source_json(source, now)).collect::<Vec<_>>(),
+        });
+        let mut text = format!(
+            "up {uptime} s, {} devices, {} users, {policies} policies\n\
+             {} sessions open, {} mail requests under way, {} records lost\n",
+            reader.device_count(),
+            reader.user_count(),
+            self.sessions.len(),
+            self.live.len(),
+            self.records.dropped(),
+        );
+        for source in &sources {
+            text.push_str(&format!("source {}\n", source_line(source, now)));
+        }
+        Response::Answer { json, text }
+    }
+
+    fn explain(&self, id: &str) -> Response {
+        let Some(id) = Correlation::parse(id) else {
+            return refused("a decision's number has sixteen hexadecimal digits");
+        };
+        match self.recent.find(id) {
+            Some(record) => self.explain_record(&record),
+            None => refused(
+                "no decision of that number is kept in memory; look for it in the journal's files",
+            ),
+        }
+    }
+
+    fn explain_device(&self, text: &str) -> Response {
+        let device = match self.find(text) {
+            Ok(device) => device,
+            Err(response) => return response,
+        };
+        match self.recent.last_of(device) {
+            Some(record) => self.explain_record(&record),
+            None => refused("no decision about that device has been made since the start"),
+        }
+    }
+
+    fn explain_record(&self, record: &DecisionRecord) -> Response {
+        let line = journal::render(record, &self.point);
+        let line_json: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
+        match record.outcome {
+            Outcome::NotAuthenticated(why) => Response::Answer {
+                text: format!(
+                    "{} {}\nnot authenticated: {why}\n",
+                    record.seen.at, record.id
+                ),
+                json: json!({ "record": line_json }),
+            },
+            Outcome::Decided(decision) => match self.point.explain(record) {
+                Some(explanation) => Response::Answer {
+                    text: format!(
+                        "decision {} of {}\n{explanation}",
+                        record.id, record.seen.at
+                    ),
+                    json: json!({ "record": line_json, "trace": explanation }),
+                },
+                None => Response::Answer {
+                    text: format!(
+                        "decision {} of {}: {} ({})\n{}\n\
+                         The policy has been replaced since; its trace is not kept.\n",
+                        record.id,
+                        record.seen.at,
+                        decision.verdict,
+                        decision.reason,
+                        decision.reason.sentence()
+                    ),
+                    json: json!({ "record": line_json, "trace": null }),
+                },
+            },
+        }
+    }
+
+    fn device(&self, text: &str) -> Response {
+        let device = match self.find(text) {
+            Ok(device) => device,
+            Err(response) => return response,
+        };
+        match self.point.reader().describe(device) {
+            Some(description) => self.describe(&description),
+            None => refused("the device has just been removed"),
+        }
+    }
+
+    /// The device that `text` names, by whatever kind of identifier it is.
+    fn find(&self, text: &str) -> Result<DeviceId, Response> {
+        let reader = self.point.reader();
+        let text = text.trim();
+        let serial: Option<SerialNumber> = text.parse().ok();
+        let guid: Option<DeviceId> = text.parse().ok();
+        let entra: Option<EntraDeviceId> = text.parse().ok();
+        let mac: Option<MacAddress> = text.parse().ok();
+        let identifiers = [
+            guid.map(Identifier::Device),
+            entra.map(Identifier::Entra),
+            mac.map(Identifier::Mac),
+            serial
+                .as_ref()
+                .map(|serial| Identifier::Serial(serial.as_str())),
+        ];
+        for identifier in identifiers.into_iter().flatten() {
+            match reader.find(&identifier) {
+                Lookup::Found(posture, _) => return Ok(posture.device),
+                Lookup::Ambiguous => {
+                    return Err(refused("more than one device has that identifier"));
+                }
+                Lookup::Unknown | Lookup::OfAnotherUser => {}
+            }
+        }
+        // The rest is cold: names, and ActiveSync ids whose user was not given.
+        let eas: Option<EasDeviceId> = text.parse().ok();
+        let mut found = reader.devices().filter_map(|(posture, _)| {
+            let description = reader.describe(posture.device)?;
+            let named = description
+                .name
+                .as_deref()
+                .is_some_and(|n| n.eq_ignore_ascii_case(text));
+            let used = eas.is_some_and(|eas| description.eas.iter().any(|of| of.eas == eas));
+            (named || used).then_some(posture.device)
+        });
+        match (found.next(), found.next()) {
+            (Some(device), None) => Ok(device),
+            (Some(_), Some(_)) => Err(refused("more than one device has that name")),
+            (None, _) => Err(refused(
+                "no device is known by that; try its Intune or Entra id, MAC address, serial \
+                 number, ActiveSync DeviceId or name",
+            )),
+        }
+    }
+
+    fn describe(&self, device: &Description) -> Response {
+        let now = self.clock.now().wall;
+        let mut text = String::new();
+        let mut facts = serde_json::Map::new();
+        let posture = &device.posture;
+        let mut line = |name: &str, value: String| {
+            text.push_str(&format!("{name:<16} {value}\n"));
+        };
+        line("device", posture.device.to_string());
+        if let Some(name) = &device.name {
+            line("name", name.clone());
+        }
+        if let Some(owner) = &device.owner {
+            line("owner", owner.to_string());
+        }
+        line(
+            "platform",
+            format!("{} {}", posture.platform, posture.os_version),
+        );
+        let mut fact = |name: &str, (shown, json): (String, Value)| {
+            line(name, shown);
+            facts.insert(name.to_owned(), json);
+        };
+        fact("managed", self.fact(&posture.managed, now));
+        fact("registered", self.fact(&posture.registered, now));
+        fact("compliance", self.fact(&posture.compliance, now));
+        fact("encrypted", self.fact(&posture.encrypted, now));
+        fact("jailbroken", self.fact(&posture.jailbroken, now));
+        fact("passcode", self.fact(&posture.passcode, now));
+        fact("eas_activated", self.fact(&posture.eas_activated, now));
+        fact("threat", self.fact(&posture.threat, now));
+        line("join", posture.join.to_string());
+        line("ownership", posture.ownership.to_string());
+        line("retirement", posture.retirement.as_str().to_owned());
+        let macs: Vec<_> = device.macs.iter().map(ToString::to_string).collect();
+        let eas: Vec<_> = device.eas.iter().map(|of| of.eas.to_string()).collect();
+        line("serials", device.serials.join(", "));
+        line("macs", macs.join(", "));
+        line("eas", eas.join(", "));
+        let json = json!({
+            "device": posture.device.to_string(),
+            "name": device.name,
+            "model": device.model,
+            "owner": device.owner.as_ref().map(ToString::to_string),
+            "platform": posture.platform.as_str(),
+            "os_version": posture.os_version.to_string(),
+            "join": posture.join.as_str(),
+            "ownership": posture.ownership.as_str(),
+            "retirement": posture.retirement.as_str(),
+            "facts": facts,
+            "serials": device.serials,
+            "macs": macs,
+            "eas": eas,
+        });
+        Response::Answer { json, text }
+    }
+
+    fn fact<T: ToString>(&self, fact: &Fact<T>, now: Timestamp) -> (String, Value) {
+        let value = fact.value.to_string();
+        if !fact.is_known() {
+            return (value.clone(), json!({ "value": value }));
+        }
+        let age = fact.age(now).as_secs();
+        let source = self
+            .point
+            .reader()
+            .source_name(fact.source)
+            .unwrap_or_default();
+        let shown = format!("{value} ({source}, {age} s old)");
+        (
+            shown,
+            json!({ "value": value, "source": source, "age": age }),
+        )
+    }
+}
+
+fn refused(why: &str) -> Response {
+    Response::Refused(why.to_owned())
+}
+
+fn source_line(status: &Status, now: Timestamp) -> String {
+    let age = match status.age(now) {
+        Some(age) => format!("last good run {} s ago", age.as_secs()),
+        None => "no good run yet".to_owned(),
+    };
+    let state = match &status.state {
+        sync::State::Pending => "pending".to_owned(),
+        sync::State::Connected => "connected".to_owned(),
+        sync::State::Failed { reason, since } => format!("failed since {since}: {reason}"),
+    };
+    let note = status
+        .note
+        .as_deref()
+        .map_or(String::new(), |note| format!("; {note}"));
+    let bad = match status.bad_rows {
+        0 => String::new(),
+        bad => format!(", {bad} rows not usable"),
+    };
+    format!(
+        "{}: {state}, {} entries{bad}, {age}{note}",
+        status.feed, status.entries
+    )
+}
+
+fn source_json(status: &Status, now: Timestamp) -> Value {
+    let (state, reason) = match &status.state {
+        sync::State::Pending => ("pending", None),
+        sync::State::Connected => ("connected", None),
+        sync::State::Failed { reason, .. } => ("failed", Some(reason)),
+    };
+    json!({
+        "feed": status.feed,
+        "state": state,
+        "reason": reason,
+        "entries": status.entries,
+        "bad_rows": status.bad_rows,
+        "problems": status.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "age": status.age(now).map(|age| age.as_secs()),
+        "worst_latency": status.worst_latency.as_secs(),
+        "next_run": status.next_run.map(|at| at.to_string()),
+        "note": status.note,
+    })
+}

@@ -1,0 +1,63 @@
+//! What is printed when the gateway is up: what listens where, what is loaded, what to try.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The facts of the banner.
+#[derive(Debug)]
+pub(super) struct Banner {
+    pub(super) authentication: Vec<SocketAddr>,
+    pub(super) accounting: Vec<SocketAddr>,
+    pub(super) mail: Vec<SocketAddr>,
+    pub(super) metrics: Vec<SocketAddr>,
+    pub(super) control: PathBuf,
+    pub(super) devices: usize,
+    pub(super) users: usize,
+    pub(super) policies: usize,
+    pub(super) warnings: Vec<String>,
+    /// Commands to paste, each with what it shows.
+    pub(super) tries: Vec<(String, String)>,
+}
+
+impl fmt::Display for Banner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Portreeve {} is up.", env!("CARGO_PKG_VERSION"))?;
+        writeln!(f)?;
+        for (what, addresses) in [
+            ("RADIUS authentication (UDP)", &self.authentication),
+            ("RADIUS accounting (UDP)", &self.accounting),
+            ("ActiveSync front (TLS)", &self.mail),
+            ("metrics and health (HTTP)", &self.metrics),
+        ] {
+            if !addresses.is_empty() {
+                let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+                writeln!(f, "  {what:<28} {}", addresses.join(", "))?;
+            }
+        }
+        writeln!(f, "  {:<28} {}", "control socket", self.control.display())?;
+        writeln!(f)?;
+        writeln!(
+            f,
+            "  {} devices, {} users, {} policies are loaded.",
+            self.devices, self.users, self.policies
+        )?;
+        for warning in &self.warnings {
+            writeln!(f, "  warning: {warning}")?;
+        }
+        if !self.tries.is_empty() {
+            writeln!(f)?;
+            writeln!(f, "  Try it from another terminal in this folder:")?;
+            for (what, command) in &self.tries {
+                writeln!(f)?;
+                writeln!(f, "    # {what}")?;
+                writeln!(f, "    {command}")?;
+            }
+        }
+        writeln!(f)?;
+        write!(
+            f,
+            "  Ctrl-C stops it; kill -HUP makes it read its configuration again."
+        )
+    }
+}

@@ -1,0 +1,107 @@
+//! What must be there before a door opens: inventory, policy, decision point, sources.
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+use tracing::info;
+use tracing::warn;
+
+use crate::access::CorrelationSource;
+use crate::access::DecisionPoint;
+use crate::access::Live;
+use crate::access::RecordQueue;
+use crate::access::Sessions;
+use crate::app::StartError;
+use crate::config;
+use crate::config::Config;
+use crate::inventory;
+use crate::model::Problem;
+use crate::net::Clock;
+use crate::policy;
+use crate::policy::Policy;
+use crate::sync;
+
+/// The cores that every plane shares, and the sources that feed them.
+pub(super) struct Core {
+    pub(super) clock: Clock,
+    pub(super) runtime: Runtime,
+    pub(super) point: Arc<DecisionPoint>,
+    pub(super) live: Arc<Live>,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) records: Arc<RecordQueue>,
+    pub(super) correlations: Arc<CorrelationSource>,
+    pub(super) sources: sync::Handle,
+    pub(super) tasks: sync::Tasks,
+}
+
+impl Core {
+    /// Builds them and waits for the first load of local files, so that the first connection
+    /// already finds its device.
+    pub(super) fn build(config: &Config) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(super::threads(config.workers.runtime))
+            .thread_name("runtime")
+            .enable_all()
+            .build()
+            .map_err(StartError::System)?;
+        let mut seed = [0; 16];
+        super::fill_random(&mut seed);
+        let (writer, reader) = inventory::open(inventory::Config::new(seed));
+        let point = Arc::new(DecisionPoint::new(reader, load_policy(config)?));
+        let live = Arc::new(Live::new(Arc::clone(&point)));
+        let sources = load_sources(config)?;
+        let (handle, tasks) = {
+            let _inside = runtime.enter();
+            let live = Arc::clone(&live);
+            sync::start(&sources, writer, &sync_clock(clock), move |changes| {
+                let swept = live.sweep(clock.now().wall, changes);
+                if swept.revoked > 0 {
+                    info!(
+                        changes = changes.len(),
+                        revoked = swept.revoked,
+                        "mail requests cut"
+                    );
+                }
+            })?
+        };
+        runtime.block_on(handle.first_load());
+        for status in handle.status() {
+            if let sync::State::Failed { reason, .. } = &status.state {
+                warn!(feed = %status.feed, %reason, "a source brought nothing at the start");
+            }
+        }
+        Ok(Self {
+            clock,
+            runtime,
+            point,
+            live,
+            sessions: Arc::new(Sessions::new(MAX_SESSIONS)),
+            records: Arc::new(RecordQueue::new(config.journal.queue)),
+            correlations: Arc::new(CorrelationSource::starting_at(clock.now().wall)),
+            sources: handle,
+            tasks,
+        })
+    }
+}
+
+/// Reads `policy.toml`.
+pub(super) fn load_policy(config: &Config) -> Result<Policy, Vec<Problem>> {
+    let (file, text) =
+        config::open(&config.folder, "policy.toml").map_err(|problem| vec![problem])?;
+    policy::parse(&file, &text).map(|(policy, _)| policy)
+}
+
+fn load_sources(config: &Config) -> Result<sync::Config, Vec<Problem>> {
+    let (file, text) =
+        config::open(&config.folder, "source.toml").map_err(|problem| vec![problem])?;
+    sync::parse(&file, &config.folder, &text).map(|(sources, _)| sources)
+}
+
+fn sync_clock(clock: Clock) -> sync::Clock {
+    sync::Clock::new(move || clock.now())
+}
+
+/// Accounting sessions kept at one time: the largest campus we know of has a tenth of it. About
+/// 350 octets each.
+const MAX_SESSIONS: usize = 1_000_000;

@@ -1,0 +1,398 @@
+//! The running gateway: doors opened in order, what a reload replaces, how it ends.
+
+use std::io;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::access::DecisionPoint;
+use crate::access::Live;
+use crate::access::Sessions;
+use crate::app::StartError;
+use crate::app::answer::Desk;
+use crate::app::banner::Banner;
+use crate::app::core::Core;
+use crate::app::core::load_policy;
+use crate::app::mail;
+use crate::app::material;
+use crate::app::metrics::Metrics;
+use crate::config::Config;
+use crate::eap;
+use crate::journal;
+use crate::journal::Journal;
+use crate::model::Problem;
+use crate::net::Clock;
+use crate::net::Pool;
+use crate::net::control;
+use crate::net::eas::Front;
+use crate::net::metrics::Pages;
+use crate::net::radius;
+use crate::net::radius::Listen;
+use crate::network;
+use crate::network::Counters;
+use crate::network::Role;
+use crate::sync;
+
+/// Everything that runs.
+pub(super) struct Gateway {
+    pub(super) config: Config,
+    pub(super) runtime: Runtime,
+    clock: Clock,
+    point: Arc<DecisionPoint>,
+    live: Arc<Live>,
+    radius: Radius,
+    mail: Mail,
+    metrics_at: Vec<SocketAddr>,
+    tasks: sync::Tasks,
+    journal: journal::Stop,
+}
+
+/// The network plane.
+struct Radius {
+    shared: Arc<network::Shared>,
+    resumption: Arc<eap::Resumption>,
+    addresses: Vec<Listen>,
+    loops: Vec<Arc<Counters>>,
+    servers: radius::Servers,
+}
+
+/// The mail plane.
+struct Mail {
+    front: Option<Arc<Front>>,
+    addresses: Vec<SocketAddr>,
+    stop: watch::Sender<bool>,
+    serving: Vec<JoinHandle<io::Result<()>>>,
+}
+
+impl Gateway {
+    /// Builds and starts everything. Doors open when decisions can be made, and only if all of
+    /// them can be opened.
+    pub(super) fn start(config: Config) -> Result<Self, StartError> {
+        let core = Core::build(&config)?;
+        let front = mail::front(&config, &core)?;
+        let mail_listeners = bind_all(&config.listen.mail, crate::net::eas::bind)?;
+        let metrics_listeners = bind_all(&config.listen.metrics, crate::net::metrics::bind)?;
+        let socket =
+            control::bind(&config.data.control_socket).map_err(|source| StartError::Control {
+                path: config.data.control_socket.clone(),
+                source,
+            })?;
+        let journal = Journal::new(
+            &journal_config(&config),
+            Arc::clone(&core.records),
+            Arc::clone(&core.point),
+        );
+        let (recent, statistics) = (journal.recent(), journal.statistics());
+        let radius = Radius::start(&config, &core)?;
+        let journal = journal.spawn().map_err(StartError::System)?;
+
+        let metrics = Metrics {
+            loops: radius.loops.clone(),
+            point: Arc::clone(&core.point),
+            live: Arc::clone(&core.live),
+            sessions: Arc::clone(&core.sessions),
+            records: Arc::clone(&core.records),
+            journal: statistics,
+        };
+        let desk = Desk {
+            clock: core.clock,
+            started: core.clock.now().wall,
+            point: Arc::clone(&core.point),
+            live: Arc::clone(&core.live),
+            sessions: Arc::clone(&core.sessions),
+            records: Arc::clone(&core.records),
+            recent,
+            sources: core.sources.clone(),
+        };
+        let Core {
+            clock,
+            runtime,
+            point,
+            live,
+            sessions,
+            tasks,
+            ..
+        } = core;
+        let metrics_at = serve_metrics(&runtime, metrics_listeners, metrics);
+        runtime.spawn(control::serve(
+            socket,
+            Arc::new(move |request| desk.answer(&request)),
+        ));
+        runtime.spawn(housekeeping(clock, Arc::clone(&live), sessions));
+        let mail = Mail::start(&runtime, front, mail_listeners);
+        Ok(Self {
+            config,
+            runtime,
+            clock,
+            point,
+            live,
+            radius,
+            mail,
+            metrics_at,
+            tasks,
+            journal,
+        })
+    }
+
+    /// Takes over what another configuration changes, all of it or nothing. Conversations,
+    /// connections and sessions go on.
+    ///
+    /// # Errors
+    ///
+    /// Everything wrong with the new configuration; the old one stays in force.
+    pub(super) fn reload(&mut self, config: Config) -> Result<Vec<String>, Vec<Problem>> {
+        let settings = material::network_settings(&config, &self.radius.resumption)?;
+        let policy = load_policy(&config)?;
+        let tls = match &self.mail.front {
+            Some(_) => Some(mail::server_tls(&config)?),
+            None => None,
+        };
+        let previous = self.radius.shared.settings.load();
+        settings.nas.inherit(&previous.nas);
+        self.radius.shared.settings.store(Arc::new(settings));
+        if let (Some(front), Some(tls)) = (&self.mail.front, tls) {
+            front.tls.store(Arc::new(tls));
+        }
+        if policy.hash() != self.point.policy().hash() {
+            self.point.replace_policy(policy);
+            self.live.sweep_all(self.clock.now().wall);
+        }
+        let waiting = needs_restart(&self.config, &config);
+        self.config = config;
+        Ok(waiting)
+    }
+
+    /// What people see when everything is up.
+    pub(super) fn banner(&self, warnings: Vec<String>) -> Banner {
+        let of = |role| {
+            let listening = self
+                .radius
+                .addresses
+                .iter()
+                .filter(move |listen| listen.role == role);
+            listening.map(|listen| listen.address).collect::<Vec<_>>()
+        };
+        Banner {
+            authentication: of(Role::Authentication),
+            accounting: of(Role::Accounting),
+            mail: self.mail.addresses.clone(),
+            metrics: self.metrics_at.clone(),
+            control: self.config.data.control_socket.clone(),
+            devices: self.point.reader().device_count(),
+            users: self.point.reader().user_count(),
+            policies: self.point.policy().len(),
+            warnings,
+            tries: super::tries::commands(&self.config),
+        }
+    }
+
+    /// Stops: no new mail connections, those under way may end; then the network, whose NASes
+    /// ask elsewhere; then sources and journal.
+    pub(super) fn stop(self) {
+        // Nobody waits for it only if no front runs.
+        let _nobody_waits = self.mail.stop.send(true);
+        let grace = self.config.shutdown.grace + Duration::from_secs(1);
+        let serving = self.mail.serving;
+        self.runtime.block_on(async {
+            let all = async {
+                for front in serving {
+                    if let Ok(Err(error)) = front.await {
+                        tracing::warn!(%error, "the mail front ended with an error");
+                    }
+                }
+            };
+            if tokio::time::timeout(grace, all).await.is_err() {
+                tracing::warn!("mail requests were cut at the end of the grace period");
+            }
+        });
+        self.radius.servers.stop();
+        self.runtime.block_on(self.tasks.stop());
+        self.journal.stop();
+        // A socket that is left behind is replaced by the next start.
+        drop(std::fs::remove_file(&self.config.data.control_socket));
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+}
+
+impl Radius {
+    fn start(config: &Config, core: &Core) -> Result<Self, StartError> {
+        let resumption = config.eap.resumption();
+        let settings = material::network_settings(config, &resumption)?;
+        let loops = super::threads(config.workers.radius).min(usize::from(u8::MAX));
+        let shared = Arc::new(network::Shared {
+            settings: ArcSwap::from_pointee(settings),
+            point: Arc::clone(&core.point),
+            sessions: Arc::clone(&core.sessions),
+            records: Arc::clone(&core.records),
+            correlations: Arc::clone(&core.correlations),
+            random: super::fill_random,
+            loops: u8::try_from(loops).unwrap_or(u8::MAX),
+        });
+        let authentication = config.listen.authentication.iter();
+        let accounting = config.listen.accounting.iter();
+        let listen: Vec<Listen> = authentication
+            .map(|&address| Listen {
+                address,
+                role: Role::Authentication,
+            })
+            .chain(accounting.map(|&address| Listen {
+                address,
+                role: Role::Accounting,
+            }))
+            .collect();
+        let bound = radius::bind(&listen, loops)
+            .map_err(|(address, source)| StartError::Bind { address, source })?;
+        let addresses = bound.addresses.clone();
+        let workers = super::threads(config.workers.handshake);
+        let pool = Pool::start(workers, HANDSHAKES_WAITING, core.clock)
+            .map(Arc::new)
+            .map_err(StartError::System)?;
+        let counters = Mutex::new(Vec::new());
+        let servers = radius::Servers::start(bound, &pool, core.clock, |number| {
+            let server = network::Server::new(number, Arc::clone(&shared));
+            counters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(server.counters());
+            server
+        })
+        .map_err(StartError::System)?;
+        let loops = counters
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(Self {
+            shared,
+            resumption,
+            addresses,
+            loops,
+            servers,
+        })
+    }
+}
+
+impl Mail {
+    fn start(
+        runtime: &Runtime,
+        front: Option<Arc<Front>>,
+        listeners: Vec<(SocketAddr, TcpListener)>,
+    ) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut addresses = Vec::new();
+        let mut serving = Vec::new();
+        if let Some(front) = &front {
+            for (address, listener) in listeners {
+                addresses.push(address);
+                let serve = crate::net::eas::serve(listener, Arc::clone(front), stopped.clone());
+                serving.push(runtime.spawn(serve));
+            }
+        }
+        Self {
+            front,
+            addresses,
+            stop,
+            serving,
+        }
+    }
+}
+
+fn journal_config(config: &Config) -> journal::Config {
+    journal::Config {
+        folder: config.journal.folder.clone(),
+        file_size: config.journal.file_size.get(),
+        files: u32::from(config.journal.files),
+        queue: config.journal.queue,
+        ..journal::Config::default()
+    }
+}
+
+fn bind_all(
+    addresses: &[SocketAddr],
+    bind: fn(SocketAddr) -> io::Result<TcpListener>,
+) -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {
+    let bind = |&address: &SocketAddr| {
+        let bound = bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+        bound.map_err(|source| StartError::Bind { address, source })
+    };
+    addresses.iter().map(bind).collect()
+}
+
+fn serve_metrics(
+    runtime: &Runtime,
+    listeners: Vec<(SocketAddr, TcpListener)>,
+    metrics: Metrics,
+) -> Vec<SocketAddr> {
+    let pages = Arc::new(Pages {
+        metrics: Box::new(move || metrics.text()),
+        health: Box::new(|| (true, "decisions are made".to_owned())),
+    });
+    let mut addresses = Vec::new();
+    for (address, listener) in listeners {
+        addresses.push(address);
+        runtime.spawn(crate::net::metrics::serve(listener, Arc::clone(&pages)));
+    }
+    addresses
+}
+
+/// What has to be done once in a while and hangs on no request.
+async fn housekeeping(clock: Clock, live: Arc<Live>, sessions: Arc<Sessions>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    let mut ticks = 0_u32;
+    loop {
+        tick.tick().await;
+        let now = clock.now().wall;
+        live.sweep_due(now);
+        ticks = ticks.wrapping_add(1);
+        if ticks.is_multiple_of(60) {
+            sessions.expire(now, SESSION_SILENCE);
+        }
+    }
+}
+
+/// Settings of the new configuration that only a restart can take over.
+fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
+    [
+        ("listen", old.listen != new.listen),
+        ("workers", old.workers != new.workers),
+        ("data", old.data != new.data),
+        ("journal", old.journal != new.journal),
+        ("mail.upstream and its limits", mail_differs(old, new)),
+        ("log", old.log != new.log),
+    ]
+    .into_iter()
+    .filter(|(_, differs)| *differs)
+    .map(|(what, _)| what.to_owned())
+    .collect()
+}
+
+fn mail_differs(old: &Config, new: &Config) -> bool {
+    let (old, new) = (&old.mail, &new.mail);
+    (
+        &old.upstream,
+        &old.upstream_ca,
+        &old.published_names,
+        old.hold_limit,
+        old.max_connections,
+    ) != (
+        &new.upstream,
+        &new.upstream_ca,
+        &new.published_names,
+        new.hold_limit,
+        new.max_connections,
+    )
+}
+
+/// Jobs that may wait for the handshake workers: at 250 µs each on two cores, half a second of
+/// work. More would be answered after their peers have given up.
+const HANDSHAKES_WAITING: usize = 4096;
+
+/// A session whose NAS has said nothing for this long is forgotten. NASes with interim updates
+/// send them every few minutes; those without send only the Stop, mostly within a day.
+const SESSION_SILENCE: Duration = Duration::from_hours(25);

@@ -1,0 +1,137 @@
+//! The mail front from its configuration.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use tracing::warn;
+
+use crate::app::core::Core;
+use crate::app::material::problem;
+use crate::config::Config;
+use crate::mail;
+use crate::mail::Event;
+use crate::mail::Gateway;
+use crate::mail::Memory;
+use crate::model::Problem;
+use crate::model::UserId;
+use crate::net::eas::Counters;
+use crate::net::eas::Front;
+use crate::net::eas::Limits;
+use crate::net::tls;
+use crate::net::upstream::Timing;
+use crate::net::upstream::Upstream;
+use crate::sync::Binding;
+
+/// Builds the front; `None` when no address listens for mail.
+pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, Vec<Problem>> {
+    if config.listen.mail.is_empty() {
+        return Ok(None);
+    }
+    let gateway_file = config.folder.join("gateway.toml");
+    let upstream = config
+        .mail
+        .upstream
+        .parse()
+        .map_err(|error: mail::ConfigError| {
+            vec![problem(&gateway_file, "mail.upstream", &error.to_string())]
+        })?;
+    let mut settings = mail::Config::new(config.mail.published_names.clone(), upstream);
+    settings.memory = Memory {
+        accepted: config.mail.credential_lifetime,
+        ..Memory::default()
+    };
+    let mut seed = [0; 32];
+    super::fill_random(&mut seed);
+    let gateway = Gateway::new(
+        settings,
+        Arc::clone(&core.live),
+        Arc::clone(&core.correlations),
+        &seed,
+    );
+    let timing = Timing {
+        hold: config.mail.hold_limit,
+        ..Timing::default()
+    };
+    let limits = Limits {
+        connections: config.mail.max_connections,
+        connections_per_address: config.mail.max_connections_per_address,
+        head: config.mail.header_timeout,
+        drain: config.shutdown.grace,
+        ..Limits::default()
+    };
+    Ok(Some(Arc::new(Front {
+        gateway,
+        upstream: upstream_client(config, timing)?,
+        tls: ArcSwap::from_pointee(server_tls(config)?),
+        clock: core.clock,
+        events: Box::new(events(core)),
+        limits,
+        counters: Counters::default(),
+    })))
+}
+
+/// The front's certificate and what client certificates must lead to.
+pub(super) fn server_tls(config: &Config) -> Result<ServerConfig, Vec<Problem>> {
+    let chain = read(&config.mail.certificate, "mail.certificate")?;
+    let key = read(&config.mail.key, "mail.key")?;
+    let mut roots = Vec::new();
+    for file in &config.mail.client_ca {
+        roots.extend(read(file, "mail.client_ca")?);
+        roots.push(b'\n');
+    }
+    let client_roots = (!config.mail.client_ca.is_empty()).then_some(roots.as_slice());
+    let pem = tls::ServerPem {
+        chain: &chain,
+        key: &key,
+        client_roots,
+    };
+    tls::server(pem).map_err(|error| {
+        vec![problem(
+            &config.mail.certificate,
+            "mail.certificate",
+            &error.to_string(),
+        )]
+    })
+}
+
+fn upstream_client(config: &Config, timing: Timing) -> Result<Upstream, Vec<Problem>> {
+    let pem = match &config.mail.upstream_ca {
+        Some(file) => Some(read(file, "mail.upstream_ca")?),
+        None => None,
+    };
+    let roots = pem.as_deref().map_or(tls::Roots::System, tls::Roots::Pem);
+    let client = tls::client(roots).map_err(|error| {
+        let file = config.folder.join("gateway.toml");
+        vec![problem(&file, "mail.upstream_ca", &error.to_string())]
+    })?;
+    Ok(Upstream::new(client, timing))
+}
+
+/// Where the front's events go: records to the journal, bindings to the inventory's writer.
+fn events(core: &Core) -> impl Fn(Event) + Send + Sync + use<> {
+    let records = Arc::clone(&core.records);
+    let sources = core.sources.clone();
+    move |event| match event {
+        Event::Decision(record) => records.push(*record),
+        Event::Binding(binding) => {
+            let Some(user) = UserId::parse(&binding.user) else {
+                return;
+            };
+            let learned = Binding {
+                eas: binding.eas,
+                user,
+                device: binding.device,
+            };
+            if !sources.bind_eas(learned) {
+                warn!("the inventory is too busy to learn a mail device; its next request will do");
+            }
+        }
+    }
+}
+
+fn read(file: &Path, key: &str) -> Result<Vec<u8>, Vec<Problem>> {
+    fs::read(file).map_err(|error| vec![problem(file, key, &format!("cannot be read: {error}"))])
+}

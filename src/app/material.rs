@@ -1,0 +1,135 @@
+//! From the configuration to what the rooms work with: tables, attribute templates, passwords.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config;
+use crate::config::Config;
+use crate::directory::Outcome;
+use crate::directory::Users;
+use crate::directory::Verification;
+use crate::eap;
+use crate::eap::Resumption;
+use crate::model::Problem;
+use crate::model::Secret;
+use crate::model::Severity;
+use crate::network;
+use crate::network::Check;
+use crate::network::Passwords;
+use crate::radius::DictionaryError;
+use crate::radius::NasTable;
+use crate::radius::Template;
+
+/// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
+/// devices need not handshake in full because a file was edited.
+///
+/// # Errors
+///
+/// Everything that does not fit.
+pub(super) fn network_settings(
+    config: &Config,
+    resumption: &Arc<Resumption>,
+) -> Result<network::Settings, Vec<Problem>> {
+    let file = config.folder.join("gateway.toml");
+    let wrong =
+        |key: &str, error: &dyn std::error::Error| vec![problem(&file, key, &error.to_string())];
+    let settings = config
+        .eap
+        .settings(resumption)
+        .map_err(|error| wrong("eap", &error))?;
+    let eap = eap::Config::build(settings).map_err(|error| wrong("eap", &error))?;
+    let enforcement = enforcement(config).map_err(|error| wrong("enforce", &error))?;
+    let nas_file = config.folder.join("nas.toml");
+    let nas = NasTable::new(config.nas.clone()).map_err(|errors| {
+        let problem = |error: &dyn std::error::Error| problem(&nas_file, "nas", &error.to_string());
+        errors
+            .iter()
+            .map(|error| problem(error))
+            .collect::<Vec<_>>()
+    })?;
+    let users = Users::new(config.users.clone()).map_err(|error| {
+        vec![problem(
+            &config.folder.join("users.toml"),
+            "user",
+            &error.to_string(),
+        )]
+    })?;
+    Ok(network::Settings {
+        nas,
+        eap: Arc::new(eap),
+        enforcement,
+        passwords: Arc::new(UsersFile(users)),
+        config: network::Config {
+            patience: config.eap.timeout,
+            eap_packet: config.eap.fragment_size,
+            ..network::Config::default()
+        },
+    })
+}
+
+fn enforcement(config: &Config) -> Result<network::Enforcement, DictionaryError> {
+    let groups = config.enforcement.groups.iter();
+    let groups = groups.map(|(name, group)| Ok((name.clone(), profiles(group)?)));
+    Ok(network::Enforcement {
+        default: profiles(&config.enforcement.default)?,
+        groups: groups.collect::<Result<_, _>>()?,
+    })
+}
+
+fn profiles(written: &config::Profiles) -> Result<network::Profiles, DictionaryError> {
+    Ok(network::Profiles {
+        allow: profile(&written.allow)?,
+        allow_claimed: profile(&written.allow_claimed)?,
+        quarantine: profile(&written.quarantine)?,
+        block: profile(&written.block)?,
+    })
+}
+
+fn profile(written: &config::Profile) -> Result<network::Profile, DictionaryError> {
+    let mut attributes = Vec::new();
+    if let Some(vlan) = &written.vlan {
+        // VLAN over IEEE 802 (RFC 3580 section 3.31).
+        attributes.push(Template::parse("Tunnel-Type", "13")?);
+        attributes.push(Template::parse("Tunnel-Medium-Type", "6")?);
+        attributes.push(Template::parse("Tunnel-Private-Group-Id", vlan)?);
+    }
+    if let Some(filter) = &written.filter_id {
+        attributes.push(Template::parse("Filter-Id", filter)?);
+    }
+    if let Some(class) = &written.class {
+        attributes.push(Template::parse("Class", class)?);
+    }
+    attributes.extend(written.attributes.iter().cloned());
+    Ok(network::Profile {
+        attributes,
+        session_timeout: written.session_timeout,
+        reply_message: written.reply_message.clone(),
+    })
+}
+
+/// The users file as the network plane asks it.
+#[derive(Debug)]
+struct UsersFile(Users);
+
+impl Passwords for UsersFile {
+    fn check(&self, user: &str, password: &Secret) -> Check {
+        match self.0.verify(user, password) {
+            Verification::Immediate(Outcome::Accepted) => Check::Accepted,
+            Verification::Immediate(Outcome::Refused | Outcome::Unknown) => Check::Refused,
+            Verification::Slow(job) => {
+                Check::Slow(Box::new(move || matches!(job.run(), Outcome::Accepted)))
+            }
+        }
+    }
+}
+
+/// An error of a file.
+pub(super) fn problem(file: &Path, key: &str, message: &str) -> Problem {
+    Problem {
+        file: file.display().to_string(),
+        line: None,
+        key: key.to_owned(),
+        message: message.to_owned(),
+        severity: Severity::Error,
+    }
+}

@@ -1,0 +1,167 @@
+//! The text of `/metrics`: counters of every room, read when somebody looks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::EncodeMetric;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::access::DecisionPoint;
+use crate::access::Live;
+use crate::access::RecordQueue;
+use crate::access::Sessions;
+use crate::journal;
+use crate::network::Counter;
+use crate::network::Counters;
+
+/// Where the numbers are.
+#[derive(Clone, Debug)]
+pub(super) struct Metrics {
+    pub(super) loops: Vec<Arc<Counters>>,
+    pub(super) point: Arc<DecisionPoint>,
+    pub(super) live: Arc<Live>,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) records: Arc<RecordQueue>,
+    pub(super) journal: Arc<journal::Statistics>,
+}
+
+impl Metrics {
+    /// All numbers in the OpenMetrics text format.
+    pub(super) fn text(&self) -> String {
+        let mut registry = Registry::with_prefix("portreeve");
+        registry.register_collector(Box::new(self.clone()));
+        let mut text = String::new();
+        match encode(&mut text, &registry) {
+            Ok(()) => text,
+            Err(error) => format!("# {error}\n"),
+        }
+    }
+
+    fn sum(&self, counter: impl Fn(&Counters) -> &Counter) -> u64 {
+        self.loops
+            .iter()
+            .map(|counters| counter(counters).get())
+            .sum()
+    }
+
+    fn dropped(&self) -> Vec<(&'static str, u64)> {
+        let mut total: Vec<(&'static str, u64)> = Vec::new();
+        for counters in &self.loops {
+            for (place, (reason, count)) in counters.discarded().enumerate() {
+                match total.get_mut(place) {
+                    Some((_, sum)) => *sum += count,
+                    None => total.push((reason, count)),
+                }
+            }
+        }
+        total
+    }
+
+    fn replies(&self) -> Vec<(&'static str, u64)> {
+        OUTCOMES
+            .iter()
+            .map(|(outcome, counter)| (*outcome, self.sum(counter)))
+            .collect()
+    }
+}
+
+impl Collector for Metrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(&mut encoder);
+        let lost = [
+            ("queue_full", self.records.dropped()),
+            ("disk", self.journal.failed.load(Ordering::Relaxed)),
+        ];
+        page.counter(
+            "radius_received",
+            "Datagrams received",
+            self.sum(|of| &of.received),
+        )?;
+        page.family("radius_replies", "Replies sent", "outcome", &self.replies())?;
+        page.family(
+            "radius_dropped",
+            "Datagrams dropped",
+            "reason",
+            &self.dropped(),
+        )?;
+        page.counter(
+            "eap_begun",
+            "EAP conversations begun",
+            self.sum(|of| &of.conversations),
+        )?;
+        page.counter(
+            "eap_abandoned",
+            "Peers that fell silent",
+            self.sum(|of| &of.abandoned),
+        )?;
+        let again = self.sum(|of| &of.decided_again);
+        page.counter("decided_again", "Decisions overtaken by a change", again)?;
+        let written = self.journal.written.load(Ordering::Relaxed);
+        page.counter("records_written", "Decision records on disk", written)?;
+        page.family("records_lost", "Decision records lost", "cause", &lost)?;
+        let reader = self.point.reader();
+        page.gauge("devices", "Devices in the inventory", reader.device_count())?;
+        page.gauge("users", "Users in the inventory", reader.user_count())?;
+        page.gauge(
+            "sessions",
+            "Accounting sessions that are open",
+            self.sessions.len(),
+        )?;
+        page.gauge("mail_requests", "Mail requests under way", self.live.len())
+    }
+}
+
+struct Page<'a, 'e>(&'a mut DescriptorEncoder<'e>);
+
+impl Page<'_, '_> {
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let counter = ConstCounter::new(value);
+        counter.encode(
+            self.0
+                .encode_descriptor(name, help, None, counter.metric_type())?,
+        )
+    }
+
+    fn family(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        samples: &[(&'static str, u64)],
+    ) -> fmt::Result {
+        let kind = ConstCounter::new(0_u64).metric_type();
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
+        for (value, count) in samples {
+            ConstCounter::new(*count).encode(family.encode_family(&[(label, *value)])?)?;
+        }
+        Ok(())
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: usize) -> fmt::Result {
+        let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        gauge.encode(
+            self.0
+                .encode_descriptor(name, help, None, gauge.metric_type())?,
+        )
+    }
+}
+
+/// How to read one counter of a loop.
+type Read = fn(&Counters) -> &Counter;
+
+const OUTCOMES: [(&str, Read); 8] = [
+    ("allow", |of| &of.allowed),
+    ("quarantine", |of| &of.quarantined),
+    ("block", |of| &of.blocked),
+    ("not_authenticated", |of| &of.not_authenticated),
+    ("challenge", |of| &of.challenged),
+    ("accounting", |of| &of.accounted),
+    ("status", |of| &of.status),
+    ("replayed", |of| &of.replayed),
+];

@@ -1,0 +1,245 @@
+//! The questions that go to the RADIUS server.
+
+use std::fs;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::LazyLock;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use serde_json::Value;
+use serde_json::json;
+
+use super::EapTls;
+use super::Mab;
+use super::Pap;
+use super::Radius;
+use super::Server;
+use super::configuration;
+use super::first_line;
+use crate::cli::output::Answer;
+use crate::cli::output::Done;
+use crate::cli::output::Failed;
+use crate::cli::output::print;
+use crate::cli::output::print_json;
+use crate::config::Config;
+use crate::eap::TlsVersion;
+use crate::model::CertificateIdentity;
+use crate::model::MacAddress;
+use crate::model::Now;
+use crate::model::Secret;
+use crate::net::Clock;
+use crate::probe::Client;
+use crate::probe::Credential;
+use crate::probe::Login;
+use crate::probe::Profile;
+use crate::probe::ProfileSettings;
+use crate::probe::Reply;
+use crate::radius::AttributeType;
+use crate::radius::Code;
+use crate::radius::Signature;
+
+pub(super) fn status(arguments: &Radius) -> Done {
+    let config = configuration(arguments.server.conf.folder())?;
+    let reply = client(&arguments.server, &config)?.status()?;
+    tell(&arguments.server, "the server is alive", &reply, json!({}))
+}
+
+pub(super) fn bypass(arguments: &Mab) -> Done {
+    let mac: MacAddress = arguments
+        .mac
+        .parse()
+        .map_err(|error| Failed::new(format!("{}: {error}", arguments.mac)))?;
+    let config = configuration(arguments.server.conf.folder())?;
+    let reply = client(&arguments.server, &config)?.bypass(mac)?;
+    tell(
+        &arguments.server,
+        &format!("{mac} by MAC address"),
+        &reply,
+        json!({}),
+    )
+}
+
+pub(super) fn password(arguments: &Pap) -> Done {
+    let config = configuration(arguments.server.conf.folder())?;
+    let password = Secret::new(first_line(arguments.password_file.as_deref())?);
+    let reply = client(&arguments.server, &config)?.password(&arguments.user, &password)?;
+    tell(
+        &arguments.server,
+        &format!("{} by password", arguments.user),
+        &reply,
+        json!({}),
+    )
+}
+
+pub(super) fn eap_tls(arguments: &EapTls) -> Done {
+    let config = configuration(arguments.server.conf.folder())?;
+    let (certificate, key) = credential_files(arguments, &config)?;
+    let chain = certificates(&certificate)?;
+    let names = chain
+        .first()
+        .and_then(|leaf| CertificateIdentity::parse(leaf).ok());
+    let names =
+        names.ok_or_else(|| Failed::new(format!("{}: no certificate", certificate.display())))?;
+    let identity = arguments.identity.clone().unwrap_or_else(|| {
+        names
+            .user()
+            .or(names.common_name.as_deref())
+            .unwrap_or("anonymous")
+            .to_owned()
+    });
+    let key = PrivateKeyDer::from_pem_file(&key)
+        .map_err(|error| Failed::new(format!("{}: {error}", key.display())))?;
+    let ca = arguments
+        .ca
+        .clone()
+        .unwrap_or_else(|| config.certificates.folder.join("root.pem"));
+    let credential = Credential { chain, key };
+    let mut settings = ProfileSettings::new(&identity, Some(credential), certificates(&ca)?);
+    match arguments.tls.as_deref() {
+        Some("1.2") => settings.highest = TlsVersion::Tls12,
+        Some("1.3") => settings.lowest = TlsVersion::Tls13,
+        Some(_) | None => {}
+    }
+    let profile = Arc::new(Profile::build(settings)?);
+    let login = client(&arguments.server, &config)?.eap_tls(&profile, &identity)?;
+    tell_login(arguments, &identity, &login)
+}
+
+fn tell_login(arguments: &EapTls, identity: &str, login: &Login) -> Done {
+    let report = &login.report;
+    let version = report.version.map(|version| version.to_string());
+    let details = json!({
+        "identity": identity,
+        "tls": version,
+        "suite": report.suite,
+        "rounds": report.rounds,
+        "alerts": report.alerts,
+        "keys_agree": login.keys_agree,
+        "failure": login.failure.as_ref().map(ToString::to_string),
+    });
+    if let Some(failure) = &login.failure {
+        return Err(Failed::new(format!(
+            "the server's EAP-TLS is wrong: {failure}"
+        )));
+    }
+    if login.keys_agree == Some(false) {
+        return Err(Failed::new(
+            "the keys in the Access-Accept are not those of the peer",
+        ));
+    }
+    let mut what = format!("{identity} by EAP-TLS");
+    if let Some(version) = version {
+        what.push_str(&format!(" in {version}"));
+    }
+    for alert in &report.alerts {
+        what.push_str(&format!(", TLS alert {alert}"));
+    }
+    tell(&arguments.server, &what, &login.reply, details)
+}
+
+/// Certificate and key: those given, or a sample device's.
+fn credential_files(arguments: &EapTls, config: &Config) -> Result<(PathBuf, PathBuf), Failed> {
+    if let (Some(certificate), Some(key)) = (&arguments.certificate, &arguments.key) {
+        return Ok((certificate.clone(), key.clone()));
+    }
+    let layout = crate::config::Layout::new(&config.certificates.folder);
+    let name = match &arguments.device {
+        Some(name) => name.clone(),
+        None => first_device(&layout.devices())?,
+    };
+    Ok((layout.device_certificate(&name), layout.device_key(&name)))
+}
+
+fn first_device(folder: &std::path::Path) -> Result<String, Failed> {
+    let none = || {
+        Failed::new(format!(
+            "{}: no sample devices there; name a certificate with --certificate and --key",
+            folder.display()
+        ))
+    };
+    let entries = fs::read_dir(folder).map_err(|_| none())?;
+    let names = entries.filter_map(|entry| {
+        let name = entry.ok()?.file_name().into_string().ok()?;
+        name.strip_suffix(".pem").map(str::to_owned)
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names.into_iter().next().ok_or_else(none)
+}
+
+pub(super) fn certificates(file: &std::path::Path) -> Result<Vec<CertificateDer<'static>>, Failed> {
+    CertificateDer::pem_file_iter(file)
+        .and_then(|certificates| certificates.collect())
+        .map_err(|error| Failed::new(format!("{}: {error}", file.display())))
+}
+
+fn client(arguments: &Server, config: &Config) -> Result<Client, Failed> {
+    let server = match arguments.server {
+        Some(server) => server,
+        None => *config
+            .listen
+            .authentication
+            .first()
+            .ok_or_else(|| Failed::new("listen.authentication is empty; give --server"))?,
+    };
+    let secret = match &arguments.secret_file {
+        Some(file) => Secret::new(first_line(Some(file))?),
+        None => secret_of(config, server)?,
+    };
+    Ok(Client::new(server, secret, clock)?.patient(arguments.timeout, 1))
+}
+
+/// The secret of the NAS that this machine is to a server on the same machine.
+fn secret_of(config: &Config, server: SocketAddr) -> Result<Secret, Failed> {
+    let us: IpAddr = server.ip();
+    let mut fitting: Vec<_> = config
+        .nas
+        .iter()
+        .filter(|nas| nas.network.contains(&us))
+        .collect();
+    fitting.sort_by_key(|nas| nas.network.prefix_len());
+    let secret = fitting.pop().map(|nas| nas.secret.clone());
+    secret.ok_or_else(|| Failed::new(format!("no NAS in nas.toml has {us}; give --secret-file")))
+}
+
+/// Prints the answer; in only with a signed Access-Accept, and not into a VLAN of quarantine.
+fn tell(arguments: &Server, what: &str, reply: &Reply, details: Value) -> Done {
+    let accepted = reply.code == Code::AccessAccept;
+    if reply.signature != Signature::First {
+        return Err(Failed::new(format!(
+            "{}: the reply does not begin with a Message-Authenticator and cannot be trusted",
+            reply.code
+        )));
+    }
+    let vlan = reply.vlan();
+    let filter = reply.text(AttributeType::FILTER_ID);
+    let message = reply.text(AttributeType::REPLY_MESSAGE);
+    if arguments.json {
+        print_json(&json!({
+            "question": what,
+            "reply": reply.code.name(),
+            "vlan": vlan,
+            "filter_id": filter,
+            "message": message,
+            "details": details,
+        }))?;
+    } else {
+        let mut line = format!("{what}: {}", reply.code);
+        for (name, value) in [("VLAN", vlan), ("Filter-Id", filter), ("message", message)] {
+            if let Some(value) = value {
+                line.push_str(&format!(", {name} {value}"));
+            }
+        }
+        print(&line)?;
+    }
+    Ok(if accepted { Answer::Yes } else { Answer::No })
+}
+
+fn clock() -> Now {
+    static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::start);
+    CLOCK.now()
+}
