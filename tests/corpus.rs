@@ -1,0 +1,88 @@
+//! Replays the fuzzers' corpora through the parsers, in every ordinary test run.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at the first file it cannot read"
+)]
+#![expect(
+    unreachable_pub,
+    reason = "the drives are shared with the fuzz targets"
+)]
+
+use std::fs;
+use std::panic::catch_unwind;
+
+#[path = "fuzz/drive/device_file.rs"]
+mod device_file;
+#[path = "fuzz/drive/eap_packet.rs"]
+mod eap_packet;
+#[path = "fuzz/drive/eas_query.rs"]
+mod eas_query;
+#[path = "fuzz/drive/fragment.rs"]
+mod fragment;
+#[path = "fuzz/drive/graph_json.rs"]
+mod graph_json;
+#[path = "fuzz/drive/policy.rs"]
+mod policy;
+#[path = "fuzz/drive/radius_packet.rs"]
+mod radius_packet;
+
+/// Panics if a parser breaks one of its promises on these octets.
+type Drive = fn(&[u8]);
+
+const DRIVES: &[(&str, Drive)] = &[
+    ("device_file", device_file::drive),
+    ("eap_packet", eap_packet::drive),
+    ("eas_query", eas_query::drive),
+    ("fragment", fragment::drive),
+    ("graph_json", graph_json::drive),
+    ("policy", policy::drive),
+    ("radius_packet", radius_packet::drive),
+];
+
+#[test]
+fn every_parser_survives_its_corpus_and_changes_of_it() {
+    for (name, drive) in DRIVES {
+        replay(name, *drive);
+    }
+}
+
+#[test]
+fn every_drive_is_replayed_and_has_a_target() {
+    let named: Vec<String> = DRIVES
+        .iter()
+        .map(|(name, _)| format!("{name}.rs"))
+        .collect();
+    assert_eq!(names("tests/fuzz/drive"), named);
+    assert_eq!(names("tests/fuzz/fuzz_targets"), named);
+}
+
+fn replay(name: &str, drive: fn(&[u8])) {
+    let folder = format!("tests/fuzz/corpus/{name}");
+    let files = names(&folder);
+    assert!(files.len() >= 5, "{folder} has {} seeds", files.len());
+    for file in files {
+        let octets = fs::read(format!("{folder}/{file}")).unwrap();
+        assert!(
+            catch_unwind(|| drive(&octets)).is_ok(),
+            "{folder}/{file} panicked"
+        );
+        // What is cut short or has one octet changed must be survived as well.
+        for end in (0..octets.len()).step_by(octets.len() / 16 + 1) {
+            drive(&octets[..end]);
+        }
+        for at in (0..octets.len()).step_by(octets.len() / 64 + 1) {
+            let mut changed = octets.clone();
+            changed[at] ^= 0xff;
+            drive(&changed);
+        }
+    }
+}
+
+fn names(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,287 @@
+//! The mail plane: curl as the phone, nginx as the mail server.
+
+use std::process::Command;
+
+use crate::gateway::Gateway;
+use crate::gateway::until;
+use crate::nginx::Nginx;
+
+/// alice's compliant phone, bob's phone that is not compliant, and one in quarantine.
+fn world() -> (Nginx, Gateway) {
+    let nginx = Nginx::start();
+    let gateway = Gateway::start(|conf| {
+        conf.replace(
+            "gateway.toml",
+            "http://127.0.0.1:18080",
+            &format!("http://127.0.0.1:{}", nginx.port),
+        );
+        for (number, name, owner, compliance, eas_activated) in [
+            (
+                "0000000000b1",
+                "bob-phone",
+                "bob@example.com",
+                "noncompliant",
+                "yes",
+            ),
+            (
+                "0000000000b2",
+                "bob-tablet",
+                "bob@example.com",
+                "compliant",
+                "no",
+            ),
+        ] {
+            conf.append(
+                "devices.csv",
+                &format!(
+                    "5d1c8a40-6f2e-4b7a-9c31-{number},{name},{owner},ios,18.1,,,{},yes,yes,{compliance},\
+                     yes,no,yes,{eas_activated},registered,company,managed\n",
+                    name.replace('-', ""),
+                ),
+            );
+        }
+    });
+    (nginx, gateway)
+}
+
+/// What curl got: status, reason header, body.
+struct Got {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+fn curl(gateway: &Gateway, user: &str, target: &str, more: &[&str]) -> Got {
+    let port = gateway.mail.unwrap().port();
+    let output = Command::new("curl")
+        .args(["-sS", "-i", "--http1.1", "--path-as-is", "--max-time", "10"])
+        .args(["--cacert", gateway.path("certs/root.pem").to_str().unwrap()])
+        .args([
+            "--resolve",
+            &format!("mail.portreeve.test:{port}:127.0.0.1"),
+        ])
+        .args(["-u", user, "-A", "Apple-iPhone15C2/2201.1"])
+        .args(more)
+        .arg(format!("https://mail.portreeve.test:{port}{target}"))
+        .output()
+        .expect("curl is installed by tests/run");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head
+        .split_whitespace()
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let error = String::from_utf8_lossy(&output.stderr);
+    Got {
+        status: status.unwrap_or_else(|| panic!("no answer: {error}\n{text}")),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
+}
+
+const POST: &[&str] = &["--data-binary", "x", "-H", "MS-ASProtocolVersion: 14.1"];
+
+fn plain(user: &str, device: &str) -> String {
+    format!(
+        "/Microsoft-Server-ActiveSync?Cmd=FolderSync&User={user}&DeviceId={device}&DeviceType=iPhone"
+    )
+}
+
+#[test]
+fn every_verdict_in_both_query_forms() {
+    let (nginx, gateway) = world();
+    for (name, user, password, device, status, reason) in [
+        (
+            "compliant",
+            "alice@example.com",
+            "alice-mail",
+            "ApplSAMPLE0001",
+            200,
+            "",
+        ),
+        (
+            "not compliant",
+            "bob@example.com",
+            "bob-mail",
+            "bobphone",
+            403,
+            "53000",
+        ),
+        (
+            "quarantine",
+            "bob@example.com",
+            "bob-mail",
+            "bobtablet",
+            403,
+            "54013",
+        ),
+        (
+            "unknown",
+            "alice@example.com",
+            "alice-mail",
+            "unknown0001",
+            403,
+            "54003",
+        ),
+        (
+            "somebody else's",
+            "bob@example.com",
+            "bob-mail",
+            "ApplSAMPLE0001",
+            403,
+            "54016",
+        ),
+    ] {
+        let credentials = format!("{user}:{password}");
+        let before = nginx.requests().len();
+        let got = curl(&gateway, &credentials, &plain(user, device), POST);
+        assert_eq!(
+            got.status, status,
+            "plain, row {name}: {}\n{}",
+            got.head, got.body
+        );
+        assert!(got.head.contains(reason), "plain, row {name}: {}", got.head);
+
+        let query = gateway_base64(device);
+        let got = curl(
+            &gateway,
+            &credentials,
+            &format!("/Microsoft-Server-ActiveSync?{query}"),
+            &["--data-binary", "x"],
+        );
+        assert_eq!(
+            got.status, status,
+            "base64, row {name}: {}\n{}",
+            got.head, got.body
+        );
+        let reached: Vec<String> = nginx.requests().into_iter().skip(before).collect();
+        let posts = reached
+            .iter()
+            .filter(|line| line.starts_with("POST"))
+            .count();
+        assert_eq!(
+            posts,
+            if status == 200 { 2 } else { 0 },
+            "row {name}: {reached:?}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_password_is_refused_by_the_mail_server_and_nothing_is_said_of_the_device() {
+    let (nginx, gateway) = world();
+    let target = plain("alice@example.com", "unknown0001");
+    let got = curl(&gateway, "alice@example.com:wrong", &target, POST);
+    assert_eq!(got.status, 401, "{}", got.head);
+    assert!(
+        !got.head.to_lowercase().contains("x-portreeve-reason: 5"),
+        "{}",
+        got.head
+    );
+    assert!(
+        nginx
+            .requests()
+            .iter()
+            .all(|line| line.starts_with("OPTIONS")),
+        "{:?}",
+        nginx.requests()
+    );
+}
+
+#[test]
+fn the_request_is_written_anew_for_the_mail_server() {
+    let (nginx, gateway) = world();
+    let more = [
+        POST,
+        &[
+            "-H",
+            "X-Evil: 1",
+            "-H",
+            "X-Forwarded-For: 6.6.6.6",
+            "-H",
+            "Connection: X-Evil",
+        ],
+    ]
+    .concat();
+    // DeviceId in another case and percent-encoded: the same device, forwarded in one spelling.
+    let target = "/Microsoft-Server-ActiveSync?Cmd=FolderSync&User=alice%40example.com\
+                  &DeviceId=%41pplSAMPLE0001&DeviceType=iPhone";
+    let got = curl(&gateway, "alice@example.com:alice-mail", target, &more);
+    assert_eq!(got.status, 200, "{}\n{}", got.head, got.body);
+    assert_eq!(got.body, "answered by the mail server");
+    let line = until("the request is logged", || {
+        nginx
+            .requests()
+            .into_iter()
+            .find(|line| line.starts_with("POST"))
+    });
+    assert!(line.contains("evil=- "), "{line}");
+    assert!(line.contains("xff=127.0.0.1 "), "{line}");
+    assert!(!line.contains("%41"), "{line}");
+}
+
+#[test]
+fn other_paths_and_spellings_do_not_reach_the_mail_server() {
+    let (nginx, gateway) = world();
+    for (target, status) in [
+        ("/owa/", 404),
+        ("/ews/exchange.asmx", 404),
+        ("/autodiscover/autodiscover.json?@evil", 404),
+        ("/Microsoft-Server-ActiveSync/../owa/", 404),
+        ("//Microsoft-Server-ActiveSync", 404),
+        ("/Microsoft-Server-ActiveSync;x=y", 404),
+        ("/Microsoft-Server-ActiveSync/", 404),
+        (
+            "/Microsoft-Server-ActiveSync?Cmd=Sync&User=a&DeviceId=a&DeviceId=b&DeviceType=c",
+            400,
+        ),
+    ] {
+        let got = curl(&gateway, "alice@example.com:alice-mail", target, POST);
+        assert_eq!(got.status, status, "row {target}: {}", got.head);
+    }
+    let reached = nginx.requests();
+    assert!(
+        reached.iter().all(|line| line.starts_with("OPTIONS")),
+        "{reached:?}"
+    );
+}
+
+#[test]
+fn the_probe_command_asks_the_same() {
+    let (_nginx, gateway) = world();
+    let server = gateway.mail.unwrap().to_string();
+    let password = gateway.path("password");
+    std::fs::write(&password, "alice-mail\n").unwrap();
+    let password = password.to_str().unwrap();
+    for (device, base64, code, says) in [
+        ("ApplSAMPLE0001", false, 0, "HTTP 200"),
+        ("ApplSAMPLE0001", true, 0, "HTTP 200"),
+        ("unknown0001", false, 1, "HTTP 403"),
+    ] {
+        let mut arguments = vec!["probe", "eas", "alice@example.com", device];
+        arguments.extend(["--server", &server, "--password-file", password]);
+        if base64 {
+            arguments.push("--base64");
+        }
+        let output = gateway.command(&arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "row {device} {base64}: {output:?}"
+        );
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains(says),
+            "{output:?}"
+        );
+    }
+}
+
+/// A base64 query for FolderSync by an iPhone, version 14.1, without User.
+fn gateway_base64(device: &str) -> String {
+    use base64::Engine;
+    let mut octets = vec![141, 9, 9, 4, u8::try_from(device.len()).unwrap()];
+    octets.extend_from_slice(device.as_bytes());
+    octets.extend_from_slice(&[0, 6]);
+    octets.extend_from_slice(b"iPhone");
+    base64::engine::general_purpose::STANDARD.encode(octets)
+}

@@ -1,0 +1,245 @@
+//! FreeRADIUS's `radclient`: what NASes send besides EAP.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::process::Stdio;
+
+use crate::gateway::Gateway;
+use crate::gateway::until;
+
+/// Sends one request and gives what was printed.
+fn send(server: SocketAddr, kind: &str, secret: &str, attributes: &str) -> String {
+    let mut child = Command::new("radclient")
+        .args([
+            "-x",
+            "-r",
+            "1",
+            "-t",
+            "2",
+            &server.to_string(),
+            kind,
+            secret,
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("radclient is installed by tests/run");
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(attributes.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+const SIGNED: &str = "Message-Authenticator = 0x00\n";
+
+#[test]
+fn status_server_is_answered_on_both_ports_rfc5997_3() {
+    let gateway = Gateway::start(|_| {});
+    let answer = send(gateway.authentication, "status", &gateway.secret(), SIGNED);
+    assert!(answer.contains("Received Access-Accept"), "{answer}");
+    let answer = send(gateway.accounting, "status", &gateway.secret(), SIGNED);
+    assert!(answer.contains("Received Accounting-Response"), "{answer}");
+}
+
+#[test]
+fn passwords_of_all_kinds_are_checked_rfc2865_5_2() {
+    let gateway = Gateway::start(|conf| {
+        // Without a device of theirs, users are judged by what is known of them alone.
+        conf.replace(
+            "policy.toml",
+            "no_policy_applies      = \"quarantine\"",
+            "no_policy_applies = \"allow\"",
+        );
+        conf.replace(
+            "policy.toml",
+            "unknown_device         = \"quarantine\"",
+            "unknown_device = \"allow\"",
+        );
+    });
+    for (user, password, accepted) in [
+        ("alice", "alice-sample", true),
+        ("alice", "wrong", false),
+        ("bob", "bob-sample", true),
+        ("bob", "wrong", false),
+        ("carol", "carol-sample", true),
+        ("carol", "wrong", false),
+        ("nobody", "wrong", false),
+    ] {
+        let attributes =
+            format!("User-Name = \"{user}\"\nUser-Password = \"{password}\"\n{SIGNED}");
+        let answer = send(
+            gateway.authentication,
+            "auth",
+            &gateway.secret(),
+            &attributes,
+        );
+        let expected = if accepted {
+            "Received Access-Accept"
+        } else {
+            "Received Access-Reject"
+        };
+        assert!(
+            answer.contains(expected),
+            "row {user} {password}:\n{answer}"
+        );
+    }
+}
+
+#[test]
+fn a_mac_address_gets_its_own_limited_profile_at_best() {
+    let gateway = Gateway::start(|conf| {
+        conf.replace(
+            "policy.toml",
+            "no_credential          = \"quarantine\"",
+            "no_credential = \"allow\"",
+        );
+    });
+    let attributes = format!(
+        "User-Name = \"00005e005301\"\nUser-Password = \"00005e005301\"\n\
+         Calling-Station-Id = \"00-00-5E-00-53-01\"\nService-Type = Call-Check\n{SIGNED}"
+    );
+    let answer = send(
+        gateway.authentication,
+        "auth",
+        &gateway.secret(),
+        &attributes,
+    );
+    assert!(answer.contains("Received Access-Accept"), "{answer}");
+    assert!(
+        answer.contains("Tunnel-Private-Group-Id:0 = \"30\""),
+        "{answer}"
+    );
+    assert!(answer.contains("Filter-Id = \"limited\""), "{answer}");
+
+    let other = attributes.replace("00-00-5E-00-53-01", "00-00-5E-00-53-02");
+    let answer = send(gateway.authentication, "auth", &gateway.secret(), &other);
+    assert!(
+        answer.contains("Received Access-Reject"),
+        "two addresses in one request:\n{answer}"
+    );
+}
+
+#[test]
+fn what_is_not_signed_with_our_secret_is_dropped_and_counted_rfc3579_3_2() {
+    let gateway = Gateway::start(|_| {});
+    let attributes = "User-Name = \"carol\"\nUser-Password = \"carol-sample\"\n";
+    let signed = format!("{attributes}{SIGNED}");
+    let answer = send(
+        gateway.authentication,
+        "auth",
+        "not-the-secret-of-this-gateway",
+        &signed,
+    );
+    assert!(answer.contains("No reply from server"), "{answer}");
+    let answer = send(
+        gateway.authentication,
+        "auth",
+        &gateway.secret(),
+        attributes,
+    );
+    assert!(answer.contains("No reply from server"), "{answer}");
+    for reason in ["bad_message_authenticator", "missing_message_authenticator"] {
+        let metrics = metrics(&gateway);
+        let counted = format!("portreeve_radius_dropped_total{{reason=\"{reason}\"}} 1");
+        assert!(metrics.contains(&counted), "{counted} is not in\n{metrics}");
+    }
+}
+
+#[test]
+fn accounting_opens_updates_and_closes_a_session_rfc2866_4() {
+    let gateway = Gateway::start(|_| {});
+    let sessions = || {
+        let status = gateway.command(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+        status.get("sessions").unwrap().as_u64().unwrap()
+    };
+    for (kind, open) in [("Start", 1), ("Interim-Update", 1), ("Stop", 0)] {
+        let attributes = format!(
+            "User-Name = \"carol\"\nAcct-Status-Type = {kind}\nAcct-Session-Id = \"0001\"\n\
+             NAS-Identifier = \"test\"\n"
+        );
+        let answer = send(gateway.accounting, "acct", &gateway.secret(), &attributes);
+        assert!(
+            answer.contains("Received Accounting-Response"),
+            "row {kind}:\n{answer}"
+        );
+        assert_eq!(sessions(), open, "row {kind}");
+    }
+}
+
+#[test]
+fn a_reload_changes_who_is_let_in_without_a_restart() {
+    let gateway = Gateway::start(|_| {});
+    let attributes = format!("User-Name = \"carol\"\nUser-Password = \"changed\"\n{SIGNED}");
+    let answer = send(
+        gateway.authentication,
+        "auth",
+        &gateway.secret(),
+        &attributes,
+    );
+    assert!(answer.contains("Received Access-Reject"), "{answer}");
+    gateway.conf().replace(
+        "users.toml",
+        "clear = \"carol-sample\"",
+        "clear = \"changed\"",
+    );
+    assert!(gateway.reload().contains("is in force"));
+    let answer = send(
+        gateway.authentication,
+        "auth",
+        &gateway.secret(),
+        &attributes,
+    );
+    assert!(answer.contains("Received Access-Accept"), "{answer}");
+}
+
+#[test]
+fn a_device_file_is_felt_by_the_next_login() {
+    let gateway = Gateway::start(|conf| {
+        conf.replace(
+            "policy.toml",
+            "no_credential          = \"quarantine\"",
+            "no_credential = \"allow\"",
+        );
+        conf.replace(
+            "policy.toml",
+            "unknown_device         = \"quarantine\"",
+            "unknown_device = \"block\"",
+        );
+    });
+    let attributes = format!(
+        "User-Name = \"00005e0053aa\"\nUser-Password = \"00005e0053aa\"\nService-Type = Call-Check\n{SIGNED}"
+    );
+    let ask = || {
+        send(
+            gateway.authentication,
+            "auth",
+            &gateway.secret(),
+            &attributes,
+        )
+    };
+    assert!(ask().contains("Received Access-Reject"));
+    gateway.conf().append(
+        "devices.csv",
+        "5d1c8a40-6f2e-4b7a-9c31-0000000000aa,printer,alice@example.com,linux,6.1,00:00:5e:00:53:aa,\
+         SAMPLE00AA,,yes,yes,compliant,yes,no,yes,unknown,entra,company,managed\n",
+    );
+    until("the new device is let in", || {
+        ask().contains("Received Access-Accept").then_some(())
+    });
+}
+
+fn metrics(gateway: &Gateway) -> String {
+    let output = Command::new("curl")
+        .args(["-sS", &format!("http://{}/metrics", gateway.metrics)])
+        .output()
+        .expect("curl is installed by tests/run");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
