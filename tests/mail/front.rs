@@ -730,33 +730,47 @@ async fn a_silent_mail_server_is_given_up() {
     site.drain().await;
 }
 
-/// A mail server that closes each connection after its answer without having said so, as some do:
-/// what is pooled is dead when it is needed.
-#[tokio::test]
-async fn connections_that_died_in_the_pool_cost_no_request() {
+/// A mail server of few words: it reads a head, writes `answer`, and closes the connection if it
+/// `closes`, without having said so. Gives its address.
+async fn terse(answer: &'static str, closes: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let upstream = Some(format!("http://{}", listener.local_addr().unwrap()));
+    let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(stream.read_u8().await.unwrap());
-            }
-            let head = String::from_utf8(head).unwrap().to_lowercase();
-            let status = if head.contains("authorization:") {
-                "200 OK"
-            } else {
-                "401 No"
-            };
-            let answer = format!(
-                "HTTP/1.1 {status}\r\nMS-ASProtocolVersions: 14.1\r\nContent-Length: 0\r\n\r\n"
-            );
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            tokio::spawn(async move {
+                loop {
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        let Ok(octet) = stream.read_u8().await else {
+                            return;
+                        };
+                        head.push(octet);
+                    }
+                    let head = String::from_utf8(head).unwrap().to_lowercase();
+                    let sent = if !head.contains("authorization:") {
+                        "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"
+                    } else if head.starts_with("options") {
+                        "HTTP/1.1 200 OK\r\nMS-ASProtocolVersions: 14.1\r\nContent-Length: 0\r\n\r\n"
+                    } else {
+                        answer
+                    };
+                    if stream.write_all(sent.as_bytes()).await.is_err() || closes {
+                        return;
+                    }
+                }
+            });
         }
     });
+    address
+}
+
+/// What is pooled is dead when it is needed.
+#[tokio::test]
+async fn connections_that_died_in_the_pool_cost_no_request() {
+    let upstream = terse("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true).await;
     let site = Site::with(Plan {
-        upstream,
+        upstream: Some(upstream),
         ..Plan::default()
     })
     .await;
@@ -767,6 +781,27 @@ async fn connections_that_died_in_the_pool_cost_no_request() {
         let response = client.send_request(sent).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "row {row}");
         drop(read(response).await);
+    }
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_second_answer_is_never_taken_for_the_next_requests() {
+    let two = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst\
+               HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond";
+    let upstream = terse(two, false).await;
+    let site = Site::with(Plan {
+        upstream: Some(upstream),
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    for row in 0..20 {
+        client.ready().await.unwrap();
+        let sent = command("good", "Sync", "length", Empty::<Bytes>::new());
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "row {row}");
+        assert_eq!(read(response).await, "first", "row {row}");
     }
     site.drain().await;
 }

@@ -8,7 +8,7 @@
 //! | bare LF | `front::requests_that_may_be_lenient_are_still_one_request_upstream`: the parser takes it for a line's end, as RFC 9112 section 2.2 allows; nothing of it is passed on |
 //! | header names with `_`, unlisted headers, spoofed forwarding headers | `header` in the library, `front::hop_by_hop_headers_stay_on_their_hop` |
 //! | `Connection` that names a header | `header` in the library, `gateway::malformed_heads_are_answered_before_anything_is_asked` |
-//! | h2c, WebSocket upgrade, CONNECT, TRACE | the two rows of `front` above; upgrades are never answered, the library is built without |
+//! | h2c, WebSocket upgrade, CONNECT, TRACE | the first two tests of `front` above; the front never takes an upgrade up |
 //! | H2.CL, H2.TE, CR LF in names and values, `:path` twice | the HTTP/2 library refuses them when it decodes a head (RFC 9113 section 8.2, 8.3); `front::http2_requests_take_the_same_path` has authority against host and the size of a head |
 //! | path spellings, side doors (OWA, EWS, PowerShell, Autodiscover, …) | `head` in the library; a fragment (`#`) is cut off by the library before we see it, and the target is written anew |
 //! | DeviceId twice, other case, encoded, `;`, `[]`, both forms, cut base64 | `query` in the library, `fuzz eas_query` |
@@ -19,7 +19,7 @@
 //! | rapid reset, CONTINUATION, SETTINGS and PING floods, HPACK bomb | `front::a_flood_of_reset_streams_ends_the_connection`, `front::http2_requests_…` for the size of a head; the others are bounds of the HTTP/2 library |
 //! | zero window | at most 64 KiB wait for a client; octets that it does not acknowledge for a minute end the connection (TCP_USER_TIMEOUT), a single HTTP/2 stream without window holds one of 32 places of its own connection |
 //! | WBXML depth and lengths | bodies are not read |
-//! | two answers to one request | the client library closes a connection on which octets come that nobody asked for |
+//! | two answers to one request | `front::a_second_answer_is_never_taken_for_the_next_requests` |
 //! | TLS below 1.2, renegotiation | the TLS library has neither |
 //! | Host against published names and handshake | `head` in the library, `front::the_host_is_the_one_of_the_handshake` |
 //! | guessing, upstream that accepts everybody | `gateway::guessing_…`, `gateway::the_upstream_is_asked_first_…` |
