@@ -10,7 +10,9 @@
 //! other, and neither is used.
 
 mod device;
+mod problems;
 mod record;
+mod row;
 mod source;
 mod user;
 
@@ -22,8 +24,8 @@ use crate::inventory::DeviceReport;
 use crate::inventory::UserReport;
 use crate::model::Problem;
 use crate::model::Severity;
-use crate::sync::file::record::Problems;
-use crate::sync::file::record::Row;
+use crate::sync::file::problems::Problems;
+use crate::sync::file::row::Row;
 
 pub(super) use source::FileFeed;
 pub(super) use source::Kind;

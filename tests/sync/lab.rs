@@ -103,7 +103,7 @@ impl Tenant {
                 full_interval: hour,
                 quick_interval: hour,
                 users_interval: hour,
-                request_deadline: Duration::from_secs(10),
+                request_deadline: Duration::from_mins(1),
                 backoff: Backoff {
                     first: hour,
                     cap: hour,

@@ -15,7 +15,7 @@ use crate::model::ThreatLevel;
 use crate::model::Timestamp;
 use crate::model::UserId;
 use crate::sync::file::Columns;
-use crate::sync::file::record::Row;
+use crate::sync::file::row::Row;
 
 pub(super) const COLUMNS: Columns = Columns {
     names: &[

@@ -2,78 +2,22 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::fmt::Display;
-use std::str::FromStr;
-
 use csv::ByteRecord;
 use csv::ReaderBuilder;
 use csv::Trim;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::model::Problem;
-use crate::model::Severity;
-use crate::model::Tri;
 use crate::sync::file::Columns;
 use crate::sync::file::Format;
-
-/// The problems of one file, the first [`Problems::MAX`] of them kept.
-pub(super) struct Problems {
-    file: String,
-    list: Vec<Problem>,
-    left_out: usize,
-}
-
-impl Problems {
-    /// More than anyone mends in one go; the rest is counted.
-    const MAX: usize = 100;
-
-    pub(super) fn new(file: &str) -> Self {
-        Self {
-            file: file.to_owned(),
-            list: Vec::new(),
-            left_out: 0,
-        }
-    }
-
-    pub(super) fn add(&mut self, line: usize, column: &str, message: String) {
-        self.push(Some(line), column, message);
-    }
-
-    fn push(&mut self, line: Option<usize>, key: &str, message: String) {
-        if self.list.len() >= Self::MAX {
-            self.left_out = self.left_out.saturating_add(1);
-            return;
-        }
-        self.list.push(Problem {
-            file: self.file.clone(),
-            line,
-            key: key.to_owned(),
-            message,
-            severity: Severity::Error,
-        });
-    }
-
-    pub(super) fn into_list(mut self) -> Vec<Problem> {
-        if self.left_out > 0 {
-            self.list.push(Problem {
-                file: self.file,
-                line: None,
-                key: String::new(),
-                message: format!("{} more problems are not listed", self.left_out),
-                severity: Severity::Warning,
-            });
-        }
-        self.list
-    }
-}
+use crate::sync::file::problems::Problems;
 
 /// One row of a file: a cell for each known column, empty where the file has none.
 pub(super) struct Record {
     /// The line it starts at, from 1.
     pub(super) line: usize,
     /// `Err` when the row cannot be split into cells.
-    cells: Result<Vec<String>, (&'static str, String)>,
+    pub(super) cells: Result<Vec<String>, (&'static str, String)>,
 }
 
 /// Splits a file into records; `None` when that cannot be done, and the problems say why.
@@ -357,139 +301,8 @@ fn json_cells(item: &[u8], columns: &Columns) -> Result<Vec<String>, (&'static s
     Ok(cells)
 }
 
-/// A record being read cell by cell; remembers whether any cell was bad.
-pub(super) struct Row<'a> {
-    line: usize,
-    cells: Vec<String>,
-    names: &'static [&'static str],
-    problems: &'a mut Problems,
-    bad: bool,
-}
-
-impl<'a> Row<'a> {
-    pub(super) fn new(
-        record: Record,
-        names: &'static [&'static str],
-        problems: &'a mut Problems,
-    ) -> Self {
-        let (cells, bad) = match record.cells {
-            Ok(cells) => (cells, false),
-            Err((column, message)) => {
-                problems.add(record.line, column, message);
-                (Vec::new(), true)
-            }
-        };
-        Self {
-            line: record.line,
-            cells,
-            names,
-            problems,
-            bad,
-        }
-    }
-
-    /// Whether all cells read so far are sound.
-    pub(super) const fn is_sound(&self) -> bool {
-        !self.bad
-    }
-
-    /// Says what is wrong with a cell.
-    pub(super) fn refuse(&mut self, column: &str, message: String) {
-        self.problems.add(self.line, column, message);
-        self.bad = true;
-    }
-
-    /// The text of a cell, `None` when it is empty.
-    pub(super) fn text(&mut self, column: &'static str) -> Option<String> {
-        let place = self.names.iter().position(|name| *name == column)?;
-        let cell = std::mem::take(self.cells.get_mut(place)?);
-        if cell.is_empty() {
-            return None;
-        }
-        if cell.len() > MAX_CELL || cell.chars().any(char::is_control) {
-            let message = format!("expected at most {MAX_CELL} octets without control characters");
-            self.refuse(column, message);
-            return None;
-        }
-        Some(cell)
-    }
-
-    /// A cell as one identifier or version.
-    pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, column: &'static str) -> Option<T> {
-        let text = self.text(column)?;
-        self.parse(column, &text)
-    }
-
-    /// A cell as a list with `;` between the elements.
-    pub(super) fn list<T: FromStr<Err: Display>>(&mut self, column: &'static str) -> Vec<T> {
-        let text = self.text(column).unwrap_or_default();
-        elements(&text)
-            .filter_map(|element| self.parse(column, element))
-            .collect()
-    }
-
-    /// A cell as a list of names.
-    pub(super) fn names(&mut self, column: &'static str) -> Vec<String> {
-        let text = self.text(column).unwrap_or_default();
-        elements(&text).map(str::to_owned).collect()
-    }
-
-    /// Yes, no or unknown; empty is unknown.
-    pub(super) fn tri(&mut self, column: &'static str) -> Tri {
-        let Some(text) = self.text(column) else {
-            return Tri::Unknown;
-        };
-        match text.to_ascii_lowercase().as_str() {
-            "yes" | "true" | "1" => Tri::Yes,
-            "no" | "false" | "0" => Tri::No,
-            "unknown" => Tri::Unknown,
-            _ => {
-                let message = format!("expected yes, no or unknown, not {}", shortened(&text));
-                self.refuse(column, message);
-                Tri::Unknown
-            }
-        }
-    }
-
-    /// One of a list of words. `read` answers `None` for a word it does not know.
-    pub(super) fn word<T>(
-        &mut self,
-        column: &'static str,
-        words: &[&str],
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        let text = self.text(column)?;
-        let value = read(&text);
-        if value.is_none() {
-            let message = format!(
-                "expected one of {}, not {}",
-                words.join(", "),
-                shortened(&text)
-            );
-            self.refuse(column, message);
-        }
-        value
-    }
-
-    fn parse<T: FromStr<Err: Display>>(&mut self, column: &str, text: &str) -> Option<T> {
-        match text.parse() {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.refuse(column, format!("{error}, not {}", shortened(text)));
-                None
-            }
-        }
-    }
-}
-
-fn elements(text: &str) -> impl Iterator<Item = &str> {
-    text.split(';')
-        .map(str::trim)
-        .filter(|element| !element.is_empty())
-}
-
 /// A text as it is quoted in a message: at most 40 characters, control characters escaped.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     let head: String = text.chars().take(40).flat_map(char::escape_debug).collect();
     if text.chars().nth(40).is_some() {
         format!("`{head}…`")
@@ -500,6 +313,3 @@ fn shortened(text: &str) -> String {
 
 /// Spreadsheets put it before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Far longer than any name, short enough that a file cannot fill a log with one cell.
-const MAX_CELL: usize = 4096;

@@ -4,7 +4,7 @@ use crate::inventory::UserReport;
 use crate::model::GroupId;
 use crate::model::UserId;
 use crate::sync::file::Columns;
-use crate::sync::file::record::Row;
+use crate::sync::file::row::Row;
 
 pub(super) const COLUMNS: Columns = Columns {
     names: &["user", "aliases", "enabled", "groups"],
