@@ -11,6 +11,7 @@ mod gateway;
 mod certificate;
 mod eap_tls;
 mod eapol_test;
+mod held;
 mod mail;
 mod nginx;
 mod radclient;
