@@ -8,8 +8,6 @@ use toml::de::DeValue;
 use super::file::Section;
 use super::value::integer;
 use super::value::kind;
-use crate::model::Established;
-use crate::model::Verdict;
 use crate::radius::AttributeType;
 use crate::radius::Code;
 use crate::radius::Template;
@@ -21,23 +19,6 @@ pub struct Enforcement {
     pub default: Profiles,
     /// For the groups that are. What a group does not set is already taken from `default` here.
     pub groups: BTreeMap<String, Profiles>,
-}
-
-impl Enforcement {
-    /// The profile for a verdict at a NAS of `group`.
-    ///
-    /// An allowed device that was only claimed, by its MAC address for example, gets the limited
-    /// profile and never that of the device it claims to be.
-    #[must_use]
-    pub fn profile(&self, group: &str, verdict: Verdict, established: Established) -> &Profile {
-        let profiles = self.groups.get(group).unwrap_or(&self.default);
-        match (verdict, established) {
-            (Verdict::Allow, Established::Claimed) => &profiles.allow_claimed,
-            (Verdict::Allow, Established::Proven | Established::None) => &profiles.allow,
-            (Verdict::Quarantine, _) => &profiles.quarantine,
-            (Verdict::Block, _) => &profiles.block,
-        }
-    }
 }
 
 /// One profile for each outcome.

@@ -1,7 +1,5 @@
 use super::gateway::Gateway;
 use super::*;
-use crate::model::Established;
-use crate::model::Verdict;
 
 fn default_text(name: &str) -> &'static str {
     DEFAULT_FILES
@@ -39,20 +37,14 @@ fn gateway_toml_names_every_key_there_is() {
 
 #[test]
 fn the_default_profiles_limit_what_they_must() {
-    let enforcement = Enforcement::default();
-    for (verdict, established, limited) in [
-        (Verdict::Allow, Established::Proven, false),
-        (Verdict::Allow, Established::None, false),
-        (Verdict::Allow, Established::Claimed, true),
-        (Verdict::Quarantine, Established::Proven, true),
-        (Verdict::Quarantine, Established::Claimed, true),
-        (Verdict::Quarantine, Established::None, true),
-    ] {
-        let profile = enforcement.profile("office", verdict, established);
-        assert_eq!(profile.limits(), limited, "row {verdict} {established}");
-    }
-    let block = enforcement.profile("office", Verdict::Block, Established::Proven);
-    assert!(block.reply_message.is_some() && !block.limits());
+    let profiles = Profiles::default();
+    assert!(!profiles.allow.limits(), "allow");
+    assert!(profiles.allow_claimed.limits(), "allow-claimed");
+    assert!(profiles.quarantine.limits(), "quarantine");
+    assert!(
+        profiles.block.reply_message.is_some() && !profiles.block.limits(),
+        "block"
+    );
 }
 
 #[test]
@@ -62,11 +54,11 @@ fn a_group_overrides_whole_profiles_and_inherits_the_others() {
     let (gateway, _, problems) = file::read("f", text, Gateway::read);
     assert_eq!(problems, []);
     let enforcement = gateway.enforcement;
-    let own = enforcement.profile("aruba", Verdict::Quarantine, Established::Proven);
+    let aruba = enforcement.groups.get("aruba").unwrap();
+    let own = &aruba.quarantine;
     assert_eq!(own.vlan, None, "nothing of the default quarantine is added");
     assert_eq!(own.attributes.len(), 1);
-    let inherited = enforcement.profile("aruba", Verdict::Allow, Established::Proven);
-    assert_eq!(inherited.vlan.as_deref(), Some("5"));
+    assert_eq!(aruba.allow.vlan.as_deref(), Some("5"));
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! All that is known of one device (RFC 5209 calls it posture).
 
 use super::device::DeviceId;
-use super::device::Join;
-use super::device::OsVersion;
-use super::device::Ownership;
-use super::device::Platform;
 use super::fact::ComplianceState;
 use super::fact::Fact;
 use super::fact::SourceId;
 use super::fact::ThreatLevel;
 use super::fact::Tri;
+use super::platform::Join;
+use super::platform::OsVersion;
+use super::platform::Ownership;
+use super::platform::Platform;
 use super::time::Timestamp;
 use super::user::UserRef;
 

@@ -1,13 +1,13 @@
 //! The path of a packet does not allocate: measured, not believed.
 
-use std::alloc::GlobalAlloc;
-use std::alloc::Layout;
-use std::alloc::System;
-use std::cell::Cell;
+#[path = "../support/alloc.rs"]
+mod alloc;
+
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use alloc::allocations;
 use portreeve::model::Monotonic;
 use portreeve::radius::AttributeType;
 use portreeve::radius::DuplicateCache;
@@ -115,32 +115,3 @@ fn accounting<'b>(buffer: &'b mut [u8], identifier: u8, secret: &SharedSecret) -
         .octets(AttributeType::ACCT_SESSION_ID, &[identifier; 8]);
     request.finish().unwrap()
 }
-
-/// The system's allocator, with a count for each thread.
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-fn allocations() -> usize {
-    COUNT.with(Cell::get)
-}
-
-#[expect(unsafe_code, reason = "an allocator cannot be written without")]
-// SAFETY: each call is handed to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the promises of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the promises of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
