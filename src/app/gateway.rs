@@ -24,6 +24,7 @@ use crate::app::core::load_policy;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
+use crate::config;
 use crate::config::Config;
 use crate::eap;
 use crate::journal;
@@ -363,7 +364,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
         ("workers", old.workers != new.workers),
         ("data", old.data != new.data),
         ("journal", old.journal != new.journal),
-        ("mail.upstream and its limits", mail_differs(old, new)),
+        ("mail, but for its certificates", mail_differs(old, new)),
         ("log", old.log != new.log),
     ]
     .into_iter()
@@ -372,21 +373,21 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     .collect()
 }
 
+/// Whether anything but the front's certificates differs.
 fn mail_differs(old: &Config, new: &Config) -> bool {
-    let (old, new) = (&old.mail, &new.mail);
-    (
-        &old.upstream,
-        &old.upstream_ca,
-        &old.published_names,
-        old.hold_limit,
-        old.max_connections,
-    ) != (
-        &new.upstream,
-        &new.upstream_ca,
-        &new.published_names,
-        new.hold_limit,
-        new.max_connections,
-    )
+    let old = old.mail.clone();
+    let new = new.mail.clone();
+    let (certificate, key, client_ca) = (
+        old.certificate.clone(),
+        old.key.clone(),
+        old.client_ca.clone(),
+    );
+    old != config::Mail {
+        certificate,
+        key,
+        client_ca,
+        ..new
+    }
 }
 
 /// Jobs that may wait for the handshake workers: at 250 µs each on two cores, half a second of

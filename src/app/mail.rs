@@ -15,6 +15,7 @@ use crate::mail;
 use crate::mail::Event;
 use crate::mail::Gateway;
 use crate::mail::Memory;
+use crate::mail::Names;
 use crate::model::Problem;
 use crate::model::UserId;
 use crate::net::eas::Counters;
@@ -39,6 +40,23 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
             vec![problem(&gateway_file, "mail.upstream", &error.to_string())]
         })?;
     let mut settings = mail::Config::new(config.mail.published_names.clone(), upstream);
+    settings.names = Names {
+        domains: config
+            .mail
+            .domains
+            .iter()
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(domain, suffix)| (domain.trim().to_owned(), suffix.trim().to_owned()))
+            .collect(),
+        default_suffix: config.mail.default_suffix.clone(),
+    };
+    settings.certificate_user_header = match &config.mail.certificate_user_header {
+        None => None,
+        Some(name) => Some(name.parse().map_err(|error: mail::ConfigError| {
+            let key = "mail.certificate_user_header";
+            vec![problem(&gateway_file, key, &error.to_string())]
+        })?),
+    };
     settings.memory = Memory {
         accepted: config.mail.credential_lifetime,
         ..Memory::default()

@@ -20,6 +20,7 @@ use crate::eap::MAX_PACKET;
 use crate::eap::MAX_TICKETS;
 use crate::eap::MIN_PACKET;
 use crate::eap::Resumption;
+use crate::mail::UserHeader;
 
 /// The file as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,6 +189,19 @@ impl Mail {
         section.set("certificate", &mut self.certificate);
         section.set("key", &mut self.key);
         section.set("client_ca", &mut self.client_ca);
+        section.set("default_suffix", &mut self.default_suffix);
+        section.set("domains", &mut self.domains);
+        if let Some(wrong) = self.domains.iter().find(|pair| !pair.contains('=')) {
+            section.error("domains", format!("expected DOMAIN=suffix, found {wrong}"));
+        }
+        section.set("certificate_user_header", &mut self.certificate_user_header);
+        if let Some(Err(error)) = self
+            .certificate_user_header
+            .as_ref()
+            .map(|name| name.parse::<UserHeader>())
+        {
+            section.error("certificate_user_header", error.to_string());
+        }
         let lifetimes = Duration::from_secs(1)..=days(1);
         section.set_within(
             "credential_lifetime",

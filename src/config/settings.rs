@@ -160,6 +160,14 @@ pub struct Mail {
     /// PEM files of the authorities whose client certificates are accepted; none is asked for when
     /// the list is empty.
     pub client_ca: Vec<PathBuf>,
+    /// The suffix that the upstream gives to a user name without one: `example.com` makes `alice`
+    /// the user `alice@example.com`.
+    pub default_suffix: Option<String>,
+    /// `DOMAIN=suffix` for names written `DOMAIN\user`.
+    pub domains: Vec<String>,
+    /// The request header in which the upstream takes the user of a verified client certificate
+    /// from us; without it a password is needed with a certificate.
+    pub certificate_user_header: Option<String>,
     /// How long credentials that the upstream has accepted are believed.
     pub credential_lifetime: Duration,
     /// How long a request may wait at the upstream: a `Ping` waits for news on purpose.
@@ -181,6 +189,9 @@ impl Default for Mail {
             certificate: "certs/eas.pem".into(),
             key: "certs/keys/eas.key".into(),
             client_ca: vec!["certs/root.pem".into()],
+            default_suffix: None,
+            domains: Vec::new(),
+            certificate_user_header: None,
             credential_lifetime: Duration::from_mins(10),
             hold_limit: Duration::from_mins(60),
             header_timeout: Duration::from_secs(10),
