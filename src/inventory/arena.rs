@@ -1,12 +1,13 @@
 //! Records of a fixed number of words that one writer replaces while any number of readers copy
 //! them.
 //!
-//! A *row* is what a key points to and lives as long as the thing it stands for. A *slot* holds
-//! one record. Replacing a record fills a free slot and then stores the row's word once, so that
-//! all keys of a row see the new record at the same instant, and a key change never touches a
-//! record. A slot that was replaced keeps its content until [`Limits::rest`] further slots were
-//! freed; a reader notices a reuse by the slot's stamp and starts again. Nothing here is unsafe:
-//! every word is an atomic, and a torn copy is thrown away.
+//! A *row* is what a key points to; it holds one record and lives as long as the thing that the
+//! record is about. To replace a record, the writer writes the new one into the *journal*, turns
+//! the row's header so that readers find it there, writes it into the row, and turns the header
+//! back. So at every moment a whole record is to be had, all keys of a row see the new one at the
+//! same instant, and a reader finds it behind the key with one more memory access. A reader
+//! starts again only if that very row's header has turned while it was copying. Nothing here is
+//! unsafe: every word is an atomic, and a torn copy is thrown away.
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
@@ -20,9 +21,11 @@ use crate::inventory::atomic::fence;
 pub(crate) struct Limits {
     /// Rows at most; rows beyond are refused.
     pub(crate) rows: u32,
-    /// A chunk, the unit of allocation, has two to the power of this many rows or slots.
+    /// A chunk, the unit of allocation, has two to the power of this many rows.
     pub(crate) chunk_bits: u32,
-    /// How many freed slots (and rows) rest before the first of them is used again.
+    /// How many vacated rows rest before the first of them is used again. A row counts its lives
+    /// modulo [`Allocator::INCARNATIONS`], so a reader would have to stand still for as many
+    /// times this number of removals to mistake one life for another.
     pub(crate) rest: usize,
 }
 
@@ -57,78 +60,87 @@ impl<T> Chunks<T> {
 
 /// Readers' side: records by row.
 pub(crate) struct Arena<const W: usize> {
-    /// One [`Current`] for each row.
-    rows: Chunks<AtomicU64>,
-    slots: Chunks<Slot<W>>,
+    rows: Chunks<Row<W>>,
+    /// The record that is being written into its row.
+    journal: Row<W>,
     /// Rows ever used, for iteration.
     high: AtomicU64,
 }
 
-/// One record. Aligned so that a record touches as few cache lines as it can.
+/// One record. Aligned so that it touches as few cache lines as it can.
 #[repr(align(64))]
-struct Slot<const W: usize> {
-    /// Version in the upper half, the row's incarnation in the lower.
-    stamp: AtomicU64,
+struct Row<const W: usize> {
+    header: AtomicU64,
     words: [AtomicU64; W],
 }
 
-impl<const W: usize> Slot<W> {
+impl<const W: usize> Row<W> {
     fn new() -> Self {
         Self {
-            stamp: AtomicU64::new(0),
+            header: AtomicU64::new(0),
             words: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+
+    /// Copies the words, of one record or of several.
+    fn copy(&self) -> [u64; W] {
+        std::array::from_fn(|at| {
+            let word = self.words.get(at);
+            word.map_or(0, |word| word.load(Ordering::Relaxed))
+        })
+    }
+
+    fn write(&self, words: &[u64; W]) {
+        for (word, value) in self.words.iter().zip(words) {
+            word.store(*value, Ordering::Relaxed);
         }
     }
 }
 
-/// What a row's word says: version in the upper half, slot in the lower. Version 0 means that
-/// the row is vacant; the lower half then keeps its last incarnation.
-#[derive(Clone, Copy)]
-struct Current(u64);
+/// A row's header: how often it was turned (48 bits), the row's incarnation (12), its state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Header(u64);
 
-impl Current {
-    const fn new(slot: u32, version: u32) -> Self {
-        Self((version as u64) << 32 | slot as u64)
+impl Header {
+    /// Nothing is in the row. Also what a row starts with.
+    const VACANT: u64 = 0;
+    /// The record is in the row.
+    const SETTLED: u64 = 1;
+    /// The record is in the journal, and on its way to the row.
+    const MOVING: u64 = 2;
+
+    const fn state(self) -> u64 {
+        self.0 & 0b11
     }
 
-    const fn version(self) -> u32 {
-        (self.0 >> 32) as u32
+    const fn incarnation(self) -> u32 {
+        (self.0 >> 2 & 0xfff) as u32
     }
 
-    const fn slot(self) -> u32 {
-        (self.0 & 0xffff_ffff) as u32
+    /// The next turn; 2^48 of them do not happen during one copy, nor at all.
+    const fn turned(self, incarnation: u32, state: u64) -> Self {
+        let turns = (self.0 >> 16).wrapping_add(1);
+        Self(turns << 16 | (incarnation as u64) << 2 | state)
     }
 }
 
 impl<const W: usize> Arena<W> {
     /// Copies the record of `row` with the row's incarnation; `None` when the row is vacant.
-    ///
-    /// Starts again only if the slot being copied was reused meanwhile, which takes
-    /// [`Limits::rest`] replacements of other records during one copy.
     pub(crate) fn read(&self, row: u32) -> Option<(u32, [u64; W])> {
-        let cell = self.rows.get(row)?;
+        let row = self.rows.get(row)?;
         loop {
-            // Acquire: pairs with the store in `publish`, so the slot's stamp and words are at
-            // least as new as this word.
-            let current = Current(cell.load(Ordering::Acquire));
-            if current.version() == 0 {
-                return None;
-            }
-            let slot = self.slots.get(current.slot())?;
-            // Acquire: if this is already the stamp of a reuse, the row's newer word is visible
-            // to the next turn of the loop.
-            let stamp = slot.stamp.load(Ordering::Acquire);
-            let words = std::array::from_fn(|word| {
-                slot.words
-                    .get(word)
-                    .map_or(0, |word| word.load(Ordering::Relaxed))
-            });
-            // A word of a reuse was stored after that reuse's stamp and a release fence. Having
-            // read such a word, this fence makes the load below see that stamp.
+            // Acquire: the words that this header speaks of are visible.
+            let header = Header(row.header.load(Ordering::Acquire));
+            let words = match header.state() {
+                Header::SETTLED => row.copy(),
+                Header::MOVING => self.journal.copy(),
+                _ => return None,
+            };
+            // Words of a later record were stored after a later header and a release fence.
+            // Having read one of them, this fence makes the load below see that header.
             fence(Ordering::Acquire);
-            let after = slot.stamp.load(Ordering::Relaxed);
-            if after == stamp && version_of(stamp) == current.version() {
-                return Some((incarnation_of(stamp), words));
+            if row.header.load(Ordering::Relaxed) == header.0 {
+                return Some((header.incarnation(), words));
             }
         }
     }
@@ -139,21 +151,11 @@ impl<const W: usize> Arena<W> {
     }
 }
 
-const fn version_of(stamp: u64) -> u32 {
-    (stamp >> 32) as u32
-}
-
-const fn incarnation_of(stamp: u64) -> u32 {
-    (stamp & 0xffff_ffff) as u32
-}
-
-/// Writer's side: which rows and slots are free.
+/// Writer's side: which rows are free.
 pub(crate) struct Allocator {
     limits: Limits,
     next_row: u32,
-    next_slot: u32,
-    resting_rows: VecDeque<u32>,
-    resting_slots: VecDeque<u32>,
+    resting: VecDeque<u32>,
 }
 
 impl Allocator {
@@ -161,126 +163,92 @@ impl Allocator {
     pub(crate) const INCARNATIONS: u32 = 1 << 12;
 
     pub(crate) fn open<const W: usize>(limits: Limits) -> (Self, Arena<W>) {
-        let rest = u32::try_from(limits.rest).unwrap_or(u32::MAX);
-        let slots = limits.rows.saturating_add(rest).saturating_add(2);
         let arena = Arena {
             rows: Chunks::new(limits.rows, limits.chunk_bits),
-            slots: Chunks::new(slots, limits.chunk_bits),
+            journal: Row::new(),
             high: AtomicU64::new(0),
         };
         let allocator = Self {
             limits,
             next_row: 0,
-            next_slot: 0,
-            resting_rows: VecDeque::new(),
-            resting_slots: VecDeque::new(),
+            resting: VecDeque::new(),
         };
         (allocator, arena)
     }
 
-    /// Gives a record a row of its own: the row and its incarnation. `None` when all rows of
-    /// [`Limits::rows`] are taken.
+    /// Gives a record a row of its own. `None` when all rows of [`Limits::rows`] are taken.
     pub(crate) fn add<const W: usize>(
         &mut self,
         arena: &Arena<W>,
         words: &[u64; W],
-    ) -> Option<(u32, u32)> {
-        let row = self.free_row()?;
-        let cell = arena.rows.make(row, || AtomicU64::new(0))?;
-        // The lower half of a vacant row's word: see `Current`.
-        let incarnation = (Current(cell.load(Ordering::Relaxed)).slot() + 1) % Self::INCARNATIONS;
-        self.publish(arena, row, incarnation, words)?;
-        Some((row, incarnation))
+    ) -> Option<u32> {
+        let number = self.free_row()?;
+        let row = arena.rows.make(number, Row::new)?;
+        let vacant = Header(row.header.load(Ordering::Relaxed));
+        // Between the header that made the row vacant and words that a slow reader of its last
+        // record may still copy.
+        fence(Ordering::Release);
+        row.write(words);
+        let incarnation = (vacant.incarnation() + 1) % Self::INCARNATIONS;
+        let settled = vacant.turned(incarnation, Header::SETTLED);
+        row.header.store(settled.0, Ordering::Release);
+        if u64::from(number) >= arena.high.load(Ordering::Relaxed) {
+            arena.high.store(u64::from(number) + 1, Ordering::Release);
+        }
+        Some(number)
     }
 
     /// Replaces the record of a live row.
-    pub(crate) fn replace<const W: usize>(
-        &mut self,
-        arena: &Arena<W>,
-        row: u32,
-        words: &[u64; W],
-    ) -> Option<()> {
-        let slot = Self::slot_of(arena, row)?;
-        let stamp = arena.slots.get(slot)?.stamp.load(Ordering::Relaxed);
-        self.publish(arena, row, incarnation_of(stamp), words)?;
-        self.resting_slots.push_back(slot);
-        Some(())
+    pub(crate) fn replace<const W: usize>(arena: &Arena<W>, row: u32, words: &[u64; W]) {
+        let Some(row) = arena.rows.get(row) else {
+            return;
+        };
+        let before = Header(row.header.load(Ordering::Relaxed));
+        if before.state() == Header::VACANT {
+            return;
+        }
+        // Between the header of whichever row used the journal last and its next content.
+        fence(Ordering::Release);
+        arena.journal.write(words);
+        // The one store that switches every key of the row to the new record.
+        let moving = before.turned(before.incarnation(), Header::MOVING);
+        row.header.store(moving.0, Ordering::Release);
+        // Between that header and words that readers of the old record may still copy.
+        fence(Ordering::Release);
+        row.write(words);
+        let settled = moving.turned(before.incarnation(), Header::SETTLED);
+        row.header.store(settled.0, Ordering::Release);
     }
 
     /// Stores one word of a live row's record where it stands. Readers see the old or the new
     /// word; so this is for words that mean something on their own.
     pub(crate) fn amend<const W: usize>(arena: &Arena<W>, row: u32, word: usize, value: u64) {
-        if let Some(slot) = Self::slot_of(arena, row).and_then(|slot| arena.slots.get(slot))
-            && let Some(word) = slot.words.get(word)
+        if let Some(row) = arena.rows.get(row)
+            && let Some(word) = row.words.get(word)
         {
             word.store(value, Ordering::Relaxed);
         }
     }
 
     /// Vacates a row. Its keys must be gone from the index by now.
-    pub(crate) fn remove<const W: usize>(&mut self, arena: &Arena<W>, row: u32) {
-        let Some(slot) = Self::slot_of(arena, row) else {
+    pub(crate) fn remove<const W: usize>(&mut self, arena: &Arena<W>, number: u32) {
+        let Some(row) = arena.rows.get(number) else {
             return;
         };
-        let (Some(cell), Some(content)) = (arena.rows.get(row), arena.slots.get(slot)) else {
+        let before = Header(row.header.load(Ordering::Relaxed));
+        if before.state() == Header::VACANT {
             return;
-        };
-        let incarnation = incarnation_of(content.stamp.load(Ordering::Relaxed));
-        cell.store(Current::new(incarnation, 0).0, Ordering::Release);
-        self.resting_slots.push_back(slot);
-        self.resting_rows.push_back(row);
-    }
-
-    fn publish<const W: usize>(
-        &mut self,
-        arena: &Arena<W>,
-        row: u32,
-        incarnation: u32,
-        words: &[u64; W],
-    ) -> Option<()> {
-        let cell = arena.rows.get(row)?;
-        let number = self.free_slot();
-        let slot = arena.slots.make(number, Slot::new)?;
-        let version = version_of(slot.stamp.load(Ordering::Relaxed))
-            .wrapping_add(1)
-            .max(1);
-        // Release: a reader that meets this stamp also sees that the slot's former row has moved
-        // on, and so does not come back here.
-        let stamp = u64::from(version) << 32 | u64::from(incarnation);
-        slot.stamp.store(stamp, Ordering::Release);
-        // Before the words: see the fence in `Arena::read`.
-        fence(Ordering::Release);
-        for (word, value) in slot.words.iter().zip(words) {
-            word.store(*value, Ordering::Relaxed);
         }
-        // The one store that switches every key of the row to the new record.
-        cell.store(Current::new(number, version).0, Ordering::Release);
-        if u64::from(row) >= arena.high.load(Ordering::Relaxed) {
-            arena.high.store(u64::from(row) + 1, Ordering::Release);
-        }
-        Some(())
+        let vacant = before.turned(before.incarnation(), Header::VACANT);
+        row.header.store(vacant.0, Ordering::Release);
+        self.resting.push_back(number);
     }
 
     fn free_row(&mut self) -> Option<u32> {
-        if self.resting_rows.len() > self.limits.rest || self.next_row >= self.limits.rows {
-            return self.resting_rows.pop_front();
+        if self.resting.len() > self.limits.rest || self.next_row >= self.limits.rows {
+            return self.resting.pop_front();
         }
         self.next_row += 1;
         Some(self.next_row - 1)
-    }
-
-    fn free_slot(&mut self) -> u32 {
-        if self.resting_slots.len() > self.limits.rest
-            && let Some(slot) = self.resting_slots.pop_front()
-        {
-            return slot;
-        }
-        self.next_slot += 1;
-        self.next_slot - 1
-    }
-
-    fn slot_of<const W: usize>(arena: &Arena<W>, row: u32) -> Option<u32> {
-        let current = Current(arena.rows.get(row)?.load(Ordering::Relaxed));
-        (current.version() != 0).then_some(current.slot())
     }
 }

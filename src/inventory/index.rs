@@ -50,15 +50,30 @@ pub(crate) enum Target {
     Several,
 }
 
-/// Sizes of an index.
+/// Sizes of an index; [`Extent::for_keys`] chooses them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
     /// The directory has two to the power of this many places, and so many segments at most.
     pub(crate) directory_bits: u32,
-    /// A segment has two to the power of this many entries.
-    pub(crate) segment_bits: u32,
-    /// Keys to make room for at the start.
-    pub(crate) expected: usize,
+    /// Entries of a segment.
+    pub(crate) segment: u32,
+    /// Segments to start with: two to the power of this many, at most the directory's.
+    pub(crate) depth: u32,
+}
+
+impl Extent {
+    /// As many segments as `expected` keys fill to seven tenths. Beyond, segments are split, and
+    /// the index can grow to 50 million keys or more.
+    pub(crate) fn for_keys(expected: usize) -> Self {
+        let entries = expected.saturating_mul(10).div_ceil(7);
+        let depth = (entries / SEGMENT).checked_ilog2().unwrap_or(0);
+        let segment = entries.div_ceil(1 << depth.min(DIRECTORY_BITS));
+        Self {
+            directory_bits: DIRECTORY_BITS,
+            segment: u32::try_from(segment.max(SEGMENT)).unwrap_or(u32::MAX),
+            depth,
+        }
+    }
 }
 
 /// The index has [`Extent::directory_bits`] worth of full segments; the key was not stored.
@@ -124,9 +139,9 @@ impl Index {
     fn probe(&self, segment: u32, key: Key) -> impl Iterator<Item = (usize, &Entry)> {
         let entries = self.entries(segment);
         let home = self.home(key.check());
-        let mask = entries.len().wrapping_sub(1);
-        (home..home + entries.len())
-            .filter_map(move |at| entries.get(at & mask).map(|entry| (at & mask, entry)))
+        (home..entries.len())
+            .chain(0..home)
+            .filter_map(move |at| entries.get(at).map(|entry| (at, entry)))
     }
 
     fn entries(&self, segment: u32) -> &[Entry] {
@@ -136,9 +151,10 @@ impl Index {
             .map_or(&[], |entries| entries)
     }
 
+    /// The bits below those of the directory, stretched over the segment.
     fn home(&self, check: u64) -> usize {
-        let below_directory = 64 - self.extent.directory_bits - self.extent.segment_bits;
-        shift(check, below_directory) & ((1 << self.extent.segment_bits) - 1)
+        let below = check << self.extent.directory_bits;
+        shift((below >> 32) * u64::from(self.extent.segment), 32)
     }
 }
 
@@ -174,11 +190,7 @@ impl Growth {
             resting: VecDeque::new(),
             namings: 0,
         };
-        let wanted = extent.expected.div_ceil(index.limit() as usize).max(1);
-        let depth = wanted
-            .next_power_of_two()
-            .trailing_zeros()
-            .min(extent.directory_bits);
+        let depth = extent.depth.min(extent.directory_bits);
         for prefix in 0..1_usize << depth {
             if let Some(segment) = growth.fresh(&index, depth) {
                 growth.name(&index, prefix << (extent.directory_bits - depth), segment);
@@ -227,15 +239,15 @@ impl Growth {
         fill.live -= 1;
         // Deleted entries right before an empty one are on nobody's way.
         let entries = index.entries(number);
-        let mask = entries.len().wrapping_sub(1);
-        let at = |position: usize| entries.get(position & mask);
-        while let (Some(entry), Some(next)) = (at(position), at(position.wrapping_add(1)))
+        let length = entries.len();
+        let at = |position: usize| entries.get(position % length.max(1));
+        while let (Some(entry), Some(next)) = (at(position), at(position + 1))
             && next.word.load(Ordering::Relaxed) == EMPTY
             && entry.word.load(Ordering::Relaxed) == DELETED
         {
             entry.word.store(EMPTY, Ordering::Release);
             fill.used -= 1;
-            position = position.wrapping_sub(1) & mask;
+            position = (position + length - 1) % length;
         }
     }
 
@@ -310,9 +322,7 @@ impl Growth {
                 word: AtomicU64::new(EMPTY),
                 check: AtomicU64::new(0),
             };
-            (0..1_u32 << index.extent.segment_bits)
-                .map(|_| empty())
-                .collect()
+            (0..index.extent.segment).map(|_| empty()).collect()
         });
         for entry in entries {
             if entry.word.load(Ordering::Relaxed) != EMPTY {
@@ -383,7 +393,7 @@ impl Index {
 
     /// Entries that a segment may use: three quarters, so that searches end soon.
     const fn limit(&self) -> u32 {
-        (1 << self.extent.segment_bits) / 4 * 3
+        self.extent.segment / 4 * 3
     }
 }
 
@@ -421,6 +431,14 @@ fn target_of(word: u64) -> Option<Target> {
             .map(|row| Target::Row { row, incarnation }),
     }
 }
+
+/// 4,096 places: with two words each they stay in a processor's inner caches.
+const DIRECTORY_BITS: u32 = 12;
+
+/// Entries of the smallest segment, 256 KiB; one to be split or copied takes the writer a
+/// fraction of a millisecond. A segment that is sized for the expected keys has up to twice as
+/// many.
+const SEGMENT: usize = 1 << 14;
 
 const TAG_BITS: u32 = 28;
 const INCARNATION_BITS: u32 = 12;

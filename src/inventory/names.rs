@@ -89,12 +89,7 @@ impl Names {
             chunk_bits: CHUNK_BITS,
             rest: REST,
         };
-        let extent = Extent {
-            directory_bits: DIRECTORY_BITS,
-            segment_bits: SEGMENT_BITS,
-            expected,
-        };
-        let mut owner = Owner::open(limits, extent);
+        let mut owner = Owner::open(limits, Extent::for_keys(expected));
         // Row 0 stays without a name, so that a row can be a number other than zero.
         owner.add(&NameRecord::of(Resolution::Nobody).encode());
         Self {
@@ -335,7 +330,7 @@ impl Names {
     }
 
     /// The account's state was said again: only its time moves on, in place.
-    fn freshen(&self, user: Name) {
+    fn freshen(&mut self, user: Name) {
         let enabled = self.record(user).enabled;
         let word = fact_word(enabled.source, enabled.observed);
         self.owner.amend(user.get(), NameRecord::FACT, word);
@@ -380,8 +375,6 @@ fn aliases_of(statements: &BySource<UserStatement>) -> Vec<Name> {
 }
 
 const CHUNK_BITS: u32 = 12;
-const DIRECTORY_BITS: u32 = 13;
-const SEGMENT_BITS: u32 = 14;
 
-/// Replaced records that rest before their slot is used again; see the arena.
+/// Vacated rows that rest before the first is used again; see the arena.
 const REST: usize = 4096;

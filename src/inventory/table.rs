@@ -1,8 +1,8 @@
 //! The lock-free table: records that any of their keys finds, for readers that never wait.
 //!
 //! [`Table`] is what readers share, [`Owner`] what the one writer holds. The look-up of a key is
-//! index entry, row, slot. Each step is checked by the next: the entry names the incarnation of
-//! the row it means, the slot carries the incarnation of the row it was written for. So a reader
+//! index entry, row. The entry names the incarnation of the row it means, and the row says in
+//! which incarnation it is. So a reader
 //! that was held up between two steps, for however long, gets the record of a device that had the
 //! key during the look-up, or starts again; never that of another device that took over the row.
 //!
@@ -94,19 +94,24 @@ impl<const W: usize> Owner<W> {
 
     /// A new row with its first record, found by no key yet; `None` when all rows are taken.
     pub(crate) fn add(&mut self, words: &[u64; W]) -> Option<u32> {
-        self.allocator
-            .add(&self.table.arena, words)
-            .map(|(row, _)| row)
+        self.allocator.add(&self.table.arena, words)
     }
 
     /// Publishes a new record of a live row.
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "there is one writer: exclusive access is the point"
+    )]
     pub(crate) fn replace(&mut self, row: u32, words: &[u64; W]) {
-        // A live row has a slot, and slots outnumber rows: this always succeeds.
-        let _published: Option<()> = self.allocator.replace(&self.table.arena, row, words);
+        Allocator::replace(&self.table.arena, row, words);
     }
 
     /// Stores one word in place, see [`Allocator::amend`].
-    pub(crate) fn amend(&self, row: u32, word: usize, value: u64) {
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "there is one writer: exclusive access is the point"
+    )]
+    pub(crate) fn amend(&mut self, row: u32, word: usize, value: u64) {
         Allocator::amend(&self.table.arena, row, word, value);
     }
 

@@ -20,8 +20,8 @@ fn table(rows: u32, rest: usize, directory_bits: u32) -> Owner<1> {
     };
     let extent = Extent {
         directory_bits,
-        segment_bits: 3,
-        expected: 0,
+        segment: 8,
+        depth: 0,
     };
     Owner::open(limits, extent)
 }
