@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should fail where it stands"
 )]
 
+mod allocation;
 mod guard;
 mod keys;
 mod operations;
