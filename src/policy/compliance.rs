@@ -41,6 +41,7 @@ pub(super) struct Health {
 
 /// One of the health settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Setting {
     /// Storage encrypted.
     Encrypted,

@@ -12,6 +12,7 @@ use crate::model::Platform;
 
 /// One of the conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Condition {
     /// Operating system family, stated by a source or claimed by the mail client.
     Platform,
@@ -42,6 +43,19 @@ pub(super) struct When {
     pub(super) established: Option<Set<Established>>,
     pub(super) credentials: Option<Set<Credential>>,
     pub(super) ownership: Option<Set<Ownership>>,
+}
+
+/// How the conditions came out, a bit each in the order of [`Condition`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answers {
+    pub(super) configured: u8,
+    pub(super) held: u8,
+}
+
+impl Answers {
+    pub(super) const fn all_hold(self) -> bool {
+        self.configured == self.held
+    }
 }
 
 /// Which applications a condition lets through: any of `with`, if configured, and none of
@@ -95,8 +109,13 @@ impl NameSet {
     /// Most names in one condition. A longer list is a NAS group of its own.
     pub(super) const MAX: usize = 64;
 
+    #[inline]
+    #[expect(
+        clippy::manual_contains,
+        reason = "the search of `contains` is made for long lists and costs more than it saves here"
+    )]
     fn contains(&self, name: Option<u16>) -> bool {
-        name.is_some_and(|name| self.0.contains(&name))
+        name.is_some_and(|name| self.0.iter().any(|known| *known == name))
     }
 }
 
@@ -183,59 +202,60 @@ pub(super) fn apps_of(mail: &MailContext<'_>, apps: &[App]) -> AppBits {
 }
 
 impl When {
-    /// Whether all configured conditions hold. Each is asked and reported, the later ones too when
-    /// an earlier one fails.
-    pub(super) fn holds(
-        &self,
-        seen: &Surroundings,
-        mut report: impl FnMut(Condition, bool),
-    ) -> bool {
-        let mut all = true;
-        let mut ask = |condition: Condition, held: Option<bool>| {
-            if let Some(held) = held {
-                report(condition, held);
-                all &= held;
+    /// Asks every configured condition, the later ones too when an earlier one fails.
+    #[inline]
+    pub(super) fn ask(&self, seen: &Surroundings) -> Answers {
+        let mut answers = Answers::default();
+        let mut note = |condition: Condition, held: Option<bool>| {
+            let bit = 1 << condition as u8;
+            match held {
+                Some(true) => {
+                    answers.configured |= bit;
+                    answers.held |= bit;
+                }
+                Some(false) => answers.configured |= bit,
+                None => {}
             }
         };
-        ask(
+        note(
             Condition::Platform,
             self.platforms.map(|wanted| wanted.contains(seen.platform)),
         );
-        ask(
+        note(
             Condition::NasGroup,
             self.nas_groups
                 .as_ref()
                 .map(|wanted| wanted.contains(seen.nas_group)),
         );
-        ask(
+        note(
             Condition::Ssid,
             self.ssids.as_ref().map(|wanted| wanted.contains(seen.ssid)),
         );
-        ask(
+        note(
             Condition::Medium,
             self.media
                 .map(|wanted| seen.medium.is_some_and(|medium| wanted.contains(medium))),
         );
-        ask(
+        note(
             Condition::App,
             self.apps
                 .map(|wanted| seen.apps.is_some_and(|apps| wanted.admits(apps))),
         );
-        ask(
+        note(
             Condition::Established,
             self.established
                 .map(|wanted| wanted.contains(seen.established)),
         );
-        ask(
+        note(
             Condition::Credential,
             self.credentials
                 .map(|wanted| wanted.contains(seen.credential)),
         );
-        ask(
+        note(
             Condition::Ownership,
             self.ownership.map(|wanted| wanted.contains(seen.ownership)),
         );
-        all
+        answers
     }
 
     /// Whether nothing but the platform, if that, narrows the connections.

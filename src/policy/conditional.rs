@@ -45,6 +45,8 @@ pub(super) struct Requirements {
     pub(super) all: RequirementSet,
     /// And one of these, if there are any, in the order of the file.
     pub(super) any: Box<[Requirement]>,
+    /// All of the above together.
+    pub(super) asked: RequirementSet,
     pub(super) otherwise: Verdict,
     /// Verdicts of this policy's own, by number of the failure.
     pub(super) otherwise_for: [Option<Verdict>; Failure::COUNT],
@@ -91,19 +93,6 @@ impl Requirement {
     pub(super) fn word(self) -> &'static str {
         Self::WORDS.get(self as usize).map_or("", |(word, _)| *word)
     }
-
-    /// Whether an unmanaged device fails this because it is unmanaged, so that a policy which
-    /// requires management as well reports the cause only.
-    pub(super) const fn presupposes_management(self) -> bool {
-        match self {
-            Self::Registered | Self::Compliant | Self::EasActivated => true,
-            Self::Managed
-            | Self::Proven
-            | Self::DomainJoined
-            | Self::EntraJoined
-            | Self::ApprovedApp => false,
-        }
-    }
 }
 
 /// Some requirements.
@@ -111,6 +100,12 @@ impl Requirement {
 pub(super) struct RequirementSet(u8);
 
 impl RequirementSet {
+    pub(super) const NONE: Self = Self(0);
+
+    pub(super) const fn with(self, requirement: Requirement) -> Self {
+        Self(self.0 | 1 << requirement as u8)
+    }
+
     pub(super) const fn contains(self, requirement: Requirement) -> bool {
         self.0 >> requirement as u8 & 1 == 1
     }
@@ -118,6 +113,29 @@ impl RequirementSet {
     pub(super) const fn is_empty(self) -> bool {
         self.0 == 0
     }
+
+    pub(super) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(super) const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(super) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Those that an unmanaged device fails because it is unmanaged, so that a policy which requires
+    /// management as well reports the cause only.
+    pub(super) const PRESUPPOSE_MANAGEMENT: Self = Self::NONE
+        .with(Requirement::Registered)
+        .with(Requirement::Compliant)
+        .with(Requirement::EasActivated);
 
     /// The requirements, in the order of their numbers.
     pub(super) fn iter(self) -> impl Iterator<Item = Requirement> {

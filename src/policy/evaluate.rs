@@ -10,6 +10,7 @@ use super::availability::Staleness;
 use super::condition::Surroundings;
 use super::conditional::ConditionalPolicy;
 use super::conditional::Requirement;
+use super::conditional::RequirementSet;
 use super::conditional::Requirements;
 use super::conditional::State;
 use super::conditional::Then;
@@ -22,6 +23,7 @@ use super::targeting::Targeting;
 use super::trace::Check;
 use super::trace::Finding;
 use super::trace::Gate;
+use super::trace::Row;
 use super::trace::Trace;
 use crate::model::Credential;
 use crate::model::Decision;
@@ -31,7 +33,7 @@ use crate::model::Retirement;
 use crate::model::Timestamp;
 use crate::model::Tri;
 use crate::model::Verdict;
-use answer::Answer;
+use answer::Answers;
 
 /// Judges one connection.
 ///
@@ -42,8 +44,8 @@ use answer::Answer;
 /// [`Decision::revisit`] is the earliest moment at which a fact that was used grows stale or a grace
 /// period ends; [`Decision::deciding`] the policies that gave the verdict, in file order.
 pub fn evaluate(policy: &Policy, facts: &Facts<'_>, trace: &mut Trace) -> Decision {
-    trace.clear();
-    let member = Membership::of(facts, policy.groups.ids());
+    trace.begin(policy.len());
+    let member = Membership::of(facts, &policy.groups);
     let mut evaluation = Evaluation {
         policy,
         facts,
@@ -51,7 +53,7 @@ pub fn evaluate(policy: &Policy, facts: &Facts<'_>, trace: &mut Trace) -> Decisi
         staleness: policy.availability.at(facts.plane),
         member,
         trace,
-        answers: [None; Requirement::COUNT],
+        answers: Answers::new(),
     };
     match evaluation.before_policies() {
         Some(decision) => decision,
@@ -66,7 +68,7 @@ struct Evaluation<'e> {
     seen: Surroundings,
     staleness: &'e Staleness,
     trace: &'e mut Trace,
-    answers: [Option<Answer>; Requirement::COUNT],
+    answers: Answers,
 }
 
 /// What an applying policy says.
@@ -74,38 +76,31 @@ struct Evaluation<'e> {
 struct Ruling {
     verdict: Verdict,
     reason: Reason,
-    until: Option<Timestamp>,
+    until: Timestamp,
 }
 
 impl Evaluation<'_> {
     /// Break-glass, disabled users, retired devices: nothing else counts for these.
     fn before_policies(&mut self) -> Option<Decision> {
         let bypass = self.policy.break_glass.surely_holds(&self.member);
-        self.gate(
-            Gate::BreakGlass,
-            if bypass {
-                Finding::Exempt
-            } else {
-                Finding::NotTargeted
-            },
-        );
+        self.gate(Gate::BreakGlass, bypass);
         if bypass {
             return Some(Decision::new(Verdict::Allow, Reason::Exempt));
         }
         if let Some(user) = &self.facts.user {
             let enabled = user.enabled.value != Tri::No;
-            self.gate(Gate::UserEnabled, enabled.into());
+            self.gate(Gate::UserEnabled, enabled);
             if !enabled {
                 return Some(Decision::new(Verdict::Block, Reason::UserUnknown));
             }
-            self.gate(Gate::UserKnown, user.reference.is_some().into());
+            self.gate(Gate::UserKnown, user.reference.is_some());
         }
         if let Some(posture) = self.facts.posture() {
             let kept = match posture.retirement {
                 Retirement::None => true,
                 Retirement::Retired | Retirement::Wiped => false,
             };
-            self.gate(Gate::NotRetired, kept.into());
+            self.gate(Gate::NotRetired, kept);
             if !kept {
                 return Some(Decision::new(Verdict::Block, Reason::DeviceRetired));
             }
@@ -115,119 +110,108 @@ impl Evaluation<'_> {
 
     fn by_policies(&mut self) -> Decision {
         let policy = self.policy;
-        let mut strictest = Strictest::default();
+        let mut strictest = Strictest::new();
         let mut targeted = false;
         let mut exempt = false;
         for (position, conditional) in policy.conditional.iter().enumerate() {
             let id = policy.conditional_id(position);
-            let counts = match conditional.state {
-                State::On => true,
-                State::ReportOnly => false,
-                State::Off => {
-                    self.record(id, Check::State, Finding::NotEnabled);
-                    continue;
-                }
-            };
-            let (targeting, applies) = self.applies(id, conditional);
-            if counts {
-                match targeting {
-                    Some(Targeting::Targeted) => targeted = true,
-                    Some(Targeting::Exempt) => exempt = true,
-                    Some(Targeting::NotTargeted) | None => {}
-                }
-            }
-            if !applies {
-                self.record(id, Check::Outcome, Finding::NotApplied);
+            let mut row = Row::BLANK;
+            if conditional.state == State::Off {
+                row.note(Check::State, Finding::NotEnabled);
+                self.trace.put(id, row);
                 continue;
             }
-            let ruling = self.rule(id, conditional);
-            self.record(id, Check::Outcome, ruling.verdict.into());
-            if counts {
-                strictest.add(id, ruling);
+            let counts = conditional.state == State::On;
+            let (targeting, applies) = self.applies(conditional, &mut row);
+            targeted |= counts && targeting == Some(Targeting::Targeted);
+            exempt |= counts && targeting == Some(Targeting::Exempt);
+            if applies {
+                let ruling = self.rule(conditional, &mut row);
+                row.outcome = Some(ruling.verdict.into());
+                if counts {
+                    strictest.add(id, ruling);
+                }
+            } else {
+                row.outcome = Some(Finding::NotApplied);
             }
+            self.trace.put(id, row);
         }
         let decision = strictest
-            .decision
+            .decision()
             .unwrap_or_else(|| self.without_policy(targeted, exempt));
         self.not_below_unknown_user(decision)
     }
 
     /// Whom a policy judges at this door (`None` at another), and whether it applies. Everything
     /// configured is asked, so that the trace tells all that kept a policy from applying.
-    fn applies(
-        &mut self,
-        id: PolicyId,
-        conditional: &ConditionalPolicy,
-    ) -> (Option<Targeting>, bool) {
+    fn applies(&self, conditional: &ConditionalPolicy, row: &mut Row) -> (Option<Targeting>, bool) {
         let here = conditional.planes.contains(self.facts.plane);
-        self.record(id, Check::Plane, here.into());
+        row.note(Check::Plane, here.into());
         let targeting = conditional.targets.judge(&self.member);
-        self.record(id, Check::Target, targeting.into());
-        let trace = &mut *self.trace;
-        let conditions = conditional.when.holds(&self.seen, |condition, held| {
-            trace.record(Some(id), Check::Condition(condition), held.into());
-        });
+        row.targeting = Some(targeting);
+        let conditions = conditional.when.ask(&self.seen);
+        row.note_conditions(conditions.configured, conditions.held);
         (
             here.then_some(targeting),
-            here && conditions && targeting == Targeting::Targeted,
+            here && conditions.all_hold() && targeting == Targeting::Targeted,
         )
     }
 
-    fn rule(&mut self, id: PolicyId, conditional: &ConditionalPolicy) -> Ruling {
+    fn rule(&mut self, conditional: &ConditionalPolicy, row: &mut Row) -> Ruling {
         match &conditional.then {
             Then::Act(verdict) => Ruling {
                 verdict: *verdict,
                 reason: conditional.reason_of_action(*verdict),
-                until: None,
+                until: NEVER,
             },
-            Then::Require(requirements) => self.require(id, requirements),
+            Then::Require(requirements) => self.require(requirements, row),
         }
     }
 
-    fn require(&mut self, id: PolicyId, requirements: &Requirements) -> Ruling {
-        let mut failures = Failures::NONE;
-        let mut until = None;
-        let mut unmanaged = false;
-        for requirement in requirements.all.iter() {
-            let answer = self.ask(id, requirement);
-            // `managed` comes first, by its number.
-            if unmanaged && requirement.presupposes_management() {
-                continue;
-            }
-            unmanaged |= requirement == Requirement::Managed && !answer.is_met_but_for_age();
-            failures = failures.union(answer.failures);
-            until = earlier(until, answer.until);
+    fn require(&mut self, requirements: &Requirements, row: &mut Row) -> Ruling {
+        for requirement in requirements.asked.without(self.answers.known()).iter() {
+            self.work_out(requirement);
         }
-        let mut worst = self.worst(requirements, failures);
-        if !requirements.any.is_empty() {
-            let mut best: Option<(Verdict, Reason)> = None;
-            let mut one_holds = false;
-            for &requirement in &requirements.any {
-                let answer = self.ask(id, requirement);
-                until = earlier(until, answer.until);
-                one_holds |= answer.failures.is_empty();
-                let (verdict, reason) = self.worst(requirements, answer.failures);
-                let better = best.is_none_or(|(best, best_reason)| {
-                    (verdict, reason != Reason::RequirementsMet)
-                        < (best, best_reason != Reason::RequirementsMet)
-                });
-                if better {
-                    best = Some((verdict, reason));
-                }
-            }
-            self.record(id, Check::AnyOf, one_holds.into());
-            if let Some((verdict, reason)) = best
-                && (verdict > worst.0 || worst.1 == Reason::RequirementsMet)
-            {
-                worst = (verdict, reason);
+        let answers = &self.answers;
+        row.note_requirements(requirements.asked, answers.held(), answers.stale());
+        let unmanaged = requirements.all.contains(Requirement::Managed)
+            && !answers.met_but_for_age().contains(Requirement::Managed);
+        let counted = if unmanaged {
+            requirements
+                .all
+                .without(RequirementSet::PRESUPPOSE_MANAGEMENT)
+        } else {
+            requirements.all
+        };
+        let mut until = answers.until(counted);
+        let failures = answers.failures(counted);
+        let (mut verdict, mut reason) = self.worst(requirements, failures);
+        if let Some((best, best_reason)) = self.best(requirements) {
+            let one_holds = requirements
+                .any
+                .iter()
+                .any(|one| answers.held().contains(*one));
+            row.note(Check::AnyOf, one_holds.into());
+            until = until.min(answers.until(requirements.any.iter().copied().collect()));
+            if best > verdict || reason == Reason::RequirementsMet {
+                (verdict, reason) = (best, best_reason);
             }
         }
-        let (verdict, reason) = worst;
         Ruling {
             verdict,
             reason,
             until,
         }
+    }
+
+    /// The most lenient outcome of the alternatives, if there are any: the first of those that have
+    /// it, and one that holds before one that is let through.
+    fn best(&self, requirements: &Requirements) -> Option<(Verdict, Reason)> {
+        requirements
+            .any
+            .iter()
+            .map(|one| self.worst(requirements, self.answers.failures_of(*one)))
+            .min_by_key(|(verdict, reason)| (*verdict, *reason != Reason::RequirementsMet))
     }
 
     /// The strictest outcome of some failures, and the earliest cause that has it.
@@ -309,68 +293,61 @@ impl Evaluation<'_> {
         decision
     }
 
-    /// The answer to a requirement, and the trace of its being asked.
-    fn ask(&mut self, id: PolicyId, requirement: Requirement) -> Answer {
-        let known = self.answers.get(requirement as usize).copied().flatten();
-        let answer = match known {
-            Some(answer) => answer,
-            None => {
-                let answer = self.answer(requirement);
-                if let Some(place) = self.answers.get_mut(requirement as usize) {
-                    *place = Some(answer);
-                }
-                answer
-            }
-        };
-        self.record(id, Check::Requirement(requirement), answer.finding());
-        answer
-    }
-
-    fn gate(&mut self, gate: Gate, finding: Finding) {
-        self.trace.record(None, Check::Gate(gate), finding);
-    }
-
-    fn record(&mut self, id: PolicyId, check: Check, finding: Finding) {
-        self.trace.record(Some(id), check, finding);
+    fn gate(&mut self, gate: Gate, held: bool) {
+        self.trace.gates().note(Check::Gate(gate), held.into());
     }
 }
 
 /// The strictest ruling so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Strictest {
-    decision: Option<Decision>,
+    ruling: Option<Ruling>,
+    deciding: [Option<PolicyId>; Decision::DECIDING],
+    count: usize,
+    until: Timestamp,
 }
 
 impl Strictest {
+    const fn new() -> Self {
+        Self {
+            ruling: None,
+            deciding: [None; Decision::DECIDING],
+            count: 0,
+            until: NEVER,
+        }
+    }
+
     fn add(&mut self, id: PolicyId, ruling: Ruling) {
-        let stricter = self
-            .decision
-            .is_none_or(|decision| ruling.verdict > decision.verdict);
-        let before = self.decision.and_then(|decision| decision.revisit);
-        if stricter {
-            self.decision = Some(Decision::new(ruling.verdict, ruling.reason));
+        self.until = self.until.min(ruling.until);
+        match &mut self.ruling {
+            Some(strictest) if strictest.verdict > ruling.verdict => return,
+            Some(strictest) if strictest.verdict == ruling.verdict => {
+                // An exception that lets a device in says more than requirements that were met.
+                if strictest.reason == Reason::RequirementsMet {
+                    strictest.reason = ruling.reason;
+                }
+            }
+            Some(_) | None => {
+                self.ruling = Some(ruling);
+                self.deciding = [None; Decision::DECIDING];
+                self.count = 0;
+            }
         }
-        let Some(decision) = &mut self.decision else {
-            return;
-        };
-        decision.revisit = earlier(before, ruling.until);
-        if ruling.verdict != decision.verdict {
-            return;
-        }
-        // An exception that lets a device in says more than requirements that were met.
-        if decision.reason == Reason::RequirementsMet {
-            decision.reason = ruling.reason;
-        }
-        if let Some(place) = decision.deciding.iter_mut().find(|place| place.is_none()) {
+        if let Some(place) = self.deciding.get_mut(self.count) {
             *place = Some(id);
+            self.count += 1;
         }
+    }
+
+    fn decision(&self) -> Option<Decision> {
+        self.ruling.map(|ruling| Decision {
+            verdict: ruling.verdict,
+            reason: ruling.reason,
+            deciding: self.deciding,
+            revisit: (self.until != NEVER).then_some(self.until),
+        })
     }
 }
 
-fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, None) => a,
-        (None, b) => b,
-    }
-}
+/// Stands for "at no time"; a fact lasts a year at most.
+const NEVER: Timestamp = Timestamp::from_unix_millis(i64::MAX);

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::compliance::Health;
 use super::condition::Condition;
 use super::conditional::ConditionalPolicy;
+use super::conditional::Requirement;
 use super::conditional::State;
 use super::conditional::Then;
 use super::evaluate::evaluate;
@@ -110,29 +111,18 @@ pub fn explain(
     facts: &Facts<'_>,
     source_name: &dyn Fn(SourceId) -> Option<String>,
 ) -> Explanation {
-    let mut trace = Trace::with_capacity(MOST_BEFORE + policy.len() * MOST_CHECKS);
+    let mut trace = Trace::new();
     let decision = evaluate(policy, facts, &mut trace);
-    let describe = Describe::new(policy, facts, source_name, trace.findings());
-    let of = |id: Option<PolicyId>| {
-        trace
-            .findings()
-            .iter()
-            .filter(move |found| found.policy() == id)
-    };
+    let describe = Describe::new(policy, facts, source_name, &trace);
     let compliance = (0..policy.compliance.len()).map(|position| {
         let id = policy.compliance_id(position);
-        compliance(
-            &describe,
-            position,
-            id,
-            &of(Some(id)).copied().collect::<Vec<_>>(),
-        )
+        compliance(&describe, position, id, &trace.of(id).collect::<Vec<_>>())
     });
     let conditional = policy.conditional.iter().enumerate();
     let conditional = conditional.map(|(position, one)| {
         let id = policy.conditional_id(position);
-        let found = of(Some(id)).copied().collect::<Vec<_>>();
-        conditional_policy(&describe, position, one, id, &found)
+        let found = trace.of(id).collect::<Vec<_>>();
+        conditional_policy(&describe, position, one, &found)
     });
     Explanation {
         decision,
@@ -150,11 +140,12 @@ pub fn explain(
         at: facts.now.to_string(),
         revisit: decision.revisit.map(|at| at.to_string()),
         subject: describe.subject(),
-        before: of(None)
-            .map(|found| describe.check(None, found, false))
+        before: trace
+            .before()
+            .map(|found| describe.check(&found, false))
             .collect(),
         policies: compliance.chain(conditional).collect(),
-        health: together(policy, trace.findings()),
+        health: together(policy, &trace),
     }
 }
 
@@ -225,7 +216,7 @@ fn compliance(
         },
         verdict: None,
         not_applied: not_applied(found),
-        checks: checks(describe, id, found, usize::MAX),
+        checks: checks(describe, found, &[]),
     }
 }
 
@@ -233,12 +224,11 @@ fn conditional_policy(
     describe: &Describe<'_>,
     position: usize,
     conditional: &ConditionalPolicy,
-    id: PolicyId,
     found: &[Checked],
 ) -> PolicyExplanation {
-    let alone = match &conditional.then {
-        Then::Act(_) => 0,
-        Then::Require(requirements) => requirements.all.iter().count(),
+    let any = match &conditional.then {
+        Then::Act(_) => &[][..],
+        Then::Require(requirements) => &requirements.any,
     };
     let outcome = outcome(found);
     let verdict = match outcome {
@@ -273,7 +263,7 @@ fn conditional_policy(
         },
         verdict: verdict.map(Word::word),
         not_applied: not_applied(found),
-        checks: checks(describe, id, found, alone),
+        checks: checks(describe, found, any),
     }
 }
 
@@ -284,22 +274,31 @@ fn outcome(found: &[Checked]) -> Option<Finding> {
         .map(|found| found.finding)
 }
 
-/// `alone`: how many requirements stand alone, before the alternatives.
+/// `any`: the requirements that are alternatives, told in this order after those that stand alone.
 fn checks(
     describe: &Describe<'_>,
-    id: PolicyId,
     found: &[Checked],
-    alone: usize,
+    any: &[Requirement],
 ) -> Vec<CheckExplanation> {
-    let mut requirements = 0;
-    found
+    let one_of = |found: &Checked| match found.check {
+        Check::Requirement(requirement) => any.iter().position(|one| *one == requirement),
+        Check::Gate(_)
+        | Check::State
+        | Check::Plane
+        | Check::Target
+        | Check::Condition(_)
+        | Check::AnyOf
+        | Check::Health(_)
+        | Check::Outcome => None,
+    };
+    let mut found: Vec<&Checked> = found
         .iter()
         .filter(|found| found.check != Check::Outcome)
-        .map(|found| {
-            let required = matches!(found.check, Check::Requirement(_));
-            requirements += usize::from(required);
-            describe.check(Some(id), found, required && requirements > alone)
-        })
+        .collect();
+    found.sort_by_key(|found| (found.check == Check::AnyOf, one_of(found)));
+    found
+        .into_iter()
+        .map(|found| describe.check(found, one_of(found).is_some()))
         .collect()
 }
 
@@ -331,14 +330,11 @@ fn not_applied(found: &[Checked]) -> Vec<&'static str> {
 }
 
 /// The health settings of all policies that reach the device, merged (R11).
-fn together(policy: &Policy, found: &[Checked]) -> Vec<String> {
+fn together(policy: &Policy, trace: &Trace) -> Vec<String> {
     let reaches = |position: usize| {
-        let id = policy.compliance_id(position);
-        found.iter().any(|found| {
-            found.policy() == Some(id)
-                && found.check == Check::Outcome
-                && found.finding != Finding::NotApplied
-        })
+        trace
+            .of(policy.compliance_id(position))
+            .any(|found| found.check == Check::Outcome && found.finding != Finding::NotApplied)
     };
     let merged = policy
         .compliance
@@ -421,10 +417,3 @@ impl fmt::Display for CheckExplanation {
         )
     }
 }
-
-/// More findings than are ever made before the policies.
-const MOST_BEFORE: usize = 8;
-
-/// More findings than one policy ever makes: state, plane, target, eight conditions, eight
-/// requirements or seven settings, the alternatives and the outcome.
-const MOST_CHECKS: usize = 24;

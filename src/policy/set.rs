@@ -10,8 +10,8 @@ use super::condition::AppBits;
 use super::condition::NameTable;
 use super::conditional::ConditionalPolicy;
 use super::defaults::Defaults;
+use super::groups::Groups;
 use super::targeting::Audience;
-use super::targeting::GroupNames;
 use crate::model::PolicyId;
 
 /// A whole policy file, checked and compiled. Never changes; [`parse`](super::parse()) is the only
@@ -22,7 +22,7 @@ pub struct Policy {
     pub(super) defaults: Defaults,
     pub(super) availability: Availability,
     pub(super) break_glass: Audience,
-    pub(super) groups: GroupNames,
+    pub(super) groups: Groups,
     pub(super) nas_groups: NameTable,
     pub(super) ssids: NameTable,
     pub(super) apps: Box<[App]>,

@@ -1,73 +1,73 @@
-//! What an evaluation found, condition by condition, in six octets each.
+//! What an evaluation found: sixteen octets for each policy.
 
 use super::compliance::Setting;
 use super::condition::Condition;
 use super::conditional::Requirement;
+use super::conditional::RequirementSet;
+use super::set::Policy;
 use super::targeting::Targeting;
 use crate::model::PolicyId;
 use crate::model::Verdict;
 
-/// A buffer for the findings of one evaluation after another.
+/// The findings of one evaluation, for every policy and every condition.
 ///
-/// Made once for each worker; filling it never allocates. What was seen is in the facts and what was
-/// wanted in the policy, so that only the finding is kept: [`explain`](super::explain()) makes the
-/// text by evaluating again.
+/// Made once for each worker and filled again and again; filling it never allocates. It has a place
+/// for each of the [`Policy::MAX_POLICIES`] that a file can hold, so that nothing is ever left out.
+/// What was seen is in the facts and what was wanted in the policy, so that only the finding is
+/// kept: [`explain`](super::explain) makes the text by evaluating again.
 #[derive(Debug)]
 pub struct Trace {
-    found: Vec<Checked>,
-    limit: usize,
-    overflowed: bool,
+    gates: Row,
+    rows: Box<[Row]>,
+    length: usize,
 }
 
 impl Trace {
-    /// Findings kept: 50 policies with everything configured, or 200 of usual size, in 12 KiB. What
-    /// comes after is dropped and [`Trace::overflowed`] says so; the decision is not affected.
-    pub const CAPACITY: usize = 2048;
-
-    /// An empty trace of [`Trace::CAPACITY`].
+    /// An empty trace.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_capacity(Self::CAPACITY)
-    }
-
-    /// For explanations, which may not overflow.
-    pub(super) fn with_capacity(limit: usize) -> Self {
         Self {
-            found: Vec::with_capacity(limit),
-            limit,
-            overflowed: false,
+            gates: Row::BLANK,
+            rows: vec![Row::BLANK; Policy::MAX_POLICIES].into(),
+            length: 0,
         }
     }
 
-    /// The findings of the last evaluation, in the order in which they were made.
-    #[must_use]
-    pub fn findings(&self) -> &[Checked] {
-        &self.found
+    /// What was found before any policy was asked.
+    pub fn before(&self) -> impl Iterator<Item = Checked> + use<> {
+        self.gates.findings(None)
     }
 
-    /// Whether findings of the last evaluation were dropped.
-    #[must_use]
-    pub const fn overflowed(&self) -> bool {
-        self.overflowed
+    /// What was found for one policy; nothing when it was not asked.
+    pub fn of(&self, policy: PolicyId) -> impl Iterator<Item = Checked> + use<> {
+        let rows = self.rows.get(..self.length).unwrap_or_default();
+        let row = rows.get(usize::from(policy.0));
+        row.unwrap_or(&Row::BLANK).findings(Some(policy))
     }
 
-    pub(super) fn clear(&mut self) {
-        self.found.clear();
-        self.overflowed = false;
+    /// Everything that was found: before the policies, then for each of them.
+    pub fn findings(&self) -> impl Iterator<Item = Checked> + use<'_> {
+        let numbers = (0_u16..).map(PolicyId).take(self.length);
+        self.before().chain(numbers.flat_map(|id| self.of(id)))
     }
 
-    #[inline]
-    pub(super) fn record(&mut self, policy: Option<PolicyId>, check: Check, finding: Finding) {
-        // Never grows: the limit is the capacity it was made with.
-        if self.found.len() < self.limit {
-            self.found.push(Checked {
-                policy: policy.map_or(NO_POLICY, |id| id.0),
-                check,
-                finding,
-            });
-        } else {
-            self.overflowed = true;
+    /// Empties the trace, for so many policies.
+    pub(super) fn begin(&mut self, policies: usize) {
+        self.gates = Row::BLANK;
+        self.length = policies;
+        if let Some(rows) = self.rows.get_mut(..policies) {
+            rows.fill(Row::BLANK);
         }
+    }
+
+    pub(super) fn put(&mut self, policy: PolicyId, row: Row) {
+        if let Some(place) = self.rows.get_mut(usize::from(policy.0)) {
+            *place = row;
+        }
+    }
+
+    pub(super) const fn gates(&mut self) -> &mut Row {
+        &mut self.gates
     }
 }
 
@@ -77,25 +77,117 @@ impl Default for Trace {
     }
 }
 
+/// The findings of one policy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    asked: Checks,
+    held: Checks,
+    stale: Checks,
+    pub(super) targeting: Option<Targeting>,
+    pub(super) outcome: Option<Finding>,
+}
+
+/// Some checks, by [`Check::bit`].
+type Checks = u32;
+
+impl Row {
+    pub(super) const BLANK: Self = Self {
+        asked: 0,
+        held: 0,
+        stale: 0,
+        targeting: None,
+        outcome: None,
+    };
+
+    /// Notes how a check came out: held, failed or stale.
+    #[inline]
+    pub(super) fn note(&mut self, check: Check, finding: Finding) {
+        let bit = 1 << check.bit();
+        self.asked |= bit;
+        if finding == Finding::Held {
+            self.held |= bit;
+        }
+        if finding == Finding::Stale {
+            self.stale |= bit;
+        }
+    }
+
+    /// Notes conditions, a bit each in the order of their kinds.
+    #[inline]
+    pub(super) fn note_conditions(&mut self, configured: u8, held: u8) {
+        self.asked |= Checks::from(configured) << FIRST_CONDITION;
+        self.held |= Checks::from(held) << FIRST_CONDITION;
+    }
+
+    /// Notes requirements: those asked, and of these the ones that hold or are stale.
+    #[inline]
+    pub(super) fn note_requirements(
+        &mut self,
+        asked: RequirementSet,
+        held: RequirementSet,
+        stale: RequirementSet,
+    ) {
+        let bits =
+            |set: RequirementSet| Checks::from(set.intersection(asked).bits()) << FIRST_REQUIREMENT;
+        self.asked |= bits(asked);
+        self.held |= bits(held);
+        self.stale |= bits(stale);
+    }
+
+    fn findings(self, policy: Option<PolicyId>) -> impl Iterator<Item = Checked> + use<> {
+        Check::ALL.into_iter().filter_map(move |check| {
+            let finding = match check {
+                Check::Target => self.targeting?.into(),
+                Check::Outcome => self.outcome?,
+                Check::Gate(_)
+                | Check::State
+                | Check::Plane
+                | Check::Condition(_)
+                | Check::Requirement(_)
+                | Check::AnyOf
+                | Check::Health(_) => self.finding(check)?,
+            };
+            Some(Checked {
+                policy,
+                check,
+                finding,
+            })
+        })
+    }
+
+    fn finding(self, check: Check) -> Option<Finding> {
+        let bit = 1 << check.bit();
+        if self.asked & bit == 0 {
+            return None;
+        }
+        let held = self.held & bit != 0;
+        Some(if check == Check::State {
+            Finding::NotEnabled
+        } else if check == Check::Gate(Gate::BreakGlass) {
+            if held {
+                Finding::Exempt
+            } else {
+                Finding::NotTargeted
+            }
+        } else if held {
+            Finding::Held
+        } else if self.stale & bit != 0 {
+            Finding::Stale
+        } else {
+            Finding::Failed
+        })
+    }
+}
+
 /// One finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked {
-    policy: u16,
+    /// By which policy it was asked; `None` for what is asked before any policy.
+    pub policy: Option<PolicyId>,
     /// What was asked.
     pub check: Check,
     /// How it came out.
     pub finding: Finding,
-}
-
-impl Checked {
-    /// By which policy it was asked; `None` for what is asked before any policy.
-    #[must_use]
-    pub const fn policy(&self) -> Option<PolicyId> {
-        match self.policy {
-            NO_POLICY => None,
-            number => Some(PolicyId(number)),
-        }
-    }
 }
 
 /// What can be asked.
@@ -103,7 +195,7 @@ impl Checked {
 pub enum Check {
     /// Before all policies.
     Gate(Gate),
-    /// Whether the policy is switched on.
+    /// Whether the policy is switched on; asked of one that is not.
     State,
     /// Whether the policy is for this door.
     Plane,
@@ -113,7 +205,7 @@ pub enum Check {
     Condition(Condition),
     /// A requirement of a policy that applies.
     Requirement(Requirement),
-    /// One of the requirements found after those that stand alone.
+    /// One of the alternatives of `require_any`.
     AnyOf,
     /// A health setting of a compliance policy.
     Health(Setting),
@@ -123,6 +215,7 @@ pub enum Check {
 
 /// What is asked before all policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Gate {
     /// Whether the subject bypasses them.
     BreakGlass,
@@ -133,6 +226,62 @@ pub enum Gate {
     /// No retire or wipe was ordered.
     NotRetired,
 }
+
+impl Check {
+    /// Every check, in the order in which findings are told.
+    const ALL: [Self; 32] = [
+        Self::Gate(Gate::BreakGlass),
+        Self::Gate(Gate::UserEnabled),
+        Self::Gate(Gate::UserKnown),
+        Self::Gate(Gate::NotRetired),
+        Self::State,
+        Self::Plane,
+        Self::Target,
+        Self::Condition(Condition::Platform),
+        Self::Condition(Condition::NasGroup),
+        Self::Condition(Condition::Ssid),
+        Self::Condition(Condition::Medium),
+        Self::Condition(Condition::App),
+        Self::Condition(Condition::Established),
+        Self::Condition(Condition::Credential),
+        Self::Condition(Condition::Ownership),
+        Self::Requirement(Requirement::Managed),
+        Self::Requirement(Requirement::Registered),
+        Self::Requirement(Requirement::Compliant),
+        Self::Requirement(Requirement::Proven),
+        Self::Requirement(Requirement::DomainJoined),
+        Self::Requirement(Requirement::EntraJoined),
+        Self::Requirement(Requirement::EasActivated),
+        Self::Requirement(Requirement::ApprovedApp),
+        Self::AnyOf,
+        Self::Health(Setting::Encrypted),
+        Self::Health(Setting::NotJailbroken),
+        Self::Health(Setting::Passcode),
+        Self::Health(Setting::MinOs),
+        Self::Health(Setting::MaxThreat),
+        Self::Health(Setting::Join),
+        Self::Health(Setting::SourceVerdict),
+        Self::Outcome,
+    ];
+
+    /// Its place in [`Check::ALL`].
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Gate(gate) => gate as u8,
+            Self::State => 4,
+            Self::Plane => 5,
+            Self::Target => 6,
+            Self::Condition(condition) => FIRST_CONDITION + condition as u8,
+            Self::Requirement(requirement) => FIRST_REQUIREMENT + requirement as u8,
+            Self::AnyOf => 23,
+            Self::Health(setting) => 24 + setting as u8,
+            Self::Outcome => 31,
+        }
+    }
+}
+
+const FIRST_CONDITION: u8 = 7;
+const FIRST_REQUIREMENT: u8 = 15;
 
 /// How a question came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -188,33 +337,54 @@ impl From<Targeting> for Finding {
     }
 }
 
-/// Stands for "no policy": files have at most 200.
-const NO_POLICY: u16 = u16::MAX;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_takes_six_octets() {
-        assert_eq!(size_of::<Checked>(), 6);
+    fn every_check_has_the_bit_of_its_place() {
+        for (place, check) in Check::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(check.bit()), place, "row {check:?}");
+        }
     }
 
     #[test]
-    fn a_full_trace_says_so_and_is_emptied_for_the_next() {
+    fn a_policy_takes_sixteen_octets() {
+        assert_eq!(size_of::<Row>(), 16);
+    }
+
+    #[test]
+    fn a_trace_is_emptied_for_the_next_evaluation() {
         let mut trace = Trace::new();
-        let allocated = trace.found.capacity();
-        for _ in 0..Trace::CAPACITY {
-            trace.record(None, Check::Plane, Finding::Held);
-        }
-        assert!(!trace.overflowed());
-        trace.record(Some(PolicyId(3)), Check::Plane, Finding::Held);
-        assert!(trace.overflowed());
-        assert_eq!(trace.findings().len(), Trace::CAPACITY);
-        assert_eq!(trace.found.capacity(), allocated);
-        trace.clear();
-        trace.record(Some(PolicyId(3)), Check::Plane, Finding::Held);
-        assert!(!trace.overflowed());
-        assert_eq!(trace.findings()[0].policy(), Some(PolicyId(3)));
+        trace.begin(3);
+        trace
+            .gates()
+            .note(Check::Gate(Gate::UserKnown), Finding::Held);
+        let mut row = Row::BLANK;
+        row.note(Check::Plane, Finding::Failed);
+        row.note(Check::Requirement(Requirement::Managed), Finding::Stale);
+        row.targeting = Some(Targeting::Exempt);
+        row.outcome = Some(Finding::NotApplied);
+        trace.put(PolicyId(2), row);
+        let found: Vec<(Check, Finding)> = trace
+            .findings()
+            .map(|found| (found.check, found.finding))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Check::Gate(Gate::UserKnown), Finding::Held),
+                (Check::Plane, Finding::Failed),
+                (Check::Target, Finding::Exempt),
+                (Check::Requirement(Requirement::Managed), Finding::Stale),
+                (Check::Outcome, Finding::NotApplied),
+            ]
+        );
+        assert_eq!(trace.of(PolicyId(2)).count(), 4);
+        trace.begin(2);
+        assert_eq!(trace.findings().count(), 0);
+        assert_eq!(trace.of(PolicyId(2)).count(), 0);
+        trace.begin(3);
+        assert_eq!(trace.findings().count(), 0);
     }
 }

@@ -7,7 +7,11 @@ use portreeve::model::PolicyId;
 use portreeve::model::Reason;
 use portreeve::model::Timestamp;
 use portreeve::model::Verdict;
+use portreeve::policy::Check;
+use portreeve::policy::Condition;
+use portreeve::policy::Finding;
 use portreeve::policy::Policy;
+use portreeve::policy::Requirement;
 use portreeve::policy::Trace;
 use portreeve::policy::evaluate;
 
@@ -1028,14 +1032,14 @@ fn memberships_are_found_among_many_groups() {
 }
 
 #[test]
-fn a_trace_that_overflows_changes_nothing_else() {
+fn a_trace_holds_every_check_of_two_hundred_policies() {
     let mut rules = String::new();
     for number in 0..200 {
         rules.push_str(&format!(
             "[[conditional]]\nname = \"a{number}\"\ntargets = [\"staff\"]\n\
              when = {{ platforms = [\"ios\"], credentials = [\"certificate\"], established = [\"proven\"] }}\n\
-             require = [\"managed\", \"registered\", \"compliant\", \"proven\", \"entra_joined\"]\n\
-             otherwise = \"quarantine\"\n"
+             require = [\"managed\", \"registered\", \"compliant\"]\n\
+             require_any = [\"proven\", \"entra_joined\"]\notherwise = \"quarantine\"\n"
         ));
     }
     let policy = policy(&rules);
@@ -1043,21 +1047,43 @@ fn a_trace_that_overflows_changes_nothing_else() {
     connection.with_facts(|facts| {
         let mut trace = Trace::new();
         let decision = evaluate(&policy, facts, &mut trace);
-        assert!(trace.overflowed());
-        assert_eq!(trace.findings().len(), Trace::CAPACITY);
-        assert_eq!(
-            outcome(&decision),
-            (Quarantine, Reason::DeviceNotDomainJoined)
-        );
+        assert_eq!(outcome(&decision), (Allow, Reason::RequirementsMet));
+        for number in 0..200 {
+            let found: Vec<_> = trace
+                .of(PolicyId(number))
+                .map(|found| (found.check, found.finding))
+                .collect();
+            assert_eq!(
+                found,
+                [
+                    (Check::Plane, Finding::Held),
+                    (Check::Target, Finding::Targeted),
+                    (Check::Condition(Condition::Platform), Finding::Held),
+                    (Check::Condition(Condition::Established), Finding::Held),
+                    (Check::Condition(Condition::Credential), Finding::Held),
+                    (Check::Requirement(Requirement::Managed), Finding::Held),
+                    (Check::Requirement(Requirement::Registered), Finding::Held),
+                    (Check::Requirement(Requirement::Compliant), Finding::Held),
+                    (Check::Requirement(Requirement::Proven), Finding::Held),
+                    (
+                        Check::Requirement(Requirement::EntraJoined),
+                        Finding::Failed
+                    ),
+                    (Check::AnyOf, Finding::Held),
+                    (Check::Outcome, Finding::Allow),
+                ],
+                "row {number}"
+            );
+        }
+        assert_eq!(trace.findings().count(), 200 * 12 + 4);
     });
-    // The explanation is whole.
     let explanation = connection.explain(&policy);
     assert_eq!(explanation.policies.len(), 200);
     assert!(
         explanation
             .policies
             .iter()
-            .all(|policy| policy.checks.len() == 10)
+            .all(|policy| policy.checks.len() == 11)
     );
 }
 

@@ -1,7 +1,7 @@
 //! The answer to each requirement, from the device's facts; the same for every policy that asks.
 
 use super::Evaluation;
-use super::earlier;
+use super::NEVER;
 use crate::model::ComplianceState;
 use crate::model::Established;
 use crate::model::Join;
@@ -11,27 +11,115 @@ use crate::model::Tri;
 use crate::policy::availability::Age;
 use crate::policy::availability::Staleness;
 use crate::policy::compliance::Dated;
+use crate::policy::compliance::Health;
 use crate::policy::compliance::Setting;
 use crate::policy::compliance::effective_state;
 use crate::policy::condition::Condition;
 use crate::policy::conditional::Requirement;
+use crate::policy::conditional::RequirementSet;
 use crate::policy::facts::DeviceFacts;
 use crate::policy::reason::Failure;
 use crate::policy::reason::Failures;
 use crate::policy::targeting::Targeting;
 use crate::policy::trace::Check;
 use crate::policy::trace::Finding;
+use crate::policy::trace::Row;
 
 /// How a requirement came out.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Answer {
-    pub(super) failures: Failures,
-    /// When a fact behind it turns stale, or its grace period ends.
-    pub(super) until: Option<Timestamp>,
+    failures: Failures,
+    /// The first moment at which a fact behind it is stale, or its grace period is over.
+    until: Timestamp,
+}
+
+/// The answers that have been worked out; sets and lists, so that many policies that ask the same
+/// cost little more than one.
+#[derive(Debug)]
+pub(super) struct Answers {
+    known: RequirementSet,
+    held: RequirementSet,
+    stale: RequirementSet,
+    failures: [Failures; Requirement::COUNT],
+    until: [Timestamp; Requirement::COUNT],
+}
+
+impl Answers {
+    pub(super) const fn new() -> Self {
+        Self {
+            known: RequirementSet::NONE,
+            held: RequirementSet::NONE,
+            stale: RequirementSet::NONE,
+            failures: [Failures::NONE; Requirement::COUNT],
+            until: [NEVER; Requirement::COUNT],
+        }
+    }
+
+    pub(super) const fn known(&self) -> RequirementSet {
+        self.known
+    }
+
+    pub(super) const fn held(&self) -> RequirementSet {
+        self.held
+    }
+
+    /// Those that would hold if every fact were fresh.
+    pub(super) const fn stale(&self) -> RequirementSet {
+        self.stale
+    }
+
+    pub(super) const fn met_but_for_age(&self) -> RequirementSet {
+        self.held.union(self.stale)
+    }
+
+    pub(super) fn failures(&self, of: RequirementSet) -> Failures {
+        of.without(self.held)
+            .iter()
+            .map(|one| self.failures_of(one))
+            .fold(Failures::NONE, Failures::union)
+    }
+
+    pub(super) fn failures_of(&self, requirement: Requirement) -> Failures {
+        self.failures
+            .get(requirement as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// The earliest moment at which one of the answers may change.
+    pub(super) fn until(&self, of: RequirementSet) -> Timestamp {
+        of.iter()
+            .filter_map(|one| self.until.get(one as usize))
+            .fold(NEVER, |until, one| until.min(*one))
+    }
+
+    fn keep(&mut self, requirement: Requirement, answer: Answer) {
+        let place = requirement as usize;
+        if let (Some(failures), Some(until)) =
+            (self.failures.get_mut(place), self.until.get_mut(place))
+        {
+            *failures = answer.failures;
+            *until = answer.until;
+        }
+        self.known = self.known.with(requirement);
+        if answer.failures.is_empty() {
+            self.held = self.held.with(requirement);
+        } else if answer.is_met_but_for_age() {
+            self.stale = self.stale.with(requirement);
+        }
+    }
 }
 
 impl Evaluation<'_> {
-    pub(super) fn answer(&mut self, requirement: Requirement) -> Answer {
+    /// Answers a requirement for the first time in this evaluation.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn work_out(&mut self, requirement: Requirement) {
+        let answer = self.answer(requirement);
+        self.answers.keep(requirement, answer);
+    }
+
+    fn answer(&mut self, requirement: Requirement) -> Answer {
         if requirement == Requirement::ApprovedApp {
             let approved = self
                 .seen
@@ -41,12 +129,12 @@ impl Evaluation<'_> {
         }
         if requirement == Requirement::EasActivated && self.facts.mail.is_none() {
             // Only a mail client can be activated; at other doors there is nothing to ask (R5).
-            return Answer::default();
+            return Answer::HELD;
         }
         let Some(posture) = self.facts.posture() else {
             return Answer {
                 failures: self.device_failure().map_or(Failures::NONE, Failures::one),
-                until: None,
+                until: NEVER,
             };
         };
         match requirement {
@@ -125,7 +213,7 @@ impl Evaluation<'_> {
 
     /// The source's verdict and our own health policies together.
     fn compliant(&mut self, posture: &Posture) -> Answer {
-        let mut answer = Answer::default();
+        let mut answer = Answer::HELD;
         let said = posture.compliance.is_known();
         let state = if said {
             effective_state(posture, self.facts.now)
@@ -150,7 +238,7 @@ impl Evaluation<'_> {
                 && let Some(end) = posture.grace_until
                 && end > self.facts.now
             {
-                answer.until = earlier(answer.until, Some(end));
+                answer.until = answer.until.min(end);
             }
         } else {
             // Enrolment stands for the verdict that no source gives (R4).
@@ -165,7 +253,7 @@ impl Evaluation<'_> {
 
     /// Compliance presupposes management: the cause is reported alone.
     fn unmanaged(&self, posture: &Posture) -> Answer {
-        let mut answer = Answer::default();
+        let mut answer = Answer::HELD;
         answer.fail(self.unenrolled(Failure::DeviceUnmanaged));
         if posture.managed.value == Tri::No {
             self.date(&mut answer, Dated::by(&posture.managed));
@@ -190,51 +278,54 @@ impl Evaluation<'_> {
         let mut reached = false;
         for (position, compliance) in policy.compliance.iter().enumerate() {
             let id = policy.compliance_id(position);
+            let mut row = Row::BLANK;
             let targeting = compliance.targets.judge(&self.member);
-            self.record(id, Check::Target, targeting.into());
+            row.targeting = Some(targeting);
             let platform = self.seen.platform;
             let fits = compliance
                 .platforms
                 .map(|platforms| platforms.contains(platform));
             if let Some(fits) = fits {
-                self.record(id, Check::Condition(Condition::Platform), fits.into());
+                row.note(Check::Condition(Condition::Platform), fits.into());
             }
-            if targeting != Targeting::Targeted || fits == Some(false) {
-                self.record(id, Check::Outcome, Finding::NotApplied);
-                continue;
+            if targeting == Targeting::Targeted && fits != Some(false) {
+                reached = true;
+                let here = self.health_policy(&compliance.health, posture, said, &mut row);
+                row.outcome = Some(here.finding());
+                answer.join(here);
+            } else {
+                row.outcome = Some(Finding::NotApplied);
             }
-            reached = true;
-            let mut here = Answer::default();
-            let staleness = self.staleness;
-            let now = self.facts.now;
-            let trace = &mut *self.trace;
-            compliance
-                .health
-                .ask(posture, platform, |setting, held, dated| {
-                    let mut one = Answer::held_or(held, Failure::Unhealthy);
-                    one.date(staleness, now, dated);
-                    trace.record(Some(id), Check::Health(setting), one.finding());
-                    here.join(one);
-                });
-            if compliance.health.source_verdict {
-                // What the source said has been counted before; only its silence is news here.
-                let yes = effective_state(posture, now).as_tri() == Tri::Yes;
-                self.record(
-                    id,
-                    Check::Health(Setting::SourceVerdict),
-                    (said && yes).into(),
-                );
-                if !said {
-                    here.fail(Failure::Evaluating);
-                }
-            }
-            let holds = here.finding();
-            self.record(id, Check::Outcome, holds);
-            answer.join(here);
+            self.trace.put(id, row);
         }
         if !reached && !policy.defaults.no_policy_is_compliant {
             answer.fail(Failure::NoCompliancePolicy);
         }
+    }
+
+    fn health_policy(
+        &self,
+        health: &Health,
+        posture: &Posture,
+        said: bool,
+        row: &mut Row,
+    ) -> Answer {
+        let mut all = Answer::HELD;
+        health.ask(posture, self.seen.platform, |setting, held, dated| {
+            let mut one = Answer::held_or(held, Failure::Unhealthy);
+            self.date(&mut one, dated);
+            row.note(Check::Health(setting), one.finding());
+            all.join(one);
+        });
+        if health.source_verdict {
+            // What the source said has been counted before; only its silence is news here.
+            let yes = effective_state(posture, self.facts.now).as_tri() == Tri::Yes;
+            row.note(Check::Health(Setting::SourceVerdict), (said && yes).into());
+            if !said {
+                all.fail(Failure::Evaluating);
+            }
+        }
+        all
     }
 
     fn date(&self, answer: &mut Answer, dated: Dated) {
@@ -243,6 +334,11 @@ impl Evaluation<'_> {
 }
 
 impl Answer {
+    const HELD: Self = Self {
+        failures: Failures::NONE,
+        until: NEVER,
+    };
+
     fn held_or(held: bool, failure: Failure) -> Self {
         Self {
             failures: if held {
@@ -250,7 +346,7 @@ impl Answer {
             } else {
                 Failures::one(failure)
             },
-            until: None,
+            until: NEVER,
         }
     }
 
@@ -260,7 +356,7 @@ impl Answer {
 
     fn join(&mut self, other: Self) {
         self.failures = self.failures.union(other.failures);
-        self.until = earlier(self.until, other.until);
+        self.until = self.until.min(other.until);
     }
 
     fn date(&mut self, staleness: &Staleness, now: Timestamp, dated: Dated) {
@@ -271,7 +367,7 @@ impl Answer {
         };
         match staleness.age(observed, now) {
             Age::Fresh | Age::Grace => {
-                self.until = earlier(self.until, staleness.turns(observed));
+                self.until = self.until.min(staleness.turns(observed).unwrap_or(NEVER));
             }
             Age::Stale => self.fail(Failure::Stale),
         }

@@ -45,6 +45,7 @@ use crate::policy::trace::Check;
 use crate::policy::trace::Checked;
 use crate::policy::trace::Finding;
 use crate::policy::trace::Gate;
+use crate::policy::trace::Trace;
 use crate::policy::words::Word;
 use crate::policy::words::either;
 
@@ -53,7 +54,7 @@ pub(super) struct Describe<'e> {
     policy: &'e Policy,
     facts: &'e Facts<'e>,
     source_name: &'e dyn Fn(SourceId) -> Option<String>,
-    found: &'e [Checked],
+    trace: &'e Trace,
     member: Membership<'e>,
 }
 
@@ -62,14 +63,14 @@ impl<'e> Describe<'e> {
         policy: &'e Policy,
         facts: &'e Facts<'e>,
         source_name: &'e dyn Fn(SourceId) -> Option<String>,
-        found: &'e [Checked],
+        trace: &'e Trace,
     ) -> Self {
         Self {
             policy,
             facts,
             source_name,
-            found,
-            member: Membership::of(facts, policy.groups.ids()),
+            trace,
+            member: Membership::of(facts, &policy.groups),
         }
     }
 
@@ -94,12 +95,8 @@ impl<'e> Describe<'e> {
         )
     }
 
-    pub(super) fn check(
-        &self,
-        id: Option<PolicyId>,
-        found: &Checked,
-        one_of: bool,
-    ) -> CheckExplanation {
+    pub(super) fn check(&self, found: &Checked, one_of: bool) -> CheckExplanation {
+        let id = found.policy;
         let conditional = id.and_then(|id| self.conditional(id));
         let compliance = id.and_then(|id| self.policy.compliance.get(usize::from(id.0)));
         let (seen, wanted) = match (found.check, conditional, compliance) {
@@ -386,18 +383,15 @@ impl<'e> Describe<'e> {
             seen.push_str(", computed for another user");
         }
         let mut reached = 0;
-        for found in self
-            .found
-            .iter()
-            .filter(|found| found.check == Check::Outcome)
-        {
-            let Some(id) = found.policy() else { continue };
-            if usize::from(id.0) >= self.policy.compliance.len() {
+        for position in 0..self.policy.compliance.len() {
+            let id = self.policy.compliance_id(position);
+            let outcome = self
+                .trace
+                .of(id)
+                .find(|found| found.check == Check::Outcome);
+            let Some(found) = outcome.filter(|found| found.finding != Finding::NotApplied) else {
                 continue;
-            }
-            if found.finding == Finding::NotApplied {
-                continue;
-            }
+            };
             reached += 1;
             let name = self.policy.name(id);
             seen = format!("{seen}, policy {name:?} {}", result(found.finding));

@@ -5,9 +5,9 @@ use crate::model::Platform;
 use crate::policy::compliance::CompliancePolicy;
 use crate::policy::conditional::ConditionalPolicy;
 use crate::policy::conditional::Requirement;
+use crate::policy::groups::MAX_GROUPS;
 use crate::policy::set::Policy;
 use crate::policy::targeting::Audience;
-use crate::policy::targeting::MAX_GROUPS;
 use crate::policy::words::Set;
 
 pub(super) fn check(report: &mut Report<'_>) {

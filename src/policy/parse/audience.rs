@@ -9,9 +9,9 @@ use super::reader::Value;
 use super::reader::quoted;
 use crate::model::GroupId;
 use crate::model::UserId;
+use crate::policy::groups;
+use crate::policy::groups::MAX_GROUPS;
 use crate::policy::targeting::Audience;
-use crate::policy::targeting::GroupNames;
-use crate::policy::targeting::MAX_GROUPS;
 
 /// The groups of the file. A group is declared once, because a misspelt name would target nobody,
 /// and nobody would notice.
@@ -99,12 +99,12 @@ impl Groups {
         }
     }
 
-    pub(super) fn into_names(self) -> GroupNames {
+    pub(super) fn into_names(self) -> groups::Groups {
         let declared = self
             .declared
             .into_iter()
             .map(|(name, declared)| (declared.group, name.into_boxed_str()));
-        GroupNames::new(declared.chain(self.by_guid).collect())
+        groups::Groups::new(declared.chain(self.by_guid).collect())
     }
 
     fn find(&mut self, name: &str) -> Option<GroupId> {
