@@ -1,7 +1,7 @@
 //! Rules and their evaluation: may this device, with this user, in?
 //!
 //! This room owns the policy language (`policy.toml`), its compiled form and the one function that
-//! chooses an outcome from facts, [`evaluate`]. It knows no protocol, no clock, no file and no
+//! chooses an outcome from facts, [`evaluate()`]. It knows no protocol, no clock, no file and no
 //! inventory: all that it may see stands in [`Facts`]. It never waits, locks or allocates while it
 //! evaluates.
 //!
@@ -43,7 +43,7 @@
 //! A [`PolicyId`](crate::model::PolicyId) counts the `[[compliance]]` policies in file order from
 //! 0, and then the `[[conditional]]` ones.
 //!
-//! Start at [`parse`], the only way to a [`Policy`]; then [`evaluate`]; then [`explain`], which
+//! Start at [`parse()`], the only way to a [`Policy`]; then [`evaluate()`]; then [`explain()`], which
 //! evaluates again and says in words what [`Trace`] holds in sixteen octets a policy.
 
 mod availability;

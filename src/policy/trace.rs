@@ -14,7 +14,7 @@ use crate::model::Verdict;
 /// Made once for each worker and filled again and again; filling it never allocates. It has a place
 /// for each of the [`Policy::MAX_POLICIES`] that a file can hold, so that nothing is ever left out.
 /// What was seen is in the facts and what was wanted in the policy, so that only the finding is
-/// kept: [`explain`](super::explain) makes the text by evaluating again.
+/// kept: [`explain`](super::explain()) makes the text by evaluating again.
 #[derive(Debug)]
 pub struct Trace {
     gates: Row,
