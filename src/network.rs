@@ -18,6 +18,7 @@
 //! Left out so far: CHAP, MSCHAP, proxying and dynamic authorization.
 
 mod accounting;
+mod away;
 mod context;
 mod conversation;
 mod counters;
@@ -28,6 +29,7 @@ mod job;
 mod judge;
 mod outbox;
 mod password;
+mod refuse;
 mod server;
 
 pub use counters::Counter;

@@ -1,7 +1,9 @@
 //! Accounting sessions that are open now, as NASes report them (RFC 2866).
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -9,19 +11,36 @@ use dashmap::DashMap;
 
 use crate::access::record::Correlation;
 use crate::access::record::Text;
+use crate::model::Fingerprint;
 use crate::model::MacAddress;
 use crate::model::Timestamp;
 
 /// Which session: the NAS and its Acct-Session-Id.
-///
-/// An Acct-Session-Id longer than 64 octets is cut; RFC 2866 section 5.5 asks only that the NAS
-/// makes it unique, and NASes send 8 to 40.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionKey {
     /// Address the NAS sends from.
-    pub nas: IpAddr,
-    /// Acct-Session-Id.
-    pub id: Text<64>,
+    nas: IpAddr,
+    /// Acct-Session-Id where it is a text that fits, else its SHA-256 in hexadecimal: two that
+    /// begin alike are two sessions.
+    id: Text<64>,
+}
+
+impl SessionKey {
+    /// The session that a NAS calls by these octets (RFC 2866 section 5.5).
+    #[must_use]
+    pub fn new(nas: IpAddr, session_id: &[u8]) -> Self {
+        let id = match std::str::from_utf8(session_id) {
+            Ok(text) if text.len() <= 64 => Text::new(text),
+            Ok(_) | Err(_) => Text::display(&Fingerprint::of(session_id)),
+        };
+        Self { nas, id }
+    }
+
+    /// Address the NAS sends from.
+    #[must_use]
+    pub const fn nas(&self) -> IpAddr {
+        self.nas
+    }
 }
 
 /// One open session.
@@ -52,11 +71,29 @@ pub enum SessionEvent {
     Close,
 }
 
+impl Session {
+    /// What is known after another packet: one that does not say something, or comes late,
+    /// takes nothing back.
+    fn continued_by(&self, later: &Self) -> Self {
+        let user = later.user.as_option().map_or(self.user, |_| later.user);
+        Self {
+            user,
+            station: later.station.or(self.station),
+            decision: later.decision.or(self.decision),
+            started: self.started.min(later.started),
+            heard: self.heard.max(later.heard),
+            octets_in: self.octets_in.max(later.octets_in),
+            octets_out: self.octets_out.max(later.octets_out),
+        }
+    }
+}
+
 /// The table of open sessions, bounded.
-#[derive(Debug)]
 pub struct Sessions {
     open: DashMap<SessionKey, Session>,
     capacity: usize,
+    /// As many as are open; counted here because the table would have to visit all its shards.
+    count: AtomicUsize,
     refused: AtomicU64,
 }
 
@@ -68,6 +105,7 @@ impl Sessions {
         Self {
             open: DashMap::new(),
             capacity,
+            count: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
         }
     }
@@ -75,42 +113,46 @@ impl Sessions {
     /// Notes what a NAS reported.
     pub fn note(&self, key: SessionKey, event: SessionEvent) {
         match event {
-            SessionEvent::Open(session) => {
-                let full = self.open.len() >= self.capacity;
-                match self.open.entry(key) {
-                    dashmap::Entry::Occupied(mut entry) => {
-                        let known = entry.get_mut();
-                        let started = known.started.min(session.started);
-                        let decision = session.decision.or(known.decision);
-                        *known = Session {
-                            started,
-                            decision,
-                            ..session
-                        };
-                    }
-                    dashmap::Entry::Vacant(_) if full => {
+            SessionEvent::Open(session) => match self.open.entry(key) {
+                dashmap::Entry::Occupied(mut entry) => {
+                    let known = entry.get_mut();
+                    *known = known.continued_by(&session);
+                }
+                dashmap::Entry::Vacant(entry) => {
+                    if self.count.fetch_add(1, Ordering::Relaxed) < self.capacity {
+                        entry.insert(session);
+                    } else {
+                        self.count.fetch_sub(1, Ordering::Relaxed);
                         self.refused.fetch_add(1, Ordering::Relaxed);
                     }
-                    dashmap::Entry::Vacant(entry) => {
-                        entry.insert(session);
-                    }
                 }
-            }
+            },
             SessionEvent::Close => {
-                self.open.remove(&key);
+                if self.open.remove(&key).is_some() {
+                    self.count.fetch_sub(1, Ordering::Relaxed);
+                }
             }
         }
     }
 
     /// Ends every session of a NAS that said Accounting-On or Accounting-Off.
     pub fn close_all_of(&self, nas: IpAddr) {
-        self.open.retain(|key, _| key.nas != nas);
+        self.keep(|key, _| key.nas != nas);
     }
 
     /// Forgets sessions not heard of for `silence`; their NAS lost power or its Stop was lost.
     pub fn expire(&self, now: Timestamp, silence: Duration) {
-        self.open
-            .retain(|_, session| now.since(session.heard) < silence);
+        self.keep(|_, session| now.since(session.heard) < silence);
+    }
+
+    fn keep(&self, wanted: impl Fn(&SessionKey, &Session) -> bool) {
+        self.open.retain(|key, session| {
+            let kept = wanted(key, session);
+            if !kept {
+                self.count.fetch_sub(1, Ordering::Relaxed);
+            }
+            kept
+        });
     }
 
     /// One session.
@@ -122,19 +164,29 @@ impl Sessions {
     /// How many are open.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.open.len()
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Whether none is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.len() == 0
     }
 
     /// How many sessions were not kept because the table was full.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+}
+
+/// How many there are, and not whose.
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("open", &self.len())
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
     }
 }
 
@@ -155,9 +207,23 @@ mod tests {
     }
 
     fn key(id: &str) -> SessionKey {
-        SessionKey {
-            nas: IpAddr::from([127, 0, 0, 1]),
-            id: Text::new(id),
+        SessionKey::new(IpAddr::from([127, 0, 0, 1]), id.as_bytes())
+    }
+
+    #[test]
+    fn ids_that_begin_alike_are_different_sessions() {
+        // Ids were cut at 64 octets and at the first that is no text.
+        let nas = IpAddr::from([127, 0, 0, 1]);
+        let long = [b'a'; 65];
+        let mut other = long;
+        other[64] = b'b';
+        for (one, two) in [
+            (&long[..], &other[..]),
+            (b"\xff\x01", b"\xff\x02"),
+            (b"a\xff", b"a"),
+        ] {
+            let (one, two) = (SessionKey::new(nas, one), SessionKey::new(nas, two));
+            assert_ne!(one, two, "row {one:?}");
         }
     }
 
@@ -176,6 +242,43 @@ mod tests {
         assert_eq!(kept.decision, Some(Correlation(7)));
         sessions.note(key("a"), SessionEvent::Close);
         assert!(sessions.is_empty());
+    }
+
+    #[test]
+    fn a_packet_that_says_less_or_comes_late_takes_nothing_back() {
+        // An update without User-Name or counters emptied them.
+        let sessions = Sessions::new(10);
+        let first = Session {
+            station: Some(MacAddress::new([0, 0, 0x5e, 0, 0x53, 1])),
+            octets_in: 7,
+            octets_out: 8,
+            ..session(20)
+        };
+        sessions.note(key("a"), SessionEvent::Open(first));
+        let late = Session {
+            user: Text::EMPTY,
+            ..session(10)
+        };
+        sessions.note(key("a"), SessionEvent::Open(late));
+        let kept = sessions.get(&key("a")).unwrap();
+        assert_eq!(kept.user.as_str(), "alice");
+        assert_eq!(kept.station, first.station);
+        assert_eq!((kept.octets_in, kept.octets_out), (7, 8));
+        assert_eq!(kept.heard, Timestamp::from_unix_seconds(20));
+    }
+
+    #[test]
+    fn the_count_follows_the_table() {
+        let sessions = Sessions::new(2);
+        for id in ["a", "b", "c", "a"] {
+            sessions.note(key(id), SessionEvent::Open(session(1)));
+        }
+        assert_eq!((sessions.len(), sessions.refused()), (2, 1));
+        sessions.note(key("c"), SessionEvent::Close);
+        assert_eq!(sessions.len(), 2, "it was not kept");
+        sessions.note(key("a"), SessionEvent::Close);
+        sessions.note(key("c"), SessionEvent::Open(session(1)));
+        assert_eq!((sessions.len(), sessions.open.len()), (2, 2));
     }
 
     #[test]

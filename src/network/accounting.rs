@@ -6,8 +6,8 @@ use crate::access::SessionKey;
 use crate::access::Text;
 use crate::model::Now;
 use crate::model::Timestamp;
+use crate::network::away::Asked;
 use crate::network::enforce;
-use crate::network::server::Asked;
 use crate::network::server::Server;
 use crate::radius::AccountingRequest;
 use crate::radius::AcctStatusType;
@@ -17,10 +17,7 @@ impl Server {
     /// Notes what a NAS reports, then answers.
     pub(super) fn account(&mut self, now: Now, asked: &Asked<'_>, request: &AccountingRequest<'_>) {
         let nas = asked.from.ip();
-        let key = SessionKey {
-            nas,
-            id: Text::from_utf8_prefix(request.session_id()),
-        };
+        let key = SessionKey::new(nas, request.session_id());
         match request.status() {
             AcctStatusType::Start | AcctStatusType::InterimUpdate => {
                 self.shared

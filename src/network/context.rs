@@ -16,38 +16,31 @@ use crate::model::Timestamp;
 use crate::radius::AccessRequest;
 use crate::radius::Nas;
 
-/// The NAS and port of one request; of fixed size, so that a conversation can keep it.
+/// The port of one request; of fixed size, so that a conversation can keep it. The NAS itself
+/// stands beside it: names that were cut to a fixed size could be those of another one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context {
     pub(super) from: IpAddr,
-    nas: Text<64>,
-    group: Text<48>,
     medium: Medium,
-    ssid: Text<32>,
+    ssid: Text<MAX_SSID>,
     /// Calling-Station-Id, where it is a MAC address.
     pub(super) station: Option<MacAddress>,
 }
 
 impl Context {
-    pub(super) fn new(from: IpAddr, nas: &Nas, request: &AccessRequest<'_>) -> Self {
+    pub(super) fn new(from: IpAddr, request: &AccessRequest<'_>) -> Self {
         Self {
             from,
-            nas: Text::new(nas.name()),
-            group: Text::new(nas.group()),
             medium: request.medium(),
-            ssid: request.ssid().map_or(Text::EMPTY, Text::from_utf8_prefix),
+            ssid: request.ssid().map_or(Text::EMPTY, network_name),
             station: request.calling_mac(),
         }
     }
 
-    pub(super) fn group(&self) -> &str {
-        self.group.as_str()
-    }
-
-    pub(super) fn nas(&self) -> NasContext<'_> {
+    pub(super) fn nas<'a>(&'a self, nas: &'a Nas) -> NasContext<'a> {
         NasContext {
-            name: self.nas.as_str(),
-            group: self.group.as_str(),
+            name: nas.name(),
+            group: nas.group(),
             medium: self.medium,
             ssid: self.ssid.as_option(),
         }
@@ -70,23 +63,82 @@ impl Context {
     /// The record of a peer that was not authenticated: nobody was judged, and why.
     pub(super) fn refusal(
         &self,
+        nas: &Nas,
         id: Correlation,
-        method: &str,
-        user: &str,
-        why: &str,
+        refused: &Refused<'_>,
         now: Timestamp,
     ) -> DecisionRecord {
         let subject = Subject {
             plane: Plane::Network,
-            user: Some(user),
+            user: Some(refused.user),
             credential: Credential::None,
             device: &[],
-            nas: Some(self.nas()),
+            nas: Some(self.nas(nas)),
             mail: None,
         };
+        let (method, why) = (refused.method, refused.why);
         let mut record = DecisionRecord::not_authenticated(id, method, &subject, why, now);
         record.from = Some(self.from);
         record.station = self.station;
         record
+    }
+}
+
+/// A peer that was not authenticated.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused<'a> {
+    /// By which method it tried.
+    pub(super) method: &'a str,
+    /// The name that it tried.
+    pub(super) user: &'a str,
+    /// A sentence for the record.
+    pub(super) why: &'a str,
+}
+
+/// What can be read of octets that should be text, up to the first that cannot.
+pub(super) fn readable(octets: &[u8]) -> &str {
+    octets
+        .utf8_chunks()
+        .next()
+        .map_or("", |chunk| chunk.valid())
+}
+
+/// A network name as policies compare it. One that is too long or no text has none: cut to what
+/// fits, it would be another network's.
+fn network_name(octets: &[u8]) -> Text<MAX_SSID> {
+    match std::str::from_utf8(octets) {
+        Ok(name) if name.len() <= MAX_SSID => Text::new(name),
+        Ok(_) | Err(_) => Text::EMPTY,
+    }
+}
+
+/// IEEE 802.11 has no longer network names.
+const MAX_SSID: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_name_is_whole_or_none() {
+        // Was cut at the first octet that is no text, and so made equal to another network's.
+        let long = "a".repeat(33);
+        for (octets, name) in [
+            (&b"corp"[..], Some("corp")),
+            (b"corp\xff", None),
+            (b"corp\xffguest", None),
+            ("caf\u{e9}".as_bytes(), Some("caf\u{e9}")),
+            (&long.as_bytes()[1..], Some(&long[1..])),
+            (long.as_bytes(), None),
+        ] {
+            assert_eq!(network_name(octets).as_option(), name, "row {octets:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_ends_a_text() {
+        assert_eq!(readable(b"ab\xffcd"), "ab");
+        assert_eq!(readable(b"\xff"), "");
+        assert_eq!(readable(b""), "");
     }
 }

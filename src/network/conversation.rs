@@ -1,7 +1,17 @@
-//! The EAP conversations of one loop, found by their State.
+//! The EAP conversations of one loop, found by their State: bounded in number, time and share.
+//!
+//! A conversation waits for its peer, or it is away: its job has it. Either way it keeps its
+//! place under the State that the NAS was given last, so that a request which brings that State
+//! meanwhile is told from one whose State nobody gave.
+//!
+//! When all places are taken, the oldest conversation whose peer has not yet answered the method
+//! gives way to a new one; conversations with progress are never put out. One source may have
+//! three quarters of the places in progress, so that a flood from behind one NAS leaves room for
+//! the others.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::hash::RandomState;
 use std::net::IpAddr;
@@ -10,12 +20,11 @@ use std::time::Duration;
 
 use crate::eap::Conversation;
 use crate::model::Monotonic;
-use crate::network::context::Context;
 use crate::network::judge::ConversationJudge;
 use crate::radius::AccessRequest;
 
 /// The State attribute that we give out: the loop's number and 128 random bits, new each round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct State([u8; Self::OCTETS]);
 
 impl State {
@@ -41,75 +50,262 @@ impl State {
     }
 }
 
+/// What ties a conversation to its NAS and peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Binding {
+    from: IpAddr,
+    /// Calling-Station-Id, hashed.
+    station: u64,
+    /// User-Name, hashed. `None` until the peer has said who it is: with EAP-Start the NAS does
+    /// not know the name yet and sends none, or something in its place (RFC 3579 section 2.1).
+    user: Option<u64>,
+}
+
+impl Binding {
+    /// Without the name.
+    pub(super) const fn without_user(self) -> Self {
+        Self { user: None, ..self }
+    }
+
+    fn holds(&self, request: &Self) -> bool {
+        self.from == request.from
+            && self.station == request.station
+            && (self.user.is_none() || self.user == request.user)
+    }
+}
+
+/// What a conversation is known by, wherever it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) binding: Binding,
+    /// In the order in which they began.
+    number: u64,
+    /// Whether the peer has answered the method's first request.
+    pub(super) answered: bool,
+    /// When it ends however it is going.
+    ends: Monotonic,
+    /// When it has waited too long where it is now.
+    deadline: Monotonic,
+}
+
+impl Standing {
+    /// Gives it more time for the next step.
+    pub(super) fn prolong(&mut self, now: Monotonic, patience: Duration) {
+        self.deadline = (now + patience).min(self.ends);
+    }
+
+    pub(super) const fn deadline(&self) -> Monotonic {
+        self.deadline
+    }
+}
+
 /// A conversation and what belongs to it.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) conversation: Box<Conversation>,
     pub(super) judge: Arc<ConversationJudge>,
-    pub(super) context: Context,
-    /// Source, User-Name and Calling-Station-Id of its first request; later ones must agree.
-    pub(super) binding: u64,
+    pub(super) standing: Standing,
 }
 
-/// Waiting conversations, bounded in number and in time.
+/// What a State leads to.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Its conversation, taken out.
+    Slot(Slot),
+    /// Its conversation is away.
+    Away,
+    /// None, or another peer's.
+    Nothing,
+}
+
+#[derive(Debug)]
+struct Place {
+    standing: Standing,
+    /// `None` while it is away.
+    held: Option<(Box<Conversation>, Arc<ConversationJudge>)>,
+}
+
+/// All conversations of a loop. Each has exactly one entry in each index that concerns it, so
+/// memory is bounded by their number.
 #[derive(Debug)]
 pub(super) struct Conversations {
-    waiting: HashMap<State, Slot>,
-    /// In order of time, since all wait equally long. An entry whose State is gone is stale.
-    deadlines: VecDeque<(Monotonic, State)>,
+    places: HashMap<State, Place>,
+    deadlines: BTreeSet<(Monotonic, State)>,
+    /// Those whose peer has not answered the method, by age.
+    unanswered: BTreeMap<u64, State>,
+    /// How many with progress each source has.
+    progress: HashMap<IpAddr, usize>,
+    begun: u64,
     hasher: RandomState,
 }
 
 impl Conversations {
     pub(super) fn new() -> Self {
         Self {
-            waiting: HashMap::new(),
-            deadlines: VecDeque::new(),
+            places: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            unanswered: BTreeMap::new(),
+            progress: HashMap::new(),
+            begun: 0,
             hasher: RandomState::new(),
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// What ties a conversation to its NAS and peer.
-    pub(super) fn binding(&self, from: IpAddr, request: &AccessRequest<'_>) -> u64 {
-        self.hasher
-            .hash_one((from, request.user_name(), request.calling_station_id()))
-    }
-
-    /// Lets a conversation wait for the request that brings `state` back.
-    pub(super) fn wait(&mut self, now: Monotonic, patience: Duration, state: State, slot: Slot) {
-        self.waiting.insert(state, slot);
-        self.deadlines.push_back((now + patience, state));
-    }
-
-    /// Takes out the conversation of `state`; `None` if there is none, or it belongs to another
-    /// peer.
-    pub(super) fn take(&mut self, state: State, binding: u64) -> Option<Slot> {
-        if self.waiting.get(&state)?.binding != binding {
-            return None;
+    /// What a request says of the conversation that it belongs to.
+    pub(super) fn binding(&self, from: IpAddr, request: &AccessRequest<'_>) -> Binding {
+        Binding {
+            from,
+            station: self.hasher.hash_one(request.calling_station_id()),
+            user: Some(self.hasher.hash_one(request.user_name())),
         }
-        self.waiting.remove(&state)
     }
 
-    /// Forgets what has waited too long; says how many conversations that were.
-    pub(super) fn expire(&mut self, now: Monotonic) -> usize {
+    /// The standing of a conversation that begins now.
+    pub(super) fn begin(
+        &mut self,
+        now: Monotonic,
+        patience: Duration,
+        binding: Binding,
+    ) -> Standing {
+        self.begun = self.begun.wrapping_add(1);
+        Standing {
+            binding,
+            number: self.begun,
+            answered: false,
+            ends: now + patience.saturating_mul(LIFETIME),
+            deadline: now + patience,
+        }
+    }
+
+    /// Whether one more would find a place among `capacity`.
+    pub(super) fn has_room(&self, capacity: usize) -> bool {
+        self.places.len() < capacity || !self.unanswered.is_empty()
+    }
+
+    /// Whether one more from the same source may make progress.
+    pub(super) fn may_progress(&self, standing: &Standing, capacity: usize) -> bool {
+        let share = capacity - capacity / 4;
+        standing.answered
+            || self
+                .progress
+                .get(&standing.binding.from)
+                .is_none_or(|&count| count < share)
+    }
+
+    /// Puts the oldest out whose peer has not answered, until one more has room. Says how many
+    /// had to go.
+    pub(super) fn make_room(&mut self, capacity: usize) -> usize {
         let mut gone = 0;
-        while let Some((deadline, state)) = self.deadlines.front().copied()
-            && deadline <= now
+        while self.places.len() >= capacity
+            && let Some((_, state)) = self.unanswered.first_key_value()
         {
-            self.deadlines.pop_front();
-            gone += usize::from(self.waiting.remove(&state).is_some());
+            let state = *state;
+            self.remove(state);
+            gone += 1;
         }
         gone
     }
 
+    /// Lets a conversation wait for the request that brings `state`.
+    pub(super) fn wait(&mut self, state: State, slot: Slot) {
+        let held = Some((slot.conversation, slot.judge));
+        self.insert(state, slot.standing, held);
+    }
+
+    /// Keeps the place of a conversation that goes away.
+    pub(super) fn part(&mut self, state: State, standing: Standing) {
+        self.insert(state, standing, None);
+    }
+
+    /// Gives up the place of a conversation that was away; `false` if it had been given up.
+    pub(super) fn rejoin(&mut self, state: State) -> bool {
+        let away = self
+            .places
+            .get(&state)
+            .is_some_and(|place| place.held.is_none());
+        away && self.remove(state).is_some()
+    }
+
+    /// Takes out the conversation of `state` if it waits and belongs to the request's peer.
+    pub(super) fn take(&mut self, state: State, request: &Binding) -> Found {
+        match self.places.get(&state) {
+            Some(place) if !place.standing.binding.holds(request) => return Found::Nothing,
+            Some(Place { held: None, .. }) => return Found::Away,
+            Some(Place { held: Some(_), .. }) | None => {}
+        }
+        match self.remove(state) {
+            Some(Place {
+                standing,
+                held: Some((conversation, judge)),
+            }) => Found::Slot(Slot {
+                conversation,
+                judge,
+                standing,
+            }),
+            Some(Place { held: None, .. }) | None => Found::Nothing,
+        }
+    }
+
+    /// Forgets what has waited too long; says how many peers fell silent.
+    pub(super) fn expire(&mut self, now: Monotonic) -> usize {
+        let mut silent = 0;
+        while let Some((deadline, state)) = self.deadlines.first().copied()
+            && deadline <= now
+        {
+            let place = self.remove(state);
+            silent += usize::from(place.is_some_and(|place| place.held.is_some()));
+        }
+        silent
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
-        self.deadlines.front().map(|(deadline, _)| *deadline)
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    fn insert(
+        &mut self,
+        state: State,
+        standing: Standing,
+        held: Option<(Box<Conversation>, Arc<ConversationJudge>)>,
+    ) {
+        self.remove(state);
+        self.deadlines.insert((standing.deadline, state));
+        if standing.answered {
+            *self.progress.entry(standing.binding.from).or_default() += 1;
+        } else {
+            self.unanswered.insert(standing.number, state);
+        }
+        self.places.insert(state, Place { standing, held });
+    }
+
+    fn remove(&mut self, state: State) -> Option<Place> {
+        let place = self.places.remove(&state)?;
+        let Standing {
+            binding,
+            number,
+            answered,
+            deadline,
+            ..
+        } = place.standing;
+        self.deadlines.remove(&(deadline, state));
+        if answered {
+            if let Some(count) = self.progress.get_mut(&binding.from) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.progress.remove(&binding.from);
+                }
+            }
+        } else {
+            self.unanswered.remove(&number);
+        }
+        Some(place)
     }
 }
+
+/// A conversation may last this many times what one step of it may: a minute by default. Without
+/// it a peer that answers in the last moment, a hundred rounds long, would keep its place for most
+/// of an hour.
+const LIFETIME: u32 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -122,5 +318,111 @@ mod tests {
         assert_eq!(state.worker(), 3);
         assert_eq!(State::parse(&state.octets()[1..]), None);
         assert_eq!(State::parse(&[0; 18]), None);
+    }
+
+    fn binding(last: u8) -> Binding {
+        Binding {
+            from: IpAddr::from([192, 0, 2, last]),
+            station: 1,
+            user: Some(2),
+        }
+    }
+
+    fn standing(table: &mut Conversations, last: u8, answered: bool) -> Standing {
+        let patience = Duration::from_secs(30);
+        Standing {
+            answered,
+            ..table.begin(Monotonic::default(), patience, binding(last))
+        }
+    }
+
+    fn state(number: u128) -> State {
+        State::new(0, number)
+    }
+
+    #[test]
+    fn every_index_is_as_long_as_the_table() {
+        let mut table = Conversations::new();
+        for number in 0..100 {
+            // The same State again and again: entries of an index must not pile up.
+            let standing = standing(&mut table, 1, number % 2 == 0);
+            table.part(state(number % 7), standing);
+            let progress: usize = table.progress.values().sum();
+            assert_eq!(table.deadlines.len(), table.places.len());
+            assert_eq!(table.unanswered.len() + progress, table.places.len());
+        }
+        for number in 0..7 {
+            assert!(table.rejoin(state(number)));
+        }
+        assert!(table.deadlines.is_empty() && table.unanswered.is_empty());
+        assert!(table.progress.is_empty());
+    }
+
+    #[test]
+    fn the_oldest_without_progress_gives_way() {
+        let mut table = Conversations::new();
+        for number in 0..4 {
+            let standing = standing(&mut table, 1, number == 0);
+            table.part(state(number), standing);
+        }
+        assert!(table.has_room(4));
+        assert_eq!(table.make_room(4), 1);
+        assert!(!table.rejoin(state(1)), "the oldest without progress");
+        assert_eq!(table.make_room(4), 0);
+        assert_eq!(table.make_room(1), 2, "the one with progress stays");
+        assert!(!table.has_room(1));
+        assert!(table.rejoin(state(0)));
+    }
+
+    #[test]
+    fn a_source_has_three_quarters_of_the_places_at_most() {
+        let mut table = Conversations::new();
+        for number in 0..3 {
+            let standing = standing(&mut table, 1, true);
+            table.part(state(number), standing);
+        }
+        let (another, elsewhere) = (
+            standing(&mut table, 1, false),
+            standing(&mut table, 2, false),
+        );
+        assert!(!table.may_progress(&another, 4));
+        assert!(table.may_progress(&another, 5));
+        assert!(table.may_progress(&elsewhere, 4));
+        assert!(table.rejoin(state(2)));
+        assert!(table.may_progress(&another, 4));
+    }
+
+    #[test]
+    fn nothing_lasts_longer_than_a_lifetime() {
+        let mut table = Conversations::new();
+        let patience = Duration::from_secs(30);
+        let mut now = Monotonic::default();
+        let mut standing = table.begin(now, patience, binding(1));
+        for _ in 0..10 {
+            now = now + Duration::from_secs(29);
+            standing.prolong(now, patience);
+        }
+        assert_eq!(
+            standing.deadline(),
+            Monotonic::default() + Duration::from_secs(60)
+        );
+    }
+
+    #[test]
+    fn a_name_is_bound_once_it_is_known() {
+        let (first, other) = (binding(1), binding(2));
+        let renamed = Binding {
+            user: Some(3),
+            ..first
+        };
+        for (bound, request, holds) in [
+            (first, first, true),
+            (first, other, false),
+            (first, renamed, false),
+            (first.without_user(), renamed, true),
+            (first.without_user(), other, false),
+        ] {
+            assert_eq!(bound.holds(&request), holds, "row {bound:?} {request:?}");
+        }
     }
 }

@@ -50,6 +50,12 @@ pub struct Counters {
     pub conversations: Counter,
     /// EAP conversations whose peer fell silent.
     pub abandoned: Counter,
+    /// EAP conversations put out before their peer had answered, because all places were taken.
+    pub evicted: Counter,
+    /// Requests whose job failed or did not come back in time.
+    pub lost: Counter,
+    /// Datagrams that belonged to another loop and were given to it.
+    pub handed_over: Counter,
     discarded: [Counter; Discarded::COUNT],
 }
 

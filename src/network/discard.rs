@@ -9,24 +9,40 @@ pub(super) enum Discarded {
     Packet(DropReason),
     /// An EAP message that does not fit the state of its conversation.
     Eap,
-    /// Every place for a conversation is taken.
+    /// Every place for a conversation is taken by one that has made progress.
     ConversationsFull,
+    /// The source has its share of the places.
+    ShareFull,
+    /// A job for the same conversation is under way.
+    ConversationBusy,
     /// The handshake workers have no place.
     Overloaded,
     /// Another worker's queue is full.
     HandoverFull,
+    /// The reply would be longer than a packet: the configured attributes and what the request
+    /// wants back do not fit.
+    ReplyTooLong,
 }
 
 impl Discarded {
-    pub(super) const COUNT: usize = DropReason::ALL.len() + 4;
+    pub(super) const COUNT: usize = DropReason::ALL.len() + Self::OWN.len();
+
+    /// Those of the server, in the order of their indices.
+    const OWN: [Self; 7] = [
+        Self::Eap,
+        Self::ConversationsFull,
+        Self::ShareFull,
+        Self::ConversationBusy,
+        Self::Overloaded,
+        Self::HandoverFull,
+        Self::ReplyTooLong,
+    ];
 
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        DropReason::ALL.into_iter().map(Self::Packet).chain([
-            Self::Eap,
-            Self::ConversationsFull,
-            Self::Overloaded,
-            Self::HandoverFull,
-        ])
+        DropReason::ALL
+            .into_iter()
+            .map(Self::Packet)
+            .chain(Self::OWN)
     }
 
     pub(super) const fn index(self) -> usize {
@@ -34,8 +50,11 @@ impl Discarded {
             Self::Packet(reason) => reason.index(),
             Self::Eap => DropReason::ALL.len(),
             Self::ConversationsFull => DropReason::ALL.len() + 1,
-            Self::Overloaded => DropReason::ALL.len() + 2,
-            Self::HandoverFull => DropReason::ALL.len() + 3,
+            Self::ShareFull => DropReason::ALL.len() + 2,
+            Self::ConversationBusy => DropReason::ALL.len() + 3,
+            Self::Overloaded => DropReason::ALL.len() + 4,
+            Self::HandoverFull => DropReason::ALL.len() + 5,
+            Self::ReplyTooLong => DropReason::ALL.len() + 6,
         }
     }
 
@@ -44,8 +63,11 @@ impl Discarded {
             Self::Packet(reason) => reason.name(),
             Self::Eap => "eap_out_of_order",
             Self::ConversationsFull => "conversations_full",
+            Self::ShareFull => "share_full",
+            Self::ConversationBusy => "conversation_busy",
             Self::Overloaded => "overloaded",
             Self::HandoverFull => "handover_full",
+            Self::ReplyTooLong => "reply_too_long",
         }
     }
 }
@@ -53,5 +75,22 @@ impl Discarded {
 impl From<DropReason> for Discarded {
     fn from(reason: DropReason) -> Self {
         Self::Packet(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_place_and_name() {
+        let mut names = HashSet::new();
+        for (place, why) in Discarded::all().enumerate() {
+            assert_eq!(why.index(), place, "row {why:?}");
+            assert!(names.insert(why.name()), "row {why:?}");
+        }
+        assert_eq!(names.len(), Discarded::COUNT);
     }
 }

@@ -2,67 +2,50 @@
 
 use std::sync::Arc;
 
-use crate::access::Decided;
-use crate::access::Text;
 use crate::eap::Conversation;
 use crate::eap::Discard;
-use crate::eap::Failed;
-use crate::eap::Outcome;
+use crate::eap::Silent;
 use crate::eap::Step;
-use crate::eap::TlsVersion;
-use crate::model::CertificateIdentity;
+use crate::eap::Type;
+use crate::eap::failure;
 use crate::model::Now;
-use crate::model::Verdict;
 use crate::network::Settings;
+use crate::network::away::Asked;
+use crate::network::away::Parted;
+use crate::network::away::Waiting;
 use crate::network::context::Context;
+use crate::network::context::Refused;
+use crate::network::context::readable;
+use crate::network::conversation::Binding;
+use crate::network::conversation::Found;
 use crate::network::conversation::Slot;
 use crate::network::conversation::State;
 use crate::network::discard::Discarded;
-use crate::network::enforce;
 use crate::network::job::Work;
 use crate::network::judge::ConversationJudge;
-use crate::network::judge::with_subject;
-use crate::network::server::Asked;
-use crate::network::server::Away;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
 use crate::radius::AttributeType;
-use crate::radius::HeldOrigin;
 use crate::radius::MAX_PACKET;
-use crate::radius::MppeKeys;
 use crate::radius::Reply;
-use crate::radius::Salt;
 use crate::radius::Verified;
 
-/// What a request waits for while its job is away.
-#[derive(Debug)]
-pub(super) enum Waiting {
-    /// A conversation's flight; the conversation itself is in the job.
-    Handshake(Box<Parted>),
-    /// A slow hash.
-    Password {
-        /// Where the request came from.
-        context: Context,
-        /// The name whose password is checked.
-        user: Box<str>,
-    },
-}
-
-/// A slot without its conversation, and what the answer will need of the request.
-#[derive(Debug)]
-pub(super) struct Parted {
-    judge: Arc<ConversationJudge>,
-    context: Context,
-    binding: u64,
-    wants_key_name: bool,
-}
+mod outcome;
 
 /// One round of a conversation: the request that brought it, and how to answer.
 struct Round<'a> {
     asked: &'a Asked<'a>,
-    settings: &'a Arc<Settings>,
+    settings: &'a Settings,
     /// Whether the NAS asked for EAP-Key-Name (RFC 7268 section 2.2).
     wants_key_name: bool,
+}
+
+/// The EAP side of one request.
+struct Brought<'a> {
+    request: &'a AccessRequest<'a>,
+    /// The EAP packet; empty for EAP-Start, and for what cannot be joined.
+    response: &'a [u8],
+    binding: Binding,
 }
 
 impl Server {
@@ -70,7 +53,7 @@ impl Server {
     pub(super) fn eap(
         &mut self,
         now: Now,
-        settings: &Arc<Settings>,
+        settings: &Settings,
         asked: &Asked<'_>,
         request: &AccessRequest<'_>,
         verified: &Verified<'_>,
@@ -79,55 +62,123 @@ impl Server {
         let response = request
             .eap_message()
             .and_then(|message| message.join(&mut joined));
-        let response = response.unwrap_or(&[]);
-        let binding = self.conversations.binding(asked.from.ip(), request);
-        let (state, mut slot) = match request.state() {
-            Some(state) => {
-                let found = State::parse(state)
-                    .and_then(|state| Some((state, self.conversations.take(state, binding)?)));
-                let Some((state, slot)) = found else {
-                    self.refuse_unknown_state(now, asked, request, response);
-                    return Ok(());
-                };
-                (Some(state), slot)
-            }
-            None => {
-                let slot = self.begin(settings, asked, request, binding);
-                let slot = slot.inspect_err(|_| self.forget(asked))?;
-                (None, slot)
-            }
+        let brought = Brought {
+            request,
+            response: response.unwrap_or(&[]),
+            binding: self.conversations.binding(asked.from.ip(), request),
         };
         let round = Round {
             asked,
             settings,
             wants_key_name: request.wants_eap_key_name(),
         };
+        let done = match request.state() {
+            None => self.first_round(now, &round, &brought),
+            Some(state) => self.next_round(now, &round, &brought, state, verified),
+        };
+        done.inspect_err(|_| self.forget(asked))
+    }
+
+    /// A request without State begins a conversation.
+    fn first_round(
+        &mut self,
+        now: Now,
+        round: &Round<'_>,
+        brought: &Brought<'_>,
+    ) -> Result<(), Discarded> {
+        let capacity = round.settings.config.conversations;
+        if !self.conversations.has_room(capacity) {
+            return Err(Discarded::ConversationsFull);
+        }
+        let mut slot = self.begin(now, round, brought);
         // An empty EAP-Message is EAP-Start: the NAS leaves the question to us (RFC 3579 2.1).
-        let step = if response.is_empty() && state.is_none() {
+        let step = if brought.response.is_empty() {
             slot.conversation.handle_start(now)
         } else {
-            slot.conversation.handle(now, response)
+            slot.conversation.handle(now, brought.response)
         };
+        if self.refuse_misnamed(now, round, brought, &slot) {
+            return Ok(());
+        }
         match step {
-            Step::Work => {
-                self.part(now, &round, slot, verified.hold());
+            Step::Request(request) => {
+                for _ in 0..self.conversations.make_room(capacity) {
+                    self.counters.evicted.count();
+                }
+                self.counters.conversations.count();
+                self.challenge(now, round, slot, &request, false);
+                Ok(())
+            }
+            Step::Failure(failed) => {
+                self.fail(now, round, &slot, &failed);
+                Ok(())
+            }
+            // Nothing was asked that could be asked again.
+            Step::Discard(Discard::Invalid(invalid)) => {
+                let why = format!("server: {invalid}");
+                self.refuse_eap(now, round.asked, brought, &why);
+                Ok(())
+            }
+            // Neither is what a first response can lead to.
+            Step::Discard(Discard::Silent(_)) | Step::Work | Step::Success(_) => {
+                Err(Discarded::Eap)
+            }
+        }
+    }
+
+    /// A request with State goes on with the conversation that the State names.
+    fn next_round(
+        &mut self,
+        now: Now,
+        round: &Round<'_>,
+        brought: &Brought<'_>,
+        state: &[u8],
+        verified: &Verified<'_>,
+    ) -> Result<(), Discarded> {
+        let found = State::parse(state)
+            .map(|state| (state, self.conversations.take(state, &brought.binding)));
+        let (state, mut slot) = match found {
+            Some((state, Found::Slot(slot))) => (state, slot),
+            Some((_, Found::Away)) => return Err(Discarded::ConversationBusy),
+            Some((_, Found::Nothing)) | None => {
+                let why = "server: no conversation has this State; it is over or was given up";
+                self.refuse_eap(now, round.asked, brought, why);
+                return Ok(());
+            }
+        };
+        let progresses = answers_method(&slot.conversation, brought.response);
+        let capacity = round.settings.config.conversations;
+        if progresses && !self.conversations.may_progress(&slot.standing, capacity) {
+            self.conversations.wait(state, slot);
+            return Err(Discarded::ShareFull);
+        }
+        let was_named = slot.conversation.identity().is_some();
+        let step = slot.conversation.handle(now, brought.response);
+        if !was_named && self.refuse_misnamed(now, round, brought, &slot) {
+            return Ok(());
+        }
+        if !was_named && slot.conversation.identity().is_some() {
+            slot.standing.binding = brought.binding;
+        }
+        match step {
+            // The work that is due was refused for want of workers; now it is tried again.
+            Step::Work | Step::Discard(Discard::Silent(Silent::Busy)) => {
+                slot.standing.answered |= progresses;
+                self.part(now, round, state, slot, verified);
                 Ok(())
             }
             Step::Discard(Discard::Silent(_)) => {
-                // The conversation goes on waiting for the right response.
-                if let Some(state) = state {
-                    let patience = settings.config.patience;
-                    self.conversations
-                        .wait(now.monotonic, patience, state, slot);
-                }
-                self.forget(asked);
+                // The conversation goes on waiting for the right response, and no longer for it.
+                self.conversations.wait(state, slot);
                 Err(Discarded::Eap)
             }
-            Step::Discard(Discard::Invalid(_))
-            | Step::Request(_)
-            | Step::Success(_)
-            | Step::Failure(_) => {
-                self.take_step(now, &round, slot, step);
+            Step::Request(_) => {
+                slot.standing.answered |= progresses;
+                self.take_step(now, round, slot, step);
+                Ok(())
+            }
+            Step::Discard(Discard::Invalid(_)) | Step::Success(_) | Step::Failure(_) => {
+                self.take_step(now, round, slot, step);
                 Ok(())
             }
         }
@@ -137,50 +188,55 @@ impl Server {
     pub(super) fn resume_conversation(
         &mut self,
         now: Now,
-        settings: &Arc<Settings>,
-        away: &Away,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        parted: Parted,
         conversation: Box<Conversation>,
         step: Step,
     ) {
-        let asked = away.asked();
-        let Waiting::Handshake(parted) = &away.waiting else {
-            return;
-        };
+        if !self.conversations.rejoin(parted.state) {
+            return self.forget(asked);
+        }
         let round = Round {
-            asked: &asked,
+            asked,
             settings,
             wants_key_name: parted.wants_key_name,
         };
         let slot = Slot {
             conversation,
-            judge: Arc::clone(&parted.judge),
-            context: parted.context,
-            binding: parted.binding,
+            judge: parted.judge,
+            standing: parted.standing,
         };
         self.take_step(now, &round, slot, step);
     }
 
-    fn begin(
-        &self,
-        settings: &Settings,
-        asked: &Asked<'_>,
-        request: &AccessRequest<'_>,
-        binding: u64,
-    ) -> Result<Slot, Discarded> {
-        if self.conversations.len() + self.away.len() >= settings.config.conversations {
-            return Err(Discarded::ConversationsFull);
+    /// Puts a conversation back whose work was not done; it waits for the same request again.
+    pub(super) fn take_back(&mut self, parted: Parted, conversation: Box<Conversation>) {
+        if self.conversations.rejoin(parted.state) {
+            let slot = Slot {
+                conversation,
+                judge: parted.judge,
+                standing: parted.standing,
+            };
+            self.conversations.wait(parted.state, slot);
         }
-        self.counters.conversations.count();
-        let context = Context::new(asked.from.ip(), asked.nas, request);
+    }
+
+    fn begin(&mut self, now: Now, round: &Round<'_>, brought: &Brought<'_>) -> Slot {
+        let Round {
+            asked, settings, ..
+        } = round;
         let judge = Arc::new(ConversationJudge::new(
             Arc::clone(&self.shared.point),
-            context,
+            Arc::clone(asked.nas),
+            Context::new(asked.from.ip(), brought.request),
         ));
         let mut first = [0; 1];
         (self.shared.random)(&mut first);
         let [identifier] = first;
         let eap_packet = settings.config.eap_packet;
-        let largest = request
+        let largest = brought
+            .request
             .eap_mtu()
             .and_then(|mtu| usize::try_from(mtu).ok())
             .map_or(eap_packet, |mtu| mtu.min(eap_packet));
@@ -190,25 +246,64 @@ impl Server {
             identifier,
             largest,
         );
-        Ok(Slot {
+        let binding = if brought.response.is_empty() {
+            brought.binding.without_user()
+        } else {
+            brought.binding
+        };
+        let patience = settings.config.patience;
+        Slot {
             conversation: Box::new(conversation),
             judge,
-            context,
-            binding,
-        })
+            standing: self.conversations.begin(now.monotonic, patience, binding),
+        }
+    }
+
+    /// Refuses a request whose User-Name is another name than the peer gave, and says whether it
+    /// did: what routed the request and what is decided would not be about the same peer. A
+    /// request without User-Name says nothing else.
+    fn refuse_misnamed(
+        &mut self,
+        now: Now,
+        round: &Round<'_>,
+        brought: &Brought<'_>,
+        slot: &Slot,
+    ) -> bool {
+        let Some(identity) = slot.conversation.identity() else {
+            return false;
+        };
+        let Some(name) = brought.request.user_name() else {
+            return false;
+        };
+        if name == identity.octets() {
+            return false;
+        }
+        let why = "server: User-Name is not the identity that the peer gave";
+        self.refuse_eap(now, round.asked, brought, why);
+        true
     }
 
     /// Sends a conversation away to have its flight worked on.
-    fn part(&mut self, now: Now, round: &Round<'_>, slot: Slot, origin: HeldOrigin) {
+    fn part(
+        &mut self,
+        now: Now,
+        round: &Round<'_>,
+        state: State,
+        slot: Slot,
+        verified: &Verified<'_>,
+    ) {
+        let mut standing = slot.standing;
+        standing.prolong(now.monotonic, round.settings.config.patience);
+        self.conversations.part(state, standing);
         let parted = Parted {
+            state,
             judge: slot.judge,
-            context: slot.context,
-            binding: slot.binding,
+            standing,
             wants_key_name: round.wants_key_name,
         };
-        let waiting = Waiting::Handshake(Box::new(parted));
+        let waiting = Waiting::Handshake(parted);
         let work = Work::Handshake(slot.conversation);
-        self.send_away(now, round.settings, round.asked, origin, waiting, work);
+        self.send_away(standing.deadline(), round.asked, verified, waiting, work);
     }
 
     fn take_step(&mut self, now: Now, round: &Round<'_>, slot: Slot, step: Step) {
@@ -227,7 +322,14 @@ impl Server {
 
     /// Access-Challenge: the next EAP-Request, or the last one again because what came in answer
     /// could not be used (Error-Cause 202, RFC 3579 section 2.2).
-    fn challenge(&mut self, now: Now, round: &Round<'_>, slot: Slot, eap: &[u8], invalid: bool) {
+    fn challenge(
+        &mut self,
+        now: Now,
+        round: &Round<'_>,
+        mut slot: Slot,
+        eap: &[u8],
+        invalid: bool,
+    ) {
         const INVALID_EAP_PACKET: u32 = 202;
         let state = self.new_state();
         let sent = self.reply(now, round.asked, |buffer, origin, nas| {
@@ -243,146 +345,26 @@ impl Server {
         if sent {
             self.counters.challenged.count();
             let patience = round.settings.config.patience;
-            self.conversations
-                .wait(now.monotonic, patience, state, slot);
+            slot.standing.prolong(now.monotonic, patience);
+            self.conversations.wait(state, slot);
         }
     }
 
-    /// The method succeeded. The decision that the handshake was told is compared with the
-    /// present once more as the reply leaves.
-    fn succeed(&mut self, now: Now, round: &Round<'_>, slot: &Slot, outcome: &Outcome) {
-        let mut decided = slot.judge.decided();
-        if !decided.is_some_and(|decided| self.shared.point.is_current(&decided)) {
-            self.counters.decided_again.count();
-            decided = Some(slot.judge.decide(now.wall, &outcome.certificate));
-        }
-        let Some(decided) = decided else {
-            return self.forget(round.asked);
+    /// Access-Reject with EAP-Failure for a request that belongs to no conversation.
+    fn refuse_eap(&mut self, now: Now, asked: &Asked<'_>, brought: &Brought<'_>, why: &str) {
+        let identifier = brought.response.get(1).copied().unwrap_or(0);
+        self.reject_eap(now, asked, &failure(identifier));
+        self.counters.not_authenticated.count();
+        let context = Context::new(asked.from.ip(), brought.request);
+        let refused = Refused {
+            method: "eap",
+            user: readable(brought.request.user_name().unwrap_or(&[])),
+            why,
         };
-        let method = method_name(outcome);
-        match decided.decision.verdict {
-            Verdict::Allow | Verdict::Quarantine => {
-                self.accept_eap(now, round, slot, outcome, &decided);
-            }
-            Verdict::Block => {
-                self.reject_eap(now, round.asked, &failure_instead_of(&outcome.packet));
-                self.counters.blocked.count();
-                self.record_block(slot, &outcome.certificate, &decided, method);
-            }
-        }
-    }
-
-    fn accept_eap(
-        &mut self,
-        now: Now,
-        round: &Round<'_>,
-        slot: &Slot,
-        outcome: &Outcome,
-        decided: &Decided,
-    ) {
         let id = self.new_correlation();
-        let enforcement = &round.settings.enforcement;
-        let verdict = decided.decision.verdict;
-        let seen = &decided.seen;
-        let profile = enforcement.profile(
-            slot.context.group(),
-            verdict,
-            seen.established,
-            seen.credential,
-        );
-        let mut random = [0; 2];
-        (self.shared.random)(&mut random);
-        let salt = Salt::new(u16::from_ne_bytes(random));
-        let keys = MppeKeys::from_msk(outcome.keys.msk.expose());
-        let user = round.settings.config.user_name_in_accept;
-        let user = outcome.certificate.user().filter(|_| user);
-        let sent = self.reply(now, round.asked, |buffer, origin, nas| {
-            let mut reply = Reply::access_accept(buffer, origin, nas.secret());
-            reply.eap_message(&outcome.packet).mppe_keys(&keys, salt);
-            if let Some(user) = user {
-                reply.octets(AttributeType::USER_NAME, user.as_bytes());
-            }
-            if round.wants_key_name {
-                reply.octets(
-                    AttributeType::EAP_KEY_NAME,
-                    outcome.keys.session_id.octets(),
-                );
-            }
-            enforce::write(&mut reply, profile, &decided.decision, id, now.wall);
-            reply
-        });
-        if sent {
-            self.count_decision(verdict);
-        }
-        with_subject(&outcome.certificate, &slot.context, |subject| {
-            let mut record = slot
-                .context
-                .record(id, method_name(outcome), subject, decided);
-            record.presented = presented(&outcome.certificate);
-            self.shared.records.push(record);
-        });
-    }
-
-    /// Access-Reject with EAP-Failure.
-    fn fail(&mut self, now: Now, round: &Round<'_>, slot: &Slot, failed: &Failed) {
-        self.reject_eap(now, round.asked, &failed.packet);
-        let blocked = slot
-            .judge
-            .decided()
-            .filter(|decided| decided.decision.verdict == Verdict::Block);
-        if let (Some(decided), Some(certificate)) = (blocked, failed.certificate.as_deref()) {
-            self.counters.blocked.count();
-            self.record_block(slot, certificate, &decided, "eap-tls");
-            return;
-        }
-        self.counters.not_authenticated.count();
-        let id = self.new_correlation();
-        let user = slot
-            .conversation
-            .identity()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let why = failed.reason.to_string();
-        let mut record = slot.context.refusal(id, "eap-tls", &user, &why, now.wall);
-        if let Some(certificate) = failed.certificate.as_deref() {
-            record.presented = presented(certificate);
-        }
-        self.shared.records.push(record);
-    }
-
-    fn record_block(
-        &self,
-        slot: &Slot,
-        certificate: &CertificateIdentity,
-        decided: &Decided,
-        method: &str,
-    ) {
-        let id = self.new_correlation();
-        with_subject(certificate, &slot.context, |subject| {
-            let mut record = slot.context.record(id, method, subject, decided);
-            record.presented = presented(certificate);
-            self.shared.records.push(record);
-        });
-    }
-
-    /// A State that nobody has: its conversation is over, timed out, or another peer's.
-    fn refuse_unknown_state(
-        &mut self,
-        now: Now,
-        asked: &Asked<'_>,
-        request: &AccessRequest<'_>,
-        response: &[u8],
-    ) {
-        let identifier = response.get(1).copied().unwrap_or(0);
-        self.reject_eap(now, asked, &[EAP_FAILURE, identifier, 0, 4]);
-        self.counters.not_authenticated.count();
-        let context = Context::new(asked.from.ip(), asked.nas, request);
-        let user = String::from_utf8_lossy(request.user_name().unwrap_or(&[]));
-        let id = self.new_correlation();
-        let why = "server: no conversation has this State; it is over or was given up";
         self.shared
             .records
-            .push(context.refusal(id, "eap", &user, why, now.wall));
+            .push(context.refusal(asked.nas, id, &refused, now.wall));
     }
 
     fn reject_eap(&mut self, now: Now, asked: &Asked<'_>, failure: &[u8]) {
@@ -394,29 +376,10 @@ impl Server {
     }
 }
 
-/// `eap-tls 1.3`, with `resumed` where it was.
-const fn method_name(outcome: &Outcome) -> &'static str {
-    match (outcome.version, outcome.resumed) {
-        (TlsVersion::Tls12, false) => "eap-tls 1.2",
-        (TlsVersion::Tls12, true) => "eap-tls 1.2 resumed",
-        (TlsVersion::Tls13, false) => "eap-tls 1.3",
-        (TlsVersion::Tls13, true) => "eap-tls 1.3 resumed",
-    }
+/// Whether a response is one of the method that the last request was of: the peer goes along.
+fn answers_method(conversation: &Conversation, response: &[u8]) -> bool {
+    /// Where the type stands (RFC 3748 section 4.1).
+    const TYPE: usize = 4;
+    let tls = Some(&Type::TLS.0);
+    conversation.last_request().get(TYPE) == tls && response.get(TYPE) == tls
 }
-
-/// The certificate as people look for it: its device, else its subject.
-fn presented(certificate: &CertificateIdentity) -> Text<64> {
-    match certificate.intune_device_id() {
-        Some(device) => Text::new(&device.to_string()),
-        None => Text::new(&certificate.subject),
-    }
-}
-
-/// EAP-Failure with the identifier of a success that is not sent.
-fn failure_instead_of(success: &[u8; 4]) -> [u8; 4] {
-    let [_, identifier, high, low] = *success;
-    [EAP_FAILURE, identifier, high, low]
-}
-
-/// RFC 3748 section 4.2.
-const EAP_FAILURE: u8 = 4;

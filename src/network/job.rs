@@ -14,7 +14,7 @@ pub struct Job {
 }
 
 /// Which request waits for a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Ticket(pub(super) u64);
 
 pub(super) enum Work {
@@ -45,9 +45,21 @@ pub(super) enum Worked {
     Handshake(Box<Conversation>, Step),
     /// Whether the password is the user's.
     Password(bool),
+    /// It came to nothing.
+    Lost,
 }
 
 impl Job {
+    /// What to hand back instead if running the job fails by a panic, so that nobody waits for
+    /// it. To be asked for before.
+    #[must_use]
+    pub const fn loss(&self) -> Done {
+        Done {
+            ticket: self.ticket,
+            result: Worked::Lost,
+        }
+    }
+
     /// Does it. `clock` is read once, when the work begins.
     pub fn run(self, clock: impl FnOnce() -> Now) -> Done {
         let result = match self.work {

@@ -21,11 +21,13 @@ use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::network::context::Context;
+use crate::radius::Nas;
 
 /// The judge of one conversation; it knows where the conversation comes from.
 #[derive(Debug)]
 pub(super) struct ConversationJudge {
     point: Arc<DecisionPoint>,
+    nas: Arc<Nas>,
     context: Context,
     /// The last final decision. One thread at a time works on a conversation, so the lock is
     /// never waited for.
@@ -33,12 +35,23 @@ pub(super) struct ConversationJudge {
 }
 
 impl ConversationJudge {
-    pub(super) fn new(point: Arc<DecisionPoint>, context: Context) -> Self {
+    pub(super) fn new(point: Arc<DecisionPoint>, nas: Arc<Nas>, context: Context) -> Self {
         Self {
             point,
+            nas,
             context,
             decided: Mutex::new(None),
         }
+    }
+
+    /// The NAS as it was when the conversation began.
+    pub(super) fn nas(&self) -> &Nas {
+        &self.nas
+    }
+
+    /// Where the conversation comes from.
+    pub(super) const fn context(&self) -> &Context {
+        &self.context
     }
 
     /// The decision that the handshake was told, if it asked.
@@ -48,8 +61,41 @@ impl ConversationJudge {
 
     /// Decides about the holder of `certificate`.
     pub(super) fn decide(&self, now: Timestamp, certificate: &CertificateIdentity) -> Decided {
-        with_subject(certificate, &self.context, |subject| {
+        self.with_subject(certificate, |subject| {
             self.point.decide(now, subject, &mut Trace::default())
+        })
+    }
+
+    /// The subject that a client certificate stands for: its user, and the device it was issued to.
+    pub(super) fn with_subject<T>(
+        &self,
+        certificate: &CertificateIdentity,
+        ask: impl FnOnce(&Subject<'_>) -> T,
+    ) -> T {
+        let proven = |identifier| Presented {
+            identifier,
+            established: Established::Proven,
+        };
+        let by_certificate = proven(Identifier::Certificate(certificate.id));
+        let with_device;
+        let without_device;
+        let device: &[Presented<'_>] = match certificate.intune_device_id() {
+            Some(device) => {
+                with_device = [proven(Identifier::Device(device)), by_certificate];
+                &with_device
+            }
+            None => {
+                without_device = [by_certificate];
+                &without_device
+            }
+        };
+        ask(&Subject {
+            plane: Plane::Network,
+            user: certificate.user(),
+            credential: Credential::Certificate,
+            device,
+            nas: Some(self.context.nas(&self.nas)),
+            mail: None,
         })
     }
 
@@ -68,37 +114,4 @@ impl Judge for ConversationJudge {
         }
         decided.decision.verdict
     }
-}
-
-/// The subject that a client certificate stands for: its user, and the device it was issued to.
-pub(super) fn with_subject<T>(
-    certificate: &CertificateIdentity,
-    context: &Context,
-    ask: impl FnOnce(&Subject<'_>) -> T,
-) -> T {
-    let proven = |identifier| Presented {
-        identifier,
-        established: Established::Proven,
-    };
-    let by_certificate = proven(Identifier::Certificate(certificate.id));
-    let with_device;
-    let without_device;
-    let device: &[Presented<'_>] = match certificate.intune_device_id() {
-        Some(device) => {
-            with_device = [proven(Identifier::Device(device)), by_certificate];
-            &with_device
-        }
-        None => {
-            without_device = [by_certificate];
-            &without_device
-        }
-    };
-    ask(&Subject {
-        plane: Plane::Network,
-        user: certificate.user(),
-        credential: Credential::Certificate,
-        device,
-        nas: Some(context.nas()),
-        mail: None,
-    })
 }

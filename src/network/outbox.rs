@@ -17,13 +17,12 @@ pub struct Transmit<'a> {
 }
 
 /// Datagrams that wait for the shell to send them. Grows to the largest batch and stays there.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Outbox {
     slots: Vec<Slot>,
     used: usize,
 }
 
-#[derive(Debug)]
 struct Slot {
     door: Door,
     to: SocketAddr,

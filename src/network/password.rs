@@ -1,8 +1,6 @@
 //! Requests without EAP: a user's password (PAP), or a MAC address in its place.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use crate::access::Correlation;
 use crate::access::Decided;
@@ -18,15 +16,18 @@ use crate::model::Secret;
 use crate::model::Subject;
 use crate::model::Verdict;
 use crate::network::Settings;
+use crate::network::away::Asked;
+use crate::network::away::Waiting;
 use crate::network::context::Context;
-use crate::network::eap::Waiting;
+use crate::network::context::Refused;
+use crate::network::context::readable;
+use crate::network::discard::Discarded;
 use crate::network::enforce;
 use crate::network::job::Work;
-use crate::network::server::Asked;
-use crate::network::server::Away;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
 use crate::radius::AttributeType;
+use crate::radius::DropReason;
 use crate::radius::Reply;
 use crate::radius::Verified;
 
@@ -69,55 +70,67 @@ impl Server {
     pub(super) fn password(
         &mut self,
         now: Now,
-        settings: &Arc<Settings>,
+        settings: &Settings,
         asked: &Asked<'_>,
         request: &AccessRequest<'_>,
         verified: &Verified<'_>,
-    ) {
+    ) -> Result<(), Discarded> {
         let Some(password) = request.password(asked.nas.secret().secret()) else {
-            return self.forget(asked);
+            self.forget(asked);
+            return Err(DropReason::BadPasswordLength.into());
         };
         let name = request.user_name().unwrap_or(&[]);
         if is_bypass(request, name, password.expose()) {
-            return self.bypass(now, settings, asked, request);
+            self.bypass(now, settings, asked, request);
+            return Ok(());
         }
-        let context = Context::new(asked.from.ip(), asked.nas, request);
-        let name = String::from_utf8_lossy(name);
-        if matches!(name, Cow::Owned(_)) || name.is_empty() {
-            let why = "the name is empty or no UTF-8 text";
-            return self.refuse(now, settings, asked, &context, "pap", &name, why);
-        }
+        let context = Context::new(asked.from.ip(), request);
+        let Some(name) = std::str::from_utf8(name)
+            .ok()
+            .filter(|name| !name.is_empty())
+        else {
+            let refused = Refused {
+                method: "pap",
+                user: readable(name),
+                why: "the name is empty or no UTF-8 text",
+            };
+            self.refuse(now, settings, asked, &context, &refused);
+            return Ok(());
+        };
         let secret = Secret::new(password.expose().to_vec());
-        match settings.passwords.check(&name, &secret) {
-            Check::Accepted => self.admit_user(now, settings, asked, &context, &name),
-            Check::Refused => self.refuse_password(now, settings, asked, &context, &name),
+        match settings.passwords.check(name, &secret) {
+            Check::Accepted => self.admit_user(now, settings, asked, &context, name),
+            Check::Refused => self.refuse_password(now, settings, asked, &context, name),
+            Check::Slow(_) if !self.away.has_room_for_password() => {
+                self.forget(asked);
+                return Err(Discarded::Overloaded);
+            }
             Check::Slow(check) => {
                 let waiting = Waiting::Password {
                     context,
                     user: name.into(),
                 };
-                let work = Work::Password(check);
-                self.send_away(now, settings, asked, verified.hold(), waiting, work);
+                let deadline = now.monotonic + settings.config.patience;
+                self.send_away(deadline, asked, verified, waiting, Work::Password(check));
             }
         }
+        Ok(())
     }
 
     /// Goes on after a slow hash.
     pub(super) fn resume_password(
         &mut self,
         now: Now,
-        settings: &Arc<Settings>,
-        away: &Away,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        context: &Context,
+        user: &str,
         accepted: bool,
     ) {
-        let Waiting::Password { context, user } = &away.waiting else {
-            return;
-        };
-        let asked = away.asked();
         if accepted {
-            self.admit_user(now, settings, &asked, context, user);
+            self.admit_user(now, settings, asked, context, user);
         } else {
-            self.refuse_password(now, settings, &asked, context, user);
+            self.refuse_password(now, settings, asked, context, user);
         }
     }
 
@@ -125,38 +138,40 @@ impl Server {
     pub(super) fn bypass(
         &mut self,
         now: Now,
-        settings: &Arc<Settings>,
+        settings: &Settings,
         asked: &Asked<'_>,
         request: &AccessRequest<'_>,
     ) {
-        let mut context = Context::new(asked.from.ip(), asked.nas, request);
-        let named = request.user_name().and_then(MacAddress::parse);
-        match (named, context.station) {
-            (Some(named), None) => context.station = Some(named),
-            (Some(named), Some(station)) if named == station => {}
-            (Some(_), Some(_)) => {
-                let why = "User-Name and Calling-Station-Id are different addresses";
-                return self.refuse(now, settings, asked, &context, "mab", "", why);
+        let mut context = Context::new(asked.from.ip(), request);
+        let name = request.user_name().unwrap_or(&[]);
+        let why = match (MacAddress::parse(name), context.station) {
+            (Some(named), Some(station)) if named != station => {
+                "User-Name and Calling-Station-Id are different addresses"
             }
-            (None, _) => {
-                let name = String::from_utf8_lossy(request.user_name().unwrap_or(&[]));
-                let why = "no password, no EAP, and no MAC address in User-Name";
-                return self.refuse(now, settings, asked, &context, "mab", &name, why);
+            (Some(named), Some(_) | None) => {
+                context.station = Some(named);
+                let asker = Asker {
+                    context: &context,
+                    method: "mab",
+                    user: None,
+                    credential: Credential::None,
+                };
+                return self.decide_and_answer(now, settings, asked, &asker);
             }
-        }
-        let asker = Asker {
-            context: &context,
-            method: "mab",
-            user: None,
-            credential: Credential::None,
+            (None, _) => "no password, no EAP, and no MAC address in User-Name",
         };
-        self.decide_and_answer(now, settings, asked, &asker);
+        let refused = Refused {
+            method: "mab",
+            user: readable(name),
+            why,
+        };
+        self.refuse(now, settings, asked, &context, &refused);
     }
 
     fn admit_user(
         &mut self,
         now: Now,
-        settings: &Arc<Settings>,
+        settings: &Settings,
         asked: &Asked<'_>,
         context: &Context,
         user: &str,
@@ -186,7 +201,7 @@ impl Server {
             user: asker.user,
             credential: asker.credential,
             device: claimed.as_slice(),
-            nas: Some(asker.context.nas()),
+            nas: Some(asker.context.nas(asked.nas)),
             mail: None,
         };
         let mut decided = self
@@ -201,7 +216,10 @@ impl Server {
                 .decide(now.wall, &subject, &mut self.trace);
         }
         let id = self.new_correlation();
-        self.answer(now, settings, asked, asker.context, &decided, id);
+        if !self.answer(now, settings, asked, &decided, id) {
+            let user = asker.user.unwrap_or_default();
+            return self.record_unsent(now, asked, asker.context, asker.method, user);
+        }
         let mut record = asker.context.record(id, asker.method, &subject, &decided);
         if let Some(station) = asker.context.station {
             record.presented = Text::display(&station);
@@ -209,21 +227,21 @@ impl Server {
         self.shared.records.push(record);
     }
 
+    /// Carries a decision out; `false` if the reply could not be written.
     fn answer(
         &mut self,
         now: Now,
         settings: &Settings,
         asked: &Asked<'_>,
-        context: &Context,
         decided: &Decided,
         id: Correlation,
-    ) {
+    ) -> bool {
         let Decided { decision, seen, .. } = decided;
         let (verdict, established) = (decision.verdict, seen.established);
         let profile =
             settings
                 .enforcement
-                .profile(context.group(), verdict, established, seen.credential);
+                .profile(asked.nas.group(), verdict, established, seen.credential);
         let message = profile.reply_message.as_deref();
         let sent = self.reply(now, asked, |buffer, origin, nas| {
             let mut reply = match verdict {
@@ -242,6 +260,7 @@ impl Server {
         if sent {
             self.count_decision(verdict);
         }
+        sent
     }
 
     fn refuse_password(
@@ -252,41 +271,12 @@ impl Server {
         context: &Context,
         user: &str,
     ) {
-        let why = "the password is not this user's, or there is no such user";
-        self.refuse(now, settings, asked, context, "pap", user, why);
-    }
-
-    /// Access-Reject for a peer that is not authenticated: nothing is decided about it.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a refusal is recorded with all that is known"
-    )]
-    pub(super) fn refuse(
-        &mut self,
-        now: Now,
-        settings: &Settings,
-        asked: &Asked<'_>,
-        context: &Context,
-        method: &str,
-        user: &str,
-        why: &str,
-    ) {
-        let (established, credential) = (Established::None, Credential::None);
-        let enforcement = &settings.enforcement;
-        let profile = enforcement.profile(context.group(), Verdict::Block, established, credential);
-        let message = profile.reply_message.as_deref();
-        self.reply(now, asked, |buffer, origin, nas| {
-            let mut reply = Reply::access_reject(buffer, origin, nas.secret());
-            if let Some(message) = message {
-                reply.octets(AttributeType::REPLY_MESSAGE, message.as_bytes());
-            }
-            reply
-        });
-        self.counters.not_authenticated.count();
-        let id = self.new_correlation();
-        self.shared
-            .records
-            .push(context.refusal(id, method, user, why, now.wall));
+        let refused = Refused {
+            method: "pap",
+            user,
+            why: "the password is not this user's, or there is no such user",
+        };
+        self.refuse(now, settings, asked, context, &refused);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The server of one packet loop: what comes in, in the order of its checks.
 
-use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -23,20 +23,25 @@ use crate::network::Enforcement;
 use crate::network::Passwords;
 use crate::network::Role;
 use crate::network::Transmit;
+use crate::network::away::Asked;
+use crate::network::away::Away;
+use crate::network::away::Aways;
+use crate::network::away::Waiting;
 use crate::network::context::Context;
+use crate::network::context::Refused;
+use crate::network::context::readable;
 use crate::network::conversation::Conversations;
 use crate::network::conversation::State;
 use crate::network::discard::Discarded;
 use crate::network::job::Done;
 use crate::network::job::Job;
-use crate::network::job::Ticket;
+use crate::network::job::Work;
 use crate::network::job::Worked;
 use crate::network::outbox::Outbox;
 use crate::radius::AccessRequest;
 use crate::radius::DropReason;
 use crate::radius::DuplicateCache;
 use crate::radius::DuplicateLimits;
-use crate::radius::HeldOrigin;
 use crate::radius::Lookup;
 use crate::radius::Nas;
 use crate::radius::NasTable;
@@ -45,7 +50,6 @@ use crate::radius::Origin;
 use crate::radius::Packet;
 use crate::radius::Reply;
 use crate::radius::Request;
-use crate::radius::Ticket as Held;
 use crate::radius::Verified;
 use crate::radius::verify;
 
@@ -84,15 +88,11 @@ pub struct Shared {
 }
 
 /// The RADIUS server of one packet loop.
-#[derive(Debug)]
 pub struct Server {
     worker: u8,
     pub(super) shared: Arc<Shared>,
     pub(super) conversations: Conversations,
-    /// Requests that wait for a job.
-    pub(super) away: HashMap<Ticket, Away>,
-    away_deadlines: VecDeque<(Monotonic, Ticket)>,
-    next_ticket: u64,
+    pub(super) away: Aways,
     duplicates: DuplicateCache,
     outbox: Outbox,
     jobs: VecDeque<Job>,
@@ -101,8 +101,17 @@ pub struct Server {
     pub(super) trace: Trace,
 }
 
+/// Without conversations, requests and replies: they hold names and keys.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("worker", &self.worker)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A datagram that belongs to a conversation of another loop.
-#[derive(Debug)]
 pub struct Handover {
     worker: u8,
     door: Door,
@@ -118,36 +127,15 @@ impl Handover {
     }
 }
 
-/// A verified request that is being answered.
-#[derive(Clone, Debug)]
-pub(super) struct Asked<'a> {
-    pub(super) door: Door,
-    pub(super) from: SocketAddr,
-    pub(super) nas: &'a Arc<Nas>,
-    pub(super) origin: Origin<'a>,
-    pub(super) held: Option<Held>,
-}
-
-/// A request that waits for a job, and what its answer will need.
-#[derive(Debug)]
-pub(super) struct Away {
-    door: Door,
-    from: SocketAddr,
-    nas: Arc<Nas>,
-    origin: HeldOrigin,
-    held: Option<Held>,
-    pub(super) waiting: super::eap::Waiting,
-}
-
-impl Away {
-    pub(super) fn asked(&self) -> Asked<'_> {
-        Asked {
-            door: self.door,
-            from: self.from,
-            nas: &self.nas,
-            origin: self.origin.origin(),
-            held: self.held,
-        }
+/// Without the octets: they name people.
+impl fmt::Debug for Handover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handover")
+            .field("worker", &self.worker)
+            .field("door", &self.door)
+            .field("from", &self.from)
+            .field("octets", &self.octets.len())
+            .finish()
     }
 }
 
@@ -159,9 +147,7 @@ impl Server {
             worker,
             shared,
             conversations: Conversations::new(),
-            away: HashMap::new(),
-            away_deadlines: VecDeque::new(),
-            next_ticket: 0,
+            away: Aways::default(),
             duplicates: DuplicateCache::new(DuplicateLimits::default()),
             outbox: Outbox::default(),
             jobs: VecDeque::new(),
@@ -180,55 +166,65 @@ impl Server {
     /// Takes one datagram in.
     pub fn handle_datagram(&mut self, now: Now, door: Door, from: SocketAddr, octets: &[u8]) {
         self.counters.received.count();
-        let settings = self.shared.settings.load_full();
-        if let Err(why) = self.receive(now, &settings, door, from, octets) {
-            self.counters.discard(why);
-        }
+        self.take_in(now, door, from, octets);
     }
 
-    /// Takes in a datagram that another loop received.
+    /// Takes in a datagram that another loop received. It is verified again, here.
     pub fn handle_handover(&mut self, now: Now, handover: Handover) {
-        self.handle_datagram(now, handover.door, handover.from, &handover.octets);
+        self.take_in(now, handover.door, handover.from, &handover.octets);
     }
 
     /// Takes a finished job in.
     pub fn handle_job(&mut self, now: Now, done: Done) {
-        let settings = self.shared.settings.load_full();
         // A job that took longer than its conversation may live has nobody waiting for it.
-        let Some(away) = self.away.remove(&done.ticket) else {
+        let Some(away) = self.away.take(done.ticket) else {
             return;
         };
-        match done.result {
-            Worked::Handshake(conversation, step) => {
-                self.resume_conversation(now, &settings, &away, conversation, step);
+        let settings = self.shared.settings.load();
+        match (&away.waiting, done.result) {
+            (Waiting::Handshake(parted), Worked::Handshake(conversation, step)) => {
+                let parted = parted.clone();
+                self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
             }
-            Worked::Password(accepted) => {
-                self.resume_password(now, &settings, &away, accepted);
+            (Waiting::Password { context, user }, Worked::Password(accepted)) => {
+                self.resume_password(now, &settings, &away.asked(), context, user, accepted);
+            }
+            (Waiting::Handshake(_), Worked::Password(_) | Worked::Lost)
+            | (Waiting::Password { .. }, Worked::Handshake(..) | Worked::Lost) => {
+                self.give_up(&away);
             }
         }
     }
 
-    /// Takes back a job for which the workers have no place: its request is dropped, and the NAS
-    /// will ask again.
+    /// Takes back a job for which the workers have no place: its request is dropped, and answered
+    /// when the NAS asks again.
     pub fn handle_refused_job(&mut self, job: Job) {
         self.counters.discard(Discarded::Overloaded);
-        if let Some(held) = self.away.remove(&job.ticket).and_then(|away| away.held) {
-            self.duplicates.abandon(held);
+        let Some(away) = self.away.take(job.ticket) else {
+            return;
+        };
+        self.forget(&away.asked());
+        if let (Waiting::Handshake(parted), Work::Handshake(conversation)) =
+            (away.waiting, job.work)
+        {
+            self.take_back(parted, conversation);
         }
+    }
+
+    /// Takes back a datagram for which the other loop has no place: its NAS will send it again.
+    pub fn handle_refused_handover(&mut self, handover: Handover) {
+        drop(handover);
+        self.counters.discard(Discarded::HandoverFull);
     }
 
     /// Lets go of what has waited too long.
     pub fn handle_timeout(&mut self, now: Now) {
         self.duplicates.handle_timeout(now.monotonic);
-        let abandoned = self.conversations.expire(now.monotonic);
-        for _ in 0..abandoned {
-            self.counters.abandoned.count();
+        while let Some(away) = self.away.expire(now.monotonic) {
+            self.give_up(&away);
         }
-        while let Some((deadline, ticket)) = self.away_deadlines.front().copied()
-            && deadline <= now.monotonic
-        {
-            self.away_deadlines.pop_front();
-            self.away.remove(&ticket);
+        for _ in 0..self.conversations.expire(now.monotonic) {
+            self.counters.abandoned.count();
         }
     }
 
@@ -255,21 +251,27 @@ impl Server {
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Monotonic> {
-        let job = self.away_deadlines.front().map(|(deadline, _)| *deadline);
         [
             self.conversations.next_deadline(),
             self.duplicates.poll_timeout(),
-            job,
+            self.away.next_deadline(),
         ]
         .into_iter()
         .flatten()
         .min()
     }
 
+    fn take_in(&mut self, now: Now, door: Door, from: SocketAddr, octets: &[u8]) {
+        let settings = self.shared.settings.load();
+        if let Err(why) = self.receive(now, &settings, door, from, octets) {
+            self.counters.discard(why);
+        }
+    }
+
     fn receive(
         &mut self,
         now: Now,
-        settings: &Arc<Settings>,
+        settings: &Settings,
         door: Door,
         from: SocketAddr,
         octets: &[u8],
@@ -293,13 +295,7 @@ impl Server {
         if let (Request::Access(request), Role::Authentication) = (&request, door.role)
             && let Some(worker) = self.other_loop(request)
         {
-            self.handovers.push_back(Handover {
-                worker,
-                door,
-                from,
-                octets: octets.into(),
-            });
-            return Ok(());
+            return self.hand_over(worker, door, from, &packet);
         }
         let held = self.duplicates.begin(now.monotonic, from, &verified);
         let asked = Asked {
@@ -339,29 +335,49 @@ impl Server {
     fn access(
         &mut self,
         now: Now,
-        settings: &Arc<Settings>,
+        settings: &Settings,
         asked: &Asked<'_>,
         request: &AccessRequest<'_>,
         verified: &Verified<'_>,
     ) -> Result<(), Discarded> {
         match request.offered() {
             Offered::Eap => self.eap(now, settings, asked, request, verified),
-            Offered::UserPassword => {
-                self.password(now, settings, asked, request, verified);
-                Ok(())
-            }
+            Offered::UserPassword => self.password(now, settings, asked, request, verified),
             Offered::Nothing => {
                 self.bypass(now, settings, asked, request);
                 Ok(())
             }
             Offered::ChapPassword => {
-                let context = Context::new(asked.from.ip(), asked.nas, request);
-                let user = String::from_utf8_lossy(request.user_name().unwrap_or(&[]));
-                let why = "CHAP is not offered here";
-                self.refuse(now, settings, asked, &context, "chap", &user, why);
+                let context = Context::new(asked.from.ip(), request);
+                let refused = Refused {
+                    method: "chap",
+                    user: readable(request.user_name().unwrap_or(&[])),
+                    why: "CHAP is not offered here",
+                };
+                self.refuse(now, settings, asked, &context, &refused);
                 Ok(())
             }
         }
+    }
+
+    fn hand_over(
+        &mut self,
+        worker: u8,
+        door: Door,
+        from: SocketAddr,
+        packet: &Packet<'_>,
+    ) -> Result<(), Discarded> {
+        if self.handovers.len() >= MAX_HANDOVERS {
+            return Err(Discarded::HandoverFull);
+        }
+        self.counters.handed_over.count();
+        self.handovers.push_back(Handover {
+            worker,
+            door,
+            from,
+            octets: packet.octets().into(),
+        });
+        Ok(())
     }
 
     /// The loop that has the conversation of this request, if it is not this one.
@@ -391,6 +407,7 @@ impl Server {
                 true
             }
             None => {
+                self.counters.discard(Discarded::ReplyTooLong);
                 self.forget(asked);
                 false
             }
@@ -400,27 +417,31 @@ impl Server {
     /// Sends a job away; its request waits for it.
     pub(super) fn send_away(
         &mut self,
-        now: Now,
-        settings: &Settings,
+        deadline: Monotonic,
         asked: &Asked<'_>,
-        origin: HeldOrigin,
-        waiting: super::eap::Waiting,
-        work: super::job::Work,
+        verified: &Verified<'_>,
+        waiting: Waiting,
+        work: Work,
     ) {
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket = self.next_ticket.wrapping_add(1);
         let away = Away {
             door: asked.door,
             from: asked.from,
             nas: Arc::clone(asked.nas),
-            origin,
+            origin: verified.hold(),
             held: asked.held,
             waiting,
         };
-        self.away.insert(ticket, away);
-        self.away_deadlines
-            .push_back((now.monotonic + settings.config.patience, ticket));
+        let ticket = self.away.put(deadline, away);
         self.jobs.push_back(Job { ticket, work });
+    }
+
+    /// Lets go of a request whose job will not come back.
+    fn give_up(&mut self, away: &Away) {
+        self.counters.lost.count();
+        self.forget(&away.asked());
+        if let Waiting::Handshake(parted) = &away.waiting {
+            self.conversations.rejoin(parted.state);
+        }
     }
 
     /// Lets go of a request that gets no answer, so that its retransmission is a new one.
@@ -449,3 +470,8 @@ impl Server {
         self.shared.correlations.next()
     }
 }
+
+/// Datagrams for other loops between two looks of the shell, which takes them after each batch of
+/// far fewer. A NAS that changes its source port in mid-conversation is rare; what is dropped is
+/// sent again.
+const MAX_HANDOVERS: usize = 1024;

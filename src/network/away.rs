@@ -1,0 +1,129 @@
+//! Requests that wait for a job, bounded in number and in time.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::model::Monotonic;
+use crate::network::Door;
+use crate::network::context::Context;
+use crate::network::conversation::Standing;
+use crate::network::conversation::State;
+use crate::network::job::Ticket;
+use crate::network::judge::ConversationJudge;
+use crate::radius::HeldOrigin;
+use crate::radius::Nas;
+use crate::radius::Origin;
+use crate::radius::Ticket as Held;
+
+/// A verified request that is being answered.
+#[derive(Clone, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) door: Door,
+    pub(super) from: SocketAddr,
+    pub(super) nas: &'a Arc<Nas>,
+    pub(super) origin: Origin<'a>,
+    pub(super) held: Option<Held>,
+}
+
+/// A request that waits for a job, and what its answer will need.
+#[derive(Debug)]
+pub(super) struct Away {
+    pub(super) door: Door,
+    pub(super) from: SocketAddr,
+    pub(super) nas: Arc<Nas>,
+    pub(super) origin: HeldOrigin,
+    pub(super) held: Option<Held>,
+    pub(super) waiting: Waiting,
+}
+
+/// What for.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    /// A conversation's flight; the conversation itself is in the job.
+    Handshake(Parted),
+    /// A slow hash.
+    Password {
+        /// Where the request came from.
+        context: Context,
+        /// The name whose password is checked.
+        user: Box<str>,
+    },
+}
+
+/// A slot without its conversation, and what the answer will need of the request.
+#[derive(Clone, Debug)]
+pub(super) struct Parted {
+    /// Where its place is kept.
+    pub(super) state: State,
+    pub(super) judge: Arc<ConversationJudge>,
+    pub(super) standing: Standing,
+    pub(super) wants_key_name: bool,
+}
+
+impl Away {
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked {
+            door: self.door,
+            from: self.from,
+            nas: &self.nas,
+            origin: self.origin.origin(),
+            held: self.held,
+        }
+    }
+
+    const fn is_password(&self) -> bool {
+        match self.waiting {
+            Waiting::Handshake(_) => false,
+            Waiting::Password { .. } => true,
+        }
+    }
+}
+
+/// All requests of a loop that are away. Handshakes are bounded by the conversations, which keep
+/// their places; passwords by [`MAX_PASSWORDS`].
+#[derive(Debug, Default)]
+pub(super) struct Aways {
+    requests: HashMap<Ticket, (Monotonic, Away)>,
+    deadlines: BTreeSet<(Monotonic, Ticket)>,
+    passwords: usize,
+    next: u64,
+}
+
+impl Aways {
+    /// Whether one more password may be checked.
+    pub(super) const fn has_room_for_password(&self) -> bool {
+        self.passwords < MAX_PASSWORDS
+    }
+
+    pub(super) fn put(&mut self, deadline: Monotonic, away: Away) -> Ticket {
+        let ticket = Ticket(self.next);
+        self.next = self.next.wrapping_add(1);
+        self.passwords += usize::from(away.is_password());
+        self.deadlines.insert((deadline, ticket));
+        self.requests.insert(ticket, (deadline, away));
+        ticket
+    }
+
+    pub(super) fn take(&mut self, ticket: Ticket) -> Option<Away> {
+        let (deadline, away) = self.requests.remove(&ticket)?;
+        self.deadlines.remove(&(deadline, ticket));
+        self.passwords -= usize::from(away.is_password());
+        Some(away)
+    }
+
+    /// One request whose job has not come back in time.
+    pub(super) fn expire(&mut self, now: Monotonic) -> Option<Away> {
+        let (deadline, ticket) = self.deadlines.first().copied()?;
+        (deadline <= now).then(|| self.take(ticket)).flatten()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Monotonic> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+}
+
+/// Slow hashes of one loop that may be under way. At some 30 ms of a core each, more would keep
+/// the handshakes behind them waiting until their NASes give up; what is dropped is asked again.
+const MAX_PASSWORDS: usize = 64;
