@@ -2,15 +2,20 @@
 //!
 //! [`Pool::start`] spawns its threads, each of which owns nothing but the job in hand. They end
 //! when the pool is dropped, after the job in hand; a job that is lost with them is a
-//! conversation that its peer starts anew.
+//! conversation that its peer starts anew. A job that panics is reported to its loop as lost, and
+//! its thread goes on.
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::thread::JoinHandle;
 
@@ -27,17 +32,19 @@ use crate::network::Job;
 /// one of its conversations.
 #[derive(Debug)]
 pub(super) struct Mailbox {
+    /// Jobs of this loop that were submitted and not collected: each has its place in `done`.
+    under_way: AtomicUsize,
     done: ArrayQueue<Done>,
     handovers: ArrayQueue<Handover>,
     bell: EventFd,
 }
 
 impl Mailbox {
-    /// A mailbox for at most `capacity` finished jobs. The pool holds no more jobs than that,
-    /// so a finished one always finds its place.
+    /// A mailbox of a loop that may have `capacity` jobs under way.
     pub(super) fn new(capacity: usize) -> io::Result<Self> {
         Ok(Self {
-            done: ArrayQueue::new(capacity),
+            under_way: AtomicUsize::new(0),
+            done: ArrayQueue::new(capacity.max(1)),
             handovers: ArrayQueue::new(MAX_HANDOVERS),
             bell: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
         })
@@ -58,23 +65,34 @@ impl Mailbox {
     }
 
     pub(super) fn pop_done(&self) -> Option<Done> {
-        self.done.pop()
+        let done = self.done.pop()?;
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+        Some(done)
     }
 
     pub(super) fn pop_handover(&self) -> Option<Handover> {
         self.handovers.pop()
     }
 
-    /// Puts a datagram in; `false` if the queue is full and the datagram is lost, which its NAS
-    /// mends by sending it again.
-    pub(super) fn hand_over(&self, handover: Handover) -> bool {
-        let kept = self.handovers.push(handover).is_ok();
+    /// Puts a datagram in; gives it back if the queue is full.
+    pub(super) fn hand_over(&self, handover: Handover) -> Result<(), Handover> {
+        let kept = self.handovers.push(handover);
         self.ring();
         kept
     }
 
+    /// Sets a place for one finished job aside, if there is one.
+    fn reserve(&self) -> bool {
+        // Only the mailbox's own loop reserves, so nothing comes between the look and the count.
+        let free = self.under_way.load(Ordering::Relaxed) < self.done.capacity();
+        if free {
+            self.under_way.fetch_add(1, Ordering::Relaxed);
+        }
+        free
+    }
+
     fn put_done(&self, done: Done) {
-        // Refused only if there were more jobs than `capacity`, which `submit` rules out.
+        // Never refused: `reserve` has set its place aside.
         drop(self.done.push(done));
         self.ring();
     }
@@ -140,10 +158,11 @@ impl Pool {
         self.threads.len()
     }
 
-    /// Puts a job in, to be answered to `mailbox`; gives it back if the queue is full.
+    /// Puts a job in, to be answered to `mailbox`; gives it back if the queue is full, or the
+    /// mailbox's loop has as many under way as it can take back.
     pub(super) fn submit(&self, job: Job, mailbox: &Arc<Mailbox>) -> Result<(), Box<Job>> {
         let mut state = self.queue.lock();
-        if state.waiting.len() >= self.queue.capacity {
+        if state.waiting.len() >= self.queue.capacity || !mailbox.reserve() {
             return Err(Box::new(job));
         }
         state.waiting.push_back((job, Arc::clone(mailbox)));
@@ -167,18 +186,24 @@ impl Drop for Pool {
 
 fn work(queue: &Queue, clock: Clock) {
     while let Some((job, mailbox)) = next(queue) {
-        mailbox.put_done(job.run(|| clock.now()));
+        let loss = job.loss();
+        // The job owns all it touches, and what it leaves half done goes with it.
+        let done = catch_unwind(AssertUnwindSafe(|| job.run(|| clock.now())));
+        mailbox.put_done(done.unwrap_or_else(|_| {
+            tracing::error!("a handshake or password check ended by a panic; its peer starts anew");
+            loss
+        }));
     }
 }
 
 fn next(queue: &Queue) -> Option<(Job, Arc<Mailbox>)> {
     let mut state = queue.lock();
     loop {
-        if let Some(next) = state.waiting.pop_front() {
-            return Some(next);
-        }
         if state.closed {
             return None;
+        }
+        if let Some(next) = state.waiting.pop_front() {
+            return Some(next);
         }
         state = queue
             .arrived

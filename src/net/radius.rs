@@ -64,8 +64,12 @@ pub struct Bound {
 ///
 /// # Errors
 ///
-/// The address that could not be bound, and why.
+/// The address that could not be bound, and why; the first beyond [`MAX_ADDRESSES`].
 pub fn bind(listen: &[Listen], loops: usize) -> Result<Bound, (SocketAddr, io::Error)> {
+    if let Some(beyond) = listen.get(MAX_ADDRESSES) {
+        let problem = io::Error::other(format!("more than {MAX_ADDRESSES} addresses"));
+        return Err((beyond.address, problem));
+    }
     let mut sets: Vec<Vec<(Socket, Role)>> = (0..loops.max(1)).map(|_| Vec::new()).collect();
     let mut addresses = Vec::new();
     for wanted in listen {
@@ -189,10 +193,10 @@ impl Loop {
         while !self.stop.load(Ordering::Acquire) {
             let ready = self.wait();
             if ready.bell {
-                self.collect();
+                self.collect(&mut buffers);
             }
             for index in 0..self.sockets.len() {
-                if ready.sockets & 1 << index != 0 {
+                if ready.sockets & 1_u64 << index != 0 {
                     self.receive(index, &mut buffers);
                 }
             }
@@ -203,6 +207,7 @@ impl Loop {
 
     /// Sleeps until a socket or the bell has something, or the core wants its timeout.
     fn wait(&self) -> Ready {
+        let bell = self.mailbox.bell().as_fd();
         let now = self.clock.now().monotonic;
         let sleep = self
             .server
@@ -211,35 +216,50 @@ impl Loop {
         // Rounded up, so that the timeout has passed when we wake.
         let millis = sleep.min(LONGEST_SLEEP).as_millis().saturating_add(1);
         let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
-        let mut watched: Vec<PollFd<'_>> = self
-            .sockets
-            .iter()
-            .map(|(socket, _)| PollFd::new(socket.as_fd(), PollFlags::POLLIN))
-            .collect();
-        watched.push(PollFd::new(self.mailbox.bell().as_fd(), PollFlags::POLLIN));
-        match poll(&mut watched, timeout) {
+        // The bell first, then the sockets; places that are left over are not watched.
+        let mut sockets = self.sockets.iter().map(|(socket, _)| socket.as_fd());
+        let mut watched: [PollFd<'_>; 1 + MAX_ADDRESSES] = std::array::from_fn(|place| {
+            let watched = if place == 0 { None } else { sockets.next() };
+            PollFd::new(watched.unwrap_or(bell), PollFlags::POLLIN)
+        });
+        let watched = watched.get_mut(..=self.sockets.len()).unwrap_or_default();
+        match poll(watched, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => warn!(%error, "packet loop: waiting failed"),
         }
-        let any = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
-        let bell = watched.pop().is_some_and(|fd| any(&fd));
-        let sockets = watched
-            .iter()
-            .enumerate()
-            .filter(|(_, fd)| any(fd))
-            .fold(0, |bits, (index, _)| bits | 1 << index);
-        Ready { sockets, bell }
+        let mut ready = watched.iter().map(|fd| fd.any().unwrap_or(false));
+        Ready {
+            bell: ready.next().unwrap_or(false),
+            sockets: ready
+                .zip(0..)
+                .filter(|(ready, _)| *ready)
+                .fold(0, |bits, (_, index)| bits | 1_u64 << index),
+        }
     }
 
-    /// Takes in what other threads have for this loop.
-    fn collect(&mut self) {
+    /// Takes in what other threads have for this loop, a batch at a time: replies are sent before
+    /// more of them are written.
+    fn collect(&mut self, buffers: &mut Buffers) {
         self.mailbox.silence();
-        while let Some(done) = self.mailbox.pop_done() {
-            self.server.handle_job(self.clock.now(), done);
+        for _ in 0..MAX_COLLECTED {
+            let mut quiet = true;
+            for _ in 0..BATCH {
+                if let Some(done) = self.mailbox.pop_done() {
+                    self.server.handle_job(self.clock.now(), done);
+                    quiet = false;
+                }
+                if let Some(handover) = self.mailbox.pop_handover() {
+                    self.server.handle_handover(self.clock.now(), handover);
+                    quiet = false;
+                }
+            }
+            self.drain(buffers);
+            if quiet {
+                return;
+            }
         }
-        while let Some(handover) = self.mailbox.pop_handover() {
-            self.server.handle_handover(self.clock.now(), handover);
-        }
+        // The sockets have their turn first.
+        self.mailbox.ring();
     }
 
     /// Takes one batch from a socket and answers what can be answered at once.
@@ -257,7 +277,7 @@ impl Loop {
             // ICMP errors of earlier replies arrive here; they concern nobody.
             Err(Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH) => return,
             Err(error) => {
-                warn!(%error, "packet loop: receiving failed");
+                buffers.complain(error, "packet loop: receiving failed");
                 return;
             }
         };
@@ -278,12 +298,19 @@ impl Loop {
             }
         }
         while let Some(handover) = self.server.poll_handover() {
-            if let Some(mailbox) = self.mailboxes.get(usize::from(handover.worker())) {
-                mailbox.hand_over(handover);
+            let refused = match self.mailboxes.get(usize::from(handover.worker())) {
+                Some(mailbox) => mailbox.hand_over(handover).err(),
+                None => Some(handover),
+            };
+            if let Some(handover) = refused {
+                self.server.handle_refused_handover(handover);
             }
         }
+        if self.server.transmits().next().is_none() {
+            return;
+        }
         for (index, (socket, _)) in self.sockets.iter().enumerate() {
-            send(socket, index, &self.server, &mut buffers.send_headers);
+            send(socket, index, &self.server, buffers);
         }
         self.server.clear_transmits();
     }
@@ -308,31 +335,56 @@ fn receive_batch(
     Ok(lengths)
 }
 
-fn send(
-    socket: &Socket,
-    index: usize,
-    server: &Server,
-    headers: &mut MultiHeaders<SockaddrStorage>,
-) {
+/// Sends every reply that belongs to this socket.
+fn send(socket: &Socket, index: usize, server: &Server, buffers: &mut Buffers) {
     let mut replies = server
         .transmits()
-        .filter(|transmit| usize::from(transmit.door.socket) == index)
-        .peekable();
-    while replies.peek().is_some() {
-        let mut slices: Vec<[IoSlice<'_>; 1]> = Vec::with_capacity(BATCH);
-        let mut addresses = Vec::with_capacity(BATCH);
-        for transmit in replies.by_ref().take(BATCH) {
-            slices.push([IoSlice::new(transmit.octets)]);
-            addresses.push(Some(SockaddrStorage::from(transmit.to)));
+        .filter(|transmit| usize::from(transmit.door.socket) == index);
+    loop {
+        let mut slices: [[IoSlice<'_>; 1]; BATCH] = [[IoSlice::new(&[])]; BATCH];
+        let mut addresses: [Option<SockaddrStorage>; BATCH] = [None; BATCH];
+        let mut count = 0;
+        for ((slice, address), reply) in slices.iter_mut().zip(&mut addresses).zip(&mut replies) {
+            *slice = [IoSlice::new(reply.octets)];
+            *address = Some(SockaddrStorage::from(reply.to));
+            count += 1;
         }
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let sent = sendmmsg(socket.as_raw_fd(), headers, &slices, &addresses, [], flags);
-        if let Err(error) = sent
-            && !matches!(error, Errno::EAGAIN | Errno::ECONNREFUSED)
-        {
-            // A reply that cannot be sent is lost like one lost on the way: the NAS asks again.
-            warn!(%error, "packet loop: sending failed");
+        send_batch(
+            socket,
+            buffers,
+            slices.get(..count).unwrap_or(&[]),
+            addresses.get(..count).unwrap_or(&[]),
+        );
+        if count < BATCH {
+            return;
         }
+    }
+}
+
+/// Sends as many as the system takes. A destination that it refuses costs its own reply and
+/// nobody else's: the call stops there, and goes on behind it.
+fn send_batch(
+    socket: &Socket,
+    buffers: &mut Buffers,
+    mut slices: &[[IoSlice<'_>; 1]],
+    mut addresses: &[Option<SockaddrStorage>],
+) {
+    while !slices.is_empty() {
+        let (headers, flags) = (&mut buffers.send_headers, MsgFlags::MSG_DONTWAIT);
+        let sent = match sendmmsg(socket.as_raw_fd(), headers, slices, addresses, [], flags) {
+            Ok(sent) => sent.count().max(1),
+            Err(Errno::EINTR) => 0,
+            // The send buffer is full. What is left is lost like a reply that is lost on the way:
+            // the NAS asks again and gets the stored one.
+            Err(Errno::EAGAIN) => return,
+            Err(Errno::ECONNREFUSED) => 1,
+            Err(error) => {
+                buffers.complain(error, "packet loop: sending failed");
+                1
+            }
+        };
+        slices = slices.get(sent..).unwrap_or(&[]);
+        addresses = addresses.get(sent..).unwrap_or(&[]);
     }
 }
 
@@ -346,7 +398,7 @@ fn address(from: &SockaddrStorage) -> Option<SocketAddr> {
 
 struct Ready {
     /// One bit for each socket.
-    sockets: u32,
+    sockets: u64,
     bell: bool,
 }
 
@@ -354,6 +406,7 @@ struct Buffers {
     octets: Vec<[u8; MAX_PACKET]>,
     headers: MultiHeaders<SockaddrStorage>,
     send_headers: MultiHeaders<SockaddrStorage>,
+    complained: Option<Errno>,
 }
 
 impl Buffers {
@@ -362,12 +415,28 @@ impl Buffers {
             octets: vec![[0; MAX_PACKET]; BATCH],
             headers: MultiHeaders::preallocate(BATCH, None),
             send_headers: MultiHeaders::preallocate(BATCH, None),
+            complained: None,
+        }
+    }
+
+    /// Logs an error once until another one comes: what fails for each datagram must not fill
+    /// the log.
+    fn complain(&mut self, error: Errno, what: &'static str) {
+        if self.complained.replace(error) != Some(error) {
+            warn!(%error, "{what}");
         }
     }
 }
 
 /// Datagrams for one system call: beyond 32 the call's share of a packet is under 50 ns.
 const BATCH: usize = 32;
+
+/// Addresses to listen on: authentication and accounting, IPv4 and IPv6, on each of a few
+/// interfaces.
+pub const MAX_ADDRESSES: usize = 16;
+
+/// Batches from other threads before the sockets have their turn again.
+const MAX_COLLECTED: usize = 8;
 
 /// What the kernel may hold for a loop that is busy: about 4,000 requests.
 const RECEIVE_BUFFER: usize = 4 << 20;
