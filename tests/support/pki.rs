@@ -52,6 +52,8 @@ pub(crate) struct Device {
     pub(crate) name: &'static str,
     /// SAN URI `IntuneDeviceId://<guid>`.
     pub(crate) guid: Option<&'static str>,
+    /// SAN e-mail address: the user.
+    pub(crate) email: Option<&'static str>,
     pub(crate) serial: u8,
     pub(crate) expired: bool,
     pub(crate) not_yet_valid: bool,
@@ -66,6 +68,7 @@ impl Default for Device {
         Self {
             name: "phone",
             guid: Some("0f8fad5b-d9cb-469f-a165-70867728950e"),
+            email: None,
             serial: 7,
             expired: false,
             not_yet_valid: false,
@@ -118,6 +121,11 @@ impl Authority {
             device
                 .guid
                 .map(|guid| SanType::URI(format!("IntuneDeviceId://{guid}").try_into().unwrap())),
+        );
+        params.subject_alt_names.extend(
+            device
+                .email
+                .map(|email| SanType::Rfc822Name(email.try_into().unwrap())),
         );
         (params.not_before, params.not_after) = match (device.expired, device.not_yet_valid) {
             (true, _) => (date_time_ymd(2025, 1, 1), date_time_ymd(2026, 1, 1)),

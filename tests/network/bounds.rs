@@ -1,0 +1,216 @@
+//! What happens when places run out, and that nobody can take them all.
+
+use std::time::Duration;
+
+use portreeve::network::Job;
+use portreeve::radius::AttributeType;
+use portreeve::radius::Code;
+
+use crate::lab::AUTHENTICATION;
+use crate::lab::GOOD;
+use crate::lab::Lab;
+use crate::lab::SECRET;
+use crate::nas::Nas;
+use crate::pair::Next;
+use crate::pair::Pair;
+
+/// A login of another device behind the NAS with this address.
+fn another(lab: &Lab, number: usize, address: &str) -> Pair {
+    let mut pair = lab.pair(GOOD);
+    pair.nas = Nas::new(address, SECRET);
+    pair.station = format!("00-00-5E-00-54-{number:02X}");
+    pair
+}
+
+#[test]
+fn a_full_table_drops_new_conversations_and_running_ones_finish() {
+    let mut lab = Lab::new();
+    lab.configure(|config| config.conversations = 3);
+    let mut running = Vec::new();
+    for number in 0..3 {
+        // No NAS may have more than its share of three quarters.
+        let mut pair = another(&lab, number, &format!("192.0.2.{}:1812", number % 2 + 1));
+        // Two challenges: the peer has answered the method.
+        let request = lab.login_up_to(&mut pair, 2);
+        running.push((pair, request));
+    }
+    let mut late = another(&lab, 9, "192.0.2.9:1812");
+    let request = late.request();
+    assert!(lab.ask(&late.nas, &request).is_none());
+    assert_eq!(lab.dropped("conversations_full"), 1);
+    for (mut pair, request) in running {
+        lab.go_on(&mut pair, request).accepted(&pair.nas);
+    }
+    // The retransmission finds room now: the drop was not remembered as an answer.
+    lab.go_on(&mut late, request).accepted(&late.nas);
+}
+
+#[test]
+fn those_at_work_count_too() {
+    let mut lab = Lab::new();
+    lab.configure(|config| config.conversations = 1);
+    let mut pair = another(&lab, 1, "192.0.2.1:1812");
+    let request = lab.login_up_to(&mut pair, 1);
+    let now = lab.now;
+    lab.servers[0].handle_datagram(now, AUTHENTICATION, pair.nas.address, &request);
+    let job = lab.servers[0].poll_job().unwrap();
+    let mut late = another(&lab, 2, "192.0.2.2:1812");
+    let first = late.request();
+    assert!(lab.ask(&late.nas, &first).is_none());
+    assert_eq!(lab.dropped("conversations_full"), 1);
+    let done = job.run(|| now);
+    lab.servers[0].handle_job(now, done);
+    assert_eq!(lab.take_sent(0).len(), 1);
+}
+
+#[test]
+fn the_oldest_without_progress_gives_way_to_a_new_one() {
+    // A flood of first requests took every place for 30 seconds.
+    let mut lab = Lab::new();
+    lab.configure(|config| config.conversations = 8);
+    let mut pair = another(&lab, 0, "192.0.2.1:1812");
+    let running = lab.login_up_to(&mut pair, 2);
+    let mut flood = Vec::new();
+    for number in 1..100 {
+        let mut attacker = another(&lab, number, "192.0.2.66:1812");
+        flood.push(lab.login_up_to(&mut attacker, 1));
+    }
+    assert_eq!(lab.servers[0].counters().evicted.get(), 92);
+    // A new login gets in, among the flood and at once.
+    let mut late = another(&lab, 200, "192.0.2.9:1812");
+    lab.login(&mut late).accepted(&late.nas);
+    // What had made progress finishes.
+    lab.go_on(&mut pair, running).accepted(&pair.nas);
+    assert_eq!(lab.dropped("conversations_full"), 0);
+    // Who was put out is told so if it comes back.
+    let attacker = Nas::new("192.0.2.66:1812", SECRET);
+    let reply = lab.ask(&attacker, &flood[0]).unwrap();
+    assert_eq!(reply.code, Code::AccessReject);
+}
+
+#[test]
+fn one_nas_cannot_have_all_places_in_progress() {
+    // Logins that answer the first request and then stop took every place, from behind one NAS.
+    let mut lab = Lab::new();
+    lab.configure(|config| config.conversations = 8);
+    let mut held = Vec::new();
+    let mut dropped = 0;
+    for number in 0..20 {
+        let mut attacker = another(&lab, number, "192.0.2.66:1812");
+        let answer = lab.login_up_to(&mut attacker, 1);
+        match lab.ask(&attacker.nas, &answer) {
+            Some(reply) => held.push((attacker, reply)),
+            None => dropped += 1,
+        }
+    }
+    assert_eq!((held.len(), dropped), (6, 14));
+    assert_eq!(lab.dropped("share_full"), 14);
+    let mut good = another(&lab, 200, "192.0.2.9:1812");
+    lab.login(&mut good).accepted(&good.nas);
+    // Those in progress are not harmed by the limit.
+    for (mut pair, reply) in held {
+        let Next::Request(next) = pair.take(lab.now, reply) else {
+            panic!("the end");
+        };
+        lab.go_on(&mut pair, next).accepted(&pair.nas);
+    }
+}
+
+#[test]
+fn a_login_beyond_the_share_goes_on_when_there_is_room_again() {
+    let mut lab = Lab::new();
+    lab.configure(|config| config.conversations = 4);
+    let mut running: Vec<(Pair, Vec<u8>)> = Vec::new();
+    for number in 0..3 {
+        let mut pair = another(&lab, number, "192.0.2.1:1812");
+        let request = lab.login_up_to(&mut pair, 2);
+        running.push((pair, request));
+    }
+    let mut waiting = another(&lab, 9, "192.0.2.1:1812");
+    let request = lab.login_up_to(&mut waiting, 1);
+    assert!(lab.ask(&waiting.nas, &request).is_none());
+    assert_eq!(lab.dropped("share_full"), 1);
+    let (mut pair, next) = running.remove(0);
+    lab.go_on(&mut pair, next).accepted(&pair.nas);
+    lab.go_on(&mut waiting, request).accepted(&waiting.nas);
+}
+
+#[test]
+fn places_come_back_with_time() {
+    let mut lab = Lab::new();
+    lab.configure(|config| config.conversations = 2);
+    for number in 0..2 {
+        let address = format!("192.0.2.{}:1812", number + 1);
+        let mut pair = another(&lab, number, &address);
+        lab.login_up_to(&mut pair, 2);
+    }
+    let mut late = another(&lab, 9, "192.0.2.9:1812");
+    let request = late.request();
+    assert!(lab.ask(&late.nas, &request).is_none());
+    lab.passes(Duration::from_secs(30));
+    let now = lab.now;
+    lab.servers[0].handle_timeout(now);
+    assert_eq!(lab.servers[0].counters().abandoned.get(), 2);
+    lab.go_on(&mut late, request).accepted(&late.nas);
+}
+
+#[test]
+fn slow_passwords_do_not_pile_up() {
+    // A flood of slow hashes would keep every handshake waiting behind it.
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    let now = lab.now;
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut requests = Vec::new();
+    for _ in 0..100 {
+        let request = nas.access(|request| {
+            request
+                .octets(AttributeType::USER_NAME, b"bob@contoso.com")
+                .user_password(b"moc.osotnoc@bob");
+        });
+        lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &request);
+        jobs.extend(std::iter::from_fn(|| lab.servers[0].poll_job()));
+        requests.push(request);
+    }
+    assert_eq!((jobs.len(), lab.dropped("overloaded")), (64, 36));
+    for job in jobs {
+        let done = job.run(|| now);
+        lab.servers[0].handle_job(now, done);
+    }
+    assert_eq!(lab.take_sent(0).len(), 64);
+    // What was dropped is answered when it comes again.
+    assert!(lab.ask(&nas, &requests[99]).is_some());
+}
+
+#[test]
+fn a_refused_password_job_is_done_when_the_nas_asks_again() {
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    let request = nas.access(|request| {
+        request
+            .octets(AttributeType::USER_NAME, b"bob@contoso.com")
+            .user_password(b"moc.osotnoc@bob");
+    });
+    let now = lab.now;
+    lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &request);
+    let job = lab.servers[0].poll_job().unwrap();
+    lab.servers[0].handle_refused_job(job);
+    assert_eq!(lab.dropped("overloaded"), 1);
+    let reply = lab.ask(&nas, &request).unwrap();
+    assert_eq!(reply.code, Code::AccessAccept);
+}
+
+#[test]
+fn a_smaller_table_after_a_reload_lets_running_ones_finish() {
+    let mut lab = Lab::new();
+    let mut running: Vec<(Pair, Vec<u8>)> = Vec::new();
+    for number in 0..4 {
+        let mut pair = another(&lab, number, "192.0.2.1:1812");
+        let request = lab.login_up_to(&mut pair, 2);
+        running.push((pair, request));
+    }
+    lab.configure(|config| config.conversations = 1);
+    for (mut pair, request) in running {
+        lab.go_on(&mut pair, request).accepted(&pair.nas);
+    }
+}

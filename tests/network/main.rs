@@ -1,0 +1,27 @@
+//! NAS and supplicant against the network core: no socket, no clock, in virtual time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests and their helpers fail by panic on what they do not expect"
+)]
+
+mod accepts;
+mod accounting;
+mod bounds;
+mod changes;
+mod conversation;
+mod doors;
+mod duplicates;
+mod handover;
+mod lab;
+mod passwords;
+mod simulation;
+
+#[path = "../support/clock.rs"]
+mod clock;
+#[path = "../support/nas.rs"]
+mod nas;
+#[path = "../support/pair.rs"]
+mod pair;
+#[path = "../support/pki.rs"]
+mod pki;
