@@ -2,6 +2,9 @@
 
 mod emulate;
 mod emulator;
+mod load;
+mod login;
+mod origin;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -20,11 +23,15 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Emulate(emulate::Arguments),
+    Load(load::Arguments),
+    Origin(origin::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Emulate(arguments) => emulate::run(&arguments),
+        Command::Load(arguments) => load::run(arguments),
+        Command::Origin(arguments) => origin::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
