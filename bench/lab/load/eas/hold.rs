@@ -60,7 +60,8 @@ pub(super) async fn run(arguments: &Arguments, door: &Arc<Door>, pings: u32) -> 
     }
     // Time for every Ping to arrive where it waits.
     sleep(SETTLE).await;
-    ends.borrow_mut().held_at = Some(clock.now().monotonic);
+    let all_held = clock.now();
+    ends.borrow_mut().held_at = Some(all_held.monotonic);
     let held = memory()?;
     let watch = async { while waiting.join_next().await.is_some() {} };
     // Either all have ended, or the time has.
@@ -76,6 +77,7 @@ pub(super) async fn run(arguments: &Arguments, door: &Arc<Door>, pings: u32) -> 
         "load": format!("eas Ping, {} query, held", arguments.query.name()),
         "server": arguments.url.to_string(),
         "held": pings,
+        "held_at": all_held.wall.to_string(),
         "still_waiting": u64::from(pings).saturating_sub(ended),
         "ended": ended,
         "ended_by_status": ends.by_status,
