@@ -112,6 +112,8 @@ impl Gateway {
             records: Arc::clone(&core.records),
             recent,
             sources: core.sources.clone(),
+            metrics: metrics.clone(),
+            doors: doors(&radius.addresses, &mail_listeners, &metrics_listeners),
         };
         let Core {
             clock,
@@ -214,7 +216,7 @@ impl Gateway {
                 tracing::warn!("mail requests were cut at the end of the grace period");
             }
         });
-        self.radius.servers.stop();
+        self.radius.servers.stop(self.config.shutdown.grace);
         self.runtime.block_on(self.tasks.stop());
         self.journal.stop();
         // A socket that is left behind is replaced by the next start.
@@ -312,6 +314,22 @@ fn journal_config(config: &Config) -> journal::Config {
         queue: config.journal.queue,
         ..journal::Config::default()
     }
+}
+
+fn doors(
+    radius: &[Listen],
+    mail: &[(SocketAddr, TcpListener)],
+    metrics: &[(SocketAddr, TcpListener)],
+) -> Vec<(&'static str, SocketAddr)> {
+    let radius = radius.iter().map(|listen| match listen.role {
+        Role::Authentication => ("RADIUS authentication", listen.address),
+        Role::Accounting => ("RADIUS accounting", listen.address),
+    });
+    let mail = mail.iter().map(|(address, _)| ("ActiveSync", *address));
+    let metrics = metrics
+        .iter()
+        .map(|(address, _)| ("metrics and health", *address));
+    radius.chain(mail).chain(metrics).collect()
 }
 
 fn bind_all(

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::thread::JoinHandle;
@@ -73,13 +73,9 @@ pub fn bind(listen: &[Listen], loops: usize) -> Result<Bound, (SocketAddr, io::E
     let mut sets: Vec<Vec<(Socket, Role)>> = (0..loops.max(1)).map(|_| Vec::new()).collect();
     let mut addresses = Vec::new();
     for wanted in listen {
-        let mut address = wanted.address;
+        let address = alone(wanted.address).map_err(|error| (wanted.address, error))?;
         for set in &mut sets {
-            let socket = socket(address).map_err(|error| (address, error))?;
-            // The first socket settles the port that the others share.
-            if let Some(bound) = socket.local_addr().ok().and_then(|bound| bound.as_socket()) {
-                address = bound;
-            }
+            let socket = socket(address, true).map_err(|error| (address, error))?;
             set.push((socket, wanted.role));
         }
         addresses.push(Listen {
@@ -90,7 +86,14 @@ pub fn bind(listen: &[Listen], loops: usize) -> Result<Bound, (SocketAddr, io::E
     Ok(Bound { sets, addresses })
 }
 
-fn socket(address: SocketAddr) -> io::Result<Socket> {
+/// The address with its port, after seeing that nobody else has it: sockets that share a port
+/// would silently share the packets with another gateway too.
+fn alone(address: SocketAddr) -> io::Result<SocketAddr> {
+    let bound = socket(address, false)?.local_addr()?;
+    Ok(bound.as_socket().unwrap_or(address))
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::DGRAM,
@@ -99,7 +102,7 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(shared)?;
     // Best effort: the kernel may grant less than asked.
     let _granted = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     socket.set_nonblocking(true)?;
@@ -110,7 +113,8 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
 /// The running loops.
 #[derive(Debug)]
 pub struct Servers {
-    stop: Arc<AtomicBool>,
+    /// Milliseconds of grace once the loops are to end; 0 before that.
+    stop: Arc<AtomicU64>,
     mailboxes: Arc<[Arc<Mailbox>]>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -127,7 +131,7 @@ impl Servers {
         clock: Clock,
         server: impl Fn(u8) -> Server,
     ) -> io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(AtomicU64::new(0));
         let in_flight = pool.capacity() + pool.threads();
         let mailboxes: Arc<[Arc<Mailbox>]> = bound
             .sets
@@ -163,9 +167,11 @@ impl Servers {
         })
     }
 
-    /// Ends the loops and waits for them.
-    pub fn stop(self) {
-        self.stop.store(true, Ordering::Release);
+    /// Lets the loops finish what they have begun, for at most `grace`, and waits for them.
+    /// Meanwhile new conversations are not begun: their NASes ask elsewhere.
+    pub fn stop(self, grace: Duration) {
+        let millis = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        self.stop.store(millis.max(1), Ordering::Release);
         for mailbox in self.mailboxes.iter() {
             mailbox.ring();
         }
@@ -184,13 +190,23 @@ struct Loop {
     mailboxes: Arc<[Arc<Mailbox>]>,
     pool: Arc<Pool>,
     clock: Clock,
-    stop: Arc<AtomicBool>,
+    stop: Arc<AtomicU64>,
 }
 
 impl Loop {
     fn run(mut self) {
-        let mut buffers = Buffers::new();
-        while !self.stop.load(Ordering::Acquire) {
+        let mut buffers = Buffers::new(self.sockets.len());
+        let mut deadline = None;
+        loop {
+            let grace = self.stop.load(Ordering::Acquire);
+            if grace > 0 {
+                let now = self.clock.now().monotonic;
+                let end = *deadline.get_or_insert_with(|| now + Duration::from_millis(grace));
+                self.server.refuse_new_conversations();
+                if self.server.is_idle() || now >= end {
+                    return;
+                }
+            }
             let ready = self.wait();
             if ready.bell {
                 self.collect(&mut buffers);
@@ -271,7 +287,7 @@ impl Loop {
             role: *role,
             socket: u8::try_from(index).unwrap_or(u8::MAX),
         };
-        let lengths = match receive_batch(socket, buffers) {
+        let lengths = match receive_batch(socket, index, buffers) {
             Ok(lengths) => lengths,
             Err(Errno::EAGAIN | Errno::EINTR) => return,
             // ICMP errors of earlier replies arrive here; they concern nobody.
@@ -319,6 +335,7 @@ impl Loop {
 /// Fills the buffers with what waits at the socket: lengths and sources, in order.
 fn receive_batch(
     socket: &Socket,
+    index: usize,
     buffers: &mut Buffers,
 ) -> nix::Result<[(usize, Option<SocketAddr>); BATCH]> {
     let mut octets = buffers.octets.iter_mut();
@@ -326,7 +343,8 @@ fn receive_batch(
         let buffer = octets.next().map_or(&mut [][..], |buffer| &mut buffer[..]);
         [IoSliceMut::new(buffer)]
     });
-    let (headers, flags) = (&mut buffers.headers, MsgFlags::MSG_DONTWAIT);
+    let headers = buffers.headers.get_mut(index).ok_or(Errno::EBADF)?;
+    let flags = MsgFlags::MSG_DONTWAIT;
     let messages = recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), flags, None)?;
     let mut lengths = [(0, None); BATCH];
     for (place, message) in lengths.iter_mut().zip(messages) {
@@ -404,16 +422,20 @@ struct Ready {
 
 struct Buffers {
     octets: Vec<[u8; MAX_PACKET]>,
-    headers: MultiHeaders<SockaddrStorage>,
+    /// One for each socket: the system shortens the room for an address to what it has written,
+    /// so that a longer one, of the other family, would be cut off the next time.
+    headers: Vec<MultiHeaders<SockaddrStorage>>,
     send_headers: MultiHeaders<SockaddrStorage>,
     complained: Option<Errno>,
 }
 
 impl Buffers {
-    fn new() -> Self {
+    fn new(sockets: usize) -> Self {
         Self {
             octets: vec![[0; MAX_PACKET]; BATCH],
-            headers: MultiHeaders::preallocate(BATCH, None),
+            headers: (0..sockets)
+                .map(|_| MultiHeaders::preallocate(BATCH, None))
+                .collect(),
             send_headers: MultiHeaders::preallocate(BATCH, None),
             complained: None,
         }

@@ -92,6 +92,10 @@ pub(super) struct Aways {
 }
 
 impl Aways {
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
     /// Whether one more password may be checked.
     pub(super) const fn has_room_for_password(&self) -> bool {
         self.passwords < MAX_PASSWORDS

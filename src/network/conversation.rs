@@ -177,6 +177,11 @@ impl Conversations {
         }
     }
 
+    /// Whether no conversation is under way whose peer has answered the method.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.progress.is_empty()
+    }
+
     /// Whether one more would find a place among `capacity`.
     pub(super) fn has_room(&self, capacity: usize) -> bool {
         self.places.len() < capacity || !self.unanswered.is_empty()

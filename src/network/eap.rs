@@ -87,7 +87,7 @@ impl Server {
         brought: &Brought<'_>,
     ) -> Result<(), Discarded> {
         let capacity = round.settings.config.conversations;
-        if !self.conversations.has_room(capacity) {
+        if self.draining || !self.conversations.has_room(capacity) {
             return Err(Discarded::ConversationsFull);
         }
         let mut slot = self.begin(now, round, brought);

@@ -99,6 +99,8 @@ pub struct Server {
     handovers: VecDeque<Handover>,
     pub(super) counters: Arc<Counters>,
     pub(super) trace: Trace,
+    /// Whether only conversations that have begun are gone on with.
+    pub(super) draining: bool,
 }
 
 /// Without conversations, requests and replies: they hold names and keys.
@@ -154,6 +156,7 @@ impl Server {
             handovers: VecDeque::new(),
             counters: Arc::default(),
             trace: Trace::default(),
+            draining: false,
         }
     }
 
@@ -161,6 +164,18 @@ impl Server {
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
+    }
+
+    /// From now on only goes on with what has begun: the gateway is about to stop.
+    pub fn refuse_new_conversations(&mut self) {
+        self.draining = true;
+    }
+
+    /// Whether nothing has begun that is not finished. Conversations whose peer has not answered
+    /// yet do not count: anybody can begin those.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.away.is_empty() && self.conversations.is_quiet()
     }
 
     /// Takes one datagram in.

@@ -244,6 +244,44 @@ fn metrics_and_health_answer_on_loopback() {
     assert!(get("/").starts_with("HTTP/1.1 404"), "{}", get("/"));
 }
 
+/// Two gateways on one UDP port shared its packets silently, because each loop's socket may share.
+#[test]
+fn two_gateways_cannot_share_a_port() {
+    let gateway = Gateway::start(|_| {});
+    let folder = tempfile::tempdir().unwrap();
+    let conf = Conf::sample(folder.path());
+    let taken = format!("authentication = [\"{}\"", gateway.authentication);
+    conf.replace("gateway.toml", "authentication = [\"127.0.0.1:0\"", &taken);
+    let second = program(folder.path()).output().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(says(&second, "cannot be listened on"), "{second:?}");
+}
+
+/// The system shortens the room for a source address to what it wrote there, and IPv6 sources
+/// were cut off once IPv4 packets had come in.
+#[test]
+fn ipv6_is_answered_after_ipv4() {
+    let gateway = Gateway::start(|_| {});
+    let port = gateway
+        .banner
+        .split("[::1]:")
+        .nth(1)
+        .and_then(|rest| rest.split([',', '\n']).next())
+        .unwrap();
+    let v6 = format!("[::1]:{port}");
+    for round in 0..8 {
+        for server in [gateway.authentication.to_string(), v6.clone()] {
+            let answer =
+                gateway.command(&["probe", "radius", "--timeout", "2", "--server", &server]);
+            assert_eq!(
+                answer.status.code(),
+                Some(0),
+                "round {round}, {server}: {answer:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn two_gateways_cannot_share_a_folder() {
     let gateway = Gateway::start(|_| {});
