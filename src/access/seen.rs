@@ -6,6 +6,7 @@ use crate::inventory::Reader;
 use crate::inventory::UserEntry;
 use crate::model::Credential;
 use crate::model::Established;
+use crate::model::Identifier;
 use crate::model::MailContext;
 use crate::model::NasContext;
 use crate::model::Plane;
@@ -88,6 +89,10 @@ impl Seen {
                 Lookup::Unknown => {}
             }
         }
+        if let Some(conflict) = conflict(reader, subject, &device) {
+            device = conflict;
+            established = Established::None;
+        }
         Self {
             at: now,
             plane: subject.plane,
@@ -138,5 +143,31 @@ impl Seen {
             nas,
             mail,
         }
+    }
+}
+
+/// A mail device's id that is known to be another's than the device that was found: another
+/// user's, or another device of the same user. A certificate proves a device, and lends it to
+/// nobody else.
+fn conflict(reader: &Reader, subject: &Subject<'_>, found: &SeenDevice) -> Option<SeenDevice> {
+    let SeenDevice::Known(posture, _) = found else {
+        return None;
+    };
+    let claimed = subject
+        .device
+        .iter()
+        .find_map(|presented| match presented.identifier {
+            Identifier::Eas(..) => Some(&presented.identifier),
+            Identifier::Device(_)
+            | Identifier::Entra(_)
+            | Identifier::Certificate(_)
+            | Identifier::Serial(_)
+            | Identifier::Mac(_) => None,
+        })?;
+    match reader.find(claimed) {
+        Lookup::OfAnotherUser => Some(SeenDevice::OfAnotherUser),
+        Lookup::Ambiguous => Some(SeenDevice::Ambiguous),
+        Lookup::Found(other, _) if other.device != posture.device => Some(SeenDevice::Ambiguous),
+        Lookup::Found(..) | Lookup::Unknown => None,
     }
 }

@@ -21,8 +21,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::Response;
+use hyper::Version;
 use hyper::body::Bytes;
 use hyper::body::Incoming;
 use hyper::header;
@@ -287,7 +289,13 @@ async fn respond(
             (front.events)(event);
         }
         match step.action {
-            Action::Answer(reply) => return local(&front, reply),
+            Action::Answer(reply) => {
+                // HTTP/1.1 has its own ways: a body that is not read ends the connection.
+                if parts.version == Version::HTTP_2 {
+                    discard(body).await;
+                }
+                return local(&front, reply);
+            }
             Action::Ask(ask) => {
                 let answer = front.upstream.ask(ask.request).await;
                 let told = match &answer {
@@ -309,6 +317,23 @@ async fn respond(
     }
 }
 
+/// Takes in the rest of a small body that is not wanted. Over HTTP/2 an answer before the end of
+/// the body resets the stream, and clients (curl among them) then miss the answer.
+async fn discard(mut body: Incoming) {
+    let mut left = DISCARDED;
+    let taken = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let octets = frame.data_ref().map_or(0, Bytes::len);
+            let Some(rest) = left.checked_sub(octets) else {
+                return;
+            };
+            left = rest;
+        }
+    };
+    // Whoever sends more, or more slowly, is reset.
+    drop(timeout(DISCARD_TIME, taken).await);
+}
+
 /// A request that is let through.
 async fn exchange(
     front: &Front,
@@ -323,7 +348,12 @@ async fn exchange(
         exchange,
     } = forward;
     let waits = exchange.command() == Command::Ping;
-    let request = request.map(|()| Upload::new(body, front.limits.body));
+    let mut request = request.map(|()| Upload::new(body, front.limits.body));
+    if matches!(request.body(), Upload::Empty) {
+        // The library leaves it out; servers answer a POST without any length with 411.
+        let none = HeaderValue::from_static("0");
+        request.headers_mut().insert(header::CONTENT_LENGTH, none);
+    }
     let sent = front.upstream.forward(permit, request);
     let forwarded = tokio::select! {
         forwarded = sent => forwarded,
@@ -427,3 +457,9 @@ const MAX_RESETS: usize = 20;
 const KEEPALIVE: Duration = Duration::from_mins(10);
 /// How long octets may wait for a client to take them before its connection is closed.
 const STALL: Duration = Duration::from_mins(1);
+
+/// Octets of an unwanted body that are taken in: commands have a few kilobytes, mails more.
+const DISCARDED: usize = 64 << 10;
+
+/// How long an unwanted body is waited for.
+const DISCARD_TIME: Duration = Duration::from_secs(1);
