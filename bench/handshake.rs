@@ -55,8 +55,8 @@ use rustls::version::TLS12;
 use rustls::version::TLS13;
 
 fn main() -> ExitCode {
-    let rounds = std::env::args().filter_map(|argument| argument.parse().ok());
-    let rounds = rounds.last().unwrap_or(1_000);
+    let mut rounds = std::env::args().filter_map(|argument| argument.parse().ok());
+    let rounds = rounds.next_back().unwrap_or(1_000);
     let pki = Pki::new();
     let mut good = true;
     for (version, resumed) in [

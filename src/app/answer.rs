@@ -1,5 +1,6 @@
 //! What the control socket answers: `status`, `explain`, `device`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -12,6 +13,7 @@ use crate::access::Live;
 use crate::access::Outcome;
 use crate::access::RecordQueue;
 use crate::access::Sessions;
+use crate::app::metrics::Metrics;
 use crate::inventory::Description;
 use crate::inventory::Lookup;
 use crate::journal;
@@ -40,6 +42,9 @@ pub(super) struct Desk {
     pub(super) records: Arc<RecordQueue>,
     pub(super) recent: Arc<Recent>,
     pub(super) sources: sync::Handle,
+    pub(super) metrics: Metrics,
+    /// What listens where, for people.
+    pub(super) doors: Vec<(&'static str, SocketAddr)>,
 }
 
 impl Desk {
@@ -69,6 +74,11 @@ impl Desk {
             "sessions": self.sessions.len(),
             "mail_requests": self.live.len(),
             "records_lost": self.records.dropped(),
+            "doors": self.doors.iter().map(|(door, address)| {
+                json!({ "door": door, "address": address.to_string() })
+            }).collect::<Vec<_>>(),
+            "replies": counts(&self.metrics.replies()),
+            "dropped": counts(&self.metrics.dropped()),
             "sources": sources.iter().map(|source| source_json(source, now)).collect::<Vec<_>>(),
         });
         let mut text = format!(
@@ -80,6 +90,22 @@ impl Desk {
             self.live.len(),
             self.records.dropped(),
         );
+        for (door, address) in &self.doors {
+            text.push_str(&format!("door {door}: {address}\n"));
+        }
+        for (what, counts) in [
+            ("replies", self.metrics.replies()),
+            ("dropped", self.metrics.dropped()),
+        ] {
+            let counts = counts.iter().filter(|(_, count)| *count > 0);
+            let shown: Vec<String> = counts.map(|(name, n)| format!("{name} {n}")).collect();
+            let shown = if shown.is_empty() {
+                "none".to_owned()
+            } else {
+                shown.join(", ")
+            };
+            text.push_str(&format!("{what}: {shown}\n"));
+        }
         for source in &sources {
             text.push_str(&format!("source {}\n", source_line(source, now)));
         }
@@ -275,6 +301,13 @@ impl Desk {
             json!({ "value": value, "source": source, "age": age }),
         )
     }
+}
+
+fn counts(counts: &[(&'static str, u64)]) -> Value {
+    counts
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), json!(count)))
+        .collect()
 }
 
 fn refused(why: &str) -> Response {

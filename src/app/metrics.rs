@@ -50,7 +50,7 @@ impl Metrics {
             .sum()
     }
 
-    fn dropped(&self) -> Vec<(&'static str, u64)> {
+    pub(super) fn dropped(&self) -> Vec<(&'static str, u64)> {
         let mut total: Vec<(&'static str, u64)> = Vec::new();
         for counters in &self.loops {
             for (place, (reason, count)) in counters.discarded().enumerate() {
@@ -63,7 +63,7 @@ impl Metrics {
         total
     }
 
-    fn replies(&self) -> Vec<(&'static str, u64)> {
+    pub(super) fn replies(&self) -> Vec<(&'static str, u64)> {
         OUTCOMES
             .iter()
             .map(|(outcome, counter)| (*outcome, self.sum(counter)))

@@ -1,5 +1,7 @@
 //! Log lines on standard error, for people or as JSON.
 
+use std::io::IsTerminal;
+
 use tracing::level_filters::LevelFilter;
 
 use crate::config::Log;
@@ -18,6 +20,7 @@ pub(super) fn start(log: &Log) {
     let builder = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(level)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     // Refused only when logging has started already.
     let _started_before = match log.format {

@@ -92,14 +92,14 @@ pub(super) fn unknown_files(folder: &Path) -> Vec<Problem> {
         .collect()
 }
 
-/// The first listening address that other machines may reach, with its key; the metrics' own is
-/// judged apart.
+/// The first listening address that other machines may reach, with its key.
 pub(super) fn beyond_loopback(gateway: &Gateway) -> Option<(String, SocketAddr)> {
     let listen = &gateway.listen;
     [
         ("listen.authentication", &listen.authentication),
         ("listen.accounting", &listen.accounting),
         ("listen.mail", &listen.mail),
+        ("listen.metrics", &listen.metrics),
     ]
     .into_iter()
     .find_map(|(key, addresses)| {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tracing::error;
 use tracing::info;
+use tracing::warn;
 
 use crate::access::DecisionPoint;
 use crate::access::RecordQueue;
@@ -28,6 +29,9 @@ pub struct Journal {
     circle: Circle,
     statistics: Arc<Statistics>,
     failing: Option<io::ErrorKind>,
+    /// Losses that have been told, and all of them at the last look.
+    told: u64,
+    last_dropped: u64,
     lines: Vec<u8>,
 }
 
@@ -69,6 +73,8 @@ impl Journal {
             circle: Circle::new(&config.folder, config.file_size, config.files),
             statistics: Arc::default(),
             failing: None,
+            told: 0,
+            last_dropped: 0,
             lines: Vec::new(),
         }
     }
@@ -119,11 +125,26 @@ impl Journal {
             .spawn(move || {
                 while !stop.load(Ordering::Acquire) {
                     self.drain();
+                    self.tell_losses();
                     thread::park_timeout(INTERVAL);
                 }
                 self.drain();
             })?;
         Ok(Stop { flag, thread })
+    }
+
+    /// Says once for each burst that records were lost, when no more are.
+    fn tell_losses(&mut self) {
+        let dropped = self.queue.dropped();
+        if dropped > self.told && dropped == self.last_dropped {
+            let lost = dropped - self.told;
+            warn!(
+                lost,
+                "decision records were lost: the queue was full; decisions went on"
+            );
+            self.told = dropped;
+        }
+        self.last_dropped = dropped;
     }
 
     fn append(&mut self, count: u64) {

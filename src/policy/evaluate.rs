@@ -25,7 +25,6 @@ use super::trace::Finding;
 use super::trace::Gate;
 use super::trace::Row;
 use super::trace::Trace;
-use crate::model::Credential;
 use crate::model::Decision;
 use crate::model::PolicyId;
 use crate::model::Reason;
@@ -271,9 +270,11 @@ impl Evaluation<'_> {
         {
             return Decision::new(verdict, failure.reason());
         }
-        let verdict = match self.facts.credential {
-            Credential::None => defaults.no_credential,
-            Credential::Password | Credential::Certificate => defaults.not_targeted,
+        // Nobody was authenticated, so "not targeted" says nothing: MAC authentication bypass, or
+        // the certificate of a device that names no user.
+        let verdict = match self.facts.user {
+            None => defaults.no_credential,
+            Some(_) => defaults.not_targeted,
         };
         Decision::new(verdict, Reason::NotTargeted)
     }

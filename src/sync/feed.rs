@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use crate::model::Now;
+use crate::model::Problem;
 use crate::model::SourceId;
 use crate::sync::plan::Plan;
 use crate::sync::plan::Run;
@@ -143,11 +144,12 @@ impl<S: Source> Feed<S> {
         tracing::info!(
             feed = self.name,
             run = run.as_str(),
-            ?entries,
+            entries,
             bad,
             changes,
             "synced"
         );
+        self.tell_problems(&problems);
         self.board.succeeded(
             now,
             run,
@@ -161,6 +163,21 @@ impl<S: Source> Feed<S> {
         Ok(())
     }
 
+    /// The rows that were passed over, the first few of them; the status has all.
+    fn tell_problems(&self, problems: &[Problem]) {
+        for problem in problems.iter().take(PROBLEMS_LOGGED) {
+            tracing::warn!(feed = self.name, %problem, "a row is not used");
+        }
+        if problems.len() > PROBLEMS_LOGGED {
+            let more = problems.len() - PROBLEMS_LOGGED;
+            tracing::warn!(
+                feed = self.name,
+                more,
+                "more rows are not used; see the status"
+            );
+        }
+    }
+
     fn fail(&self, now: Now, run: Run, failure: Failure, plan: &mut Plan) {
         plan.handle_failure(now.monotonic, run, failure.asked_for(), random());
         let reason = failure.to_string();
@@ -168,6 +185,9 @@ impl<S: Source> Feed<S> {
         self.board.failed(now, reason, failure.into_problems());
     }
 }
+
+/// Rows that are logged of one file: enough to find a mistake that repeats.
+const PROBLEMS_LOGGED: usize = 5;
 
 /// A plan without a next run has nothing to wake up for.
 const IDLE: Duration = Duration::from_hours(24);

@@ -238,13 +238,6 @@ fn other_rules_table() {
         ),
         (
             "gateway.toml",
-            "metrics = [\"127.0.0.1:19090\"]",
-            "metrics = [\"0.0.0.0:19090\"]",
-            Severity::Warning,
-            "listen.metrics",
-        ),
-        (
-            "gateway.toml",
             "# [enforce.group.aruba.quarantine]\n# attributes",
             "[enforce.group.defautl.quarantine]\nattributes",
             Severity::Warning,
