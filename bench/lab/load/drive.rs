@@ -329,3 +329,6 @@ impl<T: Traffic> Drive<'_, T> {
 const LONGEST_SLEEP: Duration = Duration::from_millis(20);
 
 const DEFAULT_PORTS: usize = 4;
+
+#[cfg(test)]
+mod tests;

@@ -104,6 +104,12 @@ impl Tally {
         self.latency.len()
     }
 
+    /// Operations that went wrong in this way.
+    #[cfg(test)]
+    pub(super) fn failures(&self, kind: &str) -> u64 {
+        self.errors.get(kind).copied().unwrap_or(0)
+    }
+
     /// Operations that went wrong.
     pub(super) fn failed(&self) -> u64 {
         self.errors.values().sum()

@@ -3,10 +3,11 @@
 //! A request keeps its identifier until it is answered or given up. A given-up identifier rests
 //! for as long again, so that a reply that comes late is told from one that is false.
 
+mod batch;
+
 use std::collections::VecDeque;
 use std::io;
 use std::io::IoSlice;
-use std::io::IoSliceMut;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
@@ -17,8 +18,6 @@ use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::poll::ppoll;
 use nix::sys::socket::MsgFlags;
-use nix::sys::socket::MultiHeaders;
-use nix::sys::socket::recvmmsg;
 use nix::sys::socket::sendmmsg;
 use nix::sys::time::TimeSpec;
 use portreeve::model::Monotonic;
@@ -33,6 +32,11 @@ use socket2::Domain;
 use socket2::Protocol;
 use socket2::Socket;
 use socket2::Type;
+
+use batch::BATCH;
+use batch::Headers;
+
+pub(super) use batch::Batch;
 
 /// Where requests go, and how long their answers are waited for.
 #[derive(Clone, Copy, Debug)]
@@ -78,14 +82,6 @@ pub(super) struct Draft<'a> {
     pub(super) identifier: u8,
     pub(super) authenticator: RequestAuthenticator,
     pub(super) secret: &'a SharedSecret,
-}
-
-/// Buffers for one batch of datagrams, apart from the ports so that both can be used at once.
-#[derive(Debug)]
-pub(super) struct Batch {
-    octets: Vec<[u8; MAX_PACKET]>,
-    lengths: [usize; BATCH],
-    headers: Headers,
 }
 
 #[derive(Debug)]
@@ -367,45 +363,6 @@ impl Port {
     }
 }
 
-impl Batch {
-    pub(super) fn new() -> Self {
-        Self {
-            octets: vec![[0; MAX_PACKET]; BATCH],
-            lengths: [0; BATCH],
-            headers: Headers::new(),
-        }
-    }
-
-    /// The datagrams of the last batch.
-    pub(super) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
-        let datagrams = self.octets.iter().zip(self.lengths);
-        datagrams
-            .take_while(|(_, length)| *length > 0)
-            .filter_map(|(octets, length)| octets.get(..length))
-    }
-
-    fn fill(&mut self, socket: &Socket) -> io::Result<bool> {
-        self.lengths = [0; BATCH];
-        let mut octets = self.octets.iter_mut();
-        let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
-            let buffer = octets.next().map_or(&mut [][..], |buffer| &mut buffer[..]);
-            [IoSliceMut::new(buffer)]
-        });
-        let (headers, flags) = (&mut self.headers.0, MsgFlags::MSG_DONTWAIT);
-        match recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), flags, None) {
-            Ok(messages) => {
-                for (place, message) in self.lengths.iter_mut().zip(messages) {
-                    *place = message.bytes;
-                }
-                Ok(true)
-            }
-            // A refused port is silence, as a lost datagram is: the timeout counts it.
-            Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
 /// Numbers for Request Authenticators: unique, not secret. A load generator protects nothing, and
 /// a good generator would cost as much as the request.
 #[derive(Debug)]
@@ -440,26 +397,8 @@ pub(super) const fn scramble(number: u64) -> u64 {
 /// 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Headers for one system call; no addresses, the sockets are connected.
-struct Headers(MultiHeaders<()>);
-
-impl Headers {
-    fn new() -> Self {
-        Self(MultiHeaders::preallocate(BATCH, None))
-    }
-}
-
-impl std::fmt::Debug for Headers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Headers")
-    }
-}
-
 /// What makes a port worth reading; an error is read off like a datagram.
 const READABLE: PollFlags = PollFlags::POLLIN.union(PollFlags::POLLERR);
-
-/// Datagrams for one system call.
-const BATCH: usize = 64;
 
 /// For 256 requests or replies of a port.
 const SOCKET_BUFFER: usize = 1 << 20;
