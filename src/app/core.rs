@@ -32,6 +32,8 @@ pub(super) struct Core {
     pub(super) correlations: Arc<CorrelationSource>,
     pub(super) sources: sync::Handle,
     pub(super) tasks: sync::Tasks,
+    /// What the sources were started with.
+    pub(super) source_settings: sync::Config,
 }
 
 impl Core {
@@ -81,6 +83,7 @@ impl Core {
             correlations: Arc::new(CorrelationSource::starting_at(clock.now().wall)),
             sources: handle,
             tasks,
+            source_settings: sources,
         })
     }
 }
@@ -92,7 +95,8 @@ pub(super) fn load_policy(config: &Config) -> Result<Policy, Vec<Problem>> {
     policy::parse(&file, &text).map(|(policy, _)| policy)
 }
 
-fn load_sources(config: &Config) -> Result<sync::Config, Vec<Problem>> {
+/// Reads `source.toml`.
+pub(super) fn load_sources(config: &Config) -> Result<sync::Config, Vec<Problem>> {
     let (file, text) =
         config::open(&config.folder, "source.toml").map_err(|problem| vec![problem])?;
     sync::parse(&file, &config.folder, &text).map(|(sources, _)| sources)

@@ -21,6 +21,7 @@ use crate::app::answer::Desk;
 use crate::app::banner::Banner;
 use crate::app::core::Core;
 use crate::app::core::load_policy;
+use crate::app::core::load_sources;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
@@ -53,6 +54,7 @@ pub(super) struct Gateway {
     mail: Mail,
     metrics_at: Vec<SocketAddr>,
     tasks: sync::Tasks,
+    source_settings: sync::Config,
     journal: journal::Stop,
 }
 
@@ -122,6 +124,7 @@ impl Gateway {
             live,
             sessions,
             tasks,
+            source_settings,
             ..
         } = core;
         let metrics_at = serve_metrics(&runtime, metrics_listeners, metrics);
@@ -141,6 +144,7 @@ impl Gateway {
             mail,
             metrics_at,
             tasks,
+            source_settings,
             journal,
         })
     }
@@ -154,6 +158,7 @@ impl Gateway {
     pub(super) fn reload(&mut self, config: Config) -> Result<Vec<String>, Vec<Problem>> {
         let settings = material::network_settings(&config, &self.radius.resumption)?;
         let policy = load_policy(&config)?;
+        let sources = load_sources(&config)?;
         let tls = match &self.mail.front {
             Some(_) => Some(mail::server_tls(&config)?),
             None => None,
@@ -168,7 +173,10 @@ impl Gateway {
             self.point.replace_policy(policy);
             self.live.sweep_all(self.clock.now().wall);
         }
-        let waiting = needs_restart(&self.config, &config);
+        let mut waiting = needs_restart(&self.config, &config);
+        if sources != self.source_settings {
+            waiting.push("source.toml".to_owned());
+        }
         self.config = config;
         Ok(waiting)
     }
