@@ -20,6 +20,7 @@ use crate::gateway::Gateway;
 pub(crate) struct Wanted {
     pub(crate) name: &'static str,
     pub(crate) device: &'static str,
+    /// Empty for none.
     pub(crate) user: &'static str,
     pub(crate) expired: bool,
     pub(crate) usage: ExtendedKeyUsagePurpose,
@@ -62,17 +63,17 @@ pub(crate) fn issue(gateway: &Gateway, wanted: &Wanted) -> Files {
     params
         .distinguished_name
         .push(DnType::CommonName, wanted.name);
-    params.subject_alt_names = vec![
-        SanType::URI(
-            format!("IntuneDeviceId://{}", wanted.device)
-                .try_into()
-                .unwrap(),
-        ),
-        SanType::OtherName((
+    params.subject_alt_names = vec![SanType::URI(
+        format!("IntuneDeviceId://{}", wanted.device)
+            .try_into()
+            .unwrap(),
+    )];
+    if !wanted.user.is_empty() {
+        params.subject_alt_names.push(SanType::OtherName((
             vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3],
             OtherNameValue::Utf8String(wanted.user.into()),
-        )),
-    ];
+        )));
+    }
     params.extended_key_usages = vec![wanted.usage.clone()];
     let now = OffsetDateTime::now_utc();
     params.not_before = now - Duration::days(30);

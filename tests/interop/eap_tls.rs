@@ -209,3 +209,19 @@ fn a_session_is_resumed_with_fresh_keys_in_both_tls_versions_rfc9190_2_1_2() {
     let text = String::from_utf8_lossy(&explained.stdout).into_owned();
     assert!(text.contains("eap-tls 1.3 resumed"), "{text}");
 }
+
+/// A certificate that named no user met no policy and got the answer for users whom none targets.
+#[test]
+fn a_certificate_without_a_user_is_not_let_in_as_not_targeted() {
+    let gateway = gateway();
+    let wanted = Wanted {
+        name: "nobody",
+        device: "5d1c8a40-6f2e-4b7a-9c31-000000000002",
+        user: "",
+        ..Wanted::default()
+    };
+    let files = issue(&gateway, &wanted);
+    let outcome = run(&gateway, &Login::new("host/bob-laptop", &files));
+    assert!(outcome.success(), "{}", outcome.output);
+    assert_eq!(outcome.attribute(81).as_deref(), Some("3230"), "VLAN 20");
+}

@@ -276,6 +276,46 @@ fn the_probe_command_asks_the_same() {
     }
 }
 
+/// A client certificate made any DeviceId pass as the device that it proves, and taught it.
+#[test]
+fn a_certificate_lends_its_proof_to_no_other_device() {
+    let (nginx, gateway) = world();
+    let (chain, key) = (
+        gateway.path("certs/devices/bob-laptop.pem"),
+        gateway.path("certs/keys/devices/bob-laptop.key"),
+    );
+    let presenting = [
+        POST,
+        &[
+            "--cert",
+            chain.to_str().unwrap(),
+            "--key",
+            key.to_str().unwrap(),
+        ],
+    ]
+    .concat();
+    for (device, reason) in [("ApplSAMPLE0001", "54016"), ("bobtablet", "54015")] {
+        for more in [&presenting[..], POST] {
+            let got = curl(
+                &gateway,
+                "bob@example.com:bob-mail",
+                &plain("bob@example.com", device),
+                more,
+            );
+            assert_eq!(got.status, 403, "row {device}: {}", got.head);
+            // Without the certificate the tablet is judged as itself.
+            let judged_alone = more.len() == POST.len() && device == "bobtablet";
+            let expected = if judged_alone { "54013" } else { reason };
+            assert!(got.head.contains(expected), "row {device}: {}", got.head);
+        }
+    }
+    let reached = nginx.requests();
+    assert!(
+        reached.iter().all(|line| line.starts_with("OPTIONS")),
+        "{reached:?}"
+    );
+}
+
 /// A base64 query for FolderSync by an iPhone, version 14.1, without User.
 fn gateway_base64(device: &str) -> String {
     use base64::Engine;
