@@ -111,8 +111,12 @@ impl Reply {
 
     /// 503: later, perhaps. Never a word on whether a credential is right.
     pub(super) fn unavailable(wait: Duration, cause: Cause) -> Self {
-        let body = "The mail server cannot be reached at the moment.".to_owned();
-        let mut reply = Self::text(StatusCode::SERVICE_UNAVAILABLE, body, cause);
+        let body = if cause == Cause::Throttled {
+            "Too many wrong passwords; wait before the next try."
+        } else {
+            "The mail server cannot be reached at the moment."
+        };
+        let mut reply = Self::text(StatusCode::SERVICE_UNAVAILABLE, body.to_owned(), cause);
         let seconds = wait.as_secs().max(1);
         reply
             .headers
