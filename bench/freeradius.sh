@@ -146,7 +146,7 @@ load() { # server kind seconds; prints microseconds of the server's processor ti
     $on_generator "$bin/portreeve-lab" load radius --json --kind "$kind" --expect vlan=20 \
         --server "127.0.0.1:$port" --secret-file "$file" --server-pid "$pid" \
         --macs "00:00:5e:10:00:00+$devices" --users "load{n}@example.com:password{n}+$users" \
-        --outstanding 64 --seconds "$time" "$@" >"$work/line"
+        --outstanding 64 --seconds "$time" "$@" >"$work/line" || return 1
     sed -n 's/.*"server_cpu_us":\([0-9.]*\).*/\1/p' "$work/line"
 }
 
@@ -173,7 +173,10 @@ round=0
 while [ "$round" -lt "$rounds" ]; do
     for kind in mab pap; do
         for server in freeradius portreeve; do
-            spent=$(load "$server" "$kind" "$seconds")
+            spent=$(load "$server" "$kind" "$seconds") || {
+                echo "that was $server, $kind" >&2
+                exit 1
+            }
             echo "$kind $server $spent" >>"$work/results"
         done
     done
