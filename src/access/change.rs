@@ -1,6 +1,6 @@
 //! From a change to what must end: judges again whatever hangs on it.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -23,38 +23,33 @@ pub struct Sweep {
 impl Live {
     /// Judges again the requests that hang on what a batch changed.
     pub fn sweep(&self, now: Timestamp, changes: &[Change]) -> Sweep {
-        let mut found = Vec::new();
-        let mut seen = HashSet::new();
+        let mut found = Found::default();
         for change in changes {
             match change {
-                Change::Device(device) if seen.insert(Key::Device(device.as_u128())) => {
+                Change::Device(device) => {
                     if let Some(entry) = self.by_device.get(device) {
-                        found.extend(entry.iter().cloned());
+                        found.extend(&entry);
                     }
                 }
-                Change::User(user) if seen.insert(Key::User(user.0)) => {
+                Change::User(user) => {
                     if let Some(entry) = self.by_user.get(user) {
-                        found.extend(entry.iter().cloned());
+                        found.extend(&entry);
                     }
                 }
-                Change::Device(_) | Change::User(_) => {}
             }
         }
         if !changes.is_empty() {
-            // A device that has just become known may be the one behind any of these.
-            found.extend(
-                self.without_device
-                    .iter()
-                    .map(|entry| Arc::clone(entry.value())),
-            );
+            for entry in &self.unsettled {
+                found.add(entry.value());
+            }
         }
-        self.judge(now, &found)
+        self.judge(now, found)
     }
 
     /// Judges every registered request again: the policy was replaced.
     pub fn sweep_all(&self, now: Timestamp) -> Sweep {
         let found = self.collect(|_| true);
-        self.judge(now, &found)
+        self.judge(now, found)
     }
 
     /// Judges again the requests for which a fact has expired. To be called about once a second.
@@ -62,44 +57,34 @@ impl Live {
         let found = self.collect(|registration| {
             registration.revisit.load(Ordering::Relaxed) <= now.unix_millis()
         });
-        self.judge(now, &found)
+        self.judge(now, found)
     }
 
-    fn collect(&self, wanted: impl Fn(&Registration) -> bool) -> Vec<Arc<Registration>> {
-        let mut found = Vec::new();
+    fn collect(&self, wanted: impl Fn(&Registration) -> bool) -> Found {
+        let mut found = Found::default();
         for entry in &self.by_device {
-            found.extend(
-                entry
-                    .value()
-                    .iter()
-                    .filter(|registration| wanted(registration))
-                    .cloned(),
-            );
+            for registration in entry.value().iter().filter(|one| wanted(one)) {
+                found.add(registration);
+            }
         }
-        for entry in &self.without_device {
+        for entry in &self.unsettled {
             if wanted(entry.value()) {
-                found.push(Arc::clone(entry.value()));
+                found.add(entry.value());
             }
         }
         found
     }
 
-    fn judge(&self, now: Timestamp, found: &[Arc<Registration>]) -> Sweep {
+    fn judge(&self, now: Timestamp, found: Found) -> Sweep {
         let mut trace = Trace::default();
         let mut sweep = Sweep::default();
-        for registration in found {
+        for registration in found.0.into_values() {
             let decided = registration
                 .subject
                 .with(|subject| self.point.decide(now, subject, &mut trace));
             sweep.judged += 1;
             match decided.decision.verdict {
-                Verdict::Allow => {
-                    let revisit = decided
-                        .decision
-                        .revisit
-                        .map_or(i64::MAX, Timestamp::unix_millis);
-                    registration.revisit.store(revisit, Ordering::Relaxed);
-                }
+                Verdict::Allow => registration.set_revisit(&decided),
                 Verdict::Quarantine | Verdict::Block => {
                     sweep.revoked += usize::from(registration.revoke(decided));
                 }
@@ -109,8 +94,18 @@ impl Live {
     }
 }
 
-#[derive(PartialEq, Eq, Hash)]
-enum Key {
-    Device(u128),
-    User(u32),
+/// Registrations to be judged, each once however many changes lead to it, the oldest first.
+#[derive(Default)]
+struct Found(BTreeMap<u64, Arc<Registration>>);
+
+impl Found {
+    fn add(&mut self, registration: &Arc<Registration>) {
+        self.0.insert(registration.id, Arc::clone(registration));
+    }
+
+    fn extend(&mut self, registrations: &[Arc<Registration>]) {
+        for registration in registrations {
+            self.add(registration);
+        }
+    }
 }

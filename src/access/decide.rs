@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 
@@ -23,8 +21,14 @@ use crate::policy::explain;
 /// Decides for every plane; shared by all threads.
 pub struct DecisionPoint {
     reader: Reader,
-    policy: ArcSwap<Policy>,
-    policy_generation: AtomicU64,
+    policy: ArcSwap<InForce>,
+}
+
+/// A policy and the number of its coming into force, swapped as one: a number that stood beside
+/// the policy could be read with another policy than its own.
+struct InForce {
+    policy: Arc<Policy>,
+    number: u64,
 }
 
 /// A decision, the facts it was made from, and the generation it belongs to.
@@ -44,18 +48,23 @@ impl DecisionPoint {
     pub fn new(reader: Reader, policy: Policy) -> Self {
         Self {
             reader,
-            policy: ArcSwap::from_pointee(policy),
-            policy_generation: AtomicU64::new(1),
+            policy: ArcSwap::from_pointee(InForce {
+                policy: Arc::new(policy),
+                number: 1,
+            }),
         }
     }
 
     /// Decides. Waits for nothing, locks nothing, allocates nothing.
     pub fn decide(&self, now: Timestamp, subject: &Subject<'_>, trace: &mut Trace) -> Decided {
-        let generation = self.generation();
-        let policy = self.policy.load();
+        let in_force = self.policy.load();
+        let generation = Generation {
+            inventory: self.reader.generation(),
+            policy: in_force.number,
+        };
         let seen = Seen::look_up(&self.reader, subject, now);
         let facts = seen.facts(&self.reader, subject.user, subject.nas, subject.mail);
-        let decision = evaluate(&policy, &facts, trace);
+        let decision = evaluate(&in_force.policy, &facts, trace);
         Decided {
             decision,
             seen,
@@ -68,7 +77,7 @@ impl DecisionPoint {
     pub fn generation(&self) -> Generation {
         Generation {
             inventory: self.reader.generation(),
-            policy: self.policy_generation.load(Ordering::Acquire),
+            policy: self.policy.load().number,
         }
     }
 
@@ -81,15 +90,24 @@ impl DecisionPoint {
     /// Puts another policy into force. Decisions under way keep the one they loaded; they notice
     /// by the generation.
     pub fn replace_policy(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
-        // Counted after the store: whoever reads the new number also loads the new policy.
-        self.policy_generation.fetch_add(1, Ordering::Release);
+        let policy = Arc::new(policy);
+        self.policy.rcu(|before| InForce {
+            policy: Arc::clone(&policy),
+            number: before.number.wrapping_add(1),
+        });
     }
 
     /// The policy in force.
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
-        self.policy.load_full()
+        Arc::clone(&self.policy.load().policy)
+    }
+
+    /// The policy of that generation, if it is still in force.
+    #[must_use]
+    pub fn policy_of(&self, generation: Generation) -> Option<Arc<Policy>> {
+        let in_force = self.policy.load();
+        (in_force.number == generation.policy).then(|| Arc::clone(&in_force.policy))
     }
 
     /// The inventory that decisions read.
@@ -103,10 +121,7 @@ impl DecisionPoint {
     /// another decision.
     #[must_use]
     pub fn explain(&self, record: &DecisionRecord) -> Option<Explanation> {
-        let policy = self.policy.load();
-        if record.generation.policy != self.policy_generation.load(Ordering::Acquire) {
-            return None;
-        }
+        let policy = self.policy_of(record.generation)?;
         let facts = record.seen.facts(
             &self.reader,
             record.user.as_option(),

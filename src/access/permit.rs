@@ -1,5 +1,6 @@
 //! Proof that a request was allowed, and the end of it: registrations of waiting requests.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,21 +28,21 @@ use crate::policy::Trace;
 /// The requests that are allowed and under way, found by device and by user.
 ///
 /// Each map locks one shard for a few lines; nothing is called while a guard is held.
-#[derive(Debug)]
 pub struct Live {
     pub(super) point: Arc<DecisionPoint>,
     pub(super) by_device: DashMap<DeviceId, Vec<Arc<Registration>>>,
     pub(super) by_user: DashMap<UserRef, Vec<Arc<Registration>>>,
-    /// Allowed without a known device; any device's change may concern them.
-    pub(super) without_device: DashMap<u64, Arc<Registration>>,
+    /// Allowed although the device, or the user that was named, is not known: the change by
+    /// which it becomes known is one of a device or user that they are not filed under, so any
+    /// change may concern them.
+    pub(super) unsettled: DashMap<u64, Arc<Registration>>,
     next: AtomicU64,
     held: AtomicUsize,
 }
 
 /// One allowed request under way.
-#[derive(Debug)]
 pub(super) struct Registration {
-    id: u64,
+    pub(super) id: u64,
     pub(super) subject: OwnedSubject,
     /// Unix milliseconds at which a fact used expires; `i64::MAX` for never.
     pub(super) revisit: AtomicI64,
@@ -50,6 +51,13 @@ pub(super) struct Registration {
 }
 
 impl Registration {
+    /// Notes when the decision has to be made again.
+    pub(super) fn set_revisit(&self, decided: &Decided) {
+        let revisit = decided.decision.revisit;
+        let revisit = revisit.map_or(i64::MAX, Timestamp::unix_millis);
+        self.revisit.store(revisit, Ordering::Relaxed);
+    }
+
     /// Takes the permission back; whoever polls the permit learns the new decision.
     pub(super) fn revoke(&self, decided: Decided) -> bool {
         let first = self.revoked.set(decided).is_ok();
@@ -63,13 +71,17 @@ impl Registration {
 struct Place {
     device: Option<DeviceId>,
     user: Option<UserRef>,
+    settled: bool,
 }
 
 impl Place {
-    fn of(decided: &Decided) -> Self {
+    fn of(subject: &Subject<'_>, decided: &Decided) -> Self {
+        let device = decided.seen.posture().map(|posture| posture.device);
+        let user = decided.seen.user.map(|entry| entry.user);
         Self {
-            device: decided.seen.posture().map(|posture| posture.device),
-            user: decided.seen.user.map(|entry| entry.user),
+            device,
+            user,
+            settled: device.is_some() && user.is_some() == subject.user.is_some(),
         }
     }
 }
@@ -82,7 +94,7 @@ impl Live {
             point,
             by_device: DashMap::new(),
             by_user: DashMap::new(),
-            without_device: DashMap::new(),
+            unsettled: DashMap::new(),
             next: AtomicU64::new(0),
             held: AtomicUsize::new(0),
         }
@@ -109,7 +121,9 @@ impl Live {
             }
             // Something changed while we registered. Judge again, now that we can be found.
             let again = self.point.decide(now, subject, trace);
-            if again.decision.verdict == Verdict::Allow && Place::of(&again) == permit.place {
+            let place = Place::of(subject, &again);
+            if again.decision.verdict == Verdict::Allow && place == permit.place {
+                permit.registration.set_revisit(&again);
                 return (again, Some(permit));
             }
             decided = again;
@@ -133,27 +147,21 @@ impl Live {
         let registration = Arc::new(Registration {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             subject: OwnedSubject::from(subject),
-            revisit: AtomicI64::new(
-                decided
-                    .decision
-                    .revisit
-                    .map_or(i64::MAX, Timestamp::unix_millis),
-            ),
+            revisit: AtomicI64::new(i64::MAX),
             revoked: OnceLock::new(),
             waker: AtomicWaker::new(),
         });
-        let place = Place::of(decided);
-        match place.device {
-            Some(device) => {
-                self.by_device
-                    .entry(device)
-                    .or_default()
-                    .push(Arc::clone(&registration));
-            }
-            None => {
-                self.without_device
-                    .insert(registration.id, Arc::clone(&registration));
-            }
+        registration.set_revisit(decided);
+        let place = Place::of(subject, decided);
+        if let Some(device) = place.device {
+            self.by_device
+                .entry(device)
+                .or_default()
+                .push(Arc::clone(&registration));
+        }
+        if !place.settled {
+            self.unsettled
+                .insert(registration.id, Arc::clone(&registration));
         }
         if let Some(user) = place.user {
             self.by_user
@@ -170,11 +178,11 @@ impl Live {
     }
 
     fn unregister(&self, registration: &Registration, place: Place) {
-        match place.device {
-            Some(device) => remove_from(&self.by_device, device, registration.id),
-            None => {
-                self.without_device.remove(&registration.id);
-            }
+        if let Some(device) = place.device {
+            remove_from(&self.by_device, device, registration.id);
+        }
+        if !place.settled {
+            self.unsettled.remove(&registration.id);
         }
         if let Some(user) = place.user {
             remove_from(&self.by_user, user, registration.id);
@@ -187,7 +195,6 @@ impl Live {
 /// owns the registration, and dropping it ends that.
 ///
 /// As a future it resolves when the permission is taken back.
-#[derive(Debug)]
 #[must_use = "a request without its permit is not allowed any more"]
 pub struct Permit {
     live: Arc<Live>,
@@ -231,6 +238,25 @@ fn remove_from<K: std::hash::Hash + Eq>(map: &DashMap<K, Vec<Arc<Registration>>>
         if entry.get().is_empty() {
             entry.remove();
         }
+    }
+}
+
+/// How many there are, and not whose.
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("held", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the subject: it names people.
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("registration", &self.registration.id)
+            .field("revoked", &self.registration.revoked.get().is_some())
+            .finish_non_exhaustive()
     }
 }
 

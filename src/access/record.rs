@@ -303,6 +303,18 @@ impl RecordQueue {
         self.queue.pop()
     }
 
+    /// How many may wait.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.queue.capacity()
+    }
+
+    /// Whether no record waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// How many records were dropped so far.
     #[must_use]
     pub fn dropped(&self) -> u64 {
