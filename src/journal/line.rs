@@ -1,6 +1,8 @@
 //! A record as one JSON object.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::Serialize;
 
@@ -9,15 +11,60 @@ use crate::access::DecisionRecord;
 use crate::access::Outcome;
 use crate::model::Decision;
 use crate::model::Fact;
+use crate::model::PolicyId;
 use crate::model::Posture;
+use crate::model::SourceId;
 use crate::model::Timestamp;
 
 /// The record as it is written, without the line break. Names of policies, sources and users
 /// are those of now; a policy that has been replaced since is given by its position.
 #[must_use]
 pub fn render(record: &DecisionRecord, point: &DecisionPoint) -> String {
-    serde_json::to_string(&Line::new(record, point))
-        .unwrap_or_else(|error| format!("{{\"error\":\"record not written: {error}\"}}"))
+    Names::default().render(record, point)
+}
+
+/// Names of sources that have been asked for. A source keeps its name as long as the process
+/// lives, and asking takes a lock that the writer of the inventory holds while it works a batch
+/// in: the journal must not wait for each fact of each record.
+#[derive(Debug, Default)]
+pub(super) struct Names(BTreeMap<u8, String>);
+
+impl Names {
+    /// The same as [`render`], with the names that are known already.
+    pub(super) fn render(&mut self, record: &DecisionRecord, point: &DecisionPoint) -> String {
+        if let Some(posture) = record.seen.posture() {
+            self.learn(posture, point);
+        }
+        serde_json::to_string(&Line::new(record, point, self))
+            .unwrap_or_else(|error| format!("{{\"error\":\"record not written: {error}\"}}"))
+    }
+
+    fn learn(&mut self, posture: &Posture, point: &DecisionPoint) {
+        for source in sources(posture) {
+            if let Entry::Vacant(entry) = self.0.entry(source.0)
+                && let Some(name) = point.reader().source_name(source)
+            {
+                entry.insert(name);
+            }
+        }
+    }
+
+    fn of(&self, source: SourceId) -> Option<&str> {
+        self.0.get(&source.0).map(String::as_str)
+    }
+}
+
+fn sources(posture: &Posture) -> [SourceId; 8] {
+    [
+        posture.managed.source,
+        posture.registered.source,
+        posture.compliance.source,
+        posture.encrypted.source,
+        posture.jailbroken.source,
+        posture.passcode.source,
+        posture.eas_activated.source,
+        posture.threat.source,
+    ]
 }
 
 #[derive(Serialize)]
@@ -56,11 +103,11 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policies: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    facts: Option<Facts>,
+    facts: Option<Facts<'a>>,
 }
 
 impl<'a> Line<'a> {
-    fn new(record: &'a DecisionRecord, point: &DecisionPoint) -> Self {
+    fn new(record: &'a DecisionRecord, point: &DecisionPoint, names: &'a Names) -> Self {
         let posture = record.seen.posture();
         let (verdict, code, reason, sentence, policies) = match &record.outcome {
             Outcome::Decided(decision) => (
@@ -99,7 +146,7 @@ impl<'a> Line<'a> {
             reason,
             sentence,
             policies,
-            facts: posture.map(|posture| Facts::new(posture, record.seen.at, point)),
+            facts: posture.map(|posture| Facts::new(posture, record.seen.at, names)),
         }
     }
 }
@@ -109,14 +156,10 @@ fn policy_names(
     decision: &Decision,
     point: &DecisionPoint,
 ) -> Vec<String> {
-    let current = point.generation().policy == record.generation.policy;
-    let policy = point.policy();
-    let name = |id| {
-        if current {
-            policy.name(id).to_owned()
-        } else {
-            format!("#{}", id.0)
-        }
+    let policy = point.policy_of(record.generation);
+    let name = |id: PolicyId| match &policy {
+        Some(policy) => policy.name(id).to_owned(),
+        None => format!("#{}", id.0),
     };
     decision
         .deciding
@@ -128,35 +171,35 @@ fn policy_names(
 }
 
 #[derive(Serialize)]
-struct Facts {
-    managed: Known,
-    registered: Known,
-    compliance: Known,
+struct Facts<'a> {
+    managed: Known<'a>,
+    registered: Known<'a>,
+    compliance: Known<'a>,
     #[serde(skip_serializing_if = "Known::is_unknown")]
-    encrypted: Known,
+    encrypted: Known<'a>,
     #[serde(skip_serializing_if = "Known::is_unknown")]
-    jailbroken: Known,
+    jailbroken: Known<'a>,
     #[serde(skip_serializing_if = "Known::is_unknown")]
-    passcode: Known,
+    passcode: Known<'a>,
     #[serde(skip_serializing_if = "Known::is_unknown")]
-    eas_activated: Known,
+    eas_activated: Known<'a>,
     #[serde(skip_serializing_if = "Known::is_unknown")]
-    threat: Known,
+    threat: Known<'a>,
     platform: &'static str,
     os_version: String,
 }
 
-impl Facts {
-    fn new(posture: &Posture, at: Timestamp, point: &DecisionPoint) -> Self {
+impl<'a> Facts<'a> {
+    fn new(posture: &Posture, at: Timestamp, names: &'a Names) -> Self {
         Self {
-            managed: Known::new(&posture.managed, at, point),
-            registered: Known::new(&posture.registered, at, point),
-            compliance: Known::new(&posture.compliance, at, point),
-            encrypted: Known::new(&posture.encrypted, at, point),
-            jailbroken: Known::new(&posture.jailbroken, at, point),
-            passcode: Known::new(&posture.passcode, at, point),
-            eas_activated: Known::new(&posture.eas_activated, at, point),
-            threat: Known::new(&posture.threat, at, point),
+            managed: Known::new(&posture.managed, at, names),
+            registered: Known::new(&posture.registered, at, names),
+            compliance: Known::new(&posture.compliance, at, names),
+            encrypted: Known::new(&posture.encrypted, at, names),
+            jailbroken: Known::new(&posture.jailbroken, at, names),
+            passcode: Known::new(&posture.passcode, at, names),
+            eas_activated: Known::new(&posture.eas_activated, at, names),
+            threat: Known::new(&posture.threat, at, names),
             platform: posture.platform.as_str(),
             os_version: posture.os_version.to_string(),
         }
@@ -165,22 +208,20 @@ impl Facts {
 
 /// A fact with its source and its age in seconds at the time of the decision.
 #[derive(Serialize)]
-struct Known {
+struct Known<'a> {
     value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<String>,
+    source: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     age: Option<u64>,
 }
 
-impl Known {
-    fn new<T: ToString>(fact: &Fact<T>, at: Timestamp, point: &DecisionPoint) -> Self {
+impl<'a> Known<'a> {
+    fn new<T: ToString>(fact: &Fact<T>, at: Timestamp, names: &'a Names) -> Self {
         let known = fact.is_known();
         Self {
             value: fact.value.to_string(),
-            source: known
-                .then(|| point.reader().source_name(fact.source))
-                .flatten(),
+            source: names.of(fact.source).filter(|_| known),
             age: known.then(|| fact.age(at).as_secs()),
         }
     }

@@ -16,7 +16,7 @@ use tracing::warn;
 use crate::access::DecisionPoint;
 use crate::access::RecordQueue;
 use crate::journal::Config;
-use crate::journal::line::render;
+use crate::journal::line::Names;
 use crate::journal::recent::Recent;
 use crate::journal::rotate::Circle;
 
@@ -26,6 +26,7 @@ pub struct Journal {
     queue: Arc<RecordQueue>,
     recent: Arc<Recent>,
     point: Arc<DecisionPoint>,
+    names: Names,
     circle: Circle,
     statistics: Arc<Statistics>,
     failing: Option<io::ErrorKind>,
@@ -70,6 +71,7 @@ impl Journal {
             queue,
             recent: Arc::new(Recent::new(config.recent)),
             point,
+            names: Names::default(),
             circle: Circle::new(&config.folder, config.file_size, config.files),
             statistics: Arc::default(),
             failing: None,
@@ -91,16 +93,19 @@ impl Journal {
         Arc::clone(&self.statistics)
     }
 
-    /// Writes what is queued now, in appends of at most `BATCH` records.
+    /// Writes what is queued, in appends of at most `BATCH` records, and comes back even if the
+    /// queue is filled as fast as it is emptied.
     pub fn drain(&mut self) {
-        loop {
+        // A full queue, and a last batch that finds it empty.
+        let batches = self.queue.capacity() / BATCH + 2;
+        for _ in 0..batches {
             self.lines.clear();
             let mut count = 0;
             while count < BATCH
                 && let Some(record) = self.queue.pop()
             {
-                self.lines
-                    .extend_from_slice(render(&record, &self.point).as_bytes());
+                let line = self.names.render(&record, &self.point);
+                self.lines.extend_from_slice(line.as_bytes());
                 self.lines.push(b'\n');
                 self.recent.push(record);
                 count += 1;
@@ -126,7 +131,9 @@ impl Journal {
                 while !stop.load(Ordering::Acquire) {
                     self.drain();
                     self.tell_losses();
-                    thread::park_timeout(INTERVAL);
+                    if self.queue.is_empty() {
+                        thread::park_timeout(INTERVAL);
+                    }
                 }
                 self.drain();
             })?;
@@ -147,7 +154,8 @@ impl Journal {
         self.last_dropped = dropped;
     }
 
-    fn append(&mut self, count: u64) {
+    fn append(&mut self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
         match self.circle.append(&self.lines) {
             Ok(()) => {
                 self.statistics.written.fetch_add(count, Ordering::Relaxed);
@@ -167,7 +175,7 @@ impl Journal {
 }
 
 /// Records for one append: bounds the memory of the batch to about a megabyte.
-const BATCH: u64 = 1024;
+const BATCH: usize = 1024;
 
 /// How long a record waits at most before it is on its way to disk.
 const INTERVAL: Duration = Duration::from_millis(20);
