@@ -21,6 +21,8 @@ mod eas_query;
 mod fragment;
 #[path = "fuzz/drive/graph_json.rs"]
 mod graph_json;
+#[path = "fuzz/drive/network.rs"]
+mod network;
 #[path = "fuzz/drive/policy.rs"]
 mod policy;
 #[path = "fuzz/drive/radius_packet.rs"]
@@ -35,6 +37,7 @@ const DRIVES: &[(&str, Drive)] = &[
     ("eas_query", eas_query::drive),
     ("fragment", fragment::drive),
     ("graph_json", graph_json::drive),
+    ("network", network::drive),
     ("policy", policy::drive),
     ("radius_packet", radius_packet::drive),
 ];
