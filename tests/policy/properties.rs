@@ -172,7 +172,10 @@ proptest! {
             evaluate(&policy, &facts, &mut Trace::new())
         });
         prop_assert_eq!(before.verdict, moved.verdict);
-        prop_assert_eq!(before.reason, moved.reason);
+        // Where old facts are let through, growing old changes the reason and not the answer, and
+        // nobody has to ask again for that.
+        let let_through = moved.verdict == Verdict::Allow && moved.reason == Reason::FactsStale;
+        prop_assert!(let_through || before.reason == moved.reason, "{:?} {:?}", before, moved);
     }
 
     #[test]
