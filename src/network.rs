@@ -15,6 +15,14 @@
 //! 7. the method: EAP, MAC authentication bypass or PAP, and the decision;
 //! 8. *encode* and *sign* the reply, Message-Authenticator first.
 //!
+//! # Bounds
+//!
+//! Nothing here grows with what is sent. Conversations have [`Config::conversations`] places, of
+//! which one source may have three quarters in progress; when all are taken, the oldest whose peer
+//! has not answered gives way. Each step may take [`Config::patience`], the whole twice that.
+//! Slow passwords under way, datagrams for other loops and stored replies have limits of their
+//! own. What finds no place is dropped, counted by reason, and answered when its NAS asks again.
+//!
 //! Left out so far: CHAP, MSCHAP, proxying and dynamic authorization.
 
 mod accounting;
@@ -73,11 +81,13 @@ pub struct Door {
 /// Bounds of one loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// EAP conversations under way at one time; beyond that new ones are dropped and running
-    /// ones finish. Default 16,384: at 20 KiB each, 320 MiB.
+    /// EAP conversations under way at one time. Beyond that a new one takes the place of the
+    /// oldest whose peer has not answered the method yet, or is dropped where there is none;
+    /// those with progress finish. Default 16,384: at 20 KiB each, 320 MiB.
     pub conversations: usize,
-    /// How long a conversation may wait for its peer. Default 30 s: the time that access points
-    /// give a supplicant before they begin anew.
+    /// How long a conversation may wait for its peer, and for a worker; all of it may last twice
+    /// as long. Default 30 s: the time that access points give a supplicant before they begin
+    /// anew.
     pub patience: Duration,
     /// Largest EAP packet sent; Framed-MTU may lower it. Default 1024 octets.
     pub eap_packet: usize,

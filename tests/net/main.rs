@@ -122,7 +122,7 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         if let Some(servers) = self.servers.take() {
-            servers.stop();
+            servers.stop(Duration::ZERO);
         }
     }
 }
@@ -158,7 +158,11 @@ fn status_server_is_answered_and_the_loops_end_when_told() {
         gateway.ask(&nas, &request).unwrap().code,
         Code::AccessAccept
     );
-    gateway.servers.take().unwrap().stop();
+    gateway
+        .servers
+        .take()
+        .unwrap()
+        .stop(Duration::from_secs(60));
 }
 
 #[test]

@@ -214,3 +214,27 @@ fn a_smaller_table_after_a_reload_lets_running_ones_finish() {
         lab.go_on(&mut pair, request).accepted(&pair.nas);
     }
 }
+
+#[test]
+fn a_server_that_is_to_end_finishes_what_has_begun() {
+    let mut lab = Lab::new();
+    assert!(lab.servers[0].is_idle());
+    let mut running = another(&lab, 1, "192.0.2.1:1812");
+    let request = lab.login_up_to(&mut running, 2);
+    // Anybody can begin a conversation; one that its peer has not answered keeps nobody waiting.
+    let mut begun = another(&lab, 2, "192.0.2.1:1812");
+    let answer = lab.login_up_to(&mut begun, 1);
+    lab.servers[0].refuse_new_conversations();
+    assert!(!lab.servers[0].is_idle());
+    let mut late = another(&lab, 3, "192.0.2.1:1812");
+    let first = late.request();
+    assert!(lab.ask(&late.nas, &first).is_none());
+    assert_eq!(lab.dropped("conversations_full"), 1);
+    lab.go_on(&mut running, request).accepted(&running.nas);
+    assert!(lab.servers[0].is_idle());
+    // A job under way is something begun.
+    let now = lab.now;
+    lab.servers[0].handle_datagram(now, AUTHENTICATION, begun.nas.address, &answer);
+    assert!(!lab.servers[0].is_idle());
+    lab.settle();
+}
