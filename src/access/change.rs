@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::access::permit::Live;
+use crate::access::permit::Place;
 use crate::access::permit::Registration;
 use crate::inventory::Change;
 use crate::model::Timestamp;
@@ -79,12 +80,20 @@ impl Live {
         let mut trace = Trace::default();
         let mut sweep = Sweep::default();
         for registration in found.0.into_values() {
-            let decided = registration
-                .subject
-                .with(|subject| self.point.decide(now, subject, &mut trace));
+            let (decided, place) = registration.subject.with(|subject| {
+                let decided = self.point.decide(now, subject, &mut trace);
+                (decided, Place::of(subject, &decided))
+            });
             sweep.judged += 1;
             match decided.decision.verdict {
-                Verdict::Allow => registration.set_revisit(&decided),
+                Verdict::Allow if place == registration.place => {
+                    registration.set_revisit(&decided);
+                }
+                // Allowed for another device or user now, whose changes would not find it where
+                // it is filed: it ends, and its client asks again.
+                Verdict::Allow => {
+                    sweep.revoked += usize::from(registration.revoke(decided));
+                }
                 Verdict::Quarantine | Verdict::Block => {
                     sweep.revoked += usize::from(registration.revoke(decided));
                 }

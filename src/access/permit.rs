@@ -43,6 +43,8 @@ pub struct Live {
 /// One allowed request under way.
 pub(super) struct Registration {
     pub(super) id: u64,
+    /// Where it is filed; what is decided elsewhere later would not be found here.
+    pub(super) place: Place,
     pub(super) subject: OwnedSubject,
     /// Unix milliseconds at which a fact used expires; `i64::MAX` for never.
     pub(super) revisit: AtomicI64,
@@ -68,14 +70,14 @@ impl Registration {
 
 /// Where a registration is filed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+pub(super) struct Place {
     device: Option<DeviceId>,
     user: Option<UserRef>,
     settled: bool,
 }
 
 impl Place {
-    fn of(subject: &Subject<'_>, decided: &Decided) -> Self {
+    pub(super) fn of(subject: &Subject<'_>, decided: &Decided) -> Self {
         let device = decided.seen.posture().map(|posture| posture.device);
         let user = decided.seen.user.map(|entry| entry.user);
         Self {
@@ -144,15 +146,16 @@ impl Live {
     }
 
     fn register(self: &Arc<Self>, subject: &Subject<'_>, decided: &Decided) -> Permit {
+        let place = Place::of(subject, decided);
         let registration = Arc::new(Registration {
             id: self.next.fetch_add(1, Ordering::Relaxed),
+            place,
             subject: OwnedSubject::from(subject),
             revisit: AtomicI64::new(i64::MAX),
             revoked: OnceLock::new(),
             waker: AtomicWaker::new(),
         });
         registration.set_revisit(decided);
-        let place = Place::of(subject, decided);
         if let Some(device) = place.device {
             self.by_device
                 .entry(device)
