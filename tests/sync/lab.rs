@@ -121,19 +121,25 @@ impl Tenant {
 
     /// Tells the emulator something.
     pub(crate) async fn tell(&self, method: &str, path: &str, body: &Value) -> Value {
-        let mut stream = TcpStream::connect(&self.address).await.unwrap();
-        let body = body.to_string();
-        let request = format!(
-            "{method} /_lab/{path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
+        let head = format!("{method} /_lab/{path} HTTP/1.1\r\ncontent-type: application/json");
+        let answer = self.ask(&head, &body.to_string()).await;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 20"), "{path}: {answer}");
         serde_json::from_str(body).unwrap_or_default()
+    }
+
+    /// Sends a request and gives what comes until the connection ends, well or not.
+    pub(crate) async fn ask(&self, head: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        let request = format!(
+            "{head}\r\nhost: lab\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // An end in the middle is for the caller to judge.
+        drop(stream.read_to_end(&mut answer).await);
+        String::from_utf8(answer).unwrap()
     }
 
     pub(crate) async fn fault(&self, fault: Value) {

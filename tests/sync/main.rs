@@ -15,6 +15,7 @@ mod files;
 mod freshness;
 mod groups;
 mod lab;
+mod misbehaviour;
 mod removal;
 mod sample;
 mod secrets;

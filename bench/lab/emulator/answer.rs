@@ -200,16 +200,21 @@ async fn one(
         Ok(query) => query,
         Err(message) => return error(StatusCode::BAD_REQUEST, "BadRequest", &message),
     };
-    if let Err(response) = admit(shared, uri, headers, What::Device, 1).await {
-        return response;
-    }
+    let fault = match admit(shared, uri, headers, What::Device, 1).await {
+        Ok(fault) => fault,
+        Err(response) => return response,
+    };
     let world = shared.world();
     let number = world.made_up.number(Kind::Device, id);
     let Some(mut device) = number.and_then(|number| world.device(number)) else {
         return not_found();
     };
     query.select(&mut device);
-    Json(device).into_response()
+    let host = world.base.trim_end_matches("/v1.0");
+    match fault {
+        Some(fault) => fault.spoil(device.into(), &format!("{host}{uri}")),
+        None => Json(device).into_response(),
+    }
 }
 
 /// Lets a request in, or answers it: with a fault, or because of its token.

@@ -1,5 +1,10 @@
 //! Ways to misbehave.
 
+use std::io;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -7,6 +12,9 @@ use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use bytes::Bytes;
+use hyper::body::Body as HttpBody;
+use hyper::body::Frame;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
@@ -151,22 +159,18 @@ impl Fault {
     pub(super) fn spoil(&self, mut body: Value, asked: &str) -> Response {
         let link = "@odata.nextLink";
         match self.kind {
-            Kind::Truncate => {
-                let text = body.to_string();
-                return text[..text.len() / 2].to_owned().into_response();
-            }
+            Kind::Truncate => return half_of(&body).into_response(),
             Kind::Disconnect => {
-                let text = body.to_string();
-                let length = [(header::CONTENT_LENGTH, text.len().to_string())];
-                let half = Body::from(text[..text.len() / 2].to_owned());
-                return (length, half).into_response();
+                let length = [(header::CONTENT_LENGTH, body.to_string().len().to_string())];
+                let broken = Body::new(Broken::Half(half_of(&body)));
+                return (length, broken).into_response();
             }
             Kind::NoValue => remove(&mut body, "value"),
             Kind::NullValue => body["value"] = Value::Null,
             Kind::ErrorInstead => body["error"] = json!({"code": "UnknownError"}),
             Kind::Empty => body = json!({"value": []}),
             Kind::Shorten => {
-                if let Some(rows) = body["value"].as_array_mut() {
+                if let Some(rows) = rows_of(&mut body) {
                     rows.truncate(self.keep);
                 }
                 remove(&mut body, link);
@@ -174,18 +178,18 @@ impl Fault {
             Kind::RepeatLink => body[link] = asked.into(),
             Kind::ForeignLink => body[link] = self.link.clone().into(),
             Kind::Duplicate => {
-                if let Some(rows) = body["value"].as_array_mut() {
+                if let Some(rows) = rows_of(&mut body) {
                     rows.extend(rows.clone());
                 }
             }
             Kind::UnknownEnum => {
-                for row in body["value"].as_array_mut().into_iter().flatten() {
+                for row in rows_of(&mut body).into_iter().flatten() {
                     row["complianceState"] = "almostCompliant".into();
                     row["managementAgent"] = "agentOfTheFuture".into();
                 }
             }
             Kind::BadRows => {
-                let rows = body["value"].as_array_mut().into_iter().flatten();
+                let rows = rows_of(&mut body).into_iter().flatten();
                 for row in rows.step_by(4) {
                     row["id"] = Value::Null;
                 }
@@ -209,5 +213,47 @@ impl Fault {
 fn remove(body: &mut Value, name: &str) {
     if let Some(body) = body.as_object_mut() {
         body.remove(name);
+    }
+}
+
+/// The rows of a list; a single object has none.
+fn rows_of(body: &mut Value) -> Option<&mut Vec<Value>> {
+    body.get_mut("value")?.as_array_mut()
+}
+
+fn half_of(body: &Value) -> String {
+    let mut text = body.to_string();
+    text.truncate(text.floor_char_boundary(text.len() / 2));
+    text
+}
+
+/// A body that breaks after its first part. The server takes a body whose length it knows and
+/// whose head says another for a mistake of ours, so this one does not tell its length.
+enum Broken {
+    Half(String),
+    /// What came so far is sent before the connection breaks.
+    Sent,
+    Over,
+}
+
+impl HttpBody for Broken {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match std::mem::replace(&mut *self, Self::Over) {
+            Self::Half(text) => {
+                *self = Self::Sent;
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from(text)))))
+            }
+            Self::Sent => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Self::Over => Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into()))),
+        }
     }
 }

@@ -99,8 +99,11 @@ pub(super) async fn give(
     let end = world::now() + lifetime;
     world.tokens.given.insert(token.clone(), end);
     let seconds = lifetime.as_secs();
-    Json(json!({"token_type": "Bearer", "expires_in": seconds, "access_token": token}))
-        .into_response()
+    let body = json!({"token_type": "Bearer", "expires_in": seconds, "access_token": token});
+    match fault {
+        Some(fault) => fault.spoil(body, ""),
+        None => Json(body).into_response(),
+    }
 }
 
 /// Changes how long tokens live, or ends those given.
