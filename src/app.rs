@@ -17,6 +17,7 @@ mod mail;
 mod material;
 mod metrics;
 pub mod pki;
+mod sources;
 mod telemetry;
 mod tries;
 mod write;

@@ -1,4 +1,4 @@
-//! What the control socket answers: `status`, `explain`, `device`.
+//! What the control socket answers: `status`, `explain`, `device`, `sync`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::access::Outcome;
 use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::app::metrics::Metrics;
+use crate::app::sources;
 use crate::inventory::Description;
 use crate::inventory::Lookup;
 use crate::journal;
@@ -30,7 +31,6 @@ use crate::net::Clock;
 use crate::net::control::Request;
 use crate::net::control::Response;
 use crate::sync;
-use crate::sync::Status;
 
 /// Everything that an answer may need.
 pub(super) struct Desk {
@@ -54,6 +54,15 @@ impl Desk {
             Request::Explain { id } => self.explain(id),
             Request::ExplainDevice { device } => self.explain_device(device),
             Request::Device { device } => self.device(device),
+            Request::Sync {
+                source,
+                quick,
+                accept,
+            } => sources::ask(&self.sources, source.as_deref(), *quick, *accept),
+            Request::SyncProgress { source, number } => {
+                let now = self.clock.now().wall;
+                sources::progress(&self.sources, source.as_deref(), *number, now)
+            }
         }
     }
 
@@ -62,7 +71,7 @@ impl Desk {
         let reader = self.point.reader();
         let generation = self.point.generation();
         let uptime = now.since(self.started).as_secs();
-        let sources = self.sources.status();
+        let feeds = self.sources.status();
         let policies = self.point.policy().len();
         let json = json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -79,7 +88,7 @@ impl Desk {
             }).collect::<Vec<_>>(),
             "replies": counts(&self.metrics.replies()),
             "dropped": counts(&self.metrics.dropped()),
-            "sources": sources.iter().map(|source| source_json(source, now)).collect::<Vec<_>>(),
+            "sources": feeds.iter().map(|source| sources::json(source, now)).collect::<Vec<_>>(),
         });
         let mut text = format!(
             "up {uptime} s, {} devices, {} users, {policies} policies\n\
@@ -106,8 +115,8 @@ impl Desk {
             };
             text.push_str(&format!("{what}: {shown}\n"));
         }
-        for source in &sources {
-            text.push_str(&format!("source {}\n", source_line(source, now)));
+        for source in &feeds {
+            text.push_str(&sources::lines(source, now));
         }
         Response::Answer { json, text }
     }
@@ -312,48 +321,4 @@ fn counts(counts: &[(&'static str, u64)]) -> Value {
 
 fn refused(why: &str) -> Response {
     Response::Refused(why.to_owned())
-}
-
-fn source_line(status: &Status, now: Timestamp) -> String {
-    let age = match status.age(now) {
-        Some(age) => format!("last good run {} s ago", age.as_secs()),
-        None => "no good run yet".to_owned(),
-    };
-    let state = match &status.state {
-        sync::State::Pending => "pending".to_owned(),
-        sync::State::Connected => "connected".to_owned(),
-        sync::State::Failed { reason, since } => format!("failed since {since}: {reason}"),
-    };
-    let note = status
-        .note
-        .as_deref()
-        .map_or(String::new(), |note| format!("; {note}"));
-    let bad = match status.bad_rows {
-        0 => String::new(),
-        bad => format!(", {bad} rows not usable"),
-    };
-    format!(
-        "{}: {state}, {} entries{bad}, {age}{note}",
-        status.feed, status.entries
-    )
-}
-
-fn source_json(status: &Status, now: Timestamp) -> Value {
-    let (state, reason) = match &status.state {
-        sync::State::Pending => ("pending", None),
-        sync::State::Connected => ("connected", None),
-        sync::State::Failed { reason, .. } => ("failed", Some(reason)),
-    };
-    json!({
-        "feed": status.feed,
-        "state": state,
-        "reason": reason,
-        "entries": status.entries,
-        "bad_rows": status.bad_rows,
-        "problems": status.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "age": status.age(now).map(|age| age.as_secs()),
-        "worst_latency": status.worst_latency.as_secs(),
-        "next_run": status.next_run.map(|at| at.to_string()),
-        "note": status.note,
-    })
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 use tracing::info;
-use tracing::warn;
 
 use crate::access::CorrelationSource;
 use crate::access::DecisionPoint;
@@ -68,11 +67,6 @@ impl Core {
             })?
         };
         runtime.block_on(handle.first_load());
-        for status in handle.status() {
-            if let sync::State::Failed { reason, .. } = &status.state {
-                warn!(feed = %status.feed, %reason, "a source brought nothing at the start");
-            }
-        }
         Ok(Self {
             clock,
             runtime,

@@ -1,4 +1,4 @@
-//! The local control socket: how `status`, `explain` and `device` reach a running gateway.
+//! The local control socket: how `status`, `explain`, `device` and `sync` reach a running gateway.
 //!
 //! One JSON object a line in, one out, then the connection is closed. The socket has mode 0600,
 //! and the peer's user is checked besides: it must be root or the user the gateway runs as.
@@ -50,6 +50,22 @@ pub enum Request {
     Device {
         /// Any identifier of the device.
         device: String,
+    },
+    /// Sources are to be asked now; the answer has the `number` of the request.
+    Sync {
+        /// One source, or all.
+        source: Option<String>,
+        /// Only what may have changed.
+        quick: bool,
+        /// The complete list is taken however short it is.
+        accept: bool,
+    },
+    /// What has become of a [`Request::Sync`].
+    SyncProgress {
+        /// As it was asked.
+        source: Option<String>,
+        /// As it was answered.
+        number: u64,
     },
 }
 

@@ -7,8 +7,6 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
-use crate::model::Now;
-use crate::model::Problem;
 use crate::model::SourceId;
 use crate::sync::plan::Plan;
 use crate::sync::plan::Run;
@@ -24,6 +22,8 @@ use crate::sync::source::Source;
 use crate::sync::source::random;
 use crate::sync::status::Board;
 use crate::sync::status::Done;
+use crate::sync::status::Failed;
+use crate::sync::told::Told;
 
 /// One feed with all that its task owns.
 pub(super) struct Feed<S> {
@@ -36,15 +36,35 @@ pub(super) struct Feed<S> {
     pub(super) requests: mpsc::Receiver<Request>,
     /// Rung when a watched folder changes.
     pub(super) bell: Arc<Notify>,
-    /// The next complete list is taken however short it is.
-    pub(super) force: bool,
+    /// What operators wait for.
+    pub(super) asked: Asked,
+    pub(super) told: Told,
 }
 
 /// What an operator asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
+    /// Requests are numbered upwards.
+    pub(super) number: u64,
     pub(super) run: Run,
-    pub(super) force: bool,
+    /// The list is taken however short it is.
+    pub(super) accept: bool,
+}
+
+/// The latest request for each kind of run; it stands for the earlier ones.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    full: Option<Request>,
+    quick: Option<Request>,
+}
+
+impl Asked {
+    const fn of(&mut self, run: Run) -> &mut Option<Request> {
+        match run {
+            Run::Full => &mut self.full,
+            Run::Quick => &mut self.quick,
+        }
+    }
 }
 
 impl<S: Source> Feed<S> {
@@ -75,38 +95,48 @@ impl<S: Source> Feed<S> {
         }
     }
 
-    fn take(&mut self, request: Request, plan: &mut Plan) {
-        self.force |= request.force;
+    fn take(&mut self, mut request: Request, plan: &mut Plan) {
+        let asked = self.asked.of(request.run);
+        request.accept |= asked.is_some_and(|earlier| earlier.accept);
+        *asked = Some(request);
         plan.handle_request(request.run);
     }
 
     async fn once(&mut self, run: Run, plan: &mut Plan) {
         self.board.started(run);
+        let accept = self.asked.of(run).is_some_and(|request| request.accept);
         let context = Context {
             clock: &self.clock,
             pause_at: plan.pause_at(),
+            accept,
             board: &self.board,
         };
-        let brought = self.source.run(run, &context).await;
-        let delivered = match brought {
-            Ok(Brought::Unchanged) => {
-                let now = self.clock.now();
-                plan.handle_success(now.monotonic, run, random());
-                self.board.unchanged(now);
-                return;
-            }
+        match self.source.run(run, &context).await {
             Ok(Brought::Paused) => {
                 self.board.paused();
                 plan.handle_pause(self.clock.now().monotonic, run);
                 return;
             }
-            Ok(Brought::Delivery(delivery)) => self.deliver(run, delivery, plan).await,
-            Err(failure) => Err(failure),
-        };
-        self.source.settle(delivered.is_ok());
-        let now = self.clock.now();
-        if let Err(failure) = delivered {
-            self.fail(now, run, failure, plan);
+            Ok(Brought::Unchanged) => {
+                let now = self.clock.now();
+                plan.handle_success(now.monotonic, run, random());
+                self.board.unchanged(now, run);
+            }
+            Ok(Brought::Delivery(delivery)) => {
+                let delivered = self.deliver(run, delivery, accept, plan).await;
+                self.source.settle(delivered.is_ok());
+                if let Err(failure) = delivered {
+                    self.fail(run, failure, plan);
+                }
+            }
+            Err(failure) => {
+                self.source.settle(false);
+                self.fail(run, failure, plan);
+            }
+        }
+        // An acceptance is for one list: whatever came of it, the next short one is held again.
+        if let Some(request) = self.asked.of(run).take() {
+            self.board.answered(request.number, run);
         }
     }
 
@@ -114,18 +144,20 @@ impl<S: Source> Feed<S> {
         &mut self,
         run: Run,
         delivery: Delivery,
+        accept: bool,
         plan: &mut Plan,
     ) -> Result<(), Failure> {
         let Delivery {
             mut content,
             entries,
             bad,
+            first_bad,
             problems,
             note,
             again_in,
         } = delivery;
         if let Content::Complete(all) = &mut content {
-            all.force = std::mem::take(&mut self.force);
+            all.force = accept;
         }
         let (done, outcome) = oneshot::channel();
         let message = Message::Deliver {
@@ -141,53 +173,45 @@ impl<S: Source> Feed<S> {
         if let Some(wait) = again_in {
             plan.handle_hint(now.monotonic, run, wait);
         }
-        tracing::info!(
-            feed = self.name,
-            run = run.as_str(),
+        self.told.synced(&self.name, run, entries, changes);
+        if entries.is_some() {
+            self.told.bad_rows(&self.name, bad, first_bad);
+        }
+        let done = Done {
             entries,
             bad,
-            changes,
-            "synced"
-        );
-        self.tell_problems(&problems);
-        self.board.succeeded(
-            now,
-            run,
-            Done {
-                entries,
-                bad,
-                problems,
-                note,
-            },
-        );
+            problems,
+            note,
+        };
+        if let Some(over) = self.board.succeeded(now, run, done) {
+            self.told.recovered(&self.name, run, &over);
+        }
         Ok(())
     }
 
-    /// The rows that were passed over, the first few of them; the status has all.
-    fn tell_problems(&self, problems: &[Problem]) {
-        for problem in problems.iter().take(PROBLEMS_LOGGED) {
-            tracing::warn!(feed = self.name, %problem, "a row is not used");
+    fn fail(&self, run: Run, failure: Failure, plan: &mut Plan) {
+        let now = self.clock.now();
+        let held = matches!(failure, Failure::Refused(_));
+        if held {
+            // The source has done its part. Another whole walk is for a list that has mended itself.
+            plan.handle_success(now.monotonic, run, random());
+            plan.handle_hint(now.monotonic, run, HELD_AGAIN);
+        } else {
+            plan.handle_failure(now.monotonic, run, failure.asked_for(), random());
         }
-        if problems.len() > PROBLEMS_LOGGED {
-            let more = problems.len() - PROBLEMS_LOGGED;
-            tracing::warn!(
-                feed = self.name,
-                more,
-                "more rows are not used; see the status"
-            );
-        }
-    }
-
-    fn fail(&self, now: Now, run: Run, failure: Failure, plan: &mut Plan) {
-        plan.handle_failure(now.monotonic, run, failure.asked_for(), random());
         let reason = failure.to_string();
-        tracing::warn!(feed = self.name, run = run.as_str(), reason, "not synced");
-        self.board.failed(now, reason, failure.into_problems());
+        let failed = Failed {
+            reason: reason.clone(),
+            held,
+            problems: failure.into_problems(),
+        };
+        let news = self.board.failed(now, run, failed);
+        self.told.failed(&self.name, run, &reason, held, news);
     }
 }
 
-/// Rows that are logged of one file: enough to find a mistake that repeats.
-const PROBLEMS_LOGGED: usize = 5;
+/// The wait before a list is asked for again that is held back for lack of too much.
+const HELD_AGAIN: Duration = Duration::from_mins(10);
 
 /// A plan without a next run has nothing to wake up for.
 const IDLE: Duration = Duration::from_hours(24);

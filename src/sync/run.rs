@@ -10,8 +10,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,26 +22,24 @@ use notify::event::AccessMode;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::inventory::Change;
 use crate::inventory::Refused;
 use crate::inventory::Writer;
-use crate::model::DeviceId;
-use crate::model::EasDeviceId;
 use crate::model::SourceId;
-use crate::model::UserId;
+use crate::sync::feed::Asked;
 use crate::sync::feed::Feed;
-use crate::sync::feed::Request;
 use crate::sync::file::FileFeed;
 use crate::sync::file::Kind;
 use crate::sync::graph::DeviceFeed;
 use crate::sync::graph::Graph;
 use crate::sync::graph::GraphSetupError;
 use crate::sync::graph::UserFeed;
+use crate::sync::handle::Binding;
+use crate::sync::handle::FeedHandle;
+use crate::sync::handle::Handle;
 use crate::sync::plan::Backoff;
-use crate::sync::plan::Run;
 use crate::sync::plan::Schedule;
 use crate::sync::settings::Config;
 use crate::sync::settings::FileConfig;
@@ -52,8 +48,7 @@ use crate::sync::source::Clock;
 use crate::sync::source::Content;
 use crate::sync::source::Source;
 use crate::sync::status::Board;
-use crate::sync::status::State;
-use crate::sync::status::Status;
+use crate::sync::told::Told;
 
 /// Starts all feeds. Must be called inside a Tokio runtime.
 ///
@@ -92,16 +87,13 @@ pub fn start(
         feeds,
         ..
     } = starter;
+    let first_number = u64::try_from(clock.now().wall.unix_millis()).unwrap_or(0);
     let clock = clock.clone();
     let thread = std::thread::Builder::new()
         .name("inventory-writer".to_owned())
         .spawn(move || write(writer, receiver, &clock, on_change))
         .map_err(StartError::Thread)?;
-    let handle = Handle(Arc::new(Shared {
-        feeds,
-        sender: sender.clone(),
-        dropped: AtomicU64::new(0),
-    }));
+    let handle = Handle::new(feeds, sender.clone(), first_number);
     let tasks = Tasks {
         feeds: tasks,
         watchers,
@@ -109,125 +101,6 @@ pub fn start(
         thread,
     };
     Ok((handle, tasks))
-}
-
-/// Asks and tells the running feeds; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Handle(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    feeds: Vec<FeedHandle>,
-    sender: mpsc::Sender<Message>,
-    /// Bindings that found the queue full.
-    dropped: AtomicU64,
-}
-
-#[derive(Debug)]
-struct FeedHandle {
-    source: String,
-    status: watch::Receiver<Status>,
-    requests: mpsc::Sender<Request>,
-    /// Whether the start waits for its first run.
-    local: bool,
-}
-
-/// A mail device that has proved to be a known device of a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding {
-    /// The id that the mail client uses.
-    pub eas: EasDeviceId,
-    /// The user who uses it.
-    pub user: UserId,
-    /// The device it is.
-    pub device: DeviceId,
-}
-
-impl Handle {
-    /// How every feed is doing, in the order of the configuration.
-    #[must_use]
-    pub fn status(&self) -> Vec<Status> {
-        let feeds = self.0.feeds.iter();
-        feeds.map(|feed| feed.status.borrow().clone()).collect()
-    }
-
-    /// Waits until the status of `feed` is as `wanted`; `None` when there is no such feed, or it
-    /// is stopped.
-    pub async fn wait_for(
-        &self,
-        feed: &str,
-        wanted: impl FnMut(&Status) -> bool,
-    ) -> Option<Status> {
-        let mut feeds = self.0.feeds.iter();
-        let found = feeds.find(|found| found.status.borrow().feed == feed)?;
-        let mut status = found.status.clone();
-        let reached = status.wait_for(wanted).await.ok()?;
-        Some(reached.clone())
-    }
-
-    /// Waits until every local file has been tried once, well or not. Clouds are not waited for.
-    pub async fn first_load(&self) {
-        for feed in self.0.feeds.iter().filter(|feed| feed.local) {
-            let mut status = feed.status.clone();
-            // A feed whose task is gone will not become any better.
-            let waited = status.wait_for(|status| status.state != State::Pending);
-            drop(waited.await);
-        }
-    }
-
-    /// Asks the feeds of `source`, or of all sources, for a run now; says how many. With `force`
-    /// the next complete list is taken however short it is.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such source, or it has too many requests waiting.
-    pub fn sync_now(
-        &self,
-        source: Option<&str>,
-        run: Run,
-        force: bool,
-    ) -> Result<usize, SyncNowError> {
-        let meant = |feed: &&FeedHandle| source.is_none_or(|name| name == feed.source);
-        let mut asked = 0;
-        for feed in self.0.feeds.iter().filter(meant) {
-            let request = Request { run, force };
-            let sent = feed.requests.try_send(request);
-            sent.map_err(|_| SyncNowError::Busy(feed.source.clone()))?;
-            asked += 1;
-        }
-        match source {
-            Some(name) if asked == 0 => Err(SyncNowError::Unknown(name.to_owned())),
-            Some(_) | None => Ok(asked),
-        }
-    }
-
-    /// Hands a learned binding to the inventory. `false` when the writer is too busy or gone: the
-    /// binding is lost, counted, and learned again with the device's next request.
-    #[must_use]
-    pub fn bind_eas(&self, binding: Binding) -> bool {
-        let sent = self.0.sender.try_send(Message::Bind(binding)).is_ok();
-        if !sent {
-            self.0.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        sent
-    }
-
-    /// How many bindings have been lost.
-    #[must_use]
-    pub fn dropped_bindings(&self) -> u64 {
-        self.0.dropped.load(Ordering::Relaxed)
-    }
-}
-
-/// Why a run cannot be asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SyncNowError {
-    /// No such source.
-    #[error("no source is named {0}")]
-    Unknown(String),
-    /// Requests are waiting already, or the feeds are stopped.
-    #[error("the source {0} has requests waiting already")]
-    Busy(String),
 }
 
 /// Owns the tasks; dropping it stops them.
@@ -391,7 +264,9 @@ impl Starter<'_> {
         bell: Option<Arc<Notify>>,
     ) {
         let feed = format!("{name}/{list}");
-        let (board, status) = Board::new(&feed, latency);
+        // A file is read in full whenever it is read.
+        let kinds = (schedule.quick.is_some(), bell.is_some());
+        let (board, status) = Board::new(&feed, latency, kinds, self.clock.now());
         let (requests, received) = mpsc::channel(MAX_REQUESTS);
         self.feeds.push(FeedHandle {
             source: name.to_owned(),
@@ -407,7 +282,8 @@ impl Starter<'_> {
             writer: self.sender.clone(),
             requests: received,
             bell: bell.unwrap_or_default(),
-            force: false,
+            asked: Asked::default(),
+            told: Told::default(),
             name: feed,
         };
         self.tasks.spawn(feed.run(schedule));

@@ -64,6 +64,8 @@ pub(super) trait Source: Send + 'static {
 pub(super) struct Context<'a> {
     pub(super) clock: &'a Clock,
     pub(super) pause_at: Option<Monotonic>,
+    /// An operator says that the list is right, whatever it lacks.
+    pub(super) accept: bool,
     pub(super) board: &'a Board,
 }
 
@@ -86,6 +88,8 @@ pub(super) struct Delivery {
     pub(super) entries: Option<usize>,
     /// Rows of the source that could not be used.
     pub(super) bad: usize,
+    /// What is wrong with the first of them.
+    pub(super) first_bad: Option<String>,
     pub(super) problems: Vec<Problem>,
     /// Something that an operator should know although the run went well.
     pub(super) note: Option<String>,
@@ -150,7 +154,7 @@ pub(super) enum Failure {
     #[error("{found} groups are named `{name}`; {}", if *found == 0 { "none is asked for its members" } else { "name it by its id" })]
     Group { name: String, found: usize },
     /// The inventory did not take the list.
-    #[error("held back: {0}")]
+    #[error(transparent)]
     Refused(#[from] Refused),
 }
 

@@ -270,12 +270,10 @@ impl Lab {
     }
 }
 
-/// The sentence of a failed feed; empty when it has not failed.
+/// The sentence of a feed that fails; empty when none of its runs does.
 pub(crate) fn reason(status: &Status) -> String {
-    match &status.state {
-        State::Failed { reason, .. } => reason.clone(),
-        State::Pending | State::Connected => String::new(),
-    }
+    let first = status.failing().next();
+    first.map_or(String::new(), |(_, error)| error.reason.clone())
 }
 
 #[expect(

@@ -19,5 +19,6 @@ mod misbehaviour;
 mod removal;
 mod sample;
 mod secrets;
+mod status;
 mod trust;
 mod walks;

@@ -72,10 +72,7 @@ async fn an_empty_or_shortened_list_never_empties_the_inventory() {
         for again in 0..3 {
             let status = lab.run(DEVICES, Run::Full).await;
             let reason = reason(&status);
-            assert!(
-                reason.starts_with("held back: "),
-                "{fault} {again}: {reason}"
-            );
+            assert!(status.is_held(), "{fault} {again}: {reason}");
             assert_eq!(lab.reader.device_count(), 1000, "{fault} {again}");
         }
         tenant.mend().await;
@@ -96,7 +93,7 @@ async fn an_operator_can_say_that_a_short_list_is_right_r47() {
     assert!(reason(&status).contains("150 of 400"), "{status:?}");
     assert_eq!(lab.reader.device_count(), 400);
     let asked = lab.handle.sync_now(Some("lab"), Run::Full, true);
-    assert_eq!(asked, Ok(1));
+    assert!(asked.is_ok(), "{asked:?}");
     lab.until(DEVICES, |s| s.state == State::Connected).await;
     assert_eq!(lab.reader.device_count(), 250);
     assert!(

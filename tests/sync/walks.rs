@@ -10,7 +10,10 @@ use portreeve::model::Tri;
 use portreeve::sync::Run;
 use portreeve::sync::State;
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
+use crate::lab;
 use crate::lab::DEVICES;
 use crate::lab::Lab;
 use crate::lab::Tenant;
@@ -24,7 +27,7 @@ async fn a_walk_of_several_pages_fills_the_inventory() {
     let status = lab.until(DEVICES, |_| true).await;
     assert_eq!(status.entries, 2500);
     assert_eq!(status.progress, (3, 2500));
-    assert!(status.last_full.is_some());
+    assert!(status.full.last_success.is_some());
     // Dates in headers have whole seconds.
     let ahead = status.clock_ahead.unwrap();
     assert!(ahead.abs() < 10_000, "{ahead}");
@@ -92,6 +95,43 @@ async fn the_wait_that_a_server_asks_for_is_kept_r59() {
     assert!(start.elapsed() >= Duration::from_secs(1));
     let status = lab.until(DEVICES, |_| true).await;
     assert_eq!(status.counters.throttled, 1);
+}
+
+#[tokio::test]
+async fn the_wait_may_be_a_date_r59() {
+    let tenant = Tenant::new(10, 1).await;
+    // The date is of whole seconds, and so is the date of the answer that it is measured against:
+    // what is left of two seconds is more than one.
+    let at = lab::clock().now().wall + Duration::from_secs(2);
+    let at = OffsetDateTime::from_unix_timestamp(at.unix_seconds()).unwrap();
+    let date = at.format(&Rfc2822).unwrap().replace("+0000", "GMT");
+    tenant
+        .fault(json!({"kind": "unavailable", "on": "devices", "retryAfter": date}))
+        .await;
+    let start = tokio::time::Instant::now();
+    let lab = Lab::filled(tenant.source()).await;
+    assert!(start.elapsed() >= Duration::from_secs(1), "{date}");
+    let status = lab.until(DEVICES, |_| true).await;
+    assert_eq!(status.counters.throttled, 1);
+}
+
+#[tokio::test]
+async fn a_token_that_ends_in_mid_walk_is_replaced_at_its_page_r46() {
+    let tenant = Tenant::new(2500, 1).await;
+    tenant
+        .fault(json!({"kind": "throttle", "page": 2, "retryAfter": "1"}))
+        .await;
+    let lab = Lab::of(tenant.source());
+    // Page 1 is in, and page 2 is a second away.
+    lab.until(DEVICES, |s| s.counters.throttled == 1).await;
+    tenant.tell("POST", "token", &json!({"revoke": true})).await;
+    let status = lab.until(DEVICES, |s| s.state == State::Connected).await;
+    assert_eq!(status.progress, (3, 2500));
+    assert_eq!(tenant.asked("/token").await.len(), 2);
+    let asked = tenant.asked("managedDevices").await;
+    assert_eq!(asked.len(), 5, "three pages, one turned away, one refused");
+    let first = asked.iter().filter(|query| !query.contains("skiptoken"));
+    assert_eq!(first.count(), 1);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::inventory::Complete;
+use crate::model::Problem;
 use crate::model::Timestamp;
 use crate::sync::file::Format;
 use crate::sync::file::Tolerance;
@@ -133,6 +134,7 @@ impl FileFeed {
                 entries: Some(all.devices.len() + all.users.len()),
                 content: Content::Complete(all),
                 bad,
+                first_bad: problems.first().map(Problem::to_string),
                 problems,
                 note: None,
                 again_in: None,
@@ -157,7 +159,10 @@ impl Source for FileFeed {
         }
         let stamp = self.settled(context.clock.now().wall).await?;
         self.seen = Some(stamp);
-        self.load(stamp).await.map(Brought::Delivery)
+        let delivery = self.load(stamp).await?;
+        let rows = delivery.entries.unwrap_or(0) + delivery.bad;
+        context.board.read(rows, (1, rows));
+        Ok(Brought::Delivery(delivery))
     }
 
     fn settle(&mut self, _accepted: bool) {}

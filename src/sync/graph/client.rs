@@ -140,8 +140,7 @@ impl Graph {
         reading.listed.refused += page.refused;
         let refusal = &mut reading.listed.first_refusal;
         *refusal = refusal.or(page.first_refusal);
-        let (pages, rows) = walk.progress();
-        context.board.progress(pages, rows);
+        context.board.read(rows, walk.progress());
         Ok(())
     }
 
@@ -174,11 +173,17 @@ impl Graph {
         let mut walk = Walk::new(now, self.base.clone(), link.clone(), self.limits);
         loop {
             match self.ask(&link, context).await? {
-                Ok(answer) => return Ok(Some(answer)),
+                Ok(answer) => {
+                    context.board.answers(context.clock.now());
+                    return Ok(Some(answer));
+                }
                 Err(Trouble {
                     error: AnswerError::Status { status, .. },
                     ..
-                }) if status == StatusCode::NOT_FOUND => return Ok(None),
+                }) if status == StatusCode::NOT_FOUND => {
+                    context.board.answers(context.clock.now());
+                    return Ok(None);
+                }
                 Err(trouble) => self.wait(what, &mut walk, trouble, context).await?,
             }
         }
@@ -195,7 +200,10 @@ impl Graph {
         while let Some(link) = walk.link().cloned() {
             let trouble = match self.ask(&link, context).await? {
                 Ok(answer) => match read(&answer.body) {
-                    Ok(page) => return Ok((page, answer.date)),
+                    Ok(page) => {
+                        context.board.answers(context.clock.now());
+                        return Ok((page, answer.date));
+                    }
                     Err(PageError::Cut) => Trouble::passing(AnswerError::Cut),
                     Err(error) => {
                         let what = what.to_owned();
@@ -262,7 +270,10 @@ impl Graph {
         let now = context.clock.now().monotonic;
         let wait = walk.handle_trouble(now, trouble.retry_after, random());
         let wait = wait.map_err(|error| gave_up(what, error, Some(trouble.error.clone())))?;
-        context.board.retried(trouble.throttled);
+        let reason = trouble.error.to_string();
+        context
+            .board
+            .retried(context.clock.now(), trouble.throttled, reason);
         tracing::debug!(what, reason = %trouble.error, wait = ?wait, "asks again");
         tokio::time::sleep(wait).await;
         Ok(())

@@ -97,7 +97,9 @@ impl DeviceFeed {
         let missing = self.absences.compare(&present);
         let mut doubtful = missing.first;
         let mut hidden = 0_usize;
-        if doubtful.len() <= MAX_LOOKUPS {
+        if doubtful.len() > MAX_LOOKUPS && context.accept {
+            doubtful.clear();
+        } else if doubtful.len() <= MAX_LOOKUPS {
             for device in std::mem::take(&mut doubtful) {
                 let query = intune::device_query(device);
                 let Some(answer) = self.graph.object(ONE, &query, context).await? else {
@@ -137,6 +139,7 @@ impl DeviceFeed {
             content,
             entries: Some(entries),
             bad: listed.refused,
+            first_bad: listed.first_refusal.map(|refusal| refusal.to_string()),
             problems: Vec::new(),
             note,
             again_in,
@@ -167,6 +170,7 @@ impl DeviceFeed {
             content: Content::Delta(rows.into_iter().map(Update::Device).collect()),
             entries: None,
             bad: refused,
+            first_bad: None,
             problems: Vec::new(),
             note: None,
             again_in: None,

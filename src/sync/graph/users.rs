@@ -125,7 +125,10 @@ impl Source for UserFeed {
             .await?;
         let (memberships, kept) = self.memberships(context).await?;
         let present: HashSet<Uuid> = users.rows.iter().map(|user| user.object).collect();
-        let missing = self.absences.compare(&present);
+        let mut missing = self.absences.compare(&present);
+        if context.accept {
+            missing.first.clear();
+        }
         let entries = present.len();
         let reports = entra::join(users.rows, memberships.values());
         self.last = memberships;
@@ -150,6 +153,7 @@ impl Source for UserFeed {
             content,
             entries: Some(entries),
             bad: users.refused,
+            first_bad: users.first_refusal.map(|refusal| refusal.to_string()),
             problems: Vec::new(),
             note: (!notes.is_empty()).then(|| notes.join("; ")),
             again_in,
