@@ -104,6 +104,8 @@ impl Gateway {
             sessions: Arc::clone(&core.sessions),
             records: Arc::clone(&core.records),
             journal: statistics,
+            sources: core.sources.clone(),
+            clock: core.clock,
         };
         let desk = Desk {
             clock: core.clock,

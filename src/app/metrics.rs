@@ -8,6 +8,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
@@ -17,8 +18,13 @@ use crate::access::Live;
 use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::journal;
+use crate::model::Timestamp;
+use crate::net::Clock;
 use crate::network::Counter;
 use crate::network::Counters;
+use crate::sync;
+use crate::sync::State;
+use crate::sync::Status;
 
 /// Where the numbers are.
 #[derive(Clone, Debug)]
@@ -29,6 +35,8 @@ pub(super) struct Metrics {
     pub(super) sessions: Arc<Sessions>,
     pub(super) records: Arc<RecordQueue>,
     pub(super) journal: Arc<journal::Statistics>,
+    pub(super) sources: sync::Handle,
+    pub(super) clock: Clock,
 }
 
 impl Metrics {
@@ -61,6 +69,35 @@ impl Metrics {
             }
         }
         total
+    }
+
+    /// What there is to know of each feed; an age is left out as long as there is none.
+    fn sources(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let feeds = self.sources.status();
+        let now = self.clock.now().wall;
+        let states = feeds.iter().flat_map(|feed| {
+            State::ALL.map(|state| {
+                let labels = [("feed", &*feed.feed), ("state", state.as_str())];
+                (labels, ConstGauge::new(i64::from(feed.state == state)))
+            })
+        });
+        let help = "1 for the state that a feed is in";
+        page.samples("source_state", help, MetricType::Gauge, states)?;
+        for (name, help, read) in FEED_GAUGES {
+            let samples = feeds.iter().filter_map(|feed| {
+                let value = i64::try_from(read(feed, now)?).unwrap_or(i64::MAX);
+                Some(([("feed", &*feed.feed)], ConstGauge::new(value)))
+            });
+            page.samples(name, help, MetricType::Gauge, samples)?;
+        }
+        for (name, help, read) in FEED_COUNTERS {
+            let samples = feeds.iter().map(|feed| {
+                let value = ConstCounter::new(read(&feed.counters));
+                ([("feed", &*feed.feed)], value)
+            });
+            page.samples(name, help, MetricType::Counter, samples)?;
+        }
+        Ok(())
     }
 
     pub(super) fn replies(&self) -> Vec<(&'static str, u64)> {
@@ -113,7 +150,8 @@ impl Collector for Metrics {
             "Accounting sessions that are open",
             self.sessions.len(),
         )?;
-        page.gauge("mail_requests", "Mail requests under way", self.live.len())
+        page.gauge("mail_requests", "Mail requests under way", self.live.len())?;
+        self.sources(&mut page)
     }
 }
 
@@ -135,10 +173,22 @@ impl Page<'_, '_> {
         label: &str,
         samples: &[(&'static str, u64)],
     ) -> fmt::Result {
-        let kind = ConstCounter::new(0_u64).metric_type();
+        let samples = samples
+            .iter()
+            .map(|(value, count)| ([(label, *value)], ConstCounter::new(*count)));
+        self.samples(name, help, MetricType::Counter, samples)
+    }
+
+    fn samples<'s, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        samples: impl Iterator<Item = ([(&'s str, &'s str); N], impl EncodeMetric)>,
+    ) -> fmt::Result {
         let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        for (value, count) in samples {
-            ConstCounter::new(*count).encode(family.encode_family(&[(label, *value)])?)?;
+        for (labels, value) in samples {
+            value.encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }
@@ -164,4 +214,53 @@ const OUTCOMES: [(&str, Read); 8] = [
     ("accounting", |of| &of.accounted),
     ("status", |of| &of.status),
     ("replayed", |of| &of.replayed),
+];
+
+/// How to read one gauge of a feed; `None` when there is nothing to show yet.
+type ReadFeed = fn(&Status, Timestamp) -> Option<u64>;
+
+const FEED_GAUGES: [(&str, &str, ReadFeed); 5] = [
+    (
+        "source_full_age_seconds",
+        "Seconds since the last complete walk that went well",
+        |feed, now| Some(now.since(feed.full.last_success?).as_secs()),
+    ),
+    (
+        "source_quick_age_seconds",
+        "Seconds since the last quick run that went well",
+        |feed, now| Some(now.since(feed.quick.as_ref()?.last_success?).as_secs()),
+    ),
+    (
+        "source_entries",
+        "Devices or users in the last complete list",
+        |feed, _| Some(feed.entries as u64),
+    ),
+    (
+        "source_bad_rows",
+        "Rows with mistakes in the last complete list",
+        |feed, _| Some(feed.bad_rows as u64),
+    ),
+    (
+        "source_held",
+        "1 while a list that lacks too much waits for an operator",
+        |feed, _| Some(u64::from(feed.is_held())),
+    ),
+];
+
+/// How to read one counter of a feed.
+type ReadCounter = fn(&sync::Counters) -> u64;
+
+const FEED_COUNTERS: [(&str, &str, ReadCounter); 6] = [
+    ("source_runs", "Runs that went well", |of| of.successes),
+    ("source_failed_runs", "Runs that failed", |of| of.failures),
+    ("source_rows", "Rows read", |of| of.rows),
+    ("source_requests", "Requests to the source", |of| {
+        of.requests
+    }),
+    ("source_retries", "Requests asked again", |of| of.retries),
+    (
+        "source_throttled",
+        "Requests turned away because of too many",
+        |of| of.throttled,
+    ),
 ];
