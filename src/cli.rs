@@ -18,6 +18,7 @@ mod output;
 mod probe;
 mod run;
 mod status;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,7 @@ enum Command {
     Check(check::Arguments),
     Certs(certs::Arguments),
     Status(status::Arguments),
+    Sync(sync::Arguments),
     Explain(explain::Arguments),
     Device(device::Arguments),
     Probe(probe::Arguments),
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(arguments)) => run::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
         Some(Command::Status(arguments)) => status::run(&arguments),
+        Some(Command::Sync(arguments)) => sync::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Device(arguments)) => device::run(&arguments),
         Some(Command::Probe(arguments)) => probe::run(&arguments),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::path::PathBuf;
 
 use super::output::Answer;
 use super::output::Done;
@@ -16,22 +17,7 @@ use crate::net::control::Response;
 
 /// Asks the gateway of the conf folder and prints its answer.
 pub(super) fn ask(folder: &Path, request: &Request, json: bool) -> Done {
-    let socket = config::read(folder).control_socket();
-    let response = control::ask(&socket, request).map_err(|error| {
-        let kind = error.kind();
-        let hint = if matches!(
-            kind,
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-        ) {
-            "no gateway is running with this configuration"
-        } else if kind == io::ErrorKind::PermissionDenied {
-            "only root and the gateway's own user may ask"
-        } else {
-            "the gateway did not answer"
-        };
-        Failed::new(format!("{}: {hint} ({error})", socket.display()))
-    })?;
-    match response {
+    match fetch(&socket(folder), request)? {
         Response::Answer { json: value, .. } if json => {
             print_json(&value)?;
             Ok(Answer::Yes)
@@ -49,4 +35,27 @@ pub(super) fn ask(folder: &Path, request: &Request, json: bool) -> Done {
             Ok(Answer::No)
         }
     }
+}
+
+/// Where the gateway of the conf folder is asked.
+pub(super) fn socket(folder: &Path) -> PathBuf {
+    config::read(folder).control_socket()
+}
+
+/// Asks the gateway at `socket`; a gateway that does not answer is a failure of the command.
+pub(super) fn fetch(socket: &Path, request: &Request) -> Result<Response, Failed> {
+    control::ask(socket, request).map_err(|error| {
+        let kind = error.kind();
+        let hint = if matches!(
+            kind,
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+        ) {
+            "no gateway is running with this configuration"
+        } else if kind == io::ErrorKind::PermissionDenied {
+            "only root and the gateway's own user may ask"
+        } else {
+            "the gateway did not answer"
+        };
+        Failed::new(format!("{}: {hint} ({error})", socket.display()))
+    })
 }

@@ -50,6 +50,13 @@ fn command_lines_table() {
     for (line, good) in [
         ("run a --conf b", false),
         ("status --json", true),
+        ("sync", true),
+        ("sync contoso --json", true),
+        ("sync contoso --quick", true),
+        ("sync --full --quick", false),
+        ("sync contoso --accept-shrink", true),
+        ("sync --accept-shrink", false),
+        ("sync contoso --quick --accept-shrink", false),
         ("explain 0f8fad5b --json", true),
         ("explain", false),
         ("device 00:11:22:aa:bb:cc", true),
