@@ -53,8 +53,8 @@ impl Format {
 /// How many bad rows a file may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tolerance {
-    /// Percent of the rows that may be bad. A single bad row is always passed over, so that one
-    /// slip in a short file does not cost the file.
+    /// Percent of the rows that may be bad. A single bad row is passed over whatever its share, so
+    /// that one slip in a short file does not cost the file; but at 0 none is.
     pub bad_percent: u8,
 }
 
@@ -66,7 +66,8 @@ impl Default for Tolerance {
 
 impl Tolerance {
     const fn allows(self, bad: usize, rows: usize) -> bool {
-        bad <= 1 || bad.saturating_mul(100) <= rows.saturating_mul(self.bad_percent as usize)
+        let passed_over = bad <= 1 && self.bad_percent > 0;
+        passed_over || bad.saturating_mul(100) <= rows.saturating_mul(self.bad_percent as usize)
     }
 }
 

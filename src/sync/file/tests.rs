@@ -148,6 +148,18 @@ fn a_file_with_too_many_bad_rows_is_not_used() {
     );
 }
 
+/// Whoever wanted no bad row at all could not have it.
+#[test]
+fn one_bad_row_is_passed_over_unless_none_may_be() {
+    for (good, bad_percent, used) in [(1, 10, true), (1, 1, true), (1, 0, false), (500, 0, false)] {
+        let text = format!("{}nonsense\n", numbered(good));
+        let tolerance = Tolerance { bad_percent };
+        let read = read_device_file("s", "d.csv", Format::Csv, text.as_bytes(), tolerance);
+        assert_eq!(read.is_ok(), used, "row {good} {bad_percent}");
+    }
+    assert!(devices("device_id\nnonsense\n").is_err(), "no usable row");
+}
+
 #[test]
 fn empty_and_cut_files_are_not_used() {
     for (text, reason) in [
