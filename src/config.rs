@@ -16,10 +16,8 @@
 
 mod certificate;
 mod default;
-mod duration;
 mod enforcement;
 mod error;
-mod file;
 mod gateway;
 mod layout;
 mod material;
@@ -29,13 +27,13 @@ mod rules;
 mod settings;
 mod text;
 mod users;
-mod value;
 
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::directory::Entry;
+use crate::document;
 use crate::model::Problem;
 use crate::model::Severity;
 use crate::model::Timestamp;
@@ -49,8 +47,6 @@ pub use certificate::Usage;
 pub use certificate::inspect;
 pub use certificate::inspect_folder;
 pub use default::FILES as DEFAULT_FILES;
-pub use duration::Octets;
-pub use duration::OctetsError;
 pub use enforcement::Enforcement;
 pub use enforcement::Profile;
 pub use enforcement::Profiles;
@@ -140,9 +136,9 @@ pub struct Draft {
 /// Lines of the keys of each file.
 #[derive(Clone, Debug)]
 struct Written {
-    gateway: error::Written,
-    nas: error::Written,
-    users: error::Written,
+    gateway: document::Written,
+    nas: document::Written,
+    users: document::Written,
 }
 
 /// Reads the conf folder. Problems are kept in the draft.
@@ -153,11 +149,11 @@ pub fn read(folder: &Path) -> Draft {
     let nas = read_file(folder, "nas.toml", Absent::Error, &mut problems);
     let users = read_file(folder, "users.toml", Absent::Empty, &mut problems);
     let (mut gateway, gateway_written, found) =
-        file::read(&gateway.0, &gateway.1, gateway::Gateway::read);
+        document::read(&gateway.0, &gateway.1, gateway::Gateway::read);
     problems.extend(found);
-    let (mut nas, nas_written, found) = file::read(&nas.0, &nas.1, nas::read);
+    let (mut nas, nas_written, found) = document::read(&nas.0, &nas.1, nas::read);
     problems.extend(found);
-    let (users, users_written, found) = file::read(&users.0, &users.1, users::read);
+    let (users, users_written, found) = document::read(&users.0, &users.1, users::read);
     problems.extend(found);
 
     let base = base_folder(folder, &gateway.base);

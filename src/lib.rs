@@ -36,14 +36,15 @@
 //! | `radius` | core | RADIUS octets, signatures, duplicates, NAS table | `model` |
 //! | `eap` | core | EAP octets, conversations, methods, keys | `model` |
 //! | `eas` | core | ActiveSync request heads, commands, refusals | `model` |
-//! | `policy` | core | rules, their evaluation, their lint | `model` |
+//! | `document` | core | TOML texts read key by key, every problem with its line | `model` |
+//! | `policy` | core | rules, their evaluation, their lint | `document`, `model` |
 //! | `inventory` | core | the lock-free cache of devices, users and groups | `model` |
 //! | `access` | core | the decision: subject, facts and policy meet; permits, sessions, records | `policy`, `inventory`, `model` |
 //! | `network` | core | the RADIUS server without sockets | `access`, `radius`, `eap`, `model` |
 //! | `mail` | core | the ActiveSync gateway without sockets | `access`, `eas`, `model` |
 //! | `journal` | shell | decision records on disk and in memory | `access`, `model` |
 //! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `model` |
-//! | `sync` | shell | pulling facts from files and management systems | `inventory`, `model` |
+//! | `sync` | shell | pulling facts from files and management systems | `inventory`, `document`, `model` |
 //! | `directory` | shell | asking who a user is | `model` |
 //! | `probe` | shell | clients of our own: RADIUS, the EAP-TLS peer, ActiveSync | `radius`, `eap`, `eas`, `model` |
 //! | `config` | shell | files to typed configuration | `*` |
@@ -77,6 +78,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod directory;
+pub mod document;
 pub mod eap;
 pub mod eas;
 pub mod inventory;

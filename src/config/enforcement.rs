@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::file::Section;
-use super::value::integer;
-use super::value::kind;
+use crate::document::Section;
+use crate::document::integer;
+use crate::document::kind;
 use crate::radius::AttributeType;
 use crate::radius::Code;
 use crate::radius::Template;

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::duration::Octets;
 use super::enforcement;
 use super::enforcement::Enforcement;
-use super::file::Section;
 use super::settings::Certificates;
 use super::settings::Data;
 use super::settings::Eap;
@@ -16,6 +14,8 @@ use super::settings::Log;
 use super::settings::Mail;
 use super::settings::Shutdown;
 use super::settings::Workers;
+use crate::document::Octets;
+use crate::document::Section;
 use crate::eap::MAX_PACKET;
 use crate::eap::MAX_TICKETS;
 use crate::eap::MIN_PACKET;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use super::error::Written;
-use super::file::Section;
+use crate::document::Section;
+use crate::document::Written;
 use crate::model::Problem;
 use crate::model::Secret;
 use crate::radius::MessageAuthenticatorPolicy;

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use super::Draft;
 use super::default;
-use super::error::suggestion;
 use super::gateway::Gateway;
 use super::text::ReadError;
 use super::text::open_to_others;
 use super::users;
+use crate::document::suggestion;
 use crate::model::Problem;
 use crate::model::Secret;
 use crate::model::Severity;
@@ -230,7 +230,7 @@ fn sample_entries() -> Vec<(users::Keyed, Secret)> {
         .iter()
         .find(|(name, _)| *name == "users.toml")
         .map_or("", |(_, text)| *text);
-    let (users, _, _) = super::file::read("users.toml", text, users::read);
+    let (users, _, _) = crate::document::read("users.toml", text, users::read);
     users
         .into_iter()
         .map(|user| {

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::duration::Octets;
-use super::value::Choice;
+use crate::document::Choice;
+use crate::document::Octets;
 use crate::eap::Resumption;
 use crate::eap::TlsVersion;
 use crate::radius::MessageAuthenticatorPolicy;

@@ -1,3 +1,5 @@
+mod files;
+
 use super::gateway::Gateway;
 use super::*;
 
@@ -12,7 +14,7 @@ fn default_text(name: &str) -> &'static str {
 #[test]
 fn gateway_toml_says_the_defaults_of_the_code() {
     let text = default_text("gateway.toml");
-    let (gateway, _, problems) = file::read("gateway.toml", text, Gateway::read);
+    let (gateway, _, problems) = document::read("gateway.toml", text, Gateway::read);
     assert_eq!(problems, []);
     assert_eq!(gateway, Gateway::default());
 }
@@ -20,7 +22,7 @@ fn gateway_toml_says_the_defaults_of_the_code() {
 #[test]
 fn gateway_toml_names_every_key_there_is() {
     let text = default_text("gateway.toml");
-    let (_, written, _) = file::read("gateway.toml", text, Gateway::read);
+    let (_, written, _) = document::read("gateway.toml", text, Gateway::read);
     assert!(written.lines.len() > 60, "{}", written.lines.len());
     for (key, line) in &written.lines {
         let name = key.rsplit('.').next().unwrap();
@@ -51,7 +53,7 @@ fn the_default_profiles_limit_what_they_must() {
 fn a_group_overrides_whole_profiles_and_inherits_the_others() {
     let text = "[enforce.default.allow]\nvlan = 5\n\
                 [enforce.group.aruba.quarantine]\nattributes = { \"Aruba-User-Role\" = \"q\" }\n";
-    let (gateway, _, problems) = file::read("f", text, Gateway::read);
+    let (gateway, _, problems) = document::read("f", text, Gateway::read);
     assert_eq!(problems, []);
     let enforcement = gateway.enforcement;
     let aruba = enforcement.groups.get("aruba").unwrap();

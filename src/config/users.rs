@@ -1,8 +1,8 @@
 //! `users.toml`: passwords for those without a certificate.
 
-use super::file::Section;
 use crate::directory::Entry;
 use crate::directory::Password;
+use crate::document::Section;
 use crate::model::Secret;
 use crate::model::UserId;
 

@@ -10,41 +10,41 @@ use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::duration::Octets;
-use super::duration::parse_duration;
-use super::duration::show_duration;
-use super::error::suggestion;
+use crate::document::duration::Octets;
+use crate::document::duration::parse_duration;
+use crate::document::duration::show_duration;
+use crate::document::nearest::suggestion;
 
 /// A type that a key can have.
-pub(super) trait Value: Sized {
+pub trait Value: Sized {
     /// Reads a value, or says what is wrong with it; a list says it of each element.
     fn read(value: &Spanned<DeValue<'_>>) -> Result<Self, Vec<Complaint>>;
 }
 
 /// A type whose values have an order and a written form.
-pub(super) trait Bounded: Value + PartialOrd {
+pub trait Bounded: Value + PartialOrd {
     /// As it would stand in the file.
     fn show(&self) -> String;
 }
 
 /// A type with a few named values.
-pub(super) trait Choice: Sized + Copy + 'static {
+pub trait Choice: Sized + Copy + 'static {
     /// Every value with its name.
     const ALL: &'static [(&'static str, Self)];
 }
 
 /// What is wrong with a value.
-pub(super) struct Complaint {
+pub struct Complaint {
     /// What to add to the key: `[2]` for an element of a list, else empty.
-    pub(super) place: String,
+    pub place: String,
     /// Where it stands.
-    pub(super) span: Range<usize>,
+    pub span: Range<usize>,
     /// What was expected and what was found.
-    pub(super) message: String,
+    pub message: String,
 }
 
 /// The kind of a value, with its article.
-pub(super) const fn kind(value: &DeValue<'_>) -> &'static str {
+pub const fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a whole number",
@@ -57,7 +57,7 @@ pub(super) const fn kind(value: &DeValue<'_>) -> &'static str {
 }
 
 /// The integer of `value`, whatever base it is written in.
-pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
+pub fn integer(value: &DeValue<'_>) -> Option<i64> {
     let integer = value.as_integer()?;
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }

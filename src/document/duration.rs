@@ -9,7 +9,7 @@ use std::time::Duration;
 /// # Errors
 ///
 /// Says what is wrong, in words that name the units.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(DurationError::Empty);
@@ -44,7 +44,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// Writes a duration in the form that [`parse_duration`] reads; below a millisecond is cut off.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if rest == 0 {
         return "0s".to_owned();
@@ -62,7 +62,7 @@ pub(super) fn show_duration(duration: Duration) -> String {
 
 /// Why a text is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum DurationError {
+pub enum DurationError {
     /// Nothing there.
     #[error("is empty")]
     Empty,

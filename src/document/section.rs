@@ -14,11 +14,12 @@ use toml::Spanned;
 use toml::de::DeTable;
 use toml::de::DeValue;
 
-use super::error::Written;
-use super::error::suggestion;
-use super::value::Bounded;
-use super::value::Value;
-use super::value::kind;
+use crate::document::lines::Lines;
+use crate::document::nearest::suggestion;
+use crate::document::value::Bounded;
+use crate::document::value::Value;
+use crate::document::value::kind;
+use crate::document::written::Written;
 use crate::model::Problem;
 use crate::model::Severity;
 
@@ -27,7 +28,7 @@ use crate::model::Severity;
 ///
 /// A text that is not TOML is not shown to `read`, because what is left of it after a syntax error
 /// would only give misleading problems; `read` then gets an empty table.
-pub(super) fn read<T>(
+pub fn read<T>(
     file: &str,
     text: &str,
     read: impl FnOnce(&mut Section<'_>) -> T,
@@ -68,7 +69,7 @@ pub(super) fn read<T>(
 }
 
 /// One table of the file; an absent table is an empty one.
-pub(super) struct Section<'d> {
+pub struct Section<'d> {
     report: &'d Report,
     table: &'d DeTable<'d>,
     path: String,
@@ -78,14 +79,14 @@ pub(super) struct Section<'d> {
 
 impl<'d> Section<'d> {
     /// Replaces `slot` by the value of `key`, if it is there and good.
-    pub(super) fn set<T: Value>(&mut self, key: &'static str, slot: &mut T) {
+    pub fn set<T: Value>(&mut self, key: &'static str, slot: &mut T) {
         if let Some(value) = self.read(key) {
             *slot = value;
         }
     }
 
     /// As [`Section::set`], for values that must lie in `range`.
-    pub(super) fn set_within<T: Bounded>(
+    pub fn set_within<T: Bounded>(
         &mut self,
         key: &'static str,
         range: RangeInclusive<T>,
@@ -110,7 +111,7 @@ impl<'d> Section<'d> {
     }
 
     /// The value of `key`, if it is there and good.
-    pub(super) fn read<T: Value>(&mut self, key: &'static str) -> Option<T> {
+    pub fn read<T: Value>(&mut self, key: &'static str) -> Option<T> {
         let value = self.ask(key)?;
         match T::read(value) {
             Ok(value) => Some(value),
@@ -125,7 +126,7 @@ impl<'d> Section<'d> {
     }
 
     /// As [`Section::read`], with a problem when the key is absent.
-    pub(super) fn require<T: Value>(&mut self, key: &'static str, example: &str) -> Option<T> {
+    pub fn require<T: Value>(&mut self, key: &'static str, example: &str) -> Option<T> {
         let value = self.read(key);
         if !self.has(key) {
             self.missing(key, example);
@@ -134,7 +135,7 @@ impl<'d> Section<'d> {
     }
 
     /// Reports that `key` is absent, on the line of the table's head.
-    pub(super) fn missing(&self, key: &str, example: &str) {
+    pub fn missing(&self, key: &str, example: &str) {
         self.report.add(
             self.span.clone().unwrap_or(0..0),
             &self.path_of(key),
@@ -143,30 +144,30 @@ impl<'d> Section<'d> {
     }
 
     /// The value of `key` as it stands in the file, for keys of more than one type.
-    pub(super) fn raw(&mut self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
+    pub fn raw(&mut self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
         self.ask(key)
     }
 
     /// Reports `key` if it is there: known elsewhere, without sense in this table.
-    pub(super) fn refuse(&mut self, key: &'static str, message: &str) {
+    pub fn refuse(&mut self, key: &'static str, message: &str) {
         if self.ask(key).is_some() {
             self.error(key, message);
         }
     }
 
     /// Whether the file has `key`.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
     /// The table at `key`.
-    pub(super) fn child(&mut self, key: &'static str) -> Self {
+    pub fn child(&mut self, key: &'static str) -> Self {
         let value = self.ask(key);
         self.section(value, self.path_of(key))
     }
 
     /// Every table of the array at `key`.
-    pub(super) fn children(&mut self, key: &'static str) -> Vec<Self> {
+    pub fn children(&mut self, key: &'static str) -> Vec<Self> {
         let Some(value) = self.ask(key) else {
             return Vec::new();
         };
@@ -191,7 +192,7 @@ impl<'d> Section<'d> {
 
     /// Every entry, whatever its key, for tables whose keys are names that the person chose.
     /// Call it on a section of which no key was asked.
-    pub(super) fn entries(&self) -> Vec<Entry<'d>> {
+    pub fn entries(&self) -> Vec<Entry<'d>> {
         self.table
             .iter()
             .map(|(key, value)| {
@@ -207,12 +208,12 @@ impl<'d> Section<'d> {
     }
 
     /// The entry as a table.
-    pub(super) fn table_of(&self, entry: &Entry<'d>) -> Self {
+    pub fn table_of(&self, entry: &Entry<'d>) -> Self {
         self.section(Some(entry.value), entry.path.clone())
     }
 
     /// Adds an error at `key` of this table; empty for the table itself.
-    pub(super) fn error(&self, key: &str, message: impl Into<String>) {
+    pub fn error(&self, key: &str, message: impl Into<String>) {
         let span = self
             .table
             .get_key_value(key)
@@ -225,7 +226,7 @@ impl<'d> Section<'d> {
     }
 
     /// The full name of `key`; empty for the table itself.
-    pub(super) fn path_of(&self, key: &str) -> String {
+    pub fn path_of(&self, key: &str) -> String {
         match (self.path.is_empty(), key.is_empty()) {
             (true, _) => key.to_owned(),
             (false, true) => self.path.clone(),
@@ -234,7 +235,7 @@ impl<'d> Section<'d> {
     }
 
     /// Reports every key that nobody asked for.
-    pub(super) fn finish(&self) {
+    pub fn finish(&self) {
         for key in self.table.keys() {
             let name: &str = key.get_ref();
             if self.known.contains(&name) {
@@ -273,19 +274,18 @@ impl<'d> Section<'d> {
 }
 
 /// One entry of a table whose keys are names.
-pub(super) struct Entry<'d> {
+pub struct Entry<'d> {
     /// The key.
-    pub(super) name: String,
+    pub name: String,
     /// Its value.
-    pub(super) value: &'d Spanned<DeValue<'d>>,
+    pub value: &'d Spanned<DeValue<'d>>,
     path: String,
 }
 
 /// What is being found out about a file.
 struct Report {
     file: String,
-    /// Offsets at which lines begin, ascending, the first 0.
-    starts: Vec<usize>,
+    text: Lines,
     problems: RefCell<Vec<Problem>>,
     lines: RefCell<BTreeMap<String, Option<usize>>>,
     empty: DeTable<'static>,
@@ -293,14 +293,9 @@ struct Report {
 
 impl Report {
     fn new(file: &str, text: &str) -> Self {
-        let after_breaks = text
-            .bytes()
-            .enumerate()
-            .filter(|&(_, octet)| octet == b'\n')
-            .map(|(offset, _)| offset + 1);
         Self {
             file: file.to_owned(),
-            starts: std::iter::once(0).chain(after_breaks).collect(),
+            text: Lines::of(text),
             problems: RefCell::default(),
             lines: RefCell::default(),
             empty: DeTable::new(),
@@ -309,7 +304,7 @@ impl Report {
 
     /// The line, from 1, in which `span` begins.
     fn line(&self, span: Range<usize>) -> usize {
-        self.starts.partition_point(|&start| start <= span.start)
+        self.text.at(span.start)
     }
 
     fn problem(&self, span: Option<Range<usize>>, key: &str, message: String) -> Problem {

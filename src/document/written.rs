@@ -1,0 +1,41 @@
+//! What a document holds, for whoever has something to say of it later.
+
+use std::collections::BTreeMap;
+
+use crate::model::Problem;
+use crate::model::Severity;
+
+/// Which keys a file may hold, and on which line each stands.
+///
+/// Rules that look at several keys or files run long after a file was read; with this they can
+/// still point at the line.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// The file as the person knows it.
+    pub file: String,
+    /// Every key that was asked for, with its line when the file has it.
+    pub lines: BTreeMap<String, Option<usize>>,
+}
+
+impl Written {
+    /// A problem at `key`, on its line if it is written down.
+    pub fn problem(&self, severity: Severity, key: &str, message: impl Into<String>) -> Problem {
+        Problem {
+            file: self.file.clone(),
+            line: self.lines.get(key).copied().flatten(),
+            key: key.to_owned(),
+            message: message.into(),
+            severity,
+        }
+    }
+
+    /// Shorthand for a problem that refuses the configuration.
+    pub fn error(&self, key: &str, message: impl Into<String>) -> Problem {
+        self.problem(Severity::Error, key, message)
+    }
+
+    /// Shorthand for a problem that is only worth a look.
+    pub fn warning(&self, key: &str, message: impl Into<String>) -> Problem {
+        self.problem(Severity::Warning, key, message)
+    }
+}
