@@ -3,7 +3,7 @@
 //! Two kinds: `[[file]]`, a pair of local files, and `[[graph]]`, a Microsoft tenant. Each gives
 //! up to two feeds, `<name>/devices` and `<name>/users`.
 
-mod table;
+mod values;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::document;
+use crate::document::Section;
 use crate::model::Problem;
 use crate::model::Severity;
 use crate::sync::file::Tolerance;
 use crate::sync::link::Base;
 use crate::sync::plan::Backoff;
-use crate::sync::settings::table::Section;
+use crate::sync::settings::values::Values;
 use crate::sync::walk::Limits;
 
 /// All sources.
@@ -147,20 +149,23 @@ pub fn parse(
     folder: &Path,
     text: &str,
 ) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    let mut config = Config::default();
-    let mut problems = table::read(file, text, |root| {
+    let (config, _, mut problems) = document::read(file, text, |root| {
+        let mut config = Config::default();
         let mut names = HashSet::new();
-        root.each("file", |section| {
-            config.files.extend(read_file(section, folder, &mut names));
-        });
-        root.each("graph", |section| {
-            config
-                .graphs
-                .extend(read_graph(section, folder, &mut names));
-        });
-        if names.len() > MAX_SOURCES {
-            root.problem("", format!("expected at most {MAX_SOURCES} sources"));
+        for mut section in root.children("file") {
+            let read = read_file(&mut section, folder, &mut names);
+            config.files.extend(read);
+            section.finish();
         }
+        for mut section in root.children("graph") {
+            let read = read_graph(&mut section, folder, &mut names);
+            config.graphs.extend(read);
+            section.finish();
+        }
+        if names.len() > MAX_SOURCES {
+            root.error("", format!("expected at most {MAX_SOURCES} sources"));
+        }
+        config
     });
     if problems
         .iter()
@@ -193,7 +198,7 @@ fn read_file(
     section.duration("reload_interval", RELOAD, &mut config.reload_interval);
     section.percent("bad_percent", &mut config.tolerance.bad_percent);
     if config.devices.is_none() && config.users.is_none() {
-        section.problem("", "expected `devices`, `users` or both".to_owned());
+        section.error("", "expected `devices`, `users` or both");
     }
     name.map(|_| config)
 }
@@ -207,17 +212,17 @@ fn read_graph(
     let tenant = section.required("tenant");
     if tenant.as_ref().is_some_and(|tenant| !is_tenant(tenant)) {
         let message = "expected a tenant id or domain: letters, digits, `-` and `.`";
-        section.problem("tenant", message.to_owned());
+        section.error("tenant", message.to_owned());
     }
     let client_id = section.required("client_id");
     let client_secret_file = section.required("client_secret_file");
     let login = read_base(section, "login", "https://login.microsoftonline.com");
     let graph = read_base(section, "graph", "https://graph.microsoft.com/v1.0");
     let ca_file = section.text("ca_file").map(|path| folder.join(path));
-    let devices = section.truth("devices").unwrap_or(true);
-    let users = section.truth("users").unwrap_or(true);
+    let devices = section.read("devices").unwrap_or(true);
+    let users = section.read("users").unwrap_or(true);
     if !devices && !users {
-        section.problem("", "expected `devices`, `users` or both to be true".into());
+        section.error("", "expected `devices`, `users` or both to be true");
     }
     let groups = read_groups(section);
     let mut timing = Timing::default();
@@ -254,10 +259,10 @@ fn read_name(section: &mut Section<'_>, names: &mut HashSet<String>) -> Option<S
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.len() > MAX_NAME || !name.chars().all(plain) {
         let message = format!("expected up to {MAX_NAME} letters, digits, `-`, `_` and `.`");
-        section.problem("name", message);
+        section.error("name", message);
     }
     if !names.insert(name.clone()) {
-        section.problem("name", format!("`{name}` names another source already"));
+        section.error("name", format!("`{name}` names another source already"));
     }
     Some(name)
 }
@@ -267,7 +272,7 @@ fn read_base(section: &mut Section<'_>, key: &'static str, default: &str) -> Opt
     match Base::parse(text.as_deref().unwrap_or(default)) {
         Ok(base) => Some(base),
         Err(error) => {
-            section.problem(key, error.to_string());
+            section.error(key, error.to_string());
             None
         }
     }
@@ -279,13 +284,13 @@ fn read_groups(section: &mut Section<'_>) -> Groups {
         [all] if all == "*" => Groups::All,
         names => {
             if names.len() > MAX_GROUPS {
-                section.problem("groups", format!("expected at most {MAX_GROUPS} groups"));
+                section.error("groups", format!("expected at most {MAX_GROUPS} groups"));
             }
             for name in names {
                 let known = Uuid::try_parse(name).is_ok() || !name.trim().is_empty();
                 if !known || name == "*" || name.len() > MAX_GROUP_NAME {
                     let message = "expected names or ids of groups, or [\"*\"] for all";
-                    section.problem("groups", message.to_owned());
+                    section.error("groups", message.to_owned());
                 }
             }
             Groups::Listed(names.to_vec())

@@ -58,7 +58,7 @@ fn all_mistakes_are_told_at_once_with_line_and_key() {
     )
     .unwrap_err();
     let expected = [
-        "source.toml:1: colour: unknown key; the keys here are file, graph",
+        "source.toml:1: colour: unknown key, known here: file, graph",
         "source.toml:2: file[0]: expected `devices`, `users` or both",
         "source.toml:4: file[0].bad_percent: expected a whole number from 0 to 100",
         "source.toml:5: file[0].look_interval: expected a duration such as \"90s\" or \"1h30m\", \
@@ -80,6 +80,13 @@ fn all_mistakes_are_told_at_once_with_line_and_key() {
         panic!("one more: {problems:?}");
     };
     assert!(last.starts_with("source.toml:15: graph[0].secret: unknown key"));
+}
+
+#[test]
+fn a_mistyped_key_is_told_with_the_one_that_was_meant() {
+    let problems = read("[[file]]\nname = 'a'\ndevice = 'd.csv'\nusers = 'u.csv'\n");
+    let expected = "source.toml:3: file[0].device: unknown key, did you mean devices?";
+    assert_eq!(problems.unwrap_err(), [expected]);
 }
 
 #[test]
