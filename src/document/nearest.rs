@@ -1,13 +1,21 @@
 //! The known word that a mistyped one was probably meant to be.
 
-/// The one of `known` that `text` was probably meant to be.
+/// The one of `known` that `text` was probably meant to be: mistyped, or not written to its end.
 #[must_use]
 pub fn suggestion<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let text = text.to_ascii_lowercase().replace('-', "_");
     let limit = (text.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
-        .map(|candidate| (distance(&text, &candidate.replace('-', "_")), candidate))
+        .map(|candidate| {
+            let plain = candidate.replace('-', "_");
+            let begun = text.len() >= SHORTEST_BEGINNING && plain.starts_with(&text);
+            let distance = distance(&text, &plain);
+            (
+                if begun { limit.min(distance) } else { distance },
+                candidate,
+            )
+        })
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -45,6 +53,9 @@ fn distance(one: &str, other: &str) -> usize {
     last.last().copied().unwrap_or(0)
 }
 
+/// Fewer letters begin too many words.
+const SHORTEST_BEGINNING: usize = 3;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +86,8 @@ mod tests {
             ("mial", Some("mail")),
             ("metric", Some("metrics")),
             ("acounnting", Some("accounting")),
+            ("auth", Some("authentication")),
+            ("ac", None),
             ("x", None),
             ("radius", None),
         ] {

@@ -11,6 +11,8 @@ use toml::Spanned;
 use toml::de::DeTable;
 use toml::de::DeValue;
 
+use crate::document::Lines;
+use crate::document::suggestion;
 use crate::model::Problem;
 use crate::model::Severity;
 use crate::policy::set::Source;
@@ -21,8 +23,7 @@ use crate::policy::words::either;
 /// Problems found so far, and where everything stands.
 pub(super) struct Reader {
     file: String,
-    /// Offsets at which lines begin.
-    starts: Vec<usize>,
+    text: Lines,
     problems: Vec<Problem>,
     left_out: usize,
     lines: BTreeMap<String, usize>,
@@ -51,12 +52,9 @@ pub(super) struct Section<'d> {
 
 impl Reader {
     pub(super) fn new(file: &str, text: &str) -> Self {
-        let starts = std::iter::once(0)
-            .chain(text.match_indices('\n').map(|(offset, _)| offset + 1))
-            .collect();
         Self {
             file: file.to_owned(),
-            starts,
+            text: Lines::of(text),
             problems: Vec::new(),
             left_out: 0,
             lines: BTreeMap::new(),
@@ -74,7 +72,7 @@ impl Reader {
 
     /// What the TOML parser itself found wrong.
     pub(super) fn syntax(&mut self, span: Option<Range<usize>>, message: &str) {
-        let line = span.map(|span| self.line_of(span.start));
+        let line = span.map(|span| self.text.at(span.start));
         let message: Vec<&str> = message.lines().map(str::trim).collect();
         self.problem(Severity::Error, line, String::new(), message.join("; "));
     }
@@ -106,17 +104,15 @@ impl Reader {
         self.error(&at, format!("missing; expected {expected}"));
     }
 
-    /// `; did you mean "x"?` where a known word is at most two typing errors away.
+    /// `; did you mean "x"?` where a known word is near.
     pub(super) fn suggestion<'a>(
         &self,
         text: &str,
         known: impl Iterator<Item = &'a str>,
     ) -> String {
-        if self.problems.len() < MAX_PROBLEMS {
-            suggestion(text, known)
-        } else {
-            String::new()
-        }
+        let bounded = self.problems.len() < MAX_PROBLEMS && text.len() <= MAX_QUOTED;
+        let near = bounded.then(|| suggestion(text, known)).flatten();
+        near.map_or_else(String::new, |word| format!("; did you mean {word:?}?"))
     }
 
     /// The warnings and where everything stands; all problems, in the order of the file, if one is
@@ -196,7 +192,7 @@ impl Reader {
             .map(|(position, element)| {
                 let place = Place {
                     key: format!("{}[{position}]", value.place.key),
-                    line: self.line_of(element.span().start),
+                    line: self.text.at(element.span().start),
                 };
                 self.lines.insert(place.key.clone(), place.line);
                 Value {
@@ -321,7 +317,7 @@ impl Reader {
             .map(|(name, value)| {
                 let place = Place {
                     key: place.below(name.get_ref()),
-                    line: self.line_of(name.span().start),
+                    line: self.text.at(name.span().start),
                 };
                 self.lines.insert(place.key.clone(), place.line);
                 let value = Value {
@@ -346,10 +342,6 @@ impl Reader {
                 found.type_str()
             ),
         );
-    }
-
-    fn line_of(&self, offset: usize) -> usize {
-        self.starts.partition_point(|start| *start <= offset)
     }
 
     fn problem(&mut self, severity: Severity, line: Option<usize>, key: String, message: String) {
@@ -402,37 +394,6 @@ pub(super) fn quoted(text: &str) -> String {
     let short: String = text.chars().take(MAX_QUOTED).collect();
     let dots = if short.len() < text.len() { "…" } else { "" };
     format!("{short:?}{dots}")
-}
-
-fn suggestion<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> String {
-    if text.len() > MAX_QUOTED {
-        return String::new();
-    }
-    known
-        .map(|word| (distance(text, word), word))
-        .filter(|(distance, word)| *distance <= 2 && *distance < word.chars().count())
-        .min()
-        .map_or_else(String::new, |(_, word)| format!("; did you mean {word:?}?"))
-}
-
-/// Letters to insert, remove or change.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (line, from) in a.chars().enumerate() {
-        let mut diagonal = line;
-        let mut left = line + 1;
-        for (place, to) in row.iter_mut().skip(1).zip(&b) {
-            let change = diagonal + usize::from(from != *to);
-            diagonal = *place;
-            left = change.min(left + 1).min(diagonal + 1);
-            *place = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = line + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {
@@ -490,18 +451,5 @@ mod tests {
                 "row {text}"
             );
         }
-    }
-
-    #[test]
-    fn suggests_words_that_are_one_slip_away() {
-        let words = ["quarantine", "block", "allow"];
-        assert_eq!(
-            suggestion("quarentine", words.into_iter()),
-            "; did you mean \"quarantine\"?"
-        );
-        assert_eq!(suggestion("xyzzy", words.into_iter()), "");
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", ""), 3);
     }
 }
