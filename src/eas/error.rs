@@ -42,8 +42,8 @@ pub enum Malformed {
     /// Not a version, or absent with a plain query.
     #[error("the protocol version is unknown or missing")]
     UnknownVersion,
-    /// Not 1 to 32 letters and digits.
-    #[error("the DeviceId is not 1 to 32 letters and digits")]
+    /// Not 1 to 32 letters and digits, nor, in a base64 query, the 16 octets of a GUID.
+    #[error("the DeviceId is not 1 to 32 letters and digits, nor a GUID of 16 octets")]
     DeviceId,
     /// Not 1 to 64 printable ASCII characters.
     #[error("the DeviceType is not 1 to 64 printable characters")]

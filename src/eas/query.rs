@@ -6,13 +6,18 @@
 //!                 | length 1, DeviceId | length 1 (0 or 4), policy key, little-endian
 //!                 | length 1, DeviceType | [ tag 1 | length 1 | value ]... )
 //! ```
+//!
+//! The DeviceId of a base64 query is "a string or a GUID" (MS-ASHTTP 2.2.1.1.1.1): Windows clients
+//! send the sixteen octets of a GUID, and the same device writes them as 32 hexadecimal digits in a
+//! plain query. So sixteen octets that are no string are one [`EasDeviceId`] with their digits, in
+//! the order of the octets, and travel on as the octets that they are.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::AsciiSet;
 use percent_encoding::NON_ALPHANUMERIC;
-use percent_encoding::utf8_percent_encode;
+use percent_encoding::percent_encode;
 
 use crate::model::EasDeviceId;
 
@@ -56,9 +61,9 @@ pub struct Request {
     pub accept_multipart: bool,
     /// The form it came in and is passed on in, with what only this form has.
     pub form: Form,
-    /// The DeviceId with the letters' case as sent. It is passed on so: an Exchange that has known
-    /// the device for years must not see a new one.
-    spelled: Box<str>,
+    /// The DeviceId as sent: with the letters' case, or the sixteen octets of a GUID. It is passed
+    /// on so: an Exchange that has known the device for years must not see a new one.
+    spelled: Box<[u8]>,
 }
 
 /// The two forms of a query.
@@ -145,14 +150,14 @@ impl Request {
         let mut query = String::with_capacity(128);
         let user = self.user.as_deref().unwrap_or("");
         let fixed = [
-            (CMD, self.command.name()),
-            (USER, user),
+            (CMD, self.command.name().as_bytes()),
+            (USER, user.as_bytes()),
             (DEVICE_ID, &*self.spelled),
-            (DEVICE_TYPE, self.device_type.as_str()),
+            (DEVICE_TYPE, self.device_type.as_bytes()),
         ];
         let extra = extra
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
+            .map(|(name, value)| (name.as_str(), value.as_bytes()));
         for (name, value) in fixed.into_iter().chain(extra) {
             if !query.is_empty() {
                 query.push('&');
@@ -160,7 +165,7 @@ impl Request {
             // Names are letters, digits, `-` and `_`: nothing to encode.
             query.push_str(name);
             query.push('=');
-            query.extend(utf8_percent_encode(value, ENCODED));
+            query.extend(percent_encode(value, ENCODED));
         }
         query
     }
@@ -171,7 +176,7 @@ impl Request {
         octets.push(self.version.octet().unwrap_or_default());
         octets.push(self.command.code());
         octets.extend(locale.to_le_bytes());
-        push_counted(&mut octets, self.spelled.as_bytes());
+        push_counted(&mut octets, &self.spelled);
         match self.policy_key {
             Some(key) => push_counted(&mut octets, &key.to_le_bytes()),
             None => push_counted(&mut octets, &[]),
@@ -244,7 +249,7 @@ fn parse_plain(query: &[u8], stated: Stated<'_>) -> Result<Request, Malformed> {
             Some(_) => return Err(Malformed::AcceptMultiPart),
         },
         form: Form::Plain { extra },
-        spelled: spelled.into_boxed_str(),
+        spelled: spelled.into_bytes().into_boxed_slice(),
     })
 }
 
@@ -256,7 +261,7 @@ fn parse_base64(query: &[u8]) -> Result<Request, Malformed> {
     let command = Command::from_code(reader.octet()?).ok_or(Malformed::UnknownCommand)?;
     let locale = u16::from_le_bytes([reader.octet()?, reader.octet()?]);
     let spelled = reader.counted()?;
-    let device = EasDeviceId::parse(spelled).ok_or(Malformed::DeviceId)?;
+    let device = packed_device(spelled).ok_or(Malformed::DeviceId)?;
     let policy_key = match *reader.counted()? {
         [] => None,
         [a, b, c, d] => Some(u32::from_le_bytes([a, b, c, d])),
@@ -296,8 +301,19 @@ fn parse_base64(query: &[u8]) -> Result<Request, Malformed> {
         policy_key,
         accept_multipart: options.is_some_and(|octet| octet & OPTION_MULTIPART != 0),
         form: Form::Base64 { locale, parameters },
-        spelled: text(spelled)?.into_boxed_str(),
+        spelled: spelled.into(),
     })
+}
+
+/// The DeviceId of a base64 query: a string, or else the sixteen octets of a GUID. Sixteen letters
+/// and digits are a string: of random GUIDs, one in seven thousand million reads so.
+fn packed_device(octets: &[u8]) -> Option<EasDeviceId> {
+    if let Some(device) = EasDeviceId::parse(octets) {
+        return Some(device);
+    }
+    let guid = <[u8; 16]>::try_from(octets).ok()?;
+    let digits = format!("{:032x}", u128::from_be_bytes(guid));
+    EasDeviceId::parse(digits.as_bytes())
 }
 
 /// A cursor over the octets of a base64 query; every read says whether there was enough.

@@ -6,6 +6,8 @@
 
 use proptest::prelude::*;
 
+use percent_encoding::utf8_percent_encode;
+
 use super::*;
 
 const V14_1: Stated<'static> = Stated {
@@ -347,6 +349,37 @@ fn ids_compare_without_case_and_travel_as_sent() {
     let lower = plain("Cmd=Sync&User=u&DeviceId=applf2lx&DeviceType=t").unwrap();
     assert_eq!(upper.device, lower.device);
     assert!(upper.query().contains("DeviceId=ApplF2LX&"));
+}
+
+/// Windows clients were refused: they send the octets of a GUID, and its digits in a plain query.
+#[test]
+fn a_guid_of_sixteen_octets_is_the_device_of_its_digits() {
+    let with = |device: &[u8]| {
+        let mut octets = b"\x8c\x00\x07\x04".to_vec();
+        push_counted(&mut octets, device);
+        octets.extend(b"\x00\x03tel");
+        (packed(&octets), STANDARD.encode(octets))
+    };
+    let guid = *b"\x6f\x24\xca\xd5\x99\xa5\xbf\x1a\x69\x02\x46\xb8\xc6\x8f\xae\x8d";
+    let digits = "6F24CAD599A5BF1A690246B8C68FAE8D";
+    let (request, sent) = with(&guid);
+    let request = request.unwrap();
+    let stated = format!("Cmd=Sync&User=u&DeviceId={digits}&DeviceType=tel");
+    assert_eq!(request.device, plain(&stated).unwrap().device);
+    // To the mail server it goes as the octets that the device has always sent.
+    assert_eq!(request.query(), sent);
+    for (device, expected) in [
+        (&b"0123456789abcdEF"[..], Ok("0123456789abcdef")),
+        (digits.as_bytes(), Ok("6f24cad599a5bf1a690246b8c68fae8d")),
+        (&[0; 16], Ok("00000000000000000000000000000000")),
+        (&[0; 15], Err(Malformed::DeviceId)),
+        (&[0; 17], Err(Malformed::DeviceId)),
+        (&[0; 32], Err(Malformed::DeviceId)),
+    ] {
+        let request = with(device).0;
+        let parsed = request.as_ref().map(|request| request.device.as_str());
+        assert_eq!(parsed.map_err(|error| *error), expected, "row {device:?}");
+    }
 }
 
 proptest! {
