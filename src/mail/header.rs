@@ -2,7 +2,10 @@
 //!
 //! Towards the mail server only listed headers pass, so that nothing the client invents can mean
 //! something there. Towards the client everything passes but what belongs to one connection
-//! (RFC 9110 section 7.6.1) and what would show the client a way round the gateway.
+//! (RFC 9110 section 7.6.1) and what stands in the table of withheld headers: what would show the
+//! client a way round the gateway, speak in the gateway's name, or tell what is behind it. What
+//! ActiveSync needs is in none of them: MS-Server-ActiveSync, MS-ASProtocol*, X-MS-*, Retry-After,
+//! Set-Cookie, request-id (MS-ASHTTP 2.2.2.1.2).
 
 use http::HeaderMap;
 use http::HeaderName;
@@ -75,12 +78,34 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-/// Response headers that would lead the client elsewhere, or that the gateway writes itself.
-const WITHHELD: [HeaderName; 4] = [
-    header::WWW_AUTHENTICATE,
-    header::LOCATION,
-    header::REFRESH,
-    HeaderName::from_static("alt-svc"),
+/// The table of withheld response headers, in lower case; a name that ends in `*` stands for all
+/// that begin so.
+const WITHHELD: [&str; 20] = [
+    // They lead the client elsewhere, or the gateway writes them itself.
+    "www-authenticate",
+    "location",
+    "refresh",
+    "alt-svc",
+    // Only the gateway speaks in its name.
+    "x-portreeve-*",
+    // They tell which software is behind the gateway, of which version, and the names of servers.
+    // Exchange: X-FEServer, X-FEProxyInfo, X-FEEFZInfo, X-FirstHopCafeEFZ; X-BEServer, X-BeSku,
+    // X-BEPartition, X-BackEndHttpStatus; X-CalculatedBETarget, X-TargetBEServer; X-DiagInfo.
+    "server",
+    "via",
+    "x-powered-by",
+    "x-aspnet*",
+    "x-generator",
+    "x-served-by",
+    "x-fe*",
+    "x-firsthop*",
+    "x-be*",
+    "x-backend*",
+    "x-calculated*",
+    "x-targetbe*",
+    "x-diaginfo",
+    "x-proxy-*",
+    "x-rum-*",
 ];
 
 /// Whether a header of this name has a meaning here already, on the way to the mail server.
@@ -190,9 +215,23 @@ pub(super) fn strip_answer(headers: &mut HeaderMap) {
         // A length or type that the connection claims to own would leave a body nobody can read.
         .filter(|name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_TYPE)
         .collect();
-    for name in HOP_BY_HOP.iter().chain(&WITHHELD).chain(&named) {
+    let withheld: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_withheld(name.as_str()))
+        .cloned()
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&withheld).chain(&named) {
         headers.remove(name);
     }
+}
+
+fn is_withheld(name: &str) -> bool {
+    WITHHELD
+        .iter()
+        .any(|withheld| match withheld.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == *withheld,
+        })
 }
 
 /// What of an OPTIONS answer is kept for clients.
@@ -286,6 +325,53 @@ mod tests {
             ),
         ] {
             assert_eq!(passed(&headers(lines)), Err(expected), "row {lines:?}");
+        }
+    }
+
+    /// Names and versions of servers passed, and the gateway's own headers could be forged.
+    #[test]
+    fn answers_tell_nothing_of_what_is_behind_the_gateway() {
+        for name in [
+            "Server",
+            "Via",
+            "X-FEServer",
+            "X-BEServer",
+            "X-CalculatedBETarget",
+            "X-TargetBEServer",
+            "X-BackEndHttpStatus",
+            "X-DiagInfo",
+            "X-BeSku",
+            "X-FirstHopCafeEFZ",
+            "X-Powered-By",
+            "X-AspNet-Version",
+            "X-AspNetMvc-Version",
+            "X-Portreeve-Reason",
+            "X-Portreeve-Anything",
+        ] {
+            let mut answer = headers(&[(name, "a"), (name, "b")]);
+            strip_answer(&mut answer);
+            assert!(answer.is_empty(), "row {name}");
+        }
+        // The whole of what MS-ASHTTP 2.2.2.1.2 names, and what HTTP needs.
+        for name in [
+            "MS-Server-ActiveSync",
+            "MS-ASProtocolVersions",
+            "MS-ASProtocolCommands",
+            "X-MS-RP",
+            "X-MS-ASThrottle",
+            "X-MS-Credentials-Expire",
+            "X-MS-BackOffDuration",
+            "Retry-After",
+            "Set-Cookie",
+            "Content-Type",
+            "Content-Encoding",
+            "Cache-Control",
+            "Date",
+            "request-id",
+        ] {
+            let mut answer = headers(&[(name, "a")]);
+            strip_answer(&mut answer);
+            assert_eq!(answer.len(), 1, "row {name}");
         }
     }
 
