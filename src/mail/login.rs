@@ -83,7 +83,8 @@ impl Login {
                         Cause::NoCredential,
                     )));
                 };
-                if certified.is_some_and(|(_, user)| !config.names.agree(&basic.user, user)) {
+                // The certificate's name is the established one.
+                if certified.is_some_and(|(_, user)| !config.names.agree(user, &basic.user)) {
                     return Err(certificate_refused("The certificate is another user's."));
                 }
                 let secret = [&b"basic"[..], &basic.octets];

@@ -47,10 +47,17 @@ impl Names {
 
     /// Whether the user that a query names can be the user that was authenticated.
     ///
-    /// Equal canonical names agree. Beyond that, equal accounts agree where one side leaves open
-    /// which domain is meant: a bare name agrees with any domain or suffix, and a domain without
-    /// an entry in [`Names::domains`] with a suffix whose first label it is (`CONTOSO` with
-    /// `contoso.com`). Two stated suffixes, or two stated domains, must be equal.
+    /// Equal canonical names agree. Beyond that, equal accounts agree
+    ///
+    /// - where the query leaves the domain open: a bare name there goes with any domain or suffix
+    ///   that was signed in with;
+    /// - where the query adds a suffix that is ours, or a domain that stands for it, to a bare name.
+    ///   A domain that nothing here knows is a foreign one;
+    /// - where one says a domain and the other a suffix whose first label it is (`CONTOSO` and
+    ///   `contoso.com`), if the suffix is ours or nothing here says what is ours.
+    ///
+    /// Ours are the suffixes of [`Names::domains`] and [`Names::default_suffix`]. Two stated suffixes,
+    /// or two stated domains, must be equal.
     #[must_use]
     pub fn agree(&self, authenticated: &str, named: &str) -> bool {
         let authenticated = self.canonical(authenticated);
@@ -58,20 +65,36 @@ impl Names {
         if authenticated == named {
             return true;
         }
+        // A domain that is left in a canonical name is one without an entry.
         match (split(&authenticated), split(&named)) {
-            (Spelling::Bare(one), Spelling::Domain(_, other) | Spelling::Suffix(other, _))
-            | (Spelling::Domain(_, one) | Spelling::Suffix(one, _), Spelling::Bare(other)) => {
+            (Spelling::Domain(_, one) | Spelling::Suffix(one, _), Spelling::Bare(other)) => {
                 one == other
+            }
+            (Spelling::Bare(one), Spelling::Suffix(other, suffix)) => {
+                one == other && self.is_ours(suffix)
             }
             (Spelling::Domain(domain, one), Spelling::Suffix(other, suffix))
             | (Spelling::Suffix(one, suffix), Spelling::Domain(domain, other)) => {
                 let label = suffix.split('.').next();
-                one == other && self.suffix_of(domain).is_none() && label == Some(domain)
+                let is_foreign = self.knows_any() && !self.is_ours(suffix);
+                one == other && label == Some(domain) && !is_foreign
             }
-            (Spelling::Bare(_), Spelling::Bare(_))
+            (Spelling::Bare(_), Spelling::Bare(_) | Spelling::Domain(..))
             | (Spelling::Domain(..), Spelling::Domain(..))
             | (Spelling::Suffix(..), Spelling::Suffix(..)) => false,
         }
+    }
+
+    fn knows_any(&self) -> bool {
+        !self.domains.is_empty() || self.default_suffix.is_some()
+    }
+
+    fn is_ours(&self, suffix: &str) -> bool {
+        self.domains
+            .iter()
+            .map(|(_, suffix)| suffix)
+            .chain(&self.default_suffix)
+            .any(|ours| ours.eq_ignore_ascii_case(suffix))
     }
 
     fn suffix_of(&self, domain: &str) -> Option<&str> {
@@ -120,26 +143,34 @@ mod tests {
         assert_eq!(names.canonical("Alice"), "alice@contoso.com");
     }
 
+    /// A bare name in Authorization agreed with any domain in the query.
     #[test]
     fn the_users_of_query_and_authorization_agree_or_do_not() {
-        for (authenticated, named, expected) in [
-            ("alice", "ALICE", true),
-            ("alice", "bob", false),
-            ("CONTOSO\\alice", "alice", true),
-            ("alice@contoso.com", "alice", true),
-            ("alice", "OTHER\\alice", true),
-            ("CONTOSO\\alice", "alice@contoso.com", true),
-            ("alice@contoso.com", "contoso\\alice", true),
-            ("OTHER\\alice", "alice@contoso.com", false),
-            ("FABRIKAM\\alice", "alice@fabrikam.example", true),
-            ("FABRIKAM\\alice", "alice@fabrikam.com", false),
-            ("alice@contoso.com", "alice@other.com", false),
-            ("CONTOSO\\alice", "OTHER\\alice", false),
-            ("CONTOSO\\alice", "CONTOSO\\bob", false),
-            ("alice@contoso.com", "alice@contoso.com@evil", false),
+        // The columns: with FABRIKAM configured, and with nothing configured.
+        for (authenticated, named, configured, bare) in [
+            ("alice", "ALICE", true, true),
+            ("alice", "bob", false, false),
+            ("CONTOSO\\alice", "alice", true, true),
+            ("alice@contoso.com", "alice", true, true),
+            ("alice", "OTHER\\alice", false, false),
+            ("alice", "alice@other.com", false, false),
+            ("alice", "Fabrikam\\Alice", true, false),
+            ("alice", "alice@FABRIKAM.example", true, false),
+            ("alice", "FABRIKAM\\bob", false, false),
+            ("CONTOSO\\alice", "alice@contoso.com", false, true),
+            ("alice@contoso.com", "contoso\\alice", false, true),
+            ("OTHER\\alice", "alice@contoso.com", false, false),
+            ("FABRIKAM\\alice", "alice@fabrikam.example", true, true),
+            ("FABRIKAM\\alice", "alice@fabrikam.com", false, true),
+            ("alice@fabrikam.example", "OTHER\\alice", false, false),
+            ("alice@contoso.com", "alice@other.com", false, false),
+            ("CONTOSO\\alice", "OTHER\\alice", false, false),
+            ("CONTOSO\\alice", "CONTOSO\\bob", false, false),
+            ("alice@contoso.com", "alice@contoso.com@evil", false, false),
         ] {
             let row = format!("row {authenticated} and {named}");
-            assert_eq!(names().agree(authenticated, named), expected, "{row}");
+            assert_eq!(names().agree(authenticated, named), configured, "{row}");
+            assert_eq!(Names::default().agree(authenticated, named), bare, "{row}");
         }
     }
 

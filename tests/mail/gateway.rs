@@ -327,10 +327,20 @@ fn options_is_answered_with_the_upstreams_own_answer() {
 #[test]
 fn the_query_names_the_user_who_signed_in() {
     let world = World::new();
+    let mut knowing = config();
+    knowing.names.domains = vec![("CORP".to_owned(), "corp.example".to_owned())];
     for (user, named, expected) in [
         ("alice", "alice", None),
         ("CORP\\alice", "alice", None),
         ("alice", "CORP%5Calice", None),
+        ("alice", "alice%40corp.example", None),
+        ("alice", "OTHER%5Calice", Some(Cause::UserMismatch)),
+        ("alice", "alice%40other.example", Some(Cause::UserMismatch)),
+        (
+            "CORP\\alice",
+            "alice%40corp.evil",
+            Some(Cause::UserMismatch),
+        ),
         ("bob", "alice", Some(Cause::UserMismatch)),
         (
             "alice@corp.example",
@@ -343,7 +353,7 @@ fn the_query_names_the_user_who_signed_in() {
             Some(Cause::Malformed(malformed_text())),
         ),
     ] {
-        let gateway = world.gateway();
+        let gateway = world.gateway_with(knowing.clone());
         let query = format!("Cmd=Sync&User={named}&DeviceId=good&DeviceType=phone");
         let step = Request::post(&query)
             .basic(user, "right")
