@@ -10,8 +10,10 @@
 //! 2. a credential: Basic, or a client certificate (401, 403);
 //! 3. **credentials first**: unless the upstream has accepted this credential lately, it is asked
 //!    with an OPTIONS of our own (401, 403, 503). Before its word there is no decision, no record
-//!    of a device and no answer that depends on one. And its word counts only if it refuses an
-//!    OPTIONS without credentials: that is asked first, once an hour;
+//!    of a device and no answer that depends on one. And its word
+//!    counts only if it refuses an OPTIONS without credentials: that is asked first, once an hour.
+//!    How long its word is remembered and how often it is asked is in [`Memory`]; whoever is refused
+//!    too often has to wait (503);
 //! 4. the query's user is the authenticated one (403);
 //! 5. the decision, registered in the same step ([`Live::admit`](crate::access::Live::admit)): the
 //!    request goes upstream only with the [`Permit`](crate::access::Permit) that comes of it. A

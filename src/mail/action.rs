@@ -141,6 +141,13 @@ impl Step {
             event: None,
         }
     }
+
+    pub(super) fn recorded(reply: Reply, record: DecisionRecord) -> Self {
+        Self {
+            action: Action::Answer(reply),
+            event: Some(Event::Decision(Box::new(record))),
+        }
+    }
 }
 
 impl Exchange {

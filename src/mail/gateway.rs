@@ -118,13 +118,9 @@ impl Gateway {
             }
             (Stage::Credentials, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
                 self.credentials().refuse(now.monotonic, &attempt);
-                let record = pending
-                    .who
-                    .refusal_record(now.wall, "refused by the mail server");
-                Step {
-                    action: Action::Answer(Reply::unauthorized(&self.challenge, Cause::Refused)),
-                    event: Some(Event::Decision(Box::new(record))),
-                }
+                let text = "refused by the mail server";
+                let record = pending.who.refusal_record(now.wall, text);
+                Step::recorded(Reply::unauthorized(&self.challenge, Cause::Refused), record)
             }
             (Stage::Credentials, Told::Answer(StatusCode::FORBIDDEN, _)) => {
                 // The password may be right, so it is no guess that failed; and the user may be
@@ -133,10 +129,7 @@ impl Gateway {
                 let text = "not enabled for ActiveSync by the mail server";
                 let record = pending.who.refusal_record(now.wall, text);
                 let body = "The mail server does not enable this user for ActiveSync.";
-                Step {
-                    action: Action::Answer(Reply::forbidden(body, Cause::UserNotEnabled)),
-                    event: Some(Event::Decision(Box::new(record))),
-                }
+                Step::recorded(Reply::forbidden(body, Cause::UserNotEnabled), record)
             }
             (Stage::Credentials, Told::Answer(status, answer))
                 if status.is_success() && answer.contains_key(headers::VERSIONS) =>
@@ -264,8 +257,15 @@ impl Gateway {
             }
             Standing::Refused => Step::answer(Reply::unauthorized(&self.challenge, Cause::Refused)),
             Standing::Unknown => {
-                if let Err(wait) = credentials.begin(now.monotonic, attempt) {
-                    return Step::answer(Reply::unavailable(wait, Cause::Throttled));
+                if let Err(throttle) = credentials.begin(now.monotonic, attempt) {
+                    let reply = Reply::throttled(throttle);
+                    // Once a window: a flood of guesses must not become one of records.
+                    return if throttle.first {
+                        let text = throttle.excess.sentence();
+                        Step::recorded(reply, pending.who.refusal_record(now.wall, text))
+                    } else {
+                        Step::answer(reply)
+                    };
                 }
                 if credentials.wants_challenge(now.monotonic) {
                     pending.stage = Stage::Challenge;
@@ -316,21 +316,14 @@ impl Gateway {
         if named.is_some_and(|named| !self.config.names.agree(&who.login.name, named)) {
             let record = who.refusal_record(now.wall, "the query names another user");
             let body = "The request names another user than the one signed in.";
-            return Step {
-                action: Action::Answer(Reply::forbidden(body, Cause::UserMismatch)),
-                event: Some(Event::Decision(Box::new(record))),
-            };
+            return Step::recorded(Reply::forbidden(body, Cause::UserMismatch), record);
         }
         let (decided, permit) = who.with_subject(&request, |subject| {
             self.live.admit(now.wall, subject, &mut Trace::default())
         });
         let record = who.record(&request, &decided);
-        let event = Some(Event::Decision(Box::new(record)));
         let Some(permit) = permit else {
-            return Step {
-                action: Action::Answer(self.reply(&who, &decided)),
-                event,
-            };
+            return Step::recorded(self.reply(&who, &decided), record);
         };
         let query = request.query();
         match self.request(Method::POST, &format!("?{query}"), headers) {
@@ -347,13 +340,10 @@ impl Gateway {
                 };
                 Step {
                     action: Action::Forward(forward),
-                    event,
+                    event: Some(Event::Decision(Box::new(record))),
                 }
             }
-            None => Step {
-                action: Action::Answer(Reply::unavailable(LONG_WAIT, Cause::Unavailable)),
-                event,
-            },
+            None => Step::recorded(Reply::unavailable(LONG_WAIT, Cause::Unavailable), record),
         }
     }
 

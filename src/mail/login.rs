@@ -17,6 +17,7 @@ use super::credential::Hasher;
 use super::head::Peer;
 use super::head::network;
 use super::header::single;
+use super::name::Names;
 use super::reply::Cause;
 use super::reply::Reply;
 
@@ -112,9 +113,9 @@ impl Login {
         let [kind, secret] = secret;
         let attempt = Attempt {
             credential: hasher.key(&[kind, name.as_bytes(), secret]),
-            user: hasher.key(&[b"user", user.as_bytes()]),
+            user: hasher.key(&[b"user", Names::account(name).as_bytes()]),
             address: hasher.key(&[b"address", network(peer.address).to_string().as_bytes()]),
-            counted: false,
+            counted: None,
         };
         let credential = match authorization {
             Some(_) => Credential::Password,

@@ -85,6 +85,17 @@ impl Names {
         }
     }
 
+    /// The account without domain and suffix, in lower case: what all spellings of a user share.
+    ///
+    /// Users of one name in several domains share it too. For counting refusals that is right: who
+    /// guesses could else begin anew with each domain that the mail server ignores.
+    #[must_use]
+    pub(super) fn account(name: &str) -> String {
+        let account = name.rsplit('\\').next().unwrap_or_default();
+        let account = account.split('@').next().unwrap_or_default();
+        account.trim().to_lowercase()
+    }
+
     fn knows_any(&self) -> bool {
         !self.domains.is_empty() || self.default_suffix.is_some()
     }
@@ -172,6 +183,23 @@ mod tests {
             assert_eq!(names().agree(authenticated, named), configured, "{row}");
             assert_eq!(Names::default().agree(authenticated, named), bare, "{row}");
         }
+    }
+
+    #[test]
+    fn all_spellings_of_a_user_share_the_account() {
+        for name in [
+            "alice",
+            " ALICE ",
+            "CONTOSO\\Alice",
+            "alice@contoso.com",
+            "Alice@other.example@x",
+            "X\\alice@contoso.com",
+            "X\\Y\\alice",
+            "X\\ alice @contoso.com",
+        ] {
+            assert_eq!(Names::account(name), "alice", "row {name}");
+        }
+        assert_eq!(Names::account("J\u{dc}RGEN"), "j\u{fc}rgen");
     }
 
     #[test]

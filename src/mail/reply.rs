@@ -12,7 +12,9 @@ use crate::access::Correlation;
 use crate::eas::Refusal;
 use crate::model::Reason;
 
+use super::credential::Excess;
 use super::credential::Offer;
+use super::credential::Throttle;
 use super::error::Malformed;
 
 /// An answer without the mail server.
@@ -39,7 +41,7 @@ pub enum Cause {
     Refused,
     /// The mail server accepts the credential and not the user.
     UserNotEnabled,
-    /// Too many refusals; the credential was not looked at.
+    /// Too many refusals, or questions under way; the credential was not looked at.
     Throttled,
     /// The query names another user than the one authenticated.
     UserMismatch,
@@ -111,16 +113,26 @@ impl Reply {
 
     /// 503: later, perhaps. Never a word on whether a credential is right.
     pub(super) fn unavailable(wait: Duration, cause: Cause) -> Self {
-        let body = if cause == Cause::Throttled {
-            "Too many wrong passwords; wait before the next try."
-        } else {
-            "The mail server cannot be reached at the moment."
+        let body = "The mail server cannot be reached at the moment.".to_owned();
+        Self::later(wait, body, cause)
+    }
+
+    /// 503 as well: it is the status of throttling that clients know (MS-ASHTTP 3.1.5.2.3); 429 is
+    /// not in that protocol.
+    pub(super) fn throttled(throttle: Throttle) -> Self {
+        let why = match throttle.excess {
+            Excess::User | Excess::Address => "Too many wrong passwords",
+            Excess::AtOnce => "Too many sign-ins at once",
         };
-        let mut reply = Self::text(StatusCode::SERVICE_UNAVAILABLE, body.to_owned(), cause);
-        let seconds = wait.as_secs().max(1);
-        reply
-            .headers
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        let seconds = whole_seconds(throttle.wait);
+        let body = format!("{why}: sign-in is slowed down. Try again in {seconds} seconds.");
+        Self::later(throttle.wait, body, Cause::Throttled)
+    }
+
+    fn later(wait: Duration, body: String, cause: Cause) -> Self {
+        let mut reply = Self::text(StatusCode::SERVICE_UNAVAILABLE, body, cause);
+        let seconds = HeaderValue::from(whole_seconds(wait));
+        reply.headers.insert(header::RETRY_AFTER, seconds);
         reply
     }
 
@@ -170,6 +182,12 @@ impl Reply {
             cause,
         }
     }
+}
+
+/// Rounded up: whoever waits so long does not come too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(begun).max(1)
 }
 
 /// The code of the reason, on refusals only: for whoever helps the user with a trace in hand. It

@@ -43,7 +43,7 @@ use crate::world::peer;
 use crate::world::reply;
 use crate::world::start;
 
-fn record(event: Option<&Event>) -> &DecisionRecord {
+pub(crate) fn record(event: Option<&Event>) -> &DecisionRecord {
     match event {
         Some(Event::Decision(record)) => record,
         other => panic!("no record but {other:?}"),

@@ -22,7 +22,8 @@
 //! | two answers to one request | `front::a_second_answer_is_never_taken_for_the_next_requests` |
 //! | TLS below 1.2, renegotiation | the TLS library has neither |
 //! | Host against published names and handshake | `head` in the library, `front::the_host_is_the_one_of_the_handshake` |
-//! | guessing, upstream that accepts everybody | `gateway::guessing_…`, `gateway::the_upstream_is_asked_first_…` |
+//! | guessing, upstream that accepts everybody | `gateway::guessing_…`, `credentials`, `gateway::the_upstream_is_asked_first_…` |
+//! | names of servers in answers, forged headers of the gateway | `header` in the library |
 //! | credentials in output | `gateway::secrets_appear_in_no_debug_output` |
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +31,7 @@
     reason = "tests and their helpers fail by panic on what they do not expect"
 )]
 
+mod credentials;
 mod front;
 mod gateway;
 mod query;

@@ -1,0 +1,113 @@
+//! What is asked, remembered and said of credentials, in virtual time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use portreeve::access::Outcome;
+use portreeve::mail::Action;
+use portreeve::mail::Cause;
+use portreeve::mail::Told;
+
+use crate::gateway::record;
+use crate::world::Request;
+use crate::world::World;
+use crate::world::offer;
+use crate::world::peer;
+use crate::world::reply;
+use crate::world::start;
+
+/// Each domain before a name, and each case, had refusals of its own; and no record said why a
+/// user with the right password was kept out.
+#[test]
+fn a_throttled_user_is_told_so_in_whatever_spelling_r30() {
+    let world = World::new();
+    let gateway = world.gateway();
+    for guess in 0..10 {
+        let name = match guess % 3 {
+            0 => format!("D{guess}\\alice"),
+            1 => format!("Alice@d{guess}.example"),
+            _ => "ALICE".to_owned(),
+        };
+        let query = "Cmd=Sync&User=alice&DeviceId=good&DeviceType=phone";
+        let request = Request::post(query).basic(&name, &format!("wrong{guess}"));
+        assert_eq!(
+            reply(request.settle(&gateway, &peer())).cause,
+            Cause::Refused,
+            "row {name}"
+        );
+    }
+    for (row, recorded) in [("first", true), ("second", false)] {
+        let step = Request::of("good", "Sync").settle(&gateway, &peer());
+        let text = step.event.as_ref().map(|event| {
+            let record = record(Some(event));
+            assert_eq!(record.user.as_str(), "alice");
+            match record.outcome {
+                Outcome::NotAuthenticated(why) => why.as_str().to_owned(),
+                Outcome::Decided(_) => panic!("decided"),
+            }
+        });
+        let expected = "throttled: too many wrong passwords of this user";
+        assert_eq!(text.as_deref(), recorded.then_some(expected), "row {row}");
+        let reply = reply(step);
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "row {row}");
+        assert_eq!(reply.headers["retry-after"], "600", "row {row}");
+        assert!(reply.body.contains("Too many wrong passwords"), "{reply:?}");
+        assert!(!reply.body.contains("reached"), "{reply:?}");
+    }
+    // Another user of the same address is not.
+    let bob = Request::of("good", "Sync").basic("bob", "right");
+    assert!(matches!(bob.send(&gateway, &peer()).action, Action::Ask(_)));
+}
+
+#[test]
+fn an_address_that_guesses_at_many_users_is_throttled() {
+    let world = World::new();
+    let gateway = world.gateway();
+    for guess in 0..100 {
+        let request = Request::of("good", "Sync").basic(&format!("user{guess}"), "wrong");
+        let answer = reply(request.settle(&gateway, &peer()));
+        assert_eq!(answer.cause, Cause::Refused, "row {guess}");
+    }
+    let request = Request::of("good", "Sync");
+    let step = request.settle(&gateway, &peer());
+    let Outcome::NotAuthenticated(why) = record(step.event.as_ref()).outcome else {
+        panic!("decided");
+    };
+    assert_eq!(
+        why.as_str(),
+        "throttled: too many wrong passwords from this address"
+    );
+    assert_eq!(reply(step).cause, Cause::Throttled);
+    let mut elsewhere = (*peer()).clone();
+    elsewhere.address = [192, 0, 2, 8].into();
+    let step = request.settle(&gateway, &Arc::new(elsewhere));
+    assert!(matches!(step.action, Action::Forward(_)));
+}
+
+/// A password that had been refused was refused for a minute after it had become the right one.
+#[test]
+fn a_password_that_becomes_right_is_taken_within_seconds() {
+    let world = World::new();
+    let gateway = world.gateway();
+    let sent = |second, status| {
+        let now = start().plus(Duration::from_secs(second));
+        let request = Request::of("good", "Sync").basic("alice", "tomorrows");
+        let mut step = request.send_at(now, &gateway, &peer());
+        let mut asked = 0;
+        while let Action::Ask(ask) = step.action {
+            asked += 1;
+            let has_password = ask.request.headers().contains_key("authorization");
+            let status = if has_password { status } else { 401 };
+            let status = StatusCode::from_u16(status).unwrap();
+            step = gateway.handle_told(now, ask.ticket, Told::Answer(status, &offer()));
+        }
+        (asked > 0, matches!(step.action, Action::Forward(_)))
+    };
+    assert_eq!(sent(0, 401), (true, false));
+    // The user sets it now; the phone asks every second.
+    for second in 1..5 {
+        assert_eq!(sent(second, 200), (false, false), "row {second}");
+    }
+    assert_eq!(sent(5, 200), (true, true));
+}
