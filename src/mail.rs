@@ -7,14 +7,16 @@
 //! Order of a request, each step ending in a reply if it fails:
 //!
 //! 1. the head's form: version, method, host, path, query ([`Malformed`]: 400, 404, 405, 421, 505);
-//! 2. a credential: Basic, or a client certificate (401, 403);
+//! 2. a credential: Basic, or a client certificate (401 with a Basic challenge, whatever else is
+//!    known of the client);
 //! 3. **credentials first**: unless the upstream has accepted this credential lately, it is asked
 //!    with an OPTIONS of our own (401, 403, 503). Before its word there is no decision, no record
-//!    of a device and no answer that depends on one. And its word
+//!    of a device and no answer that depends on one, nor on whose the certificate is. And its word
 //!    counts only if it refuses an OPTIONS without credentials: that is asked first, once an hour.
 //!    How long its word is remembered and how often it is asked is in [`Memory`]; whoever is refused
 //!    too often has to wait (503);
-//! 4. the query's user is the authenticated one (403);
+//! 4. a certificate beside the password is valid and the same user's, and the query's user is the
+//!    authenticated one (403);
 //! 5. the decision, registered in the same step ([`Live::admit`](crate::access::Live::admit)): the
 //!    request goes upstream only with the [`Permit`](crate::access::Permit) that comes of it. A
 //!    refusal is 403 with the reason's code, see [`crate::eas::Refusal`];

@@ -308,6 +308,11 @@ impl Gateway {
             headers,
             ..
         } = pending;
+        if let Some(objection) = who.login.objection {
+            let record = who.refusal_record(now.wall, objection.sentence());
+            let reply = Reply::forbidden(objection.body(), Cause::Certificate);
+            return Step::recorded(reply, record);
+        }
         let request = match wanted {
             Wanted::Offer => return Step::answer(Reply::offered(offer)),
             Wanted::Command(request) => *request,

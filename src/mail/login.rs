@@ -31,6 +31,9 @@ pub(super) struct Login {
     pub(super) credential: Credential,
     /// Under which it is remembered.
     pub(super) attempt: Attempt,
+    /// What will be said of the certificate once the upstream has accepted the password, and not
+    /// before: whose it is is nobody's business who cannot sign in.
+    pub(super) objection: Option<Objection>,
     /// For the upstream; absent with a certificate.
     authorization: Option<HeaderValue>,
 }
@@ -53,52 +56,40 @@ impl Login {
             .map_err(|malformed| Box::new(Reply::malformed(malformed)))?;
         let certificate = peer.certificate.as_ref();
         // Verified when the connection began, which may be days ago.
-        if certificate.is_some_and(|names| now < names.not_before || names.not_after < now) {
-            return Err(certificate_refused("The certificate is not valid now."));
-        }
+        let is_valid =
+            certificate.is_none_or(|names| names.not_before <= now && now <= names.not_after);
         let certified = certificate.and_then(CertificateIdentity::user);
-        match (authorization, certificate.zip(certified)) {
-            (None, Some((certificate, user))) if config.certificate_user_header.is_some() => {
-                let fingerprint = certificate.fingerprint.octets();
-                let secret = [&b"certificate"[..], &fingerprint];
-                Ok(Self::new(config, hasher, peer, user, &secret, None))
-            }
-            (Some(_), Some(_)) if config.certificate_user_header.is_some() => Err(
-                certificate_refused("A certificate and a password were sent; one is enough."),
-            ),
-            (None, Some(_)) => Err(certificate_refused(
-                "A password is needed beside the certificate.",
-            )),
-            (None, None) => Err(Box::new(Reply::unauthorized(
-                challenge,
-                Cause::NoCredential,
-            ))),
-            (Some(authorization), certified) => {
-                let basic = Basic::parse(authorization);
-                let Some((basic, header)) = basic.and_then(|basic| {
-                    let header = basic.header()?;
-                    Some((basic, header))
-                }) else {
-                    return Err(Box::new(Reply::unauthorized(
-                        challenge,
-                        Cause::NoCredential,
-                    )));
-                };
-                // The certificate's name is the established one.
-                if certified.is_some_and(|(_, user)| !config.names.agree(user, &basic.user)) {
-                    return Err(certificate_refused("The certificate is another user's."));
+        let signs_in = config.certificate_user_header.is_some();
+        let challenged = |cause| Err(Box::new(Reply::unauthorized(challenge, cause)));
+        let Some(authorization) = authorization else {
+            return match certificate.zip(certified) {
+                Some((certificate, user)) if signs_in && is_valid => {
+                    let fingerprint = certificate.fingerprint.octets();
+                    let secret = [&b"certificate"[..], &fingerprint];
+                    Ok(Self::new(config, hasher, peer, user, &secret, None))
                 }
-                let secret = [&b"basic"[..], &basic.octets];
-                Ok(Self::new(
-                    config,
-                    hasher,
-                    peer,
-                    &basic.user,
-                    &secret,
-                    Some(header),
-                ))
-            }
-        }
+                Some(_) if signs_in => challenged(Cause::Certificate),
+                // Most clients send a password only when they are asked for it.
+                Some(_) | None => challenged(Cause::NoCredential),
+            };
+        };
+        let basic = Basic::parse(authorization);
+        let Some((basic, header)) = basic.and_then(|basic| {
+            let header = basic.header()?;
+            Some((basic, header))
+        }) else {
+            return challenged(Cause::NoCredential);
+        };
+        let secret = [&b"basic"[..], &basic.octets];
+        let mut login = Self::new(config, hasher, peer, &basic.user, &secret, Some(header));
+        login.objection = match certified {
+            _ if !is_valid => Some(Objection::NotValid),
+            Some(_) if signs_in => Some(Objection::TwoCredentials),
+            // The certificate's name is the established one.
+            Some(user) if !config.names.agree(user, &basic.user) => Some(Objection::OtherUser),
+            Some(_) | None => None,
+        };
+        Ok(login)
     }
 
     fn new(
@@ -126,6 +117,7 @@ impl Login {
             user,
             credential,
             attempt,
+            objection: None,
             authorization,
         }
     }
@@ -156,6 +148,33 @@ impl fmt::Debug for Login {
     }
 }
 
-fn certificate_refused(body: &str) -> Box<Reply> {
-    Box::new(Reply::forbidden(body, Cause::Certificate))
+/// Why a certificate is not taken beside a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Objection {
+    /// Beside its validity.
+    NotValid,
+    /// Either is enough (MS-ASHTTP 2.2.1.1.2.2), and which user counts would be unclear.
+    TwoCredentials,
+    /// The password is not that of the certificate's user.
+    OtherUser,
+}
+
+impl Objection {
+    /// For the client.
+    pub(super) const fn body(self) -> &'static str {
+        match self {
+            Self::NotValid => "The certificate is not valid now.",
+            Self::TwoCredentials => "A certificate and a password were sent; one is enough.",
+            Self::OtherUser => "The certificate is another user's.",
+        }
+    }
+
+    /// For the record.
+    pub(super) const fn sentence(self) -> &'static str {
+        match self {
+            Self::NotValid => "the client certificate is not valid now",
+            Self::TwoCredentials => "a client certificate and a password at once",
+            Self::OtherUser => "the client certificate is another user's",
+        }
+    }
 }

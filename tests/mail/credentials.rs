@@ -3,15 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::StatusCode;
 use portreeve::access::Outcome;
 use portreeve::mail::Action;
 use portreeve::mail::Cause;
 use portreeve::mail::Told;
 
+use crate::gateway::identity;
 use crate::gateway::record;
+use crate::gateway::told;
 use crate::world::Request;
 use crate::world::World;
+use crate::world::certified;
+use crate::world::config;
+use crate::world::honest;
 use crate::world::offer;
 use crate::world::peer;
 use crate::world::reply;
@@ -110,4 +116,74 @@ fn a_password_that_becomes_right_is_taken_within_seconds() {
         assert_eq!(sent(second, 200), (false, false), "row {second}");
     }
     assert_eq!(sent(5, 200), (true, true));
+}
+
+/// A client with a certificate and no password was told 403 instead of being asked for one; and a
+/// wrong password was told whose the certificate was.
+#[test]
+fn nothing_is_said_of_a_certificate_before_the_upstream_accepts() {
+    let world = World::new();
+    let mut trusting = config();
+    trusting.certificate_user_header = Some("X-Test-User".parse().unwrap());
+    let alice = certified(identity(Some("alice"), Some(&world.id("good").to_string())));
+    // The connection may be older than the certificate is good.
+    let late = start().plus(Duration::from_secs(60 * 86_400));
+    let of = |user: &str, password: &str| {
+        let query = format!("Cmd=Sync&User={user}&DeviceId=good&DeviceType=phone");
+        Request::post(&query).basic(user, password)
+    };
+    for (row, config, now, user) in [
+        ("another user", config(), start(), "bob"),
+        ("beside its validity", config(), late, "alice"),
+        ("two credentials", trusting.clone(), start(), "alice"),
+    ] {
+        let gateway = world.gateway_with(config);
+        for (password, status, cause) in [
+            ("wrong", 401, Cause::Refused),
+            ("right", 403, Cause::Certificate),
+        ] {
+            let mut step = of(user, password).send_at(now, &gateway, &alice);
+            while let Action::Ask(ask) = step.action {
+                step = honest(&gateway, ask);
+            }
+            let record = *record(step.event.as_ref());
+            assert!(matches!(record.outcome, Outcome::NotAuthenticated(_)));
+            assert!(record.seen.posture().is_none(), "row {row}");
+            let answer = reply(step);
+            let got = (answer.status.as_u16(), answer.cause);
+            assert_eq!(got, (status, cause), "row {row} {password}");
+            let speaks = answer.body.contains("certificate");
+            assert_eq!(speaks, status == 403, "row {row} {password}");
+        }
+    }
+}
+
+/// The same, before there is any password.
+#[test]
+fn a_certificate_that_signs_nobody_in_gets_the_challenge() {
+    let world = World::new();
+    let mut trusting = config();
+    trusting.certificate_user_header = Some("X-Test-User".parse().unwrap());
+    let alice = certified(identity(Some("alice"), Some(&world.id("good").to_string())));
+    let late = start().plus(Duration::from_secs(60 * 86_400));
+    let bare = Request::post("Cmd=Sync&User=alice&DeviceId=good&DeviceType=phone");
+    for (row, config, now, cause) in [
+        ("not trusted", config(), start(), Cause::NoCredential),
+        ("late, not trusted", config(), late, Cause::NoCredential),
+        ("late", trusting.clone(), late, Cause::Certificate),
+    ] {
+        let gateway = world.gateway_with(config);
+        let answer = reply(bare.send_at(now, &gateway, &alice));
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "row {row}");
+        assert_eq!(answer.cause, cause, "row {row}");
+        let challenge = answer.headers["www-authenticate"].as_bytes();
+        assert!(challenge.starts_with(b"Basic "), "row {row}");
+    }
+    // And one that does, where the upstream does not take our word and wants a password.
+    let gateway = world.gateway_with(trusting);
+    let step = bare.send(&gateway, &alice);
+    let step = told(&gateway, step, 401, &HeaderMap::new());
+    let answer = reply(told(&gateway, step, 401, &HeaderMap::new()));
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert!(answer.headers.contains_key("www-authenticate"));
 }

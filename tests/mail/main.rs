@@ -23,6 +23,7 @@
 //! | TLS below 1.2, renegotiation | the TLS library has neither |
 //! | Host against published names and handshake | `head` in the library, `front::the_host_is_the_one_of_the_handshake` |
 //! | guessing, upstream that accepts everybody | `gateway::guessing_…`, `credentials`, `gateway::the_upstream_is_asked_first_…` |
+//! | whose a certificate is, told to whoever has it | `credentials::nothing_is_said_of_a_certificate_…` |
 //! | names of servers in answers, forged headers of the gateway | `header` in the library |
 //! | credentials in output | `gateway::secrets_appear_in_no_debug_output` |
 #![allow(
