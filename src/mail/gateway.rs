@@ -112,7 +112,9 @@ impl Gateway {
                 pending.stage = Stage::Credentials;
                 self.ask(pending)
             }
-            (Stage::Challenge, Told::Answer(status, _)) if status.is_success() => {
+            (Stage::Challenge, Told::Answer(status, answer))
+                if status.is_success() && answer.contains_key(headers::VERSIONS) =>
+            {
                 self.credentials().release(&attempt);
                 Step::answer(Reply::unavailable(LONG_WAIT, Cause::NoChallenge))
             }
@@ -137,6 +139,12 @@ impl Gateway {
                 let offer = Offer(headers::offered(answer));
                 let offer = self.credentials().accept(now.monotonic, &attempt, offer);
                 self.accepted(now, pending, &offer)
+            }
+            (Stage::Challenge | Stage::Credentials, Told::Answer(status, _))
+                if is_of_another_server(status) =>
+            {
+                self.credentials().release(&attempt);
+                Step::answer(Reply::unavailable(LONG_WAIT, Cause::NotActiveSync(status)))
             }
             (Stage::Challenge | Stage::Credentials, Told::Answer(..) | Told::Unreachable) => {
                 self.credentials().release(&attempt);
@@ -431,6 +439,18 @@ fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, head: &Head<'_>) {
     if let Some(host) = host {
         headers.insert(headers::FORWARDED_HOST, host);
     }
+}
+
+/// Whether an answer to OPTIONS is none that an ActiveSync server gives, however bad its day: a
+/// success (with its versions it was looked at before), a redirection, or a path or method that is
+/// not there.
+fn is_of_another_server(status: StatusCode) -> bool {
+    let missing = [
+        StatusCode::NOT_FOUND,
+        StatusCode::METHOD_NOT_ALLOWED,
+        StatusCode::NOT_IMPLEMENTED,
+    ];
+    status.is_success() || status.is_redirection() || missing.contains(&status)
 }
 
 /// "Wrong server": the client is to go to `X-MS-Location` (MS-ASHTTP 3.1.5.2.2).

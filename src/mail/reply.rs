@@ -49,6 +49,8 @@ pub enum Cause {
     Certificate,
     /// The mail server cannot be asked, or answers what no mail server answers.
     Unavailable,
+    /// The mail server answers OPTIONS with this status, and not as an ActiveSync server.
+    NotActiveSync(StatusCode),
     /// The mail server lets requests without credentials pass: its word about credentials is void.
     NoChallenge,
     /// The answer to OPTIONS.
@@ -76,6 +78,7 @@ impl Cause {
             Self::UserMismatch => "user-mismatch",
             Self::Certificate => "certificate",
             Self::Unavailable => "unavailable",
+            Self::NotActiveSync(_) => "not-activesync",
             Self::NoChallenge => "no-challenge",
             Self::Offered => "offered",
             Self::Blocked => "blocked",

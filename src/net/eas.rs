@@ -45,7 +45,6 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
-use tracing::error;
 use tracing::warn;
 
 use crate::eas::Command;
@@ -69,6 +68,7 @@ use crate::net::upstream::Upstream;
 
 mod counters;
 mod limits;
+mod seldom;
 
 pub use counters::Counters;
 pub use limits::Limits;
@@ -415,19 +415,7 @@ fn local(front: &Front, reply: Reply) -> Response<Download> {
         cause = cause.name(),
         "answered"
     );
-    if cause == Cause::NoChallenge {
-        error!(
-            "the mail server answers OPTIONS without credentials: its word about credentials \
-             cannot be relied upon, and nobody is let in"
-        );
-    }
-    if cause == Cause::Certificate {
-        warn!(
-            reply = reply.body,
-            "a client certificate was not accepted as the user's; \
-             see certificate_user_header in the configuration"
-        );
-    }
+    front.counters.complain(front.clock.now().monotonic, &reply);
     let mut response = Response::new(Download::Text(Some(Bytes::from(reply.body))));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;

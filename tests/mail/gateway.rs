@@ -181,11 +181,28 @@ fn only_an_activesync_answer_accepts() {
     for (status, mail, expected) in [
         (200, true, None),
         (204, true, None),
-        (200, false, Some((503, Cause::Unavailable))),
-        (302, true, Some((503, Cause::Unavailable))),
+        (
+            200,
+            false,
+            Some((503, Cause::NotActiveSync(StatusCode::OK))),
+        ),
+        (
+            302,
+            true,
+            Some((503, Cause::NotActiveSync(StatusCode::FOUND))),
+        ),
         (401, true, Some((401, Cause::Refused))),
         (403, true, Some((403, Cause::UserNotEnabled))),
-        (404, true, Some((503, Cause::Unavailable))),
+        (
+            404,
+            true,
+            Some((503, Cause::NotActiveSync(StatusCode::NOT_FOUND))),
+        ),
+        (
+            405,
+            true,
+            Some((503, Cause::NotActiveSync(StatusCode::METHOD_NOT_ALLOWED))),
+        ),
         (407, true, Some((503, Cause::Unavailable))),
         (500, true, Some((503, Cause::Unavailable))),
         (503, true, Some((503, Cause::Unavailable))),

@@ -19,7 +19,7 @@
 //! | rapid reset, CONTINUATION, SETTINGS and PING floods, HPACK bomb | `front::a_flood_of_reset_streams_ends_the_connection`, `front::http2_requests_…` for the size of a head; the others are bounds of the HTTP/2 library |
 //! | zero window | at most 64 KiB wait for a client; octets that it does not acknowledge for a minute end the connection (TCP_USER_TIMEOUT), a single HTTP/2 stream without window holds one of 32 places of its own connection |
 //! | WBXML depth and lengths | bodies are not read |
-//! | two answers to one request | `front::a_second_answer_is_never_taken_for_the_next_requests` |
+//! | two answers to one request | `upstream::a_second_answer_is_never_taken_for_the_next_requests` |
 //! | TLS below 1.2, renegotiation | the TLS library has neither |
 //! | Host against published names and handshake | `head` in the library, `front::the_host_is_the_one_of_the_handshake` |
 //! | guessing, upstream that accepts everybody | `gateway::guessing_…`, `credentials`, `gateway::the_upstream_is_asked_first_…` |
@@ -37,4 +37,5 @@ mod front;
 mod gateway;
 mod query;
 mod site;
+mod upstream;
 mod world;

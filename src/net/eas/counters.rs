@@ -7,11 +7,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use tracing::error;
 use tracing::info;
 use tracing::warn;
 
 use crate::mail::Cause;
+use crate::mail::Reply;
+use crate::model::Monotonic;
 use crate::net::upstream::Failure;
+
+use super::seldom::Seldom;
 
 /// What has happened so far.
 #[derive(Debug, Default)]
@@ -28,6 +33,9 @@ pub struct Counters {
     pub revoked: AtomicU64,
     answered: Mutex<BTreeMap<&'static str, u64>>,
     upstream_down: AtomicBool,
+    not_activesync: Seldom,
+    no_challenge: Seldom,
+    certificate: Seldom,
 }
 
 impl Counters {
@@ -51,6 +59,34 @@ impl Counters {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         let count = answered.entry(cause.name()).or_default();
         *count = count.saturating_add(1);
+    }
+
+    /// Tells the administrator of an answer that only the administrator can mend.
+    pub(super) fn complain(&self, now: Monotonic, reply: &Reply) {
+        let cause = reply.cause;
+        if let Cause::NotActiveSync(status) = cause
+            && self.not_activesync.is_due(now)
+        {
+            warn!(
+                status = status.as_u16(),
+                "the mail server's answer to OPTIONS has no MS-ASProtocolVersions: it is not an \
+                 ActiveSync server, or ActiveSync is off there, and nobody is let in; see \
+                 mail.upstream in gateway.toml"
+            );
+        }
+        if cause == Cause::NoChallenge && self.no_challenge.is_due(now) {
+            error!(
+                "the mail server answers OPTIONS without credentials: its word about credentials \
+                 cannot be relied upon, and nobody is let in"
+            );
+        }
+        if cause == Cause::Certificate && self.certificate.is_due(now) {
+            warn!(
+                reply = reply.body,
+                "a client certificate was not accepted as the user's; see \
+                 mail.certificate_user_header in gateway.toml"
+            );
+        }
     }
 
     pub(super) fn upstream(&self, error: Option<&Failure>) {

@@ -1,0 +1,208 @@
+//! Mail servers that answer in ways of their own, behind the front on loopback.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use hyper::Response;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::body::Incoming;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::site::Plan;
+use crate::site::Site;
+use crate::site::basic;
+use crate::site::command;
+use crate::site::target;
+use crate::world::HOST;
+
+/// What is pooled is dead when it is needed.
+#[tokio::test]
+async fn connections_that_died_in_the_pool_cost_no_request() {
+    let upstream = terse(Terse {
+        closes: true,
+        ..Terse::default()
+    })
+    .await;
+    let site = Site::with(Plan {
+        upstream: Some(upstream),
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    for row in 0..50 {
+        client.ready().await.unwrap();
+        let sent = command("good", "Sync", "length", Empty::<Bytes>::new());
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "row {row}");
+        drop(read(response).await);
+    }
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn a_second_answer_is_never_taken_for_the_next_requests() {
+    let post = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst\
+               HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond";
+    let upstream = terse(Terse {
+        post,
+        ..Terse::default()
+    })
+    .await;
+    let site = Site::with(Plan {
+        upstream: Some(upstream),
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    for row in 0..20 {
+        client.ready().await.unwrap();
+        let sent = command("good", "Sync", "length", Empty::<Bytes>::new());
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "row {row}");
+        assert_eq!(read(response).await, "first", "row {row}");
+    }
+    site.drain().await;
+}
+
+/// Nobody was told that mail.upstream is no ActiveSync server.
+#[tokio::test]
+async fn a_server_without_activesync_is_complained_of_and_not_for_every_request() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .with_max_level(tracing::Level::WARN)
+        .finish();
+    // For all tests here: a subscriber of one thread only can miss lines that another thread has
+    // met before. No other test has a server like this one.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let upstream = terse(Terse {
+        options: "HTTP/1.1 200 OK\r\nAllow: OPTIONS, GET\r\nContent-Length: 0\r\n\r\n",
+        ..Terse::default()
+    })
+    .await;
+    let site = Site::with(Plan {
+        upstream: Some(upstream),
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    for row in 0..3 {
+        client.ready().await.unwrap();
+        let sent = command("good", "Sync", "length", Empty::<Bytes>::new());
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(
+            response.status(),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "row {row}"
+        );
+        drop(read(response).await);
+    }
+    let text = log.text();
+    assert!(
+        text.contains("WARN") && text.contains("status=200"),
+        "{text}"
+    );
+    assert_eq!(
+        text.matches("no MS-ASProtocolVersions").count(),
+        1,
+        "{text}"
+    );
+    site.drain().await;
+}
+
+/// What a mail server of few words says, whole.
+#[derive(Clone, Copy)]
+struct Terse {
+    /// To OPTIONS with credentials; without, it says 401.
+    options: &'static str,
+    /// To the head of a POST, whose body it does not read.
+    post: &'static str,
+    /// Whether it closes the connection after an answer, without having said so.
+    closes: bool,
+}
+
+impl Default for Terse {
+    fn default() -> Self {
+        Self {
+            options: "HTTP/1.1 200 OK\r\nMS-ASProtocolVersions: 14.1\r\nContent-Length: 0\r\n\r\n",
+            post: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            closes: false,
+        }
+    }
+}
+
+/// Starts one. Gives its address.
+async fn terse(says: Terse) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                loop {
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        let Ok(octet) = stream.read_u8().await else {
+                            return;
+                        };
+                        head.push(octet);
+                    }
+                    let head = String::from_utf8(head).unwrap().to_lowercase();
+                    let sent = if !head.contains("authorization:") {
+                        "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"
+                    } else if head.starts_with("options") {
+                        says.options
+                    } else {
+                        says.post
+                    };
+                    if stream.write_all(sent.as_bytes()).await.is_err() || says.closes {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+async fn read(response: Response<Incoming>) -> String {
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Debug, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
