@@ -61,6 +61,8 @@ pub enum Cause {
     Quarantined,
     /// The body of the request broke off or came too slowly.
     BodyMissing,
+    /// The body of the request is not framed as one.
+    BodyMalformed,
     /// The permission was taken back and given again while the request was under way.
     Revoked,
 }
@@ -84,6 +86,7 @@ impl Cause {
             Self::Blocked => "blocked",
             Self::Quarantined => "quarantined",
             Self::BodyMissing => "body-missing",
+            Self::BodyMalformed => "body-malformed",
             Self::Revoked => "revoked",
         }
     }
@@ -144,6 +147,13 @@ impl Reply {
     pub fn body_missing() -> Self {
         let body = "The request did not arrive in time.".to_owned();
         Self::text(StatusCode::REQUEST_TIMEOUT, body, Cause::BodyMissing)
+    }
+
+    /// 400: the rest of the request is not what its head announced.
+    #[must_use]
+    pub fn body_malformed() -> Self {
+        let body = "The body of the request is malformed.".to_owned();
+        Self::text(StatusCode::BAD_REQUEST, body, Cause::BodyMalformed)
     }
 
     pub(super) fn offered(offer: &Offer) -> Self {

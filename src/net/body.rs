@@ -1,6 +1,8 @@
 //! Bodies in flight: frames pass one by one, and three clocks watch them.
 
+use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -33,6 +35,25 @@ pub enum Cut {
     /// The permission was taken back.
     #[error("the permission was taken back")]
     Revoked,
+}
+
+impl Cut {
+    /// Whether what came is not framed as a body has to be. One that merely ends too early is not
+    /// malformed: its sender is gone.
+    pub(super) fn is_malformed(&self) -> bool {
+        let Self::Broken(error) = self else {
+            return false;
+        };
+        let cause = error
+            .source()
+            .and_then(<dyn Error>::downcast_ref::<io::Error>);
+        cause.is_some_and(|cause| {
+            matches!(
+                cause.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+            )
+        })
+    }
 }
 
 /// A body on its way to the mail server.

@@ -396,6 +396,10 @@ async fn exchange(
             debug!(%error, "a client's body did not arrive");
             local(front, Reply::body_missing())
         }
+        Forwarded::Failed(Failure::Malformed(error)) => {
+            debug!(%error, "a client's body is malformed");
+            local(front, Reply::body_malformed())
+        }
         Forwarded::Failed(error @ (Failure::Connection(_) | Failure::Timeout)) => {
             if error.is_down() {
                 front.counters.upstream(Some(&error));
@@ -419,7 +423,10 @@ fn local(front: &Front, reply: Reply) -> Response<Download> {
     let mut response = Response::new(Download::Text(Some(Bytes::from(reply.body))));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
-    if matches!(cause, Cause::Malformed(_) | Cause::BodyMissing) {
+    if matches!(
+        cause,
+        Cause::Malformed(_) | Cause::BodyMissing | Cause::BodyMalformed
+    ) {
         // Whoever sends one unclear request gets no second one read. Over HTTP/2, where streams do
         // not run into each other, the library leaves the header out.
         let close = HeaderValue::from_static("close");

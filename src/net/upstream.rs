@@ -4,6 +4,9 @@
 //! and needs its [`Permit`]: it is polled beside the exchange, and when it resolves the exchange is
 //! cut. Bodies are streamed both ways and never held.
 //!
+//! A server may answer before it has read all of a request, and stop listening: its answer counts,
+//! see [`patient`].
+//!
 //! The pool is of HTTP/1.1 connections. One that the server has closed is noticed before it is
 //! used; if it closes at that very moment, a request of which nothing has been written is sent on
 //! another connection, and any other fails: a command may have been carried out. A short idle time
@@ -45,6 +48,10 @@ use crate::net::body::Cut;
 use crate::net::body::Guarded;
 use crate::net::body::Upload;
 
+mod patient;
+
+use patient::Connector;
+
 /// Times of the way to the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
@@ -74,7 +81,7 @@ impl Default for Timing {
 /// The mail server, as a pool of connections.
 #[derive(Debug)]
 pub struct Upstream {
-    client: Client<HttpsConnector<HttpConnector<Resolver>>, Upload>,
+    client: Client<HttpsConnector<Connector>, Upload>,
     timing: Timing,
 }
 
@@ -101,6 +108,9 @@ pub enum Failure {
     /// The client's body broke off, or came too slowly.
     #[error("the body of the request did not arrive")]
     Body(#[source] hyper_util::client::legacy::Error),
+    /// The client's body is none: its chunks are not framed as RFC 9112 section 7.1 says.
+    #[error("the body of the request is malformed")]
+    Malformed(#[source] hyper_util::client::legacy::Error),
 }
 
 impl Failure {
@@ -108,8 +118,10 @@ impl Failure {
     fn new(error: hyper_util::client::legacy::Error) -> Self {
         let mut cause = error.source();
         while let Some(inner) = cause {
-            if inner.is::<Cut>() {
-                return Self::Body(error);
+            match inner.downcast_ref::<Cut>() {
+                Some(cut) if cut.is_malformed() => return Self::Malformed(error),
+                Some(_) => return Self::Body(error),
+                None => {}
             }
             cause = inner.source();
         }
@@ -121,7 +133,7 @@ impl Failure {
     pub fn is_down(&self) -> bool {
         match self {
             Self::Connection(error) => error.is_connect(),
-            Self::Timeout | Self::Body(_) => false,
+            Self::Timeout | Self::Body(_) | Self::Malformed(_) => false,
         }
     }
 
@@ -158,7 +170,7 @@ impl Upstream {
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(connector);
+            .wrap_connector(Connector(connector));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(timing.idle)

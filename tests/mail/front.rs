@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use http_body_util::Empty;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::StatusCode;
@@ -396,6 +395,39 @@ async fn no_spelling_of_a_request_becomes_two_or_another_one() {
         }
         assert_eq!(seen, requests, "row {row}");
     }
+    site.drain().await;
+}
+
+/// The answer was 408, as if the client had been slow.
+#[tokio::test]
+async fn a_body_that_is_none_is_a_bad_request() {
+    let site = Site::start().await;
+    let lines = format!(
+        "Host: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\nAuthorization: {}\r\n",
+        basic("right")
+    );
+    let head = format!(
+        "POST {} HTTP/1.1\r\n{lines}Transfer-Encoding: chunked\r\n\r\n",
+        target("good", "Sync", "length")
+    );
+    for body in [
+        "mail\r\n",
+        "-4\r\nmail\r\n0\r\n\r\n",
+        "0x4\r\nmail\r\n0\r\n\r\n",
+        "4 4\r\nmail\r\n0\r\n\r\n",
+        "4\r\nmailX\r\n0\r\n\r\n",
+        "4\nmail\n0\n\n",
+        "10000000000000004\r\nmail\r\n0\r\n\r\n",
+        "4\r\nmail\r\nPOST /owa HTTP/1.1\r\n\r\n",
+    ] {
+        let received = site.raw(&format!("{head}{body}"), "").await;
+        assert!(
+            received.starts_with("HTTP/1.1 400 "),
+            "row {body:?}: {received}"
+        );
+        assert_eq!(received.matches("HTTP/1.").count(), 1, "row {body:?}");
+    }
+    assert!(site.front.counters.upstream_is_up());
     site.drain().await;
 }
 

@@ -4,7 +4,7 @@
 //!
 //! | attack | test, or the reason why there is none |
 //! | --- | --- |
-//! | CL.TE, TE.CL, TE.TE, obs-fold, bare CR, chunk tricks | `front::no_spelling_of_a_request_becomes_two_or_another_one` |
+//! | CL.TE, TE.CL, TE.TE, obs-fold, bare CR, chunk tricks | `front::no_spelling_of_a_request_becomes_two_or_another_one`, `front::a_body_that_is_none_is_a_bad_request` |
 //! | bare LF | `front::requests_that_may_be_lenient_are_still_one_request_upstream`: the parser takes it for a line's end, as RFC 9112 section 2.2 allows; nothing of it is passed on |
 //! | header names with `_`, unlisted headers, spoofed forwarding headers | `header` in the library, `front::hop_by_hop_headers_stay_on_their_hop` |
 //! | `Connection` that names a header | `header` in the library, `gateway::malformed_heads_are_answered_before_anything_is_asked` |

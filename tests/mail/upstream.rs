@@ -12,6 +12,7 @@ use hyper::body::Bytes;
 use hyper::body::Incoming;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
+use tokio::io::BufReader;
 use tokio::net::TcpListener;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -118,6 +119,58 @@ async fn a_server_without_activesync_is_complained_of_and_not_for_every_request(
     site.drain().await;
 }
 
+/// The mail server's 413 became 503, and the phone tried again for ever.
+#[tokio::test]
+async fn a_413_before_the_end_of_the_body_reaches_the_client() {
+    let post =
+        "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge";
+    for (row, closes, length) in [("stays", false, 64 << 10), ("closes", true, 4 << 20)] {
+        let upstream = terse(Terse {
+            post,
+            closes,
+            ..Terse::default()
+        })
+        .await;
+        let site = Site::with(Plan {
+            upstream: Some(upstream),
+            ..Plan::default()
+        })
+        .await;
+        let body = "x".repeat(length);
+        let counted = format!("Content-Length: {length}\r\n\r\n{body}");
+        let chunk = format!("{length:x}\r\n{body}\r\n0\r\n\r\n");
+        let chunked = format!("Transfer-Encoding: chunked\r\n\r\n{chunk}");
+        for (form, rest) in [("length", counted), ("chunks", chunked)] {
+            let octets = format!(
+                "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
+                 Connection: close\r\nAuthorization: {}\r\n{rest}",
+                target("good", "SendMail", "length"),
+                basic("right")
+            );
+            let received = both_ways(&site, &octets).await;
+            assert!(
+                received.starts_with("HTTP/1.1 413 ") && received.ends_with("large"),
+                "row {row} {form}: {received}"
+            );
+            assert!(site.front.counters.upstream_is_up(), "row {row} {form}");
+        }
+        site.drain().await;
+    }
+}
+
+/// Sends octets, and takes in what comes meanwhile and after; either may end early.
+async fn both_ways(site: &Site, octets: &str) -> String {
+    let stream = site.tls(b"http/1.1", None).await;
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut received = Vec::new();
+    let sent = async {
+        drop(writer.write_all(octets.as_bytes()).await);
+        drop(writer.flush().await);
+    };
+    let (_, _) = tokio::join!(sent, reader.read_to_end(&mut received));
+    String::from_utf8_lossy(&received).into_owned()
+}
+
 /// What a mail server of few words says, whole.
 #[derive(Clone, Copy)]
 struct Terse {
@@ -145,7 +198,8 @@ async fn terse(says: Terse) -> String {
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = BufReader::new(stream);
             tokio::spawn(async move {
                 loop {
                     let mut head = Vec::new();
