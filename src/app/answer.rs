@@ -122,26 +122,49 @@ impl Desk {
     }
 
     fn explain(&self, id: &str) -> Response {
-        let Some(id) = Correlation::parse(id) else {
+        let Some(number) = Correlation::parse(id) else {
             return refused("a decision's number has sixteen hexadecimal digits");
         };
-        match self.recent.find(id) {
-            Some(record) => self.explain_record(&record),
-            None => refused(
-                "no decision of that number is kept in memory; look for it in the journal's files",
-            ),
+        if let Some(record) = self.recent.find(number) {
+            return self.explain_record(&record);
         }
+        // A serial number or DeviceId can look like a decision's number.
+        let found = self.find(id).ok();
+        self.explain_latest(id, found).unwrap_or_else(|| {
+            refused(
+                "no decision of that number is kept in memory; look for it in the journal's files",
+            )
+        })
     }
 
     fn explain_device(&self, text: &str) -> Response {
-        let device = match self.find(text) {
-            Ok(device) => device,
-            Err(response) => return response,
-        };
-        match self.recent.last_of(device) {
-            Some(record) => self.explain_record(&record),
-            None => refused("no decision about that device has been made since the start"),
+        let found = self.find(text);
+        let device = found.as_ref().ok().copied();
+        match (self.explain_latest(text, device), found) {
+            (Some(explanation), _) => explanation,
+            (None, Ok(_)) => refused("no decision about that device has been made since the start"),
+            (None, Err(response)) => response,
         }
+    }
+
+    /// The latest decision about a device; or, where `text` is the DeviceId of mail clients that
+    /// were not taken for any device, the latest of theirs.
+    fn explain_latest(&self, text: &str, device: Option<DeviceId>) -> Option<Response> {
+        if let Some(record) = device.and_then(|device| self.recent.last_of(device)) {
+            return Some(self.explain_record(&record));
+        }
+        let eas = text.trim().parse().ok()?;
+        let records = self.recent.with_mail_id(eas, EARLIER + 1);
+        let (newest, earlier) = records.split_first()?;
+        let Response::Answer { mut json, mut text } = self.explain_record(newest) else {
+            return None;
+        };
+        for line in earlier.iter().map(brief) {
+            text.push_str(&format!("earlier with this DeviceId: {line}\n"));
+        }
+        let ids = earlier.iter().map(|record| record.id.to_string());
+        json["earlier"] = ids.collect();
+        Some(Response::Answer { json, text })
     }
 
     fn explain_record(&self, record: &DecisionRecord) -> Response {
@@ -312,6 +335,16 @@ impl Desk {
     }
 }
 
+/// A record in one line.
+fn brief(record: &DecisionRecord) -> String {
+    let came = match record.outcome {
+        Outcome::Decided(decision) => format!("{} ({})", decision.verdict, decision.reason),
+        Outcome::NotAuthenticated(why) => format!("not authenticated ({})", why.as_str()),
+    };
+    let user = record.user.as_str();
+    format!("{} {}, user {user}: {came}", record.seen.at, record.id)
+}
+
 fn counts(counts: &[(&'static str, u64)]) -> Value {
     counts
         .iter()
@@ -322,3 +355,6 @@ fn counts(counts: &[(&'static str, u64)]) -> Value {
 fn refused(why: &str) -> Response {
     Response::Refused(why.to_owned())
 }
+
+/// How many earlier decisions are named beside the one that is explained.
+const EARLIER: usize = 4;

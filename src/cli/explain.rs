@@ -11,11 +11,13 @@ use crate::net::control::Request;
 /// Explain a decision: for every policy and every condition what was seen, what was wanted, and
 /// whether it held.
 ///
-/// Give the correlation id of a record in the journal, or a device to see its latest decision. The
-/// gateway keeps the last few thousand decisions for this.
+/// Give the correlation id of a record in the journal, or a device to see its latest decision. A
+/// mail client that is not in the inventory is found by its ActiveSync DeviceId. The gateway keeps
+/// the last few thousand decisions for this.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
-    /// Correlation id of a decision, or a device: id, name, serial number or MAC address.
+    /// Correlation id of a decision, or a device: id, name, serial number, MAC address or
+    /// ActiveSync DeviceId.
     #[arg(value_name = "DECISION|DEVICE")]
     pub what: String,
     /// Where the control socket is configured.

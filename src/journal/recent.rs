@@ -8,6 +8,8 @@ use std::sync::PoisonError;
 use crate::access::Correlation;
 use crate::access::DecisionRecord;
 use crate::model::DeviceId;
+use crate::model::EasDeviceId;
+use crate::model::Plane;
 
 /// A bounded list of records, newest last. Locked by the journal thread and the control socket
 /// only; no plane ever waits for it.
@@ -56,6 +58,23 @@ impl Recent {
                     .is_some_and(|posture| posture.device == device)
             })
             .copied()
+    }
+
+    /// The newest records of mail requests with this DeviceId, newest first, whoever sent them and
+    /// whether the inventory knows the device or not.
+    #[must_use]
+    pub fn with_mail_id(&self, eas: EasDeviceId, count: usize) -> Vec<DecisionRecord> {
+        let of_it = |record: &&DecisionRecord| {
+            record.seen.plane == Plane::Mail && record.presented.as_str() == eas.as_str()
+        };
+        let records = self.lock();
+        records
+            .iter()
+            .rev()
+            .filter(of_it)
+            .take(count)
+            .copied()
+            .collect()
     }
 
     /// The newest records, newest first.

@@ -317,7 +317,8 @@ impl Gateway {
             ..
         } = pending;
         if let Some(objection) = who.login.objection {
-            let record = who.refusal_record(now.wall, objection.sentence());
+            let device = wanted.device();
+            let record = who.mismatch_record(now.wall, device, objection.sentence());
             let reply = Reply::forbidden(objection.body(), Cause::Certificate);
             return Step::recorded(reply, record);
         }
@@ -327,7 +328,9 @@ impl Gateway {
         };
         let named = request.user.as_deref();
         if named.is_some_and(|named| !self.config.names.agree(&who.login.name, named)) {
-            let record = who.refusal_record(now.wall, "the query names another user");
+            let device = Some(request.device);
+            let text = "the query names another user";
+            let record = who.mismatch_record(now.wall, device, text);
             let body = "The request names another user than the one signed in.";
             return Step::recorded(Reply::forbidden(body, Cause::UserMismatch), record);
         }

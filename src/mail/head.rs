@@ -12,6 +12,7 @@ use http::uri::Scheme;
 
 use crate::eas;
 use crate::model::CertificateIdentity;
+use crate::model::EasDeviceId;
 
 use super::error::Malformed;
 use super::header::ACCEPT_MULTIPART;
@@ -63,6 +64,16 @@ pub(super) enum Wanted {
     Offer,
     /// POST: a command.
     Command(Box<eas::Request>),
+}
+
+impl Wanted {
+    /// The DeviceId; OPTIONS has none.
+    pub(super) fn device(&self) -> Option<EasDeviceId> {
+        match self {
+            Self::Offer => None,
+            Self::Command(request) => Some(request.device),
+        }
+    }
 }
 
 impl Head<'_> {

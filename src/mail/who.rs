@@ -10,6 +10,7 @@ use crate::access::Seen;
 use crate::access::SeenDevice;
 use crate::access::Text;
 use crate::eas;
+use crate::model::EasDeviceId;
 use crate::model::Established;
 use crate::model::Generation;
 use crate::model::Identifier;
@@ -92,7 +93,20 @@ impl Who {
         record
     }
 
-    /// The record of a client that was not authenticated.
+    /// The record of a client whose password was accepted, and who is refused all the same.
+    pub(super) fn mismatch_record(
+        &self,
+        now: Timestamp,
+        device: Option<EasDeviceId>,
+        why: &str,
+    ) -> DecisionRecord {
+        let mut record = self.refusal_record(now, why);
+        record.presented = device.map_or(Text::EMPTY, |device| Text::new(device.as_str()));
+        record
+    }
+
+    /// The record of a client that was not authenticated: the device that it says it is does not
+    /// count.
     pub(super) fn refusal_record(&self, now: Timestamp, why: &str) -> DecisionRecord {
         DecisionRecord {
             id: self.id,

@@ -276,6 +276,32 @@ fn the_probe_command_asks_the_same() {
     }
 }
 
+/// `explain` knew only devices of the inventory, not the one whose user is on the phone.
+#[test]
+fn an_unknown_device_id_is_explained_by_its_decisions() {
+    let (_nginx, gateway) = world();
+    // The second looks like the number of a decision.
+    for device in ["unknown0001", "0123456789abcdef"] {
+        for user in ["alice", "bob"] {
+            let name = format!("{user}@example.com");
+            let target = plain(&name, device);
+            let got = curl(&gateway, &format!("{name}:{user}-mail"), &target, POST);
+            assert_eq!(got.status, 403, "row {device} {user}: {}", got.head);
+        }
+        let shouted = device.to_uppercase();
+        let text = until("both decisions are kept", || {
+            let explained = gateway.command(&["explain", &shouted]);
+            let text = String::from_utf8_lossy(&explained.stdout).into_owned();
+            text.contains("earlier with this DeviceId: ")
+                .then_some(text)
+        });
+        assert!(text.starts_with("decision "), "{text}");
+        assert!(text.contains("user alice@example.com: quarantine (54003"), "{text}");
+    }
+    let explained = gateway.command(&["explain", "neverseen"]);
+    assert_ne!(explained.status.code(), Some(0), "{explained:?}");
+}
+
 /// A client certificate made any DeviceId pass as the device that it proves, and taught it.
 #[test]
 fn a_certificate_lends_its_proof_to_no_other_device() {

@@ -305,6 +305,34 @@ fn the_newest_records_are_kept_in_memory() {
     assert!(recent.last_of(DeviceId::from_u128(1)).is_none());
 }
 
+/// A DeviceId that is in no inventory could not be asked about.
+#[test]
+fn mail_decisions_are_found_by_their_device_id() {
+    let desk = Desk::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, queue) = journal(&desk, folder.path(), &Config::default());
+    for (id, plane, presented) in [
+        (0, Plane::Mail, "unheardof"),
+        (1, Plane::Mail, "another"),
+        (2, Plane::Network, "unheardof"),
+        (3, Plane::Mail, "unheardof"),
+    ] {
+        let mut record = desk.record(id, &network(&[]));
+        record.seen.plane = plane;
+        record.presented = Text::new(presented);
+        queue.push(record);
+    }
+    journal.drain();
+    let recent = journal.recent();
+    let found = |text: &str, count| -> Vec<u64> {
+        let records = recent.with_mail_id(text.parse().unwrap(), count);
+        records.iter().map(|record| record.id.0).collect()
+    };
+    assert_eq!(found("UnheardOf", 9), [3, 0]);
+    assert_eq!(found("unheardof", 1), [3]);
+    assert!(found("nobodys", 9).is_empty());
+}
+
 #[test]
 fn a_memory_of_none_keeps_one() {
     let desk = Desk::new();
