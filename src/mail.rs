@@ -73,4 +73,5 @@ pub use head::Peer;
 pub use head::network;
 pub use name::Names;
 pub use reply::Cause;
+pub use reply::Outcome;
 pub use reply::Reply;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 use serde_json::json;
@@ -30,6 +31,7 @@ use crate::model::Timestamp;
 use crate::net::Clock;
 use crate::net::control::Request;
 use crate::net::control::Response;
+use crate::net::eas;
 use crate::sync;
 
 /// Everything that an answer may need.
@@ -89,6 +91,7 @@ impl Desk {
             "replies": counts(&self.metrics.replies()),
             "dropped": counts(&self.metrics.dropped()),
             "sources": feeds.iter().map(|source| sources::json(source, now)).collect::<Vec<_>>(),
+            "mail": self.metrics.mail.as_deref().map(mail_json),
         });
         let mut text = format!(
             "up {uptime} s, {} devices, {} users, {policies} policies\n\
@@ -106,14 +109,10 @@ impl Desk {
             ("replies", self.metrics.replies()),
             ("dropped", self.metrics.dropped()),
         ] {
-            let counts = counts.iter().filter(|(_, count)| *count > 0);
-            let shown: Vec<String> = counts.map(|(name, n)| format!("{name} {n}")).collect();
-            let shown = if shown.is_empty() {
-                "none".to_owned()
-            } else {
-                shown.join(", ")
-            };
-            text.push_str(&format!("{what}: {shown}\n"));
+            text.push_str(&format!("{what}: {}\n", counts_line(&counts)));
+        }
+        if let Some(mail) = &self.metrics.mail {
+            text.push_str(&mail_lines(mail));
         }
         for source in &feeds {
             text.push_str(&sources::lines(source, now));
@@ -350,6 +349,43 @@ fn counts(counts: &[(&'static str, u64)]) -> Value {
         .iter()
         .map(|(name, count)| ((*name).to_owned(), json!(count)))
         .collect()
+}
+
+/// Those that are not zero.
+fn counts_line(counts: &[(&'static str, u64)]) -> String {
+    let counts = counts.iter().filter(|(_, count)| *count > 0);
+    let shown: Vec<String> = counts.map(|(name, n)| format!("{name} {n}")).collect();
+    if shown.is_empty() {
+        "none".to_owned()
+    } else {
+        shown.join(", ")
+    }
+}
+
+fn mail_lines(mail: &eas::Counters) -> String {
+    let replies = counts_line(&mail.replies());
+    let asked = mail.asked.load(Ordering::Relaxed);
+    let ended = mail.revoked.load(Ordering::Relaxed);
+    let upstream = if mail.upstream_is_up() {
+        ""
+    } else {
+        "; the mail server cannot be reached"
+    };
+    format!(
+        "mail replies: {replies}\n\
+         mail: {asked} credential checks, {ended} requests ended by a change{upstream}\n"
+    )
+}
+
+fn mail_json(mail: &eas::Counters) -> Value {
+    json!({
+        "replies": counts(&mail.replies()),
+        "answered": counts(&mail.answered()),
+        "credential_checks": mail.asked.load(Ordering::Relaxed),
+        "ended_by_change": mail.revoked.load(Ordering::Relaxed),
+        "connections": mail.open.load(Ordering::Relaxed),
+        "upstream_up": mail.upstream_is_up(),
+    })
 }
 
 fn refused(why: &str) -> Response {

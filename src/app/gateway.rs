@@ -106,6 +106,7 @@ impl Gateway {
             journal: statistics,
             sources: core.sources.clone(),
             clock: core.clock,
+            mail: front.as_ref().map(|front| Arc::clone(&front.counters)),
         };
         let desk = Desk {
             clock: core.clock,

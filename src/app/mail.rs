@@ -87,7 +87,7 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
         clock: core.clock,
         events: Box::new(events(core)),
         limits,
-        counters: Counters::default(),
+        counters: Arc::new(Counters::default()),
     })))
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use prometheus_client::collector::Collector;
@@ -20,6 +21,7 @@ use crate::access::Sessions;
 use crate::journal;
 use crate::model::Timestamp;
 use crate::net::Clock;
+use crate::net::eas;
 use crate::network::Counter;
 use crate::network::Counters;
 use crate::sync;
@@ -37,6 +39,8 @@ pub(super) struct Metrics {
     pub(super) journal: Arc<journal::Statistics>,
     pub(super) sources: sync::Handle,
     pub(super) clock: Clock,
+    /// Of the mail front, if there is one.
+    pub(super) mail: Option<Arc<eas::Counters>>,
 }
 
 impl Metrics {
@@ -151,8 +155,56 @@ impl Collector for Metrics {
             self.sessions.len(),
         )?;
         page.gauge("mail_requests", "Mail requests under way", self.live.len())?;
-        self.sources(&mut page)
+        self.sources(&mut page)?;
+        match &self.mail {
+            Some(mail) => encode_mail(&mut page, mail),
+            None => Ok(()),
+        }
     }
+}
+
+fn encode_mail(page: &mut Page<'_, '_>, mail: &eas::Counters) -> fmt::Result {
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    page.family(
+        "mail_replies",
+        "Mail requests answered, by what came of them",
+        "outcome",
+        &mail.replies(),
+    )?;
+    page.family(
+        "mail_answered",
+        "Mail requests that the gateway answered itself",
+        "cause",
+        &mail.answered(),
+    )?;
+    page.counter(
+        "mail_credential_checks",
+        "Credential checks sent to the mail server",
+        read(&mail.asked),
+    )?;
+    page.counter(
+        "mail_ended_by_change",
+        "Mail requests ended because a change took their permission back",
+        read(&mail.revoked),
+    )?;
+    let refused = [
+        ("too_many", read(&mail.turned_away)),
+        ("handshake", read(&mail.handshakes_failed)),
+    ];
+    page.family(
+        "mail_connections_refused",
+        "Mail connections that came to nothing",
+        "cause",
+        &refused,
+    )?;
+    let open = usize::try_from(read(&mail.open)).unwrap_or(usize::MAX);
+    page.gauge("mail_connections", "Mail connections open", open)?;
+    let up = usize::from(mail.upstream_is_up());
+    page.gauge(
+        "mail_upstream_up",
+        "Whether the mail server could be reached the last time",
+        up,
+    )
 }
 
 struct Page<'a, 'e>(&'a mut DescriptorEncoder<'e>);

@@ -67,6 +67,66 @@ pub enum Cause {
     Revoked,
 }
 
+/// What came of a request, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The mail server's own answer.
+    Allow,
+    /// Refused by a quarantine verdict.
+    Quarantine,
+    /// Refused by a block verdict.
+    Block,
+    /// Without a credential that the mail server accepts, or with one that is not the user's.
+    NotAuthenticated,
+    /// Too many wrong passwords before.
+    Throttled,
+    /// Not a request of the protocol.
+    BadRequest,
+    /// The mail server was not there, or was none.
+    UpstreamFailed,
+    /// OPTIONS, answered for the mail server.
+    Options,
+    /// Overtaken by a change, to be sent again.
+    Changed,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Allow,
+        Self::Quarantine,
+        Self::Block,
+        Self::NotAuthenticated,
+        Self::Throttled,
+        Self::BadRequest,
+        Self::UpstreamFailed,
+        Self::Options,
+        Self::Changed,
+    ];
+
+    /// Its place in [`Outcome::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Its name among the counters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Quarantine => "quarantine",
+            Self::Block => "block",
+            Self::NotAuthenticated => "not_authenticated",
+            Self::Throttled => "throttled",
+            Self::BadRequest => "bad_request",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::Options => "options",
+            Self::Changed => "changed",
+        }
+    }
+}
+
 impl Cause {
     /// The word.
     #[must_use]
@@ -88,6 +148,27 @@ impl Cause {
             Self::BodyMissing => "body-missing",
             Self::BodyMalformed => "body-malformed",
             Self::Revoked => "revoked",
+        }
+    }
+
+    /// The outcome that it is one of.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Malformed(_) | Self::BodyMissing | Self::BodyMalformed => Outcome::BadRequest,
+            Self::NoCredential
+            | Self::Refused
+            | Self::UserNotEnabled
+            | Self::UserMismatch
+            | Self::Certificate => Outcome::NotAuthenticated,
+            Self::Throttled => Outcome::Throttled,
+            Self::Unavailable | Self::NotActiveSync(_) | Self::NoChallenge => {
+                Outcome::UpstreamFailed
+            }
+            Self::Offered => Outcome::Options,
+            Self::Blocked => Outcome::Block,
+            Self::Quarantined => Outcome::Quarantine,
+            Self::Revoked => Outcome::Changed,
         }
     }
 }
@@ -208,3 +289,21 @@ fn whole_seconds(wait: Duration) -> u64 {
 const REASON: HeaderName = HeaderName::from_static("x-portreeve-reason");
 /// The number of the decision, to ask `explain` about.
 const REQUEST: HeaderName = HeaderName::from_static("x-portreeve-request");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_has_its_place_and_a_name_of_its_own() {
+        for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome.index(), place, "row {outcome:?}");
+            let same = Outcome::ALL.map(|other| other.name() == outcome.name());
+            assert_eq!(
+                same.iter().filter(|same| **same).count(),
+                1,
+                "row {outcome:?}"
+            );
+        }
+    }
+}

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
@@ -19,6 +21,7 @@ use tokio::time::Sleep;
 use tokio::time::sleep_until;
 
 use crate::access::Permit;
+use crate::net::eas::Counters;
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -231,8 +234,8 @@ impl Body for Guarded {
 pub enum Download {
     /// Ours.
     Text(Option<Bytes>),
-    /// The mail server's.
-    Upstream(Box<Guarded>),
+    /// The mail server's, and where it is counted if it is cut.
+    Upstream(Box<Guarded>, Arc<Counters>),
 }
 
 impl Body for Download {
@@ -248,14 +251,20 @@ impl Body for Download {
                 let text = text.take().filter(|text| !text.is_empty());
                 Poll::Ready(text.map(|text| Ok(Frame::data(text))))
             }
-            Self::Upstream(body) => Pin::new(body.as_mut()).poll_frame(context),
+            Self::Upstream(body, counters) => {
+                let frame = ready!(Pin::new(body.as_mut()).poll_frame(context));
+                if let Some(Err(Cut::Revoked)) = frame {
+                    counters.revoked.fetch_add(1, Ordering::Relaxed);
+                }
+                Poll::Ready(frame)
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Text(text) => text.as_ref().is_none_or(Bytes::is_empty),
-            Self::Upstream(body) => body.is_end_stream(),
+            Self::Upstream(body, _) => body.is_end_stream(),
         }
     }
 
@@ -265,7 +274,7 @@ impl Body for Download {
                 let length = text.as_ref().map_or(0, Bytes::len);
                 SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
             }
-            Self::Upstream(body) => body.size_hint(),
+            Self::Upstream(body, _) => body.size_hint(),
         }
     }
 }

@@ -54,6 +54,7 @@ use crate::mail::Event;
 use crate::mail::Forward;
 use crate::mail::Gateway;
 use crate::mail::Head;
+use crate::mail::Outcome;
 use crate::mail::Outgoing;
 use crate::mail::Peer;
 use crate::mail::Reply;
@@ -91,7 +92,7 @@ pub struct Front {
     /// Bounds.
     pub limits: Limits,
     /// What has happened so far.
-    pub counters: Counters,
+    pub counters: Arc<Counters>,
 }
 
 impl fmt::Debug for Front {
@@ -297,6 +298,7 @@ async fn respond(
                 return local(&front, reply);
             }
             Action::Ask(ask) => {
+                front.counters.asked.fetch_add(1, Ordering::Relaxed);
                 let answer = front.upstream.ask(ask.request).await;
                 let told = match &answer {
                     Ok((status, headers)) => {
@@ -341,7 +343,6 @@ async fn exchange(
     body: Incoming,
     mut stop: watch::Receiver<bool>,
 ) -> Response<Download> {
-    front.counters.forwarded.fetch_add(1, Ordering::Relaxed);
     let Forward {
         permit,
         request,
@@ -376,7 +377,9 @@ async fn exchange(
             }
             match outgoing {
                 Outgoing::Pass(status, headers) => {
-                    let mut response = Response::new(Download::Upstream(Box::new(body)));
+                    front.counters.reply(Outcome::Allow);
+                    let body = Download::Upstream(Box::new(body), Arc::clone(&front.counters));
+                    let mut response = Response::new(body);
                     *response.status_mut() = status;
                     *response.headers_mut() = headers;
                     response

@@ -169,6 +169,8 @@ fn status_device_and_explain_answer_for_people_and_for_scripts() {
     });
     for (arguments, expected) in [
         (&["status"][..], "6 devices, 6 users"),
+        (&["status"], "mail replies: none"),
+        (&["status"], "mail: 0 credential checks, 0 requests ended"),
         (&["device", "00-00-5E-00-53-01"], "alice@example.com"),
         (&["device", "SAMPLE0002"], "bob-laptop"),
         (
@@ -352,11 +354,16 @@ fn metrics_tell_how_each_source_does_r57() {
 fn metrics_and_health_answer_on_loopback() {
     let gateway = Gateway::start(|_| {});
     let get = |path: &str| page(&gateway, path);
-    assert!(
-        get("/metrics").contains("portreeve_devices 6"),
-        "{}",
-        get("/metrics")
-    );
+    for line in [
+        "portreeve_devices 6",
+        "portreeve_mail_replies_total{outcome=\"throttled\"} 0",
+        "portreeve_mail_credential_checks_total 0",
+        "portreeve_mail_ended_by_change_total 0",
+        "portreeve_mail_upstream_up 1",
+    ] {
+        let metrics = get("/metrics");
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
     assert!(
         get("/health").starts_with("HTTP/1.1 200"),
         "{}",

@@ -123,6 +123,11 @@ fn a_waiting_ping_ends_when_its_device_turns_bad_r14() {
         took < Duration::from_secs(1),
         "it took {took:?} from the file to the end of the Ping"
     );
+    let status = gateway.command(&["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    let mail = |pointer| status.pointer(pointer).and_then(|count| count.as_u64());
+    assert_eq!(mail("/mail/ended_by_change"), Some(1), "{status}");
+    assert_eq!(mail("/mail/replies/block"), Some(1), "{status}");
     let next = ping(&gateway).wait_with_output().unwrap();
     assert_eq!(
         String::from_utf8_lossy(&next.stdout),

@@ -296,7 +296,10 @@ fn an_unknown_device_id_is_explained_by_its_decisions() {
                 .then_some(text)
         });
         assert!(text.starts_with("decision "), "{text}");
-        assert!(text.contains("user alice@example.com: quarantine (54003"), "{text}");
+        assert!(
+            text.contains("user alice@example.com: quarantine (54003"),
+            "{text}"
+        );
     }
     let explained = gateway.command(&["explain", "neverseen"]);
     assert_ne!(explained.status.code(), Some(0), "{explained:?}");

@@ -1,5 +1,6 @@
 //! The front on loopback: what only sockets, TLS and two HTTP peers can show.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -167,6 +168,52 @@ async fn a_streaming_answer_is_cut_by_the_change_r14() {
         next.is_none_or(|frame| frame.is_err()),
         "the answer went on, or ended well"
     );
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn what_came_of_requests_is_counted() {
+    let site = Site::start().await;
+    let mut client = site.http1().await;
+    for (device, password) in [
+        ("good", "right"),
+        ("good", "right"),
+        ("new", "right"),
+        ("bad", "right"),
+        ("good", "wrong"),
+    ] {
+        let mut sent = command(device, "Sync", "length", octets("x"));
+        let credential = basic(password).parse().unwrap();
+        sent.headers_mut().insert("authorization", credential);
+        client.ready().await.unwrap();
+        drop(read(client.send_request(sent).await.unwrap()).await);
+    }
+    let mut other = site.http1().await;
+    let sent = command("good", "Sync", "trickle", octets(""));
+    let mut streaming = other.send_request(sent).await.unwrap();
+    drop(streaming.body_mut().frame().await.unwrap().unwrap());
+    client.ready().await.unwrap();
+    let waiting = tokio::spawn(client.send_request(command("good", "Ping", "hold", octets(""))));
+    while site.origin.next().await.target != target("good", "Ping", "hold") {}
+    site.world.set("good", ComplianceState::NonCompliant);
+    drop(waiting.await.unwrap().unwrap());
+    while let Some(Ok(_)) = streaming.body_mut().frame().await {}
+    let counters = &site.front.counters;
+    let counted: Vec<_> = counters
+        .replies()
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    let expected = [
+        ("allow", 3),
+        ("quarantine", 1),
+        ("block", 2),
+        ("not_authenticated", 1),
+    ];
+    assert_eq!(counted, expected);
+    // Whether it asks at all, the right password, and the wrong one.
+    assert_eq!(counters.asked.load(Ordering::Relaxed), 3);
+    assert_eq!(counters.revoked.load(Ordering::Relaxed), 2);
     site.drain().await;
 }
 

@@ -395,7 +395,7 @@ impl Site {
             clock,
             events: Box::new(move |event| sink.lock().unwrap().push(event)),
             limits: plan.limits,
-            counters: eas::Counters::default(),
+            counters: Arc::new(eas::Counters::default()),
         });
         let listener = eas::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();

@@ -12,6 +12,7 @@ use tracing::info;
 use tracing::warn;
 
 use crate::mail::Cause;
+use crate::mail::Outcome;
 use crate::mail::Reply;
 use crate::model::Monotonic;
 use crate::net::upstream::Failure;
@@ -27,10 +28,12 @@ pub struct Counters {
     pub turned_away: AtomicU64,
     /// Handshakes that failed or took too long.
     pub handshakes_failed: AtomicU64,
-    /// Requests let through.
-    pub forwarded: AtomicU64,
-    /// Requests cut because the permission was taken back.
+    /// OPTIONS sent to the mail server to check credentials.
+    pub asked: AtomicU64,
+    /// Requests ended because their permission was taken back: waiting ones, and answers that had
+    /// begun.
     pub revoked: AtomicU64,
+    replies: [AtomicU64; Outcome::ALL.len()],
     answered: Mutex<BTreeMap<&'static str, u64>>,
     upstream_down: AtomicBool,
     not_activesync: Seldom,
@@ -39,6 +42,17 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// What came of the requests that have been answered.
+    #[must_use]
+    pub fn replies(&self) -> Vec<(&'static str, u64)> {
+        let names = Outcome::ALL.map(Outcome::name);
+        let counts = self.replies.iter();
+        names
+            .into_iter()
+            .zip(counts.map(|count| count.load(Ordering::Relaxed)))
+            .collect()
+    }
+
     /// Requests that the gateway answered itself, by [`Cause::name`].
     #[must_use]
     pub fn answered(&self) -> Vec<(&'static str, u64)> {
@@ -55,7 +69,14 @@ impl Counters {
         !self.upstream_down.load(Ordering::Relaxed)
     }
 
+    pub(super) fn reply(&self, outcome: Outcome) {
+        if let Some(count) = self.replies.get(outcome.index()) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn count(&self, cause: Cause) {
+        self.reply(cause.outcome());
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         let count = answered.entry(cause.name()).or_default();
         *count = count.saturating_add(1);
