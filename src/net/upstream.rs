@@ -5,7 +5,7 @@
 //! cut. Bodies are streamed both ways and never held.
 //!
 //! A server may answer before it has read all of a request, and stop listening: its answer counts,
-//! see [`patient`].
+//! see `upstream/patient.rs`.
 //!
 //! The pool is of HTTP/1.1 connections. One that the server has closed is noticed before it is
 //! used; if it closes at that very moment, a request of which nothing has been written is sent on
