@@ -146,6 +146,17 @@ impl Gateway {
                 self.credentials().release(&attempt);
                 Step::answer(Reply::unavailable(LONG_WAIT, Cause::NotActiveSync(status)))
             }
+            (
+                Stage::Challenge | Stage::Credentials,
+                Told::Answer(
+                    StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE,
+                    answer,
+                ),
+            ) => {
+                self.credentials().release(&attempt);
+                let wait = headers::retry_after(answer).unwrap_or(SHORT_WAIT);
+                Step::answer(Reply::busy(wait.min(LONGEST_WAIT)))
+            }
             (Stage::Challenge | Stage::Credentials, Told::Answer(..) | Told::Unreachable) => {
                 self.credentials().release(&attempt);
                 Step::answer(Reply::unavailable(SHORT_WAIT, Cause::Unavailable))
@@ -463,6 +474,8 @@ const REDIRECT: u16 = 451;
 const SHORT_WAIT: Duration = Duration::from_secs(10);
 /// Retry-After when a person has to mend something first.
 const LONG_WAIT: Duration = Duration::from_mins(5);
+/// The longest Retry-After that is passed on from an answer to our own question.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// How many bindings are remembered as told; when it is full all are forgotten and told once more,
 /// which changes nothing in the inventory.

@@ -7,6 +7,8 @@
 //! ActiveSync needs is in none of them: MS-Server-ActiveSync, MS-ASProtocol*, X-MS-*, Retry-After,
 //! Set-Cookie, request-id (MS-ASHTTP 2.2.2.1.2).
 
+use std::time::Duration;
+
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
@@ -243,6 +245,13 @@ pub(super) fn offered(headers: &HeaderMap) -> HeaderMap {
         }
     }
     offered
+}
+
+/// How long a server asks to wait, if it says so in seconds; ActiveSync servers do (MS-ASHTTP
+/// 3.1.5.2.3), the form with a date is none of that protocol.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    value.trim().parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

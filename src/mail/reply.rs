@@ -49,6 +49,8 @@ pub enum Cause {
     Certificate,
     /// The mail server cannot be asked, or answers what no mail server answers.
     Unavailable,
+    /// The mail server has no time for a question about the credential.
+    UpstreamBusy,
     /// The mail server answers OPTIONS with this status, and not as an ActiveSync server.
     NotActiveSync(StatusCode),
     /// The mail server lets requests without credentials pass: its word about credentials is void.
@@ -140,6 +142,7 @@ impl Cause {
             Self::UserMismatch => "user-mismatch",
             Self::Certificate => "certificate",
             Self::Unavailable => "unavailable",
+            Self::UpstreamBusy => "upstream-busy",
             Self::NotActiveSync(_) => "not-activesync",
             Self::NoChallenge => "no-challenge",
             Self::Offered => "offered",
@@ -162,7 +165,7 @@ impl Cause {
             | Self::UserMismatch
             | Self::Certificate => Outcome::NotAuthenticated,
             Self::Throttled => Outcome::Throttled,
-            Self::Unavailable | Self::NotActiveSync(_) | Self::NoChallenge => {
+            Self::Unavailable | Self::UpstreamBusy | Self::NotActiveSync(_) | Self::NoChallenge => {
                 Outcome::UpstreamFailed
             }
             Self::Offered => Outcome::Options,
@@ -214,6 +217,13 @@ impl Reply {
         let seconds = whole_seconds(throttle.wait);
         let body = format!("{why}: sign-in is slowed down. Try again in {seconds} seconds.");
         Self::later(throttle.wait, body, Cause::Throttled)
+    }
+
+    /// What the mail server has asked for is passed on, whichever of the two statuses it gave.
+    pub(super) fn busy(wait: Duration) -> Self {
+        let seconds = whole_seconds(wait);
+        let body = format!("The mail server is busy. Try again in {seconds} seconds.");
+        Self::later(wait, body, Cause::UpstreamBusy)
     }
 
     fn later(wait: Duration, body: String, cause: Cause) -> Self {

@@ -91,6 +91,31 @@ fn an_address_that_guesses_at_many_users_is_throttled() {
     assert!(matches!(step.action, Action::Forward(_)));
 }
 
+/// A mail server that throttles was called unreachable, and its Retry-After was lost.
+#[test]
+fn a_mail_server_that_asks_to_wait_is_passed_on() {
+    let world = World::new();
+    for (status, stated, expected) in [
+        (503, Some("90"), "90"),
+        (429, Some("7"), "7"),
+        (503, Some("1000000"), "3600"),
+        (503, Some("Sat, 21 Nov 2026 12:00:00 GMT"), "10"),
+        (503, None, "10"),
+    ] {
+        let gateway = world.gateway();
+        let step = Request::of("good", "Sync").send(&gateway, &peer());
+        let step = told(&gateway, step, 401, &HeaderMap::new());
+        let mut answer = HeaderMap::new();
+        if let Some(stated) = stated {
+            answer.insert("retry-after", stated.parse().unwrap());
+        }
+        let reply = reply(told(&gateway, step, status, &answer));
+        assert_eq!(reply.status.as_u16(), 503, "row {status} {stated:?}");
+        assert_eq!(reply.headers["retry-after"], expected, "row {stated:?}");
+        assert!(reply.body.contains("busy"), "{reply:?}");
+    }
+}
+
 /// A password that had been refused was refused for a minute after it had become the right one.
 #[test]
 fn a_password_that_becomes_right_is_taken_within_seconds() {

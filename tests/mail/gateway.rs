@@ -205,7 +205,8 @@ fn only_an_activesync_answer_accepts() {
         ),
         (407, true, Some((503, Cause::Unavailable))),
         (500, true, Some((503, Cause::Unavailable))),
-        (503, true, Some((503, Cause::Unavailable))),
+        (429, true, Some((503, Cause::UpstreamBusy))),
+        (503, true, Some((503, Cause::UpstreamBusy))),
     ] {
         let gateway = world.gateway();
         let step = Request::of("good", "Sync").send(&gateway, &peer());
