@@ -1,26 +1,44 @@
-//! A record as one JSON object.
+//! A record as one JSON object, written where it is to stand: nothing is allocated on the way.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fmt::Display;
+use std::io;
+use std::net::IpAddr;
 
 use serde::Serialize;
+use serde::Serializer;
 
+use crate::access::Correlation;
 use crate::access::DecisionPoint;
 use crate::access::DecisionRecord;
 use crate::access::Outcome;
+use crate::access::Text;
+use crate::model::ComplianceState;
 use crate::model::Decision;
+use crate::model::DeviceId;
+use crate::model::Established;
 use crate::model::Fact;
+use crate::model::Generation;
+use crate::model::MacAddress;
+use crate::model::OsVersion;
+use crate::model::Plane;
 use crate::model::PolicyId;
 use crate::model::Posture;
 use crate::model::SourceId;
+use crate::model::ThreatLevel;
 use crate::model::Timestamp;
+use crate::model::Tri;
 
 /// The record as it is written, without the line break. Names of policies, sources and users
 /// are those of now; a policy that has been replaced since is given by its position.
 #[must_use]
 pub fn render(record: &DecisionRecord, point: &DecisionPoint) -> String {
-    Names::default().render(record, point)
+    let mut line = Vec::new();
+    match Names::default().write(&mut line, record, point) {
+        Ok(()) => String::from_utf8_lossy(&line).into_owned(),
+        Err(error) => format!("{{\"error\":\"record not written: {error}\"}}"),
+    }
 }
 
 /// Names of sources that have been asked for. A source keeps its name as long as the process
@@ -30,13 +48,18 @@ pub fn render(record: &DecisionRecord, point: &DecisionPoint) -> String {
 pub(super) struct Names(BTreeMap<u8, String>);
 
 impl Names {
-    /// The same as [`render`], with the names that are known already.
-    pub(super) fn render(&mut self, record: &DecisionRecord, point: &DecisionPoint) -> String {
+    /// Appends what [`render`] gives, with the names that are known already.
+    pub(super) fn write(
+        &mut self,
+        to: &mut Vec<u8>,
+        record: &DecisionRecord,
+        point: &DecisionPoint,
+    ) -> io::Result<()> {
         if let Some(posture) = record.seen.posture() {
             self.learn(posture, point);
         }
-        serde_json::to_string(&Line::new(record, point, self))
-            .unwrap_or_else(|error| format!("{{\"error\":\"record not written: {error}\"}}"))
+        let line = Line::new(record, point, self);
+        serde_json::to_writer(to, &line).map_err(io::Error::from)
     }
 
     fn learn(&mut self, posture: &Posture, point: &DecisionPoint) {
@@ -69,9 +92,9 @@ fn sources(posture: &Posture) -> [SourceId; 8] {
 
 #[derive(Serialize)]
 struct Line<'a> {
-    time: String,
-    id: String,
-    plane: String,
+    time: Shown<Timestamp>,
+    id: Shown<Correlation>,
+    plane: Shown<Plane>,
     method: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     nas: Option<&'a str>,
@@ -80,113 +103,124 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ssid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<String>,
+    from: Option<Shown<IpAddr>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    device: Option<String>,
-    established: String,
+    device: Option<Shown<DeviceId>>,
+    established: Shown<Established>,
     #[serde(skip_serializing_if = "Option::is_none")]
     presented: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    station: Option<String>,
+    station: Option<Shown<MacAddress>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     device_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<&'a str>,
-    verdict: String,
+    verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u16>,
-    reason: Cow<'a, str>,
+    reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     sentence: Option<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    policies: Vec<String>,
+    #[serde(skip_serializing_if = "Policies::is_empty")]
+    policies: Policies<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Facts<'a>>,
 }
 
 impl<'a> Line<'a> {
-    fn new(record: &'a DecisionRecord, point: &DecisionPoint, names: &'a Names) -> Self {
+    fn new(record: &'a DecisionRecord, point: &'a DecisionPoint, names: &'a Names) -> Self {
         let posture = record.seen.posture();
-        let (verdict, code, reason, sentence, policies) = match &record.outcome {
+        let (verdict, code, reason, sentence, deciding) = match &record.outcome {
             Outcome::Decided(decision) => (
-                decision.verdict.to_string(),
+                decision.verdict.as_str(),
                 Some(decision.reason.code()),
-                Cow::Borrowed(decision.reason.name()),
+                decision.reason.name(),
                 Some(decision.reason.sentence()),
-                policy_names(record, decision, point),
+                decision.deciding,
             ),
             Outcome::NotAuthenticated(why) => (
-                "reject".to_owned(),
+                "reject",
                 None,
-                Cow::Borrowed(why.as_str()),
+                why.as_str(),
                 None,
-                Vec::new(),
+                [None; Decision::DECIDING],
             ),
         };
         Self {
-            time: record.seen.at.to_string(),
-            id: record.id.to_string(),
-            plane: record.seen.plane.to_string(),
+            time: Shown(record.seen.at),
+            id: Shown(record.id),
+            plane: Shown(record.seen.plane),
             method: record.method.as_str(),
             nas: record.nas.as_option(),
             nas_group: record.nas_group.as_option(),
             ssid: record.ssid.as_option(),
-            from: record.from.map(|address| address.to_string()),
+            from: record.from.map(Shown),
             user: record.user.as_option(),
-            device: posture.map(|posture| posture.device.to_string()),
-            established: record.seen.established.to_string(),
+            device: posture.map(|posture| Shown(posture.device)),
+            established: Shown(record.seen.established),
             presented: record.presented.as_option(),
-            station: record.station.map(|station| station.to_string()),
+            station: record.station.map(Shown),
             device_type: record.device_type.as_option(),
             user_agent: record.user_agent.as_option(),
             verdict,
             code,
             reason,
             sentence,
-            policies,
+            policies: Policies {
+                deciding,
+                generation: record.generation,
+                point,
+            },
             facts: posture.map(|posture| Facts::new(posture, record.seen.at, names)),
         }
     }
 }
 
-fn policy_names(
-    record: &DecisionRecord,
-    decision: &Decision,
-    point: &DecisionPoint,
-) -> Vec<String> {
-    let policy = point.policy_of(record.generation);
-    let name = |id: PolicyId| match &policy {
-        Some(policy) => policy.name(id).to_owned(),
-        None => format!("#{}", id.0),
-    };
-    decision
-        .deciding
-        .iter()
-        .flatten()
-        .copied()
-        .map(name)
-        .collect()
+/// The policies that decided, by name; by number if they have been replaced since.
+struct Policies<'a> {
+    deciding: [Option<PolicyId>; Decision::DECIDING],
+    generation: Generation,
+    point: &'a DecisionPoint,
+}
+
+impl Policies<'_> {
+    fn is_empty(&self) -> bool {
+        self.deciding.iter().all(Option::is_none)
+    }
+}
+
+impl Serialize for Policies<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let deciding = self.deciding.iter().flatten();
+        match self.point.policy_of(self.generation) {
+            Some(policy) => serializer.collect_seq(deciding.map(|id| policy.name(*id))),
+            None => {
+                let number = |id: &PolicyId| Text::<8>::display(&format_args!("#{}", id.0));
+                serializer.collect_seq(deciding.map(|id| Shown(number(id))))
+            }
+        }
+    }
 }
 
 #[derive(Serialize)]
 struct Facts<'a> {
-    managed: Known<'a>,
-    registered: Known<'a>,
-    compliance: Known<'a>,
+    managed: Known<'a, Tri>,
+    registered: Known<'a, Tri>,
+    compliance: Known<'a, ComplianceState>,
     #[serde(skip_serializing_if = "Known::is_unknown")]
-    encrypted: Known<'a>,
+    encrypted: Known<'a, Tri>,
     #[serde(skip_serializing_if = "Known::is_unknown")]
-    jailbroken: Known<'a>,
+    jailbroken: Known<'a, Tri>,
     #[serde(skip_serializing_if = "Known::is_unknown")]
-    passcode: Known<'a>,
+    passcode: Known<'a, Tri>,
     #[serde(skip_serializing_if = "Known::is_unknown")]
-    eas_activated: Known<'a>,
+    eas_activated: Known<'a, Tri>,
     #[serde(skip_serializing_if = "Known::is_unknown")]
-    threat: Known<'a>,
+    threat: Known<'a, ThreatLevel>,
     platform: &'static str,
-    os_version: String,
+    os_version: Shown<OsVersion>,
 }
 
 impl<'a> Facts<'a> {
@@ -201,26 +235,27 @@ impl<'a> Facts<'a> {
             eas_activated: Known::new(&posture.eas_activated, at, names),
             threat: Known::new(&posture.threat, at, names),
             platform: posture.platform.as_str(),
-            os_version: posture.os_version.to_string(),
+            os_version: Shown(posture.os_version),
         }
     }
 }
 
 /// A fact with its source and its age in seconds at the time of the decision.
 #[derive(Serialize)]
-struct Known<'a> {
-    value: String,
+#[serde(bound = "T: Display")]
+struct Known<'a, T: Display> {
+    value: Shown<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     age: Option<u64>,
 }
 
-impl<'a> Known<'a> {
-    fn new<T: ToString>(fact: &Fact<T>, at: Timestamp, names: &'a Names) -> Self {
+impl<'a, T: Display + Copy> Known<'a, T> {
+    fn new(fact: &Fact<T>, at: Timestamp, names: &'a Names) -> Self {
         let known = fact.is_known();
         Self {
-            value: fact.value.to_string(),
+            value: Shown(fact.value),
             source: names.of(fact.source).filter(|_| known),
             age: known.then(|| fact.age(at).as_secs()),
         }
@@ -228,5 +263,14 @@ impl<'a> Known<'a> {
 
     fn is_unknown(&self) -> bool {
         self.age.is_none()
+    }
+}
+
+/// A value as the text that it prints.
+struct Shown<T: Display>(T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }

@@ -14,6 +14,7 @@ use tracing::info;
 use tracing::warn;
 
 use crate::access::DecisionPoint;
+use crate::access::DecisionRecord;
 use crate::access::RecordQueue;
 use crate::journal::Config;
 use crate::journal::line::Names;
@@ -104,9 +105,7 @@ impl Journal {
             while count < BATCH
                 && let Some(record) = self.queue.pop()
             {
-                let line = self.names.render(&record, &self.point);
-                self.lines.extend_from_slice(line.as_bytes());
-                self.lines.push(b'\n');
+                self.write(&record);
                 self.recent.push(record);
                 count += 1;
             }
@@ -152,6 +151,19 @@ impl Journal {
             self.told = dropped;
         }
         self.last_dropped = dropped;
+    }
+
+    /// Adds the line of a record to the batch.
+    fn write(&mut self, record: &DecisionRecord) {
+        let begun = self.lines.len();
+        let written = self.names.write(&mut self.lines, record, &self.point);
+        if let Err(error) = written {
+            // Half a line would spoil the next one.
+            self.lines.truncate(begun);
+            error!(%error, id = %record.id, "a decision record has no written form");
+            return;
+        }
+        self.lines.push(b'\n');
     }
 
     fn append(&mut self, count: usize) {
