@@ -54,6 +54,7 @@ pub use error::Refused;
 pub use layout::Layout;
 pub use material::MaterialError;
 use opened::Opened;
+pub use settings::Accounting;
 pub use settings::Certificates;
 pub use settings::Data;
 pub use settings::Eap;
@@ -87,6 +88,8 @@ pub struct Config {
     pub mail: Mail,
     /// The record of decisions.
     pub journal: Journal,
+    /// The record of accounting.
+    pub accounting: Accounting,
     /// Log output.
     pub log: Log,
     /// Stopping.
@@ -244,6 +247,7 @@ impl Draft {
         let mut folders = vec![data.folder.clone()];
         folders.extend(socket.map(Path::to_owned));
         folders.push(self.gateway.journal.folder.clone());
+        folders.push(self.gateway.accounting.folder.clone());
         folders.dedup();
         folders
     }
@@ -334,6 +338,7 @@ impl Draft {
             workers: gateway.workers,
             mail: gateway.mail,
             journal: gateway.journal,
+            accounting: gateway.accounting,
             log: gateway.log,
             shutdown: gateway.shutdown,
             enforcement: gateway.enforcement,

@@ -10,7 +10,6 @@
 
 mod line;
 mod recent;
-mod rotate;
 mod writer;
 
 pub use line::render;

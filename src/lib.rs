@@ -42,7 +42,8 @@
 //! | `access` | core | the decision: subject, facts and policy meet; permits, sessions, records | `policy`, `inventory`, `model` |
 //! | `network` | core | the RADIUS server without sockets | `access`, `radius`, `eap`, `model` |
 //! | `mail` | core | the ActiveSync gateway without sockets | `access`, `eas`, `model` |
-//! | `journal` | shell | decision records on disk and in memory | `access`, `model` |
+//! | `store` | shell | files on disk: what is durable, and when an answer may say so | `model` |
+//! | `journal` | shell | decision records on disk and in memory | `access`, `store`, `model` |
 //! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `model` |
 //! | `sync` | shell | pulling facts from files and management systems | `inventory`, `document`, `model` |
 //! | `directory` | shell | asking who a user is | `model` |
@@ -90,4 +91,5 @@ pub mod network;
 pub mod policy;
 pub mod probe;
 pub mod radius;
+pub mod store;
 pub mod sync;

@@ -13,7 +13,9 @@
 //! 5. *decode*: an Access-Request, an Accounting-Request or a Status-Server;
 //! 6. if its State names another loop, the datagram goes there;
 //! 7. the method: EAP, MAC authentication bypass or PAP, and the decision;
-//! 8. *encode* and *sign* the reply, Message-Authenticator first.
+//! 8. *encode* and *sign* the reply, Message-Authenticator first;
+//! 9. a reply to accounting leaves when what it answers is on record
+//!    ([`Server::handle_recorded`]).
 //!
 //! # Bounds
 //!
@@ -35,6 +37,7 @@ mod eap;
 mod enforce;
 mod job;
 mod judge;
+mod ledger;
 mod outbox;
 mod password;
 mod refuse;

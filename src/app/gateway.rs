@@ -41,6 +41,8 @@ use crate::net::radius::Listen;
 use crate::network;
 use crate::network::Counters;
 use crate::network::Role;
+use crate::store;
+use crate::store::Syncer;
 use crate::sync;
 
 /// Everything that runs.
@@ -65,6 +67,8 @@ struct Radius {
     addresses: Vec<Listen>,
     loops: Vec<Arc<Counters>>,
     servers: radius::Servers,
+    /// Brings the accounting logs of the loops to the disk.
+    accounting: store::Stop,
 }
 
 /// The mail plane.
@@ -228,6 +232,7 @@ impl Gateway {
             }
         });
         self.radius.servers.stop(self.config.shutdown.grace);
+        self.radius.accounting.stop();
         self.runtime.block_on(self.tasks.stop());
         self.journal.stop();
         // A socket that is left behind is replaced by the next start.
@@ -270,15 +275,19 @@ impl Radius {
             .map(Arc::new)
             .map_err(StartError::System)?;
         let counters = Mutex::new(Vec::new());
+        let syncer = Syncer::new(loops);
         let servers = radius::Servers::start(bound, &pool, core.clock, |number| {
             let server = network::Server::new(number, Arc::clone(&shared));
             counters
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(server.counters());
-            server
+            let mut log = accounting_log(&config.accounting, &syncer, number)?;
+            let record = Box::new(move |lines: &[u8]| log.append(lines));
+            Ok(radius::Worker { server, record })
         })
         .map_err(StartError::System)?;
+        let accounting = syncer.spawn().map_err(StartError::System)?;
         let loops = counters
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
@@ -288,6 +297,7 @@ impl Radius {
             addresses,
             loops,
             servers,
+            accounting,
         })
     }
 }
@@ -315,6 +325,26 @@ impl Mail {
             serving,
         }
     }
+}
+
+/// The accounting log of one loop; its name says which, so that no two share a file.
+fn accounting_log(
+    config: &config::Accounting,
+    syncer: &Syncer,
+    number: u8,
+) -> io::Result<store::Log> {
+    let (folder, name) = (&config.folder, format!("accounting-{number}-"));
+    syncer
+        .log(
+            folder,
+            &name,
+            config.file_size.get(),
+            u32::from(config.files),
+        )
+        .map_err(|error| {
+            let folder = folder.display();
+            io::Error::new(error.kind(), format!("accounting in {folder}: {error}"))
+        })
 }
 
 fn journal_config(config: &Config) -> journal::Config {
@@ -393,6 +423,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
         ("workers", old.workers != new.workers),
         ("data", old.data != new.data),
         ("journal", old.journal != new.journal),
+        ("accounting", old.accounting != new.accounting),
         ("mail, but for its certificates", mail_differs(old, new)),
         ("log", old.log != new.log),
     ]

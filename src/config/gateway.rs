@@ -1,10 +1,12 @@
 //! `gateway.toml`: the keys of everything but NASes and users.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::enforcement;
 use super::enforcement::Enforcement;
+use super::settings::Accounting;
 use super::settings::Certificates;
 use super::settings::Data;
 use super::settings::Eap;
@@ -34,6 +36,7 @@ pub(super) struct Gateway {
     pub(super) workers: Workers,
     pub(super) mail: Mail,
     pub(super) journal: Journal,
+    pub(super) accounting: Accounting,
     pub(super) log: Log,
     pub(super) shutdown: Shutdown,
     pub(super) enforcement: Enforcement,
@@ -50,6 +53,7 @@ impl Default for Gateway {
             workers: Workers::default(),
             mail: Mail::default(),
             journal: Journal::default(),
+            accounting: Accounting::default(),
             log: Log::default(),
             shutdown: Shutdown::default(),
             enforcement: Enforcement::default(),
@@ -69,6 +73,7 @@ impl Gateway {
         gateway.workers.read(section.child("workers"));
         gateway.mail.read(section.child("mail"));
         gateway.journal.read(section.child("journal"));
+        gateway.accounting.read(section.child("accounting"));
         gateway.log.read(section.child("log"));
         gateway.shutdown.read(section.child("shutdown"));
         let mut enforce = section.child("enforce");
@@ -88,6 +93,7 @@ impl Gateway {
             &mut self.mail.certificate,
             &mut self.mail.key,
             &mut self.journal.folder,
+            &mut self.accounting.folder,
         ]
         .into_iter()
         .chain(&mut self.mail.upstream_ca)
@@ -226,12 +232,20 @@ impl Mail {
     }
 }
 
+impl Accounting {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set("folder", &mut self.folder);
+        section.set_within("file_size", FILE_SIZES, &mut self.file_size);
+        section.set_within("files", FILES, &mut self.files);
+        section.finish();
+    }
+}
+
 impl Journal {
     fn read(&mut self, mut section: Section<'_>) {
         section.set("folder", &mut self.folder);
-        let sizes = Octets::new(64 * 1024)..=Octets::new(10_000_000_000);
-        section.set_within("file_size", sizes, &mut self.file_size);
-        section.set_within("files", 2..=10_000, &mut self.files);
+        section.set_within("file_size", FILE_SIZES, &mut self.file_size);
+        section.set_within("files", FILES, &mut self.files);
         section.set_within("queue", 16..=1_000_000, &mut self.queue);
         section.finish();
     }
@@ -281,6 +295,10 @@ const fn days(count: u64) -> Duration {
 }
 
 const ZERO: Duration = Duration::ZERO;
+
+/// Of files in a circle: smaller ones would be begun all the time, one alone would be emptied.
+const FILE_SIZES: RangeInclusive<Octets> = Octets::new(64 * 1024)..=Octets::new(10_000_000_000);
+const FILES: RangeInclusive<u16> = 2..=10_000;
 /// More threads than any machine of today has cores.
 const MAX_WORKERS: usize = 1024;
 /// Descriptors that a Linux process can be given by default limits of systemd.

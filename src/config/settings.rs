@@ -225,6 +225,27 @@ impl Default for Journal {
     }
 }
 
+/// The record of accounting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accounting {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Size at which the next file is begun.
+    pub file_size: Octets,
+    /// Files kept by each packet loop; the oldest is overwritten.
+    pub files: u16,
+}
+
+impl Default for Accounting {
+    fn default() -> Self {
+        Self {
+            folder: "var/accounting".into(),
+            file_size: Octets::new(10_000_000),
+            files: 100,
+        }
+    }
+}
+
 /// What is said on standard error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {

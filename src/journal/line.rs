@@ -25,6 +25,7 @@ use crate::model::OsVersion;
 use crate::model::Plane;
 use crate::model::PolicyId;
 use crate::model::Posture;
+use crate::model::Shown;
 use crate::model::SourceId;
 use crate::model::ThreatLevel;
 use crate::model::Timestamp;
@@ -263,14 +264,5 @@ impl<'a, T: Display + Copy> Known<'a, T> {
 
     fn is_unknown(&self) -> bool {
         self.age.is_none()
-    }
-}
-
-/// A value as the text that it prints.
-struct Shown<T: Display>(T);
-
-impl<T: Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
     }
 }

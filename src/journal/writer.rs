@@ -19,7 +19,7 @@ use crate::access::RecordQueue;
 use crate::journal::Config;
 use crate::journal::line::Names;
 use crate::journal::recent::Recent;
-use crate::journal::rotate::Circle;
+use crate::store::Circle;
 
 /// Empties the queue of records: keeps the newest in memory and appends all to disk.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Journal {
             recent: Arc::new(Recent::new(config.recent)),
             point,
             names: Names::default(),
-            circle: Circle::new(&config.folder, config.file_size, config.files),
+            circle: Circle::new(&config.folder, "decisions", config.file_size, config.files),
             statistics: Arc::default(),
             failing: None,
             told: 0,
@@ -169,7 +169,7 @@ impl Journal {
     fn append(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         match self.circle.append(&self.lines) {
-            Ok(()) => {
+            Ok(_) => {
                 self.statistics.written.fetch_add(count, Ordering::Relaxed);
                 if self.failing.take().is_some() {
                     info!("decision records are written again");

@@ -3,9 +3,11 @@
 //! Every loop has a socket of its own for each address (`SO_REUSEPORT`), so the kernel gives all
 //! packets of one NAS port to one loop, and a retransmission meets the worker that has the stored
 //! reply. [`Servers::start`] spawns the threads; each owns its sockets and its
-//! [`network::Server`](crate::network::Server). They end when [`Servers::stop`] is called, after
+//! [`network::Server`](crate::network::Server). What a batch of accounting reports is appended to
+//! the record in one write, and answered after that. The loops end when [`Servers::stop`] is called, after
 //! the batch in hand; what they held is a few seconds of conversations that peers start anew.
 
+use std::fmt;
 use std::io;
 use std::io::IoSlice;
 use std::io::IoSliceMut;
@@ -33,6 +35,8 @@ use socket2::Domain;
 use socket2::Protocol;
 use socket2::Socket;
 use socket2::Type;
+use tracing::error;
+use tracing::info;
 use tracing::warn;
 
 use crate::net::clock::Clock;
@@ -110,6 +114,21 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// What one loop works with.
+pub struct Worker {
+    /// Its core.
+    pub server: Server,
+    /// Puts lines of accounting on record; when it returns they outlive the program.
+    pub record: Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>,
+}
+
+/// The number of its loop.
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Worker").field(&self.server).finish()
+    }
+}
+
 /// The running loops.
 #[derive(Debug)]
 pub struct Servers {
@@ -120,16 +139,16 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts one loop for each set of sockets. `server` makes the core of loop number n.
+    /// Starts one loop for each set of sockets. `worker` makes what loop number n works with.
     ///
     /// # Errors
     ///
-    /// When the system gives no thread or no event descriptor.
+    /// When the system gives no thread or no event descriptor, and those of `worker`.
     pub fn start(
         bound: Bound,
         pool: &Arc<Pool>,
         clock: Clock,
-        server: impl Fn(u8) -> Server,
+        worker: impl Fn(u8) -> io::Result<Worker>,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicU64::new(0));
         let in_flight = pool.capacity() + pool.threads();
@@ -144,9 +163,12 @@ impl Servers {
             let Some(mailbox) = mailboxes.get(usize::from(number)).map(Arc::clone) else {
                 break;
             };
+            let Worker { server, record } = worker(number)?;
             let packet_loop = Loop {
                 sockets,
-                server: server(number),
+                server,
+                record,
+                unrecorded: None,
                 mailbox,
                 mailboxes: Arc::clone(&mailboxes),
                 pool: Arc::clone(pool),
@@ -186,6 +208,9 @@ impl Servers {
 struct Loop {
     sockets: Vec<(Socket, Role)>,
     server: Server,
+    record: Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>,
+    /// Why accounting is not recorded, while it is not.
+    unrecorded: Option<io::ErrorKind>,
     mailbox: Arc<Mailbox>,
     mailboxes: Arc<[Arc<Mailbox>]>,
     pool: Arc<Pool>,
@@ -306,6 +331,28 @@ impl Loop {
         self.drain(buffers);
     }
 
+    /// Puts accounting on record, so that its answers may leave.
+    fn record(&mut self) {
+        let lines = self.server.accounting();
+        if lines.is_empty() {
+            return;
+        }
+        match (self.record)(lines) {
+            Ok(()) => {
+                self.server.handle_recorded(self.clock.now());
+                if self.unrecorded.take().is_some() {
+                    info!("accounting is recorded and answered again");
+                }
+            }
+            Err(error) => {
+                self.server.handle_unrecorded();
+                if self.unrecorded.replace(error.kind()) != Some(error.kind()) {
+                    error!(%error, "accounting cannot be recorded and is not answered");
+                }
+            }
+        }
+    }
+
     /// Sends what the core has to send and gives its jobs away.
     fn drain(&mut self, buffers: &mut Buffers) {
         while let Some(job) = self.server.poll_job() {
@@ -322,6 +369,7 @@ impl Loop {
                 self.server.handle_refused_handover(handover);
             }
         }
+        self.record();
         if self.server.transmits().next().is_none() {
             return;
         }

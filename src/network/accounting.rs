@@ -1,4 +1,4 @@
-//! Accounting: what NASes report is answered and kept as open sessions (RFC 2866).
+//! Accounting: what NASes report is recorded, then answered, and kept as open sessions (RFC 2866).
 
 use crate::access::Session;
 use crate::access::SessionEvent;
@@ -7,14 +7,16 @@ use crate::access::Text;
 use crate::model::Now;
 use crate::model::Timestamp;
 use crate::network::away::Asked;
+use crate::network::discard::Discarded;
 use crate::network::enforce;
+use crate::network::ledger::Report;
 use crate::network::server::Server;
 use crate::radius::AccountingRequest;
 use crate::radius::AcctStatusType;
 use crate::radius::Reply;
 
 impl Server {
-    /// Notes what a NAS reports, then answers.
+    /// Notes what a NAS reports. The answer waits in the ledger until the report is on record.
     pub(super) fn account(&mut self, now: Now, asked: &Asked<'_>, request: &AccountingRequest<'_>) {
         let nas = asked.from.ip();
         let key = SessionKey::new(nas, request.session_id());
@@ -31,11 +33,45 @@ impl Server {
             // A kind we do not know is answered all the same: the NAS would repeat it for ever.
             AcctStatusType::Other(_) => {}
         }
-        let sent = self.reply(now, asked, |buffer, origin, nas| {
-            Reply::accounting_response(buffer, origin, nas.secret())
-        });
-        if sent {
+        let report = Report::new(now, asked.nas, asked.from, request);
+        let entered = self
+            .ledger
+            .enter(&report, asked.held, asked.door, asked.from, |buffer| {
+                let (origin, secret) = (asked.origin.clone(), asked.nas.secret());
+                let reply = Reply::accounting_response(buffer, origin, secret);
+                reply.finish().map(<[u8]>::len).ok()
+            });
+        if !entered {
+            self.counters.discard(Discarded::ReplyTooLong);
+            self.forget(asked);
+        }
+    }
+
+    /// What NASes have reported, to be recorded before their answers leave: a line of JSON each,
+    /// empty if there is nothing.
+    #[must_use]
+    pub fn accounting(&self) -> &[u8] {
+        self.ledger.lines()
+    }
+
+    /// What [`accounting`](Self::accounting) gave is on record: its answers may leave.
+    pub fn handle_recorded(&mut self, now: Now) {
+        for (held, reply) in self.ledger.release() {
             self.counters.accounted.count();
+            if let Some(held) = held {
+                self.duplicates.complete(now.monotonic, held, reply.octets);
+            }
+        }
+    }
+
+    /// What [`accounting`](Self::accounting) gave could not be recorded, so it is not answered
+    /// (RFC 2866 section 4.1): its NASes send it again, here or to another server.
+    pub fn handle_unrecorded(&mut self) {
+        for held in self.ledger.refuse() {
+            self.counters.discard(Discarded::Unrecorded);
+            if let Some(held) = held {
+                self.duplicates.abandon(held);
+            }
         }
     }
 }

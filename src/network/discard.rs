@@ -22,13 +22,15 @@ pub(super) enum Discarded {
     /// The reply would be longer than a packet: the configured attributes and what the request
     /// wants back do not fit.
     ReplyTooLong,
+    /// What it reports could not be recorded.
+    Unrecorded,
 }
 
 impl Discarded {
     pub(super) const COUNT: usize = DropReason::ALL.len() + Self::OWN.len();
 
     /// Those of the server, in the order of their indices.
-    const OWN: [Self; 7] = [
+    const OWN: [Self; 8] = [
         Self::Eap,
         Self::ConversationsFull,
         Self::ShareFull,
@@ -36,6 +38,7 @@ impl Discarded {
         Self::Overloaded,
         Self::HandoverFull,
         Self::ReplyTooLong,
+        Self::Unrecorded,
     ];
 
     pub(super) fn all() -> impl Iterator<Item = Self> {
@@ -55,6 +58,7 @@ impl Discarded {
             Self::Overloaded => DropReason::ALL.len() + 4,
             Self::HandoverFull => DropReason::ALL.len() + 5,
             Self::ReplyTooLong => DropReason::ALL.len() + 6,
+            Self::Unrecorded => DropReason::ALL.len() + 7,
         }
     }
 
@@ -68,6 +72,7 @@ impl Discarded {
             Self::Overloaded => "overloaded",
             Self::HandoverFull => "handover_full",
             Self::ReplyTooLong => "reply_too_long",
+            Self::Unrecorded => "accounting_unrecorded",
         }
     }
 }

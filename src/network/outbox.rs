@@ -63,7 +63,25 @@ impl Outbox {
         })
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.used
+    }
+
     pub(super) fn clear(&mut self) {
         self.used = 0;
+    }
+
+    /// Keeps so many of the oldest.
+    pub(super) fn keep_first(&mut self, count: usize) {
+        self.used = self.used.min(count);
+    }
+
+    /// Forgets so many of the oldest; their buffers are used again.
+    pub(super) fn forget_first(&mut self, count: usize) {
+        let count = count.min(self.used);
+        if let Some(used) = self.slots.get_mut(..self.used) {
+            used.rotate_left(count);
+        }
+        self.used -= count;
     }
 }

@@ -37,6 +37,7 @@ use crate::network::job::Done;
 use crate::network::job::Job;
 use crate::network::job::Work;
 use crate::network::job::Worked;
+use crate::network::ledger::Ledger;
 use crate::network::outbox::Outbox;
 use crate::radius::AccessRequest;
 use crate::radius::DropReason;
@@ -93,8 +94,9 @@ pub struct Server {
     pub(super) shared: Arc<Shared>,
     pub(super) conversations: Conversations,
     pub(super) away: Aways,
-    duplicates: DuplicateCache,
+    pub(super) duplicates: DuplicateCache,
     outbox: Outbox,
+    pub(super) ledger: Ledger,
     jobs: VecDeque<Job>,
     handovers: VecDeque<Handover>,
     pub(super) counters: Arc<Counters>,
@@ -152,6 +154,7 @@ impl Server {
             away: Aways::default(),
             duplicates: DuplicateCache::new(DuplicateLimits::default()),
             outbox: Outbox::default(),
+            ledger: Ledger::default(),
             jobs: VecDeque::new(),
             handovers: VecDeque::new(),
             counters: Arc::default(),
@@ -243,14 +246,16 @@ impl Server {
         }
     }
 
-    /// The replies to send, until [`clear_transmits`](Self::clear_transmits).
+    /// The replies to send, until [`clear_transmits`](Self::clear_transmits). Those to accounting
+    /// are among them once [`handle_recorded`](Self::handle_recorded) was called.
     pub fn transmits(&self) -> impl Iterator<Item = Transmit<'_>> {
-        self.outbox.iter()
+        self.outbox.iter().chain(self.ledger.transmits())
     }
 
     /// Forgets the replies; they have been sent.
     pub fn clear_transmits(&mut self) {
         self.outbox.clear();
+        self.ledger.clear_transmits();
     }
 
     /// The next job for a worker thread.

@@ -5,8 +5,11 @@
     reason = "tests: a failure ends them, and real programs live in real time"
 )]
 
+mod accounting;
 #[path = "../support/gateway.rs"]
 mod gateway;
+#[path = "../support/nas.rs"]
+mod nas;
 
 use std::fs;
 use std::io::Read;

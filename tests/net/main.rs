@@ -18,6 +18,7 @@ use portreeve::net::radius;
 use portreeve::net::radius::Listen;
 use portreeve::net::radius::MAX_ADDRESSES;
 use portreeve::net::radius::Servers;
+use portreeve::net::radius::Worker;
 use portreeve::network::Check;
 use portreeve::network::Counters;
 use portreeve::network::Passwords;
@@ -80,7 +81,8 @@ impl Gateway {
         let servers = Servers::start(bound, &pool, clock, |number| {
             let server = Server::new(number, Arc::clone(shared));
             counters.lock().unwrap().push(server.counters());
-            server
+            let record = Box::new(|_: &[u8]| Ok(()));
+            Ok(Worker { server, record })
         });
         Self {
             servers: Some(servers.unwrap()),

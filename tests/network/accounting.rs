@@ -1,11 +1,13 @@
 //! Accounting and the sessions that it keeps.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve::access::Correlation;
 use portreeve::access::Session;
 use portreeve::access::SessionKey;
+use portreeve::network::Server;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 use portreeve::radius::Signature;
@@ -194,6 +196,96 @@ fn a_nas_may_be_kept_from_accounting() {
     let mut nas = Nas::new("198.51.100.3:1812", SECRET);
     assert!(account(&mut lab, &mut nas, START, b"s1", &[]).is_none());
     assert_eq!(lab.dropped("accounting_not_allowed"), 1);
+}
+
+#[test]
+fn what_is_answered_is_on_record_as_this_line_rfc2866_4_1() {
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    let said: [(AttributeType, &[u8]); 9] = [
+        (AttributeType::USER_NAME, ALICE.as_bytes()),
+        (AttributeType::CALLING_STATION_ID, GOOD_MAC.as_bytes()),
+        (AttributeType::CALLED_STATION_ID, b"00-00-5E-00-53-AA:\xff"),
+        (AttributeType::NAS_PORT, &7_u32.to_be_bytes()),
+        (AttributeType::FRAMED_IP_ADDRESS, &[192, 0, 2, 77]),
+        (
+            AttributeType::CLASS,
+            b"portreeve:\x01\x23\x45\x67\x89\xab\xcd\xef",
+        ),
+        (AttributeType::ACCT_SESSION_TIME, &300_u32.to_be_bytes()),
+        (AttributeType::ACCT_INPUT_OCTETS, &5_u32.to_be_bytes()),
+        (AttributeType::ACCT_TERMINATE_CAUSE, &1_u32.to_be_bytes()),
+    ];
+    account(&mut lab, &mut nas, STOP, b"s\n1", &said).unwrap();
+    let expected = concat!(
+        r#"{"time":"2026-06-01T12:00:00.000Z","nas":"ap-1","from":"192.0.2.1","event":"stop","#,
+        r#""session":"s\n1","user":"alice@contoso.com","calling":"00-00-5E-00-53-01","#,
+        r#""called":"0x30302d30302d35452d30302d35332d41413aff","port":7,"address":"192.0.2.77","#,
+        r#""decision":"0123456789abcdef","seconds":300,"octets_in":5,"cause":1}"#,
+        "\n"
+    );
+    assert_eq!(String::from_utf8_lossy(&lab.recorded), expected);
+    account(&mut lab, &mut nas, 4711, b"s2", &[]).unwrap();
+    let text = String::from_utf8_lossy(&lab.recorded);
+    assert!(text.contains(r#""event":"4711","session":"s2"}"#), "{text}");
+}
+
+#[test]
+fn what_cannot_be_recorded_is_not_answered_and_not_remembered_rfc2866_4_1() {
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    let request = nas.accounting(|request| {
+        request
+            .integer(AttributeType::ACCT_STATUS_TYPE, START)
+            .octets(AttributeType::ACCT_SESSION_ID, b"s1");
+    });
+    lab.disk_is_full = true;
+    for _ in 0..2 {
+        assert!(lab.ask_at(0, ACCOUNTING, &nas, &request).is_none());
+    }
+    assert_eq!(lab.dropped("accounting_unrecorded"), 2);
+    assert_eq!(lab.servers[0].counters().accounted.get(), 0);
+    lab.disk_is_full = false;
+    assert!(lab.ask_at(0, ACCOUNTING, &nas, &request).is_some());
+    // A retransmission gets the same answer and is not recorded again.
+    let recorded = lab.recorded.len();
+    assert!(lab.ask_at(0, ACCOUNTING, &nas, &request).is_some());
+    assert_eq!(lab.recorded.len(), recorded);
+}
+
+#[test]
+fn nothing_is_answered_before_it_is_on_record_rfc2866_4_1() {
+    let lab = Lab::new();
+    let mut nas = lab.nas();
+    let mut server = Server::new(0, Arc::clone(&lab.shared));
+    let mut report = |server: &mut Server, id: &[u8]| {
+        let request = nas.accounting(|request| {
+            request
+                .integer(AttributeType::ACCT_STATUS_TYPE, START)
+                .octets(AttributeType::ACCT_SESSION_ID, id);
+        });
+        server.handle_datagram(lab.now, ACCOUNTING, nas.address, &request);
+        request
+    };
+    let first = report(&mut server, b"s1");
+    assert_eq!(server.transmits().count(), 0);
+    // Nor is it when it comes again meanwhile.
+    server.handle_datagram(lab.now, ACCOUNTING, lab.nas().address, &first);
+    server.clear_transmits();
+    assert_eq!(server.transmits().count(), 0);
+    server.handle_recorded(lab.now);
+    assert!(server.accounting().is_empty());
+    assert_eq!(server.transmits().count(), 1);
+    // What comes between the record and the sending waits for a record of its own.
+    report(&mut server, b"s2");
+    assert_eq!(server.transmits().count(), 1);
+    server.clear_transmits();
+    assert_eq!(server.transmits().count(), 0);
+    server.handle_recorded(lab.now);
+    assert_eq!(server.transmits().count(), 1);
+    report(&mut server, b"s3");
+    server.handle_unrecorded();
+    assert_eq!(server.transmits().count(), 1);
 }
 
 #[test]

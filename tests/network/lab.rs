@@ -143,6 +143,9 @@ pub(crate) struct Lab {
     pub(crate) servers: Vec<Server>,
     pub(crate) resumption: Arc<Resumption>,
     pub(crate) now: Now,
+    /// The accounting that was put on record, and whether none can be.
+    pub(crate) recorded: Vec<u8>,
+    pub(crate) disk_is_full: bool,
 }
 
 /// One reply on its way.
@@ -204,6 +207,8 @@ impl Lab {
             servers,
             resumption,
             now,
+            recorded: Vec::new(),
+            disk_is_full: false,
         }
     }
 
@@ -324,6 +329,14 @@ impl Lab {
 
     pub(crate) fn take_sent(&mut self, worker: usize) -> Vec<Sent> {
         let server = &mut self.servers[worker];
+        if !server.accounting().is_empty() {
+            if self.disk_is_full {
+                server.handle_unrecorded();
+            } else {
+                self.recorded.extend_from_slice(server.accounting());
+                server.handle_recorded(self.now);
+            }
+        }
         let sent = server
             .transmits()
             .map(|transmit| Sent {

@@ -249,6 +249,13 @@ impl World {
         }
         self.server
             .handle_datagram(self.now, control.door(), from, datagram);
+        let lines = self.server.accounting();
+        assert!(lines.is_empty() || self.server.transmits().next().is_none());
+        for line in lines.split_inclusive(|octet| *octet == b'\n') {
+            let line = serde_json::from_slice::<serde_json::Value>(line);
+            assert!(line.expect("a line of JSON").is_object());
+        }
+        self.server.handle_recorded(self.now);
         let answered = self.server.transmits().next().is_some();
         assert!(
             !answered || self.believed.contains(&told_by),

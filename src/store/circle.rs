@@ -14,11 +14,14 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Appends to the current file of the circle and moves on when it is full.
 #[derive(Debug)]
-pub(super) struct Circle {
+pub struct Circle {
     folder: PathBuf,
+    /// What the files' names begin with.
+    name: String,
     file_size: u64,
     files: u32,
     current: Option<Current>,
@@ -27,43 +30,58 @@ pub(super) struct Circle {
 #[derive(Debug)]
 struct Current {
     number: u32,
-    file: File,
+    file: Arc<File>,
     size: u64,
 }
 
 impl Circle {
-    pub(super) fn new(folder: &Path, file_size: u64, files: u32) -> Self {
+    /// `files` files `NAME0.jsonl` and up in `folder`, of about `file_size` octets. Nothing is
+    /// opened before the first append.
+    #[must_use]
+    pub fn new(folder: &Path, name: &str, file_size: u64, files: u32) -> Self {
         Self {
             folder: folder.to_owned(),
+            name: name.to_owned(),
             file_size,
             files: files.max(1),
             current: None,
         }
     }
 
-    /// Appends whole lines. After an error the file is opened anew with the next call.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let result = self.try_append(lines);
-        if result.is_err() {
-            self.current = None;
-        }
-        result
+    /// Opens the file that is appended to, so that what stands in the way is known early.
+    ///
+    /// # Errors
+    ///
+    /// When folder or file cannot be made or opened.
+    pub fn open(&mut self) -> io::Result<()> {
+        self.append(&[]).map(drop)
     }
 
-    fn try_append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let mut current = match self.current.take() {
+    /// Appends whole lines and gives the file that has them now. After an error the file is
+    /// opened anew with the next call.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be opened or written.
+    pub fn append(&mut self, lines: &[u8]) -> io::Result<&Arc<File>> {
+        // Taken out, so that an error leaves none.
+        let current = self.current.take();
+        let current = self.append_to(current, lines)?;
+        Ok(&self.current.insert(current).file)
+    }
+
+    fn append_to(&self, current: Option<Current>, lines: &[u8]) -> io::Result<Current> {
+        let mut current = match current {
             Some(current) => current,
             None => self.resume()?,
         };
         if current.size > 0 && current.size >= self.file_size {
             current = self.begin((current.number + 1) % self.files)?;
         }
-        current.file.write_all(lines)?;
-        current.size = current
-            .size
-            .saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX));
-        self.current = Some(current);
-        Ok(())
+        (&*current.file).write_all(lines)?;
+        let length = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        current.size = current.size.saturating_add(length);
+        Ok(current)
     }
 
     /// Opens the file that was written last, so that a restart goes on where it stopped.
@@ -96,25 +114,26 @@ impl Circle {
                 size = size.saturating_add(1);
             }
         }
+        let file = Arc::new(file);
         Ok(Current { number, file, size })
     }
 
     fn begin(&self, number: u32) -> io::Result<Current> {
         let file = OpenOptions::new()
             .create(true)
-            .write(true)
-            .truncate(true)
+            .append(true)
             .mode(0o600)
             .open(self.path(number))?;
+        file.set_len(0)?;
         Ok(Current {
             number,
-            file,
+            file: Arc::new(file),
             size: 0,
         })
     }
 
     fn path(&self, number: u32) -> PathBuf {
-        self.folder.join(format!("decisions{number}.jsonl"))
+        self.folder.join(format!("{}{number}.jsonl", self.name))
     }
 }
 
@@ -125,7 +144,7 @@ mod tests {
     #[test]
     fn wraps_after_the_last_file_and_overwrites_the_oldest_r60() {
         let folder = tempfile::tempdir().unwrap();
-        let mut circle = Circle::new(folder.path(), 10, 3);
+        let mut circle = Circle::new(folder.path(), "decisions", 10, 3);
         for line in [
             "aaaaaaaaaa\n",
             "bbbbbbbbbb\n",
@@ -144,8 +163,12 @@ mod tests {
     #[test]
     fn goes_on_in_the_newest_file_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        Circle::new(folder.path(), 100, 3).append(b"one\n").unwrap();
-        Circle::new(folder.path(), 100, 3).append(b"two\n").unwrap();
+        Circle::new(folder.path(), "decisions", 100, 3)
+            .append(b"one\n")
+            .unwrap();
+        Circle::new(folder.path(), "decisions", 100, 3)
+            .append(b"two\n")
+            .unwrap();
         let text = fs::read_to_string(folder.path().join("decisions0.jsonl")).unwrap();
         assert_eq!(text, "one\ntwo\n");
     }
@@ -156,7 +179,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("decisions0.jsonl");
         fs::write(&path, "{\"torn").unwrap();
-        Circle::new(folder.path(), 100, 3).append(b"{}\n").unwrap();
+        Circle::new(folder.path(), "decisions", 100, 3)
+            .append(b"{}\n")
+            .unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"torn\n{}\n");
     }
 
@@ -165,7 +190,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().join("journal");
-        let mut circle = Circle::new(&folder, 1, 2);
+        let mut circle = Circle::new(&folder, "decisions", 1, 2);
         circle.append(b"one\n").unwrap();
         circle.append(b"two\n").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;

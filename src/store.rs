@@ -1,0 +1,21 @@
+//! What is kept on disk, and when an answer may say so.
+//!
+//! Two promises. What goes through a [`Circle`] alone is *best effort*: decision records, which
+//! survive the end of the program and not that of the machine. What goes through a [`Log`] is
+//! *durable*: once [`Log::append`] has returned, SIGKILL loses none of it, and what was appended
+//! a second ago survives the loss of power. A caller that promises something answers after the
+//! append, and not at all when it fails.
+//!
+//! Nobody waits for the disk: an append is one write into the system's cache, and one thread,
+//! started by [`Syncer::spawn`], brings all logs to the disk every half second. It ends when its
+//! [`Stop`] is told to, after a last time.
+//!
+//! Everything is bounded: a circle of files overwrites its oldest.
+
+mod circle;
+mod log;
+
+pub use circle::Circle;
+pub use log::Log;
+pub use log::Stop;
+pub use log::Syncer;
