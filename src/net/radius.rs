@@ -114,12 +114,15 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Puts lines of accounting on record; when it returns they outlive the program.
+pub type Record = Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>;
+
 /// What one loop works with.
 pub struct Worker {
     /// Its core.
     pub server: Server,
-    /// Puts lines of accounting on record; when it returns they outlive the program.
-    pub record: Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>,
+    /// Where its accounting goes.
+    pub record: Record,
 }
 
 /// The number of its loop.
@@ -208,7 +211,7 @@ impl Servers {
 struct Loop {
     sockets: Vec<(Socket, Role)>,
     server: Server,
-    record: Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>,
+    record: Record,
     /// Why accounting is not recorded, while it is not.
     unrecorded: Option<io::ErrorKind>,
     mailbox: Arc<Mailbox>,
