@@ -20,6 +20,7 @@ mod time;
 mod user;
 mod verdict;
 
+pub use certificate::Ambiguity;
 pub use certificate::CertificateError;
 pub use certificate::CertificateId;
 pub use certificate::CertificateIdentity;

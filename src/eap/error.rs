@@ -9,6 +9,7 @@ use super::fragment::FragmentError;
 use super::method::Wanted;
 use super::packet::Malformed;
 use super::packet::Type;
+use crate::model::Ambiguity;
 use crate::model::CertificateIdentity;
 
 /// A response that changed nothing.
@@ -248,6 +249,9 @@ pub enum CertificateRefusal {
     /// Not a certificate that can be read.
     #[error("the certificate cannot be read")]
     Unreadable,
+    /// It names two devices or two users.
+    #[error(transparent)]
+    Ambiguous(#[from] Ambiguity),
     /// Anything else.
     #[error("the certificate is not accepted: {0}")]
     Other(String),
@@ -280,6 +284,10 @@ impl From<CertificateError> for CertificateRefusal {
             CertificateError::BadEncoding | CertificateError::UnhandledCriticalExtension => {
                 Self::Unreadable
             }
+            CertificateError::Other(error) => match error.0.downcast_ref::<Ambiguity>() {
+                Some(ambiguity) => Self::Ambiguous(*ambiguity),
+                None => Self::Other(error.to_string()),
+            },
             other => Self::Other(other.to_string()),
         }
     }

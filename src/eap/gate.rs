@@ -24,6 +24,7 @@ use std::sync::PoisonError;
 use rustls::CertificateError;
 use rustls::DigitallySignedStruct;
 use rustls::DistinguishedName;
+use rustls::OtherError;
 use rustls::SignatureScheme;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::CertificateDer;
@@ -290,6 +291,15 @@ impl Gate {
     }
 }
 
+/// Whose certificate this is must not depend on the order of its names.
+fn unambiguous(leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
+    let certificate =
+        CertificateIdentity::parse(leaf).map_err(|_| CertificateError::BadEncoding)?;
+    certificate.ambiguity.map_or(Ok(()), |ambiguity| {
+        Err(CertificateError::Other(OtherError(Arc::new(ambiguity))).into())
+    })
+}
+
 impl ClientCertVerifier for Gate {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.config.verifier.root_hint_subjects()
@@ -304,6 +314,7 @@ impl ClientCertVerifier for Gate {
         self.config
             .verifier
             .verify_client_cert(end_entity, intermediates, now)
+            .and_then(|verified| unambiguous(end_entity).map(|()| verified))
             .map_err(|error| self.refuse(end_entity, error))
     }
 

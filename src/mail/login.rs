@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::HeaderValue;
 use http::header;
 
+use crate::model::Ambiguity;
 use crate::model::CertificateIdentity;
 use crate::model::Credential;
 use crate::model::Timestamp;
@@ -58,12 +59,13 @@ impl Login {
         // Verified when the connection began, which may be days ago.
         let is_valid =
             certificate.is_none_or(|names| names.not_before <= now && now <= names.not_after);
+        let ambiguity = certificate.and_then(|names| names.ambiguity);
         let certified = certificate.and_then(CertificateIdentity::user);
         let signs_in = config.certificate_user_header.is_some();
         let challenged = |cause| Err(Box::new(Reply::unauthorized(challenge, cause)));
         let Some(authorization) = authorization else {
             return match certificate.zip(certified) {
-                Some((certificate, user)) if signs_in && is_valid => {
+                Some((certificate, user)) if signs_in && is_valid && ambiguity.is_none() => {
                     let fingerprint = certificate.fingerprint.octets();
                     let secret = [&b"certificate"[..], &fingerprint];
                     Ok(Self::new(config, hasher, peer, user, &secret, None))
@@ -84,6 +86,7 @@ impl Login {
         let mut login = Self::new(config, hasher, peer, &basic.user, &secret, Some(header));
         login.objection = match certified {
             _ if !is_valid => Some(Objection::NotValid),
+            _ if ambiguity.is_some() => ambiguity.map(Objection::Ambiguous),
             Some(_) if signs_in => Some(Objection::TwoCredentials),
             // The certificate's name is the established one.
             Some(user) if !config.names.agree(user, &basic.user) => Some(Objection::OtherUser),
@@ -153,6 +156,8 @@ impl fmt::Debug for Login {
 pub(super) enum Objection {
     /// Beside its validity.
     NotValid,
+    /// Which device or user it stands for would depend on the order of its names.
+    Ambiguous(Ambiguity),
     /// Either is enough (MS-ASHTTP 2.2.1.1.2.2), and which user counts would be unclear.
     TwoCredentials,
     /// The password is not that of the certificate's user.
@@ -164,6 +169,8 @@ impl Objection {
     pub(super) const fn body(self) -> &'static str {
         match self {
             Self::NotValid => "The certificate is not valid now.",
+            Self::Ambiguous(Ambiguity::Device) => "The certificate names two devices.",
+            Self::Ambiguous(Ambiguity::User) => "The certificate names two users.",
             Self::TwoCredentials => "A certificate and a password were sent; one is enough.",
             Self::OtherUser => "The certificate is another user's.",
         }
@@ -173,6 +180,8 @@ impl Objection {
     pub(super) const fn sentence(self) -> &'static str {
         match self {
             Self::NotValid => "the client certificate is not valid now",
+            Self::Ambiguous(Ambiguity::Device) => "the client certificate names two devices",
+            Self::Ambiguous(Ambiguity::User) => "the client certificate names two users",
             Self::TwoCredentials => "a client certificate and a password at once",
             Self::OtherUser => "the client certificate is another user's",
         }

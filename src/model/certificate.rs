@@ -8,6 +8,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::prelude::X509Certificate;
 
 use super::device::DeviceId;
+use super::device::ParseIdentifierError;
 use super::time::Timestamp;
 
 /// SHA-256 of a certificate's DER octets.
@@ -92,6 +93,8 @@ pub struct CertificateIdentity {
     pub uris: Vec<String>,
     /// User principal names (otherName 1.3.6.1.4.1.311.20.2.3).
     pub principal_names: Vec<String>,
+    /// What the certificate is not clear about; one that is must not be taken for a credential.
+    pub ambiguity: Option<Ambiguity>,
     /// Start of validity.
     pub not_before: Timestamp,
     /// End of validity.
@@ -126,6 +129,7 @@ impl CertificateIdentity {
             emails: Vec::new(),
             uris: Vec::new(),
             principal_names: Vec::new(),
+            ambiguity: None,
             not_before: Timestamp::from_unix_seconds(certificate.validity().not_before.timestamp()),
             not_after: Timestamp::from_unix_seconds(certificate.validity().not_after.timestamp()),
         };
@@ -133,6 +137,7 @@ impl CertificateIdentity {
             .subject_alternative_name()
             .map_err(|_| CertificateError::AlternativeNames)?;
         if let Some(alternatives) = alternatives {
+            names.ambiguity = ambiguity(&alternatives.value.general_names);
             for name in &alternatives.value.general_names {
                 names.add(name);
             }
@@ -144,13 +149,8 @@ impl CertificateIdentity {
     /// GUID with or without braces, anything else refused.
     #[must_use]
     pub fn intune_device_id(&self) -> Option<DeviceId> {
-        self.uris.iter().find_map(|uri| {
-            let (scheme, rest) = uri.split_once("://")?;
-            if !scheme.eq_ignore_ascii_case("IntuneDeviceId") {
-                return None;
-            }
-            rest.strip_suffix('/').unwrap_or(rest).parse().ok()
-        })
+        let stated = |uri: &String| stated_device(uri)?.ok();
+        self.uris.iter().find_map(stated)
     }
 
     /// The user that the certificate was issued to: UPN, else e-mail address. A certificate of a
@@ -168,14 +168,13 @@ impl CertificateIdentity {
             GeneralName::DNSName(text) => (&mut self.dns_names, (*text).to_owned()),
             GeneralName::RFC822Name(text) => (&mut self.emails, (*text).to_owned()),
             GeneralName::URI(text) => (&mut self.uris, (*text).to_owned()),
-            GeneralName::OtherName(oid, value) if oid.to_id_string() == PRINCIPAL_NAME => {
-                let Some(text) = utf8_string(value) else {
+            GeneralName::OtherName(..) => {
+                let Some(text) = principal_name(name) else {
                     return;
                 };
                 (&mut self.principal_names, text)
             }
-            GeneralName::OtherName(..)
-            | GeneralName::X400Address(_)
+            GeneralName::X400Address(_)
             | GeneralName::DirectoryName(_)
             | GeneralName::EDIPartyName(_)
             | GeneralName::IPAddress(_)
@@ -197,6 +196,60 @@ pub enum CertificateError {
     /// The subject alternative names are broken or stand there twice.
     #[error("the subject alternative names cannot be read")]
     AlternativeNames,
+}
+
+/// What a certificate says twice, each time differently.
+///
+/// Several mail addresses are usual, for one person has aliases; several principal names are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ambiguity {
+    /// Two `IntuneDeviceId` URIs, of which one may be unreadable.
+    #[error("the certificate names two devices")]
+    Device,
+    /// Two user principal names.
+    #[error("the certificate names two users")]
+    User,
+}
+
+/// Judged by all names, those beyond [`CertificateIdentity::MAX_NAMES`] too.
+fn ambiguity(names: &[GeneralName<'_>]) -> Option<Ambiguity> {
+    let devices = names.iter().filter_map(|name| {
+        let GeneralName::URI(uri) = name else {
+            return None;
+        };
+        stated_device(uri)
+    });
+    let users = names.iter().filter_map(principal_name);
+    if differ(devices) {
+        Some(Ambiguity::Device)
+    } else if differ(users.map(|name| name.to_lowercase())) {
+        Some(Ambiguity::User)
+    } else {
+        None
+    }
+}
+
+fn differ<T: PartialEq>(mut items: impl Iterator<Item = T>) -> bool {
+    let first = items.next();
+    items.any(|item| Some(item) != first)
+}
+
+/// What stands behind `IntuneDeviceId://`, if that is the scheme.
+fn stated_device(uri: &str) -> Option<Result<DeviceId, ParseIdentifierError>> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let device = rest.strip_suffix('/').unwrap_or(rest);
+    scheme
+        .eq_ignore_ascii_case("IntuneDeviceId")
+        .then(|| device.parse())
+}
+
+fn principal_name(name: &GeneralName<'_>) -> Option<String> {
+    let GeneralName::OtherName(oid, value) = name else {
+        return None;
+    };
+    (oid.to_id_string() == PRINCIPAL_NAME)
+        .then(|| utf8_string(value))
+        .flatten()
 }
 
 /// The text of `[0] EXPLICIT UTF8String`, the value of a principal name.
@@ -279,6 +332,47 @@ mod tests {
         ] {
             let names = CertificateIdentity::parse(&certificate(vec![uri(text)])).unwrap();
             assert_eq!(names.intune_device_id(), None, "row {text}");
+        }
+    }
+
+    /// Of two names the first was taken, so that the order in a certificate chose the device.
+    #[test]
+    fn two_devices_or_two_users_are_ambiguous() {
+        let upn = |name: &str| {
+            let text = OtherNameValue::Utf8String(name.into());
+            SanType::OtherName((vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3], text))
+        };
+        let mail = |name: &str| SanType::Rfc822Name(name.try_into().unwrap());
+        let one = || uri("IntuneDeviceId://0f8fad5b-d9cb-469f-a165-70867728950e");
+        let same = || uri("intunedeviceid://{0F8FAD5B-D9CB-469F-A165-70867728950E}/");
+        let other = || uri("IntuneDeviceId://7c9e6679-7425-40de-944b-e07fc1f90ae7");
+        let far = (0..20).map(|n| uri(&format!("https://example.org/{n}")));
+        let far: Vec<SanType> = [one()].into_iter().chain(far).chain([other()]).collect();
+        for (row, names, expected) in [
+            ("one", vec![one(), upn("a@b.org")], None),
+            ("the same twice", vec![one(), same()], None),
+            ("two", vec![one(), other()], Some(Ambiguity::Device)),
+            ("beyond the bound", far, Some(Ambiguity::Device)),
+            (
+                "one unreadable",
+                vec![one(), uri("IntuneDeviceId://alice")],
+                Some(Ambiguity::Device),
+            ),
+            (
+                "other schemes",
+                vec![one(), uri("urn:x"), uri("x://y")],
+                None,
+            ),
+            ("one user", vec![upn("a@b.org"), upn("A@B.org")], None),
+            (
+                "two users",
+                vec![upn("a@b.org"), upn("c@b.org")],
+                Some(Ambiguity::User),
+            ),
+            ("mail aliases", vec![mail("a@b.org"), mail("c@b.org")], None),
+        ] {
+            let names = CertificateIdentity::parse(&certificate(names)).unwrap();
+            assert_eq!(names.ambiguity, expected, "row {row}");
         }
     }
 

@@ -10,6 +10,7 @@ use portreeve::eap::Side;
 use portreeve::eap::Stage;
 use portreeve::eap::Step;
 use portreeve::eap::TlsVersion;
+use portreeve::model::Ambiguity;
 use portreeve::model::Verdict;
 use portreeve::probe::Answer;
 use portreeve::probe::PeerFailure;
@@ -45,7 +46,7 @@ fn each_bad_certificate_is_refused_with_its_alert_rfc5216_5_3() {
     let world = World::new();
     let device = |device: Device| Some(world.root.device(&device));
     let other_root = Authority::root("Other Root");
-    let rows: [(&str, Option<Holder>, CertificateRefusal, u8); 5] = [
+    let rows: [(&str, Option<Holder>, CertificateRefusal, u8); 7] = [
         (
             "expired",
             device(Device {
@@ -78,6 +79,24 @@ fn each_bad_certificate_is_refused_with_its_alert_rfc5216_5_3() {
             }),
             CertificateRefusal::NotForClients,
             43,
+        ),
+        (
+            "two devices",
+            device(Device {
+                other_guid: Some("7c9e6679-7425-40de-944b-e07fc1f90ae7"),
+                ..Device::default()
+            }),
+            CertificateRefusal::Ambiguous(Ambiguity::Device),
+            46,
+        ),
+        (
+            "two users",
+            device(Device {
+                principal_names: &["alice@contoso.com", "bob@contoso.com"],
+                ..Device::default()
+            }),
+            CertificateRefusal::Ambiguous(Ambiguity::User),
+            46,
         ),
         ("none", None, CertificateRefusal::Missing, 116),
     ];

@@ -23,6 +23,7 @@ use portreeve::mail::Gateway;
 use portreeve::mail::Outgoing;
 use portreeve::mail::Step;
 use portreeve::mail::Told;
+use portreeve::model::Ambiguity;
 use portreeve::model::CertificateIdentity;
 use portreeve::model::ComplianceState;
 use portreeve::model::Verdict;
@@ -687,6 +688,12 @@ fn a_certificate_signs_in_where_the_upstream_takes_our_word_r30() {
             Err(cause) => assert_eq!(reply(step).cause, cause, "row {row}"),
         }
     }
+    // Which device or user it stands for must not depend on the order of its names.
+    let gateway = world.gateway();
+    let mut ambiguous = identity(Some("alice"), Some(&good));
+    ambiguous.ambiguity = Some(Ambiguity::Device);
+    let answer = reply(both.settle(&gateway, &certified(ambiguous)));
+    assert_eq!(answer.cause, Cause::Certificate);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use rcgen::IsCa;
 use rcgen::KeyIdMethod;
 use rcgen::KeyPair;
 use rcgen::KeyUsagePurpose;
+use rcgen::OtherNameValue;
 use rcgen::RevokedCertParams;
 use rcgen::SanType;
 use rcgen::SerialNumber;
@@ -52,8 +53,12 @@ pub(crate) struct Device {
     pub(crate) name: &'static str,
     /// SAN URI `IntuneDeviceId://<guid>`.
     pub(crate) guid: Option<&'static str>,
+    /// A second one.
+    pub(crate) other_guid: Option<&'static str>,
     /// SAN e-mail address: the user.
     pub(crate) email: Option<&'static str>,
+    /// SAN user principal names.
+    pub(crate) principal_names: &'static [&'static str],
     pub(crate) serial: u8,
     pub(crate) expired: bool,
     pub(crate) not_yet_valid: bool,
@@ -68,7 +73,9 @@ impl Default for Device {
         Self {
             name: "phone",
             guid: Some("0f8fad5b-d9cb-469f-a165-70867728950e"),
+            other_guid: None,
             email: None,
+            principal_names: &[],
             serial: 7,
             expired: false,
             not_yet_valid: false,
@@ -118,8 +125,9 @@ impl Authority {
             .push(DnType::CommonName, device.name);
         params.serial_number = Some(SerialNumber::from_slice(&[device.serial]));
         params.subject_alt_names.extend(
-            device
-                .guid
+            [device.guid, device.other_guid]
+                .into_iter()
+                .flatten()
                 .map(|guid| SanType::URI(format!("IntuneDeviceId://{guid}").try_into().unwrap())),
         );
         params.subject_alt_names.extend(
@@ -127,6 +135,12 @@ impl Authority {
                 .email
                 .map(|email| SanType::Rfc822Name(email.try_into().unwrap())),
         );
+        params
+            .subject_alt_names
+            .extend(device.principal_names.iter().map(|name| {
+                let text = OtherNameValue::Utf8String((*name).into());
+                SanType::OtherName((vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3], text))
+            }));
         (params.not_before, params.not_after) = match (device.expired, device.not_yet_valid) {
             (true, _) => (date_time_ymd(2025, 1, 1), date_time_ymd(2026, 1, 1)),
             (_, true) => (date_time_ymd(2026, 12, 1), date_time_ymd(2027, 1, 1)),
