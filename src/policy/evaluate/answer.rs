@@ -318,14 +318,26 @@ impl Evaluation<'_> {
             all.join(one);
         });
         if health.source_verdict {
-            // What the source said has been counted before; only its silence is news here.
-            let yes = effective_state(posture, self.facts.now).as_tri() == Tri::Yes;
-            row.note(Check::Health(Setting::SourceVerdict), (said && yes).into());
-            if !said {
-                all.fail(Failure::Evaluating);
-            }
+            let one = self.source_verdict(posture, said);
+            row.note(Check::Health(Setting::SourceVerdict), one.finding());
+            all.join(one);
         }
         all
+    }
+
+    /// What a source said, where a policy asks for it. Its word has been counted already, its
+    /// silence has not; either way the policy's own finding must agree with it.
+    fn source_verdict(&self, posture: &Posture, said: bool) -> Answer {
+        if !said {
+            return Answer::held_or(false, Failure::Evaluating);
+        }
+        let mut answer = match effective_state(posture, self.facts.now).as_tri() {
+            Tri::Yes => Answer::HELD,
+            Tri::No => Answer::held_or(false, Failure::NotCompliant),
+            Tri::Unknown => Answer::held_or(false, Failure::Evaluating),
+        };
+        self.date(&mut answer, Dated::by(&posture.compliance));
+        answer
     }
 
     fn date(&self, answer: &mut Answer, dated: Dated) {
