@@ -7,6 +7,7 @@
 //!
 //! Start at [`Subject`] (the question), [`Posture`] (what is known) and [`Decision`] (the answer).
 
+mod cause;
 mod certificate;
 mod device;
 mod fact;
@@ -20,6 +21,10 @@ mod time;
 mod user;
 mod verdict;
 
+pub use cause::alert_name;
+pub use cause::causes;
+pub use cause::certificate_error;
+pub use cause::tls_error;
 pub use certificate::Ambiguity;
 pub use certificate::CertificateError;
 pub use certificate::CertificateId;

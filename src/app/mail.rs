@@ -18,6 +18,7 @@ use crate::mail::Memory;
 use crate::mail::Names;
 use crate::model::Problem;
 use crate::model::UserId;
+use crate::model::causes;
 use crate::net::eas::Counters;
 use crate::net::eas::Front;
 use crate::net::eas::Limits;
@@ -110,7 +111,7 @@ pub(super) fn server_tls(config: &Config) -> Result<ServerConfig, Vec<Problem>> 
         vec![problem(
             &config.mail.certificate,
             "mail.certificate",
-            &error.to_string(),
+            &causes(&error),
         )]
     })
 }
@@ -123,7 +124,7 @@ fn upstream_client(config: &Config, timing: Timing) -> Result<Upstream, Vec<Prob
     let roots = pem.as_deref().map_or(tls::Roots::System, tls::Roots::Pem);
     let client = tls::client(roots).map_err(|error| {
         let file = config.folder.join("gateway.toml");
-        vec![problem(&file, "mail.upstream_ca", &error.to_string())]
+        vec![problem(&file, "mail.upstream_ca", &causes(&error))]
     })?;
     Ok(Upstream::new(client, timing))
 }

@@ -13,6 +13,7 @@ use crate::eap::Resumption;
 use crate::model::Problem;
 use crate::model::Secret;
 use crate::model::Severity;
+use crate::model::causes;
 use crate::network;
 use crate::network::Check;
 use crate::network::Passwords;
@@ -31,8 +32,9 @@ pub(super) fn network_settings(
     resumption: &Arc<Resumption>,
 ) -> Result<network::Settings, Vec<Problem>> {
     let file = config.folder.join("gateway.toml");
-    let wrong =
-        |key: &str, error: &dyn std::error::Error| vec![problem(&file, key, &error.to_string())];
+    let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
+        vec![problem(&file, key, &causes(error))]
+    };
     let settings = config
         .eap
         .settings(resumption)

@@ -1,7 +1,6 @@
 //! The files that the configuration points at: secrets, certificates, keys, authorities.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use crate::model::Problem;
 use crate::model::Secret;
 use crate::model::Severity;
 use crate::model::Timestamp;
+use crate::model::causes;
 use crate::radius::NasConfig;
 
 /// What is found when the files are opened.
@@ -203,9 +203,7 @@ impl<'d> Opened<'d> {
             return;
         };
         if let Err(error) = crate::eap::Config::build(settings) {
-            let cause = error.source().map(|cause| format!(": {cause}"));
-            let message = format!("{error}{}", cause.unwrap_or_default());
-            self.problems.push(written.error("eap", message));
+            self.problems.push(written.error("eap", causes(&error)));
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rustls::AlertDescription;
 use rustls::CertificateError;
 
 use super::fragment::FragmentError;
@@ -11,6 +10,9 @@ use super::packet::Malformed;
 use super::packet::Type;
 use crate::model::Ambiguity;
 use crate::model::CertificateIdentity;
+use crate::model::alert_name;
+use crate::model::certificate_error;
+use crate::model::tls_error;
 
 /// A response that changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +118,7 @@ pub enum FailureReason {
     #[error("peer: refuses EAP-TLS, wants {0}")]
     Refused(Wanted),
     /// The peer sent a TLS alert.
-    #[error("peer: TLS alert {number} {name}", name = alert_name(*.number))]
+    #[error("peer: TLS alert {}", alert_name(*.number))]
     PeerAlert {
         /// AlertDescription (RFC 8446 section 6).
         number: u8,
@@ -131,10 +133,10 @@ pub enum FailureReason {
     #[error("server: blocked by decision")]
     Blocked,
     /// No TLS version, suite, group or signature scheme in common.
-    #[error("server: nothing in common in TLS: {0}")]
+    #[error("server: {0}")]
     Incompatible(String),
     /// The peer broke the TLS protocol.
-    #[error("server: TLS: {0}")]
+    #[error("server: {0}")]
     Tls(String),
     /// Application data, which EAP-TLS has none of.
     #[error("server: application data from the peer")]
@@ -204,14 +206,14 @@ impl From<rustls::Error> for FailureReason {
             }
             rustls::Error::InvalidCertificate(error) => Self::Certificate(error.into()),
             rustls::Error::InvalidCertRevocationList(error) => {
-                Self::Internal(format!("revocation list: {error:?}"))
+                Self::Internal(tls_error(&rustls::Error::InvalidCertRevocationList(error)))
             }
-            rustls::Error::PeerIncompatible(what) => Self::Incompatible(format!("{what:?}")),
+            rustls::Error::PeerIncompatible(_) => Self::Incompatible(tls_error(&error)),
             rustls::Error::General(text) => Self::Internal(text),
             rustls::Error::FailedToGetCurrentTime | rustls::Error::FailedToGetRandomBytes => {
                 Self::Internal(error.to_string())
             }
-            other => Self::Tls(other.to_string()),
+            other => Self::Tls(tls_error(&other)),
         }
     }
 }
@@ -253,7 +255,7 @@ pub enum CertificateRefusal {
     #[error(transparent)]
     Ambiguous(#[from] Ambiguity),
     /// Anything else.
-    #[error("the certificate is not accepted: {0}")]
+    #[error("{0}")]
     Other(String),
 }
 
@@ -286,9 +288,9 @@ impl From<CertificateError> for CertificateRefusal {
             }
             CertificateError::Other(error) => match error.0.downcast_ref::<Ambiguity>() {
                 Some(ambiguity) => Self::Ambiguous(*ambiguity),
-                None => Self::Other(error.to_string()),
+                None => Self::Other(certificate_error(&CertificateError::Other(error))),
             },
-            other => Self::Other(other.to_string()),
+            other => Self::Other(certificate_error(&other)),
         }
     }
 }
@@ -334,11 +336,6 @@ pub enum Misconfigured {
     },
 }
 
-/// The RFC's name of an alert, empty for a number without name.
-fn alert_name(number: u8) -> &'static str {
-    AlertDescription::from(number).as_str().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,7 +351,7 @@ mod tests {
             (
                 FailureReason::PeerAlert { number: 48 },
                 Side::Peer,
-                "peer: TLS alert 48 UnknownCA",
+                "peer: TLS alert 48 (unknown CA)",
             ),
             (
                 FailureReason::Blocked,
@@ -379,6 +376,8 @@ mod tests {
             FailureReason::NoIdentity,
             FailureReason::PeerClosed,
             FailureReason::PeerAlert { number: 0 },
+            rustls::Error::from(rustls::PeerIncompatible::NoCipherSuitesInCommon).into(),
+            rustls::Error::from(rustls::PeerMisbehaved::IncorrectBinder).into(),
             FailureReason::Certificate(certificate),
             FailureReason::Stalled,
             FailureReason::ApplicationData,

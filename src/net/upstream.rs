@@ -44,6 +44,7 @@ use tracing::warn;
 
 use crate::access::Decided;
 use crate::access::Permit;
+use crate::model::causes;
 use crate::net::body::Cut;
 use crate::net::body::Guarded;
 use crate::net::body::Upload;
@@ -140,14 +141,7 @@ impl Failure {
     /// The failure with its causes, in one line.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        causes(self)
     }
 }
 

@@ -24,6 +24,8 @@ use tokio_rustls::TlsConnector;
 
 use crate::eas::Command;
 use crate::model::Secret;
+use crate::model::causes;
+use crate::model::tls_error;
 
 /// One request, as a phone sends it.
 #[derive(Debug)]
@@ -63,13 +65,13 @@ pub struct EasAnswer {
 #[derive(Debug, thiserror::Error)]
 pub enum EasError {
     /// The network or TLS.
-    #[error("{0}")]
+    #[error("{}", causes(.0))]
     Connection(#[from] io::Error),
     /// No answer in time.
     #[error("no answer within {0:?}")]
     Silence(Duration),
     /// HTTP.
-    #[error("{0}")]
+    #[error("{}", causes(.0))]
     Http(#[from] hyper::Error),
     /// The request cannot be written.
     #[error("the request cannot be written: {0}")]
@@ -124,7 +126,7 @@ async fn exchange(request: &EasRequest) -> Result<EasAnswer, EasError> {
 }
 
 fn tls(request: &EasRequest) -> Result<ClientConfig, EasError> {
-    let wrong = |error: rustls::Error| EasError::Request(error.to_string());
+    let wrong = |error: rustls::Error| EasError::Request(tls_error(&error));
     let mut roots = RootCertStore::empty();
     for root in &request.roots {
         roots.add(root.clone()).map_err(wrong)?;

@@ -33,6 +33,7 @@ use crate::eap::Reassembler;
 use crate::eap::TlsVersion;
 use crate::eap::Type;
 use crate::model::Now;
+use crate::model::tls_error;
 use verifier::ServerVerifier;
 
 mod verifier;
@@ -360,7 +361,7 @@ impl Supplicant {
                     if let rustls::Error::AlertReceived(description) = error {
                         self.report.alerts.push(description.into());
                     }
-                    self.report.tls_error = Some(error.to_string());
+                    self.report.tls_error = Some(tls_error(&error));
                     break;
                 }
             }

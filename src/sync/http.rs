@@ -4,7 +4,6 @@
 //! sends a token nowhere else. Every request has a deadline from connect to the last octet, and
 //! every answer a bound. Answers are zeroed when dropped, for some of them are tokens.
 
-use std::error::Error;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +37,7 @@ use zeroize::Zeroizing;
 
 use crate::model::Secret;
 use crate::model::Timestamp;
+use crate::model::causes;
 use crate::sync::link::Link;
 
 /// One connection pool with one set of trusted roots.
@@ -243,18 +243,6 @@ fn retry_after(headers: &HeaderMap, server: Option<Timestamp>) -> Option<Duratio
 fn date(value: &HeaderValue) -> Option<Timestamp> {
     let at = OffsetDateTime::parse(value.to_str().ok()?, &Rfc2822).ok()?;
     Some(Timestamp::from_unix_seconds(at.unix_timestamp()))
-}
-
-/// An error and what caused it, in one line.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// A request body that leaves nothing behind.

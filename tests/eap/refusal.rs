@@ -120,6 +120,27 @@ fn each_bad_certificate_is_refused_with_its_alert_rfc5216_5_3() {
     assert!(world.resumption.is_empty());
 }
 
+/// Records said `Other(OtherError(CaUsedAsEndEntity))` and `NoCipherSuitesInCommon`.
+#[test]
+fn what_tls_refuses_is_recorded_as_a_sentence() {
+    let world = World::new();
+    let ca = connect(&world, Some(world.root.as_device()), TlsVersion::Tls13);
+    assert_eq!(
+        ca.failed().reason.to_string(),
+        "server: the certificate is that of a CA"
+    );
+    let mut settings = world.settings();
+    settings.lowest = TlsVersion::Tls13;
+    let config = Arc::new(Config::build(settings).unwrap());
+    let mut settings = world.profile_settings(Some(world.root.device(&Device::default())));
+    settings.highest = TlsVersion::Tls12;
+    let old = world.connect(&config, &Arc::new(Profile::build(settings).unwrap()));
+    assert_eq!(
+        old.failed().reason.to_string(),
+        "server: nothing in common in TLS: TLS 1.2 not offered or enabled"
+    );
+}
+
 #[test]
 fn a_revoked_certificate_is_refused_with_its_alert_rfc9190_5_4() {
     let world = World::new();

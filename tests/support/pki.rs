@@ -101,6 +101,14 @@ impl Authority {
         self.0.der().clone()
     }
 
+    /// The CA itself as if it were a device.
+    pub(crate) fn as_device(&self) -> Holder {
+        Holder {
+            chain: vec![self.certificate()],
+            key: PrivatePkcs8KeyDer::from(self.0.key().serialize_der()).into(),
+        }
+    }
+
     pub(crate) fn server(&self, name: &str) -> Holder {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2026, 1, 1);

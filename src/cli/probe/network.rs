@@ -31,6 +31,7 @@ use crate::model::CertificateIdentity;
 use crate::model::MacAddress;
 use crate::model::Now;
 use crate::model::Secret;
+use crate::model::alert_name;
 use crate::net::Clock;
 use crate::probe::Client;
 use crate::probe::Credential;
@@ -118,6 +119,7 @@ fn tell_login(arguments: &EapTls, identity: &str, login: &Login) -> Done {
         "suite": report.suite,
         "rounds": report.rounds,
         "alerts": report.alerts,
+        "tls_error": report.tls_error,
         "keys_agree": login.keys_agree,
         "failure": login.failure.as_ref().map(ToString::to_string),
     });
@@ -136,7 +138,14 @@ fn tell_login(arguments: &EapTls, identity: &str, login: &Login) -> Done {
         what.push_str(&format!(" in {version}"));
     }
     for alert in &report.alerts {
-        what.push_str(&format!(", TLS alert {alert}"));
+        what.push_str(&format!(", TLS alert {}", alert_name(*alert)));
+    }
+    if let Some(error) = report
+        .tls_error
+        .as_ref()
+        .filter(|_| report.alerts.is_empty())
+    {
+        what.push_str(&format!(", {error}"));
     }
     tell(&arguments.server, &what, &login.reply, details)
 }
