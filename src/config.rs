@@ -252,22 +252,32 @@ impl Draft {
         folders
     }
 
-    /// The certificate and key files of both TLS servers, authorities included.
+    /// The certificate and key files of the TLS servers whose doors are open, authorities included.
     #[must_use]
     pub fn server_files(&self) -> Vec<PathBuf> {
-        let keys = [&self.gateway.eap.key, &self.gateway.mail.key];
+        let listen = &self.gateway.listen;
+        let eap = listen.is_open_to_eap().then_some(&self.gateway.eap.key);
+        let mail = listen.is_open_to_mail().then_some(&self.gateway.mail.key);
         let mut files = self.certificate_files();
-        files.extend(keys.into_iter().cloned());
+        files.extend(eap.into_iter().chain(mail).cloned());
         files
     }
 
-    /// Every certificate file that the configuration names.
+    /// Every certificate file that the configuration names for a door that is open.
     #[must_use]
     pub fn certificate_files(&self) -> Vec<PathBuf> {
+        let listen = &self.gateway.listen;
         let (eap, mail) = (&self.gateway.eap, &self.gateway.mail);
-        let mut files = vec![eap.certificate.clone(), mail.certificate.clone()];
-        files.extend(eap.client_ca.iter().chain(&mail.client_ca).cloned());
-        files.extend(mail.upstream_ca.clone());
+        let mut files = Vec::new();
+        if listen.is_open_to_eap() {
+            files.push(eap.certificate.clone());
+            files.extend(eap.client_ca.clone());
+        }
+        if listen.is_open_to_mail() {
+            files.push(mail.certificate.clone());
+            files.extend(mail.client_ca.clone());
+            files.extend(mail.upstream_ca.clone());
+        }
         files
     }
 

@@ -163,14 +163,16 @@ impl Gateway {
     ///
     /// Everything wrong with the new configuration; the old one stays in force.
     pub(super) fn reload(&mut self, config: Config) -> Result<Vec<String>, Vec<Problem>> {
-        let settings = material::network_settings(&config, &self.radius.resumption)?;
+        let mut settings = material::network_settings(&config, &self.radius.resumption)?;
         let policy = load_policy(&config)?;
         let sources = load_sources(&config)?;
+        // A door that the new configuration closes stays open until the restart, as it is.
         let tls = match &self.mail.front {
-            Some(_) => Some(mail::server_tls(&config)?),
-            None => None,
+            Some(_) if config.listen.is_open_to_mail() => Some(mail::server_tls(&config)?),
+            Some(_) | None => None,
         };
         let previous = self.radius.shared.settings.load();
+        settings.eap = settings.eap.or_else(|| previous.eap.clone());
         settings.nas.inherit(&previous.nas);
         self.radius.shared.settings.store(Arc::new(settings));
         if let (Some(front), Some(tls)) = (&self.mail.front, tls) {

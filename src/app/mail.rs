@@ -29,7 +29,7 @@ use crate::sync::Binding;
 
 /// Builds the front; `None` when no address listens for mail.
 pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, Vec<Problem>> {
-    if config.listen.mail.is_empty() {
+    if !config.listen.is_open_to_mail() {
         return Ok(None);
     }
     let gateway_file = config.folder.join("gateway.toml");

@@ -35,11 +35,14 @@ pub(super) fn network_settings(
     let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
         vec![problem(&file, key, &causes(error))]
     };
-    let settings = config
-        .eap
-        .settings(resumption)
-        .map_err(|error| wrong("eap", &error))?;
-    let eap = eap::Config::build(settings).map_err(|error| wrong("eap", &error))?;
+    let eap = if config.listen.is_open_to_eap() {
+        let settings = config.eap.settings(resumption);
+        let settings = settings.map_err(|error| wrong("eap", &error))?;
+        let eap = eap::Config::build(settings).map_err(|error| wrong("eap", &error))?;
+        Some(Arc::new(eap))
+    } else {
+        None
+    };
     let enforcement = enforcement(config).map_err(|error| wrong("enforce", &error))?;
     let nas_file = config.folder.join("nas.toml");
     let nas = NasTable::new(config.nas.clone()).map_err(|errors| {
@@ -58,7 +61,7 @@ pub(super) fn network_settings(
     })?;
     Ok(network::Settings {
         nas,
-        eap: Arc::new(eap),
+        eap,
         enforcement,
         passwords: Arc::new(UsersFile(users)),
         config: network::Config {

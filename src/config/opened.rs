@@ -76,15 +76,21 @@ impl<'d> Opened<'d> {
         complete
     }
 
-    /// Certificates, keys and authorities of both TLS servers and of the upstream.
+    /// Certificates, keys and authorities of both TLS servers and of the upstream; nothing is said
+    /// of those of a door that is closed.
     pub(super) fn certificates(&mut self) {
+        let listen = &self.draft.gateway.listen;
         let (eap, mail) = (&self.draft.gateway.eap, &self.draft.gateway.mail);
-        self.server("eap", &eap.certificate, &eap.key, &[]);
-        self.authorities("eap.client_ca", &eap.client_ca);
-        self.revocation_lists(&eap.revocation_lists);
-        self.server("mail", &mail.certificate, &mail.key, &mail.published_names);
-        self.authorities("mail.client_ca", &mail.client_ca);
-        self.authorities("mail.upstream_ca", mail.upstream_ca.as_slice());
+        if listen.is_open_to_eap() {
+            self.server("eap", &eap.certificate, &eap.key, &[]);
+            self.authorities("eap.client_ca", &eap.client_ca);
+            self.revocation_lists(&eap.revocation_lists);
+        }
+        if listen.is_open_to_mail() {
+            self.server("mail", &mail.certificate, &mail.key, &mail.published_names);
+            self.authorities("mail.client_ca", &mail.client_ca);
+            self.authorities("mail.upstream_ca", mail.upstream_ca.as_slice());
+        }
     }
 
     fn secret(&mut self, key: &str, path: &Path) -> Option<Secret> {
@@ -198,6 +204,9 @@ impl<'d> Opened<'d> {
     pub(super) fn whole_eap(&mut self) {
         let written = &self.draft.written.gateway;
         let eap = &self.draft.gateway.eap;
+        if !self.draft.gateway.listen.is_open_to_eap() {
+            return;
+        }
         let Ok(settings) = eap.settings(&eap.resumption()) else {
             // A file is missing or broken, which has been said.
             return;

@@ -27,6 +27,20 @@ pub struct Listen {
     pub metrics: Vec<SocketAddr>,
 }
 
+impl Listen {
+    /// Whether anybody can ask for EAP, which comes by RADIUS authentication only.
+    #[must_use]
+    pub const fn is_open_to_eap(&self) -> bool {
+        !self.authentication.is_empty()
+    }
+
+    /// Whether the mail front has an address.
+    #[must_use]
+    pub const fn is_open_to_mail(&self) -> bool {
+        !self.mail.is_empty()
+    }
+}
+
 impl Default for Listen {
     fn default() -> Self {
         Self {

@@ -90,7 +90,11 @@ impl Server {
         if self.draining || !self.conversations.has_room(capacity) {
             return Err(Discarded::ConversationsFull);
         }
-        let mut slot = self.begin(now, round, brought);
+        let Some(eap) = &round.settings.eap else {
+            self.refuse_eap(now, round.asked, brought, "server: EAP is not configured");
+            return Ok(());
+        };
+        let mut slot = self.begin(now, round, brought, eap);
         // An empty EAP-Message is EAP-Start: the NAS leaves the question to us (RFC 3579 2.1).
         let step = if brought.response.is_empty() {
             slot.conversation.handle_start(now)
@@ -222,7 +226,13 @@ impl Server {
         }
     }
 
-    fn begin(&mut self, now: Now, round: &Round<'_>, brought: &Brought<'_>) -> Slot {
+    fn begin(
+        &mut self,
+        now: Now,
+        round: &Round<'_>,
+        brought: &Brought<'_>,
+        eap: &Arc<crate::eap::Config>,
+    ) -> Slot {
         let Round {
             asked, settings, ..
         } = round;
@@ -241,7 +251,7 @@ impl Server {
             .and_then(|mtu| usize::try_from(mtu).ok())
             .map_or(eap_packet, |mtu| mtu.min(eap_packet));
         let conversation = Conversation::new(
-            Arc::clone(&settings.eap),
+            Arc::clone(eap),
             Arc::clone(&judge) as Arc<dyn crate::eap::Judge>,
             identifier,
             largest,

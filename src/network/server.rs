@@ -59,8 +59,9 @@ use crate::radius::verify;
 pub struct Settings {
     /// Who may send requests, and with what secret.
     pub nas: NasTable,
-    /// TLS material and limits of EAP; a conversation keeps what it began with.
-    pub eap: Arc<crate::eap::Config>,
+    /// TLS material and limits of EAP; a conversation keeps what it began with. `None` where the
+    /// authentication door is closed, and so nothing is known of the material.
+    pub eap: Option<Arc<crate::eap::Config>>,
     /// Attributes for each outcome.
     pub enforcement: Enforcement,
     /// Who knows passwords.

@@ -103,6 +103,36 @@ fn another_address_with_certificates_and_users_of_ones_own_is_fine() {
     assert_eq!(home.loaded().warnings, []);
 }
 
+/// A closed mail door had to have certificates of one's own before another door could be opened.
+#[test]
+fn the_certificates_of_a_closed_door_are_not_judged() {
+    for (closed, server, other) in [
+        (["\"127.0.0.1:18443\"", "\"[::1]:18443\""], "eas", "radius"),
+        (["\"127.0.0.1:11812\"", "\"[::1]:11812\""], "radius", "eas"),
+    ] {
+        let home = Home::new();
+        home.remove_sample_users();
+        home.edit("gateway.toml", &closed.join(", "), "");
+        // That of the open door is of one's own, that of the closed one is the sample's.
+        let root = home.write_root();
+        let host = match other {
+            "eas" => "mail.portreeve.test",
+            _ => "radius.example.org",
+        };
+        home.write_leaf(&root, other, host, &[ExtendedKeyUsagePurpose::ServerAuth]);
+        home.edit("gateway.toml", ", \"localhost\"]", "]");
+        home.edit("gateway.toml", "\"127.0.0.1:11813\"", "\"192.0.2.1:1813\"");
+        assert_eq!(home.loaded().warnings, [], "row {server}: the sample's");
+        fs::write(home.path(&format!("certs/{server}.pem")), "broken").unwrap();
+        fs::remove_file(home.path(&format!("certs/keys/{server}.key"))).unwrap();
+        assert_eq!(
+            home.loaded().warnings,
+            [],
+            "row {server}: broken and missing"
+        );
+    }
+}
+
 #[test]
 fn certificates_that_cannot_serve_are_refused() {
     type Change = fn(&Home);

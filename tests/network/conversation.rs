@@ -463,3 +463,14 @@ fn assert_unknown_state(lab: &mut Lab, nas: &Nas, request: &[u8]) -> Reply {
     assert!(why.contains("no conversation has this State"), "{why}");
     reply
 }
+
+#[test]
+fn without_eap_an_eap_request_is_refused_with_the_reason() {
+    let mut lab = Lab::new();
+    lab.reload(|settings| settings.eap = None);
+    let mut pair = lab.pair(GOOD);
+    let request = pair.request();
+    let reply = lab.ask(&pair.nas, &request).unwrap();
+    assert_eq!(reply.code, Code::AccessReject);
+    assert_eq!(refusal(&lab.record()), "server: EAP is not configured");
+}

@@ -239,7 +239,7 @@ impl Lab {
         let mut eap = eap_settings(&self.root, &self.server, &self.resumption);
         change(&mut eap);
         let eap = Arc::new(eap::Config::build(eap).unwrap());
-        self.reload(|settings| settings.eap = eap);
+        self.reload(|settings| settings.eap = Some(eap));
     }
 
     /// The source says something new.
@@ -499,7 +499,7 @@ fn settings(root: &Authority, server: &Holder, resumption: &Arc<Resumption>) -> 
     let eap = eap::Config::build(eap_settings(root, server, resumption)).unwrap();
     Settings {
         nas: NasTable::new(nas_configs()).unwrap(),
-        eap: Arc::new(eap),
+        eap: Some(Arc::new(eap)),
         enforcement: enforcement(),
         passwords: Arc::new(Book::default()),
         config: Config::default(),

@@ -402,7 +402,7 @@ fn settings() -> Arc<Settings> {
     ]);
     Arc::new(Settings {
         nas: nas.expect("two entries"),
-        eap: Arc::new(eap::Config::build(eap).expect("sound settings")),
+        eap: Some(Arc::new(eap::Config::build(eap).expect("sound settings"))),
         enforcement: Enforcement::default(),
         passwords: Arc::new(Book),
         config: Config {
