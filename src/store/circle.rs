@@ -5,6 +5,7 @@
 use std::fs;
 use std::fs::File;
 use std::fs::OpenOptions;
+use std::fs::Permissions;
 use std::io;
 use std::io::Read;
 use std::io::Seek;
@@ -12,6 +13,7 @@ use std::io::SeekFrom;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -103,6 +105,7 @@ impl Circle {
             .read(true)
             .mode(0o600)
             .open(self.path(number))?;
+        make_private(&file);
         let mut size = file.metadata()?.len();
         // A crash or a full disk may have cut the last line; the next one must not join it.
         if size > 0 {
@@ -125,6 +128,7 @@ impl Circle {
             .mode(0o600)
             .open(self.path(number))?;
         file.set_len(0)?;
+        make_private(&file);
         Ok(Current {
             number,
             file: Arc::new(file),
@@ -135,6 +139,12 @@ impl Circle {
     fn path(&self, number: u32) -> PathBuf {
         self.folder.join(format!("{}{number}.jsonl", self.name))
     }
+}
+
+/// The mode of `open` counts for new files only, and less the umask. Where it cannot be set the
+/// file is another user's, who has chosen it.
+fn make_private(file: &File) {
+    let _refused = file.set_permissions(Permissions::from_mode(0o600));
 }
 
 #[cfg(test)]
@@ -187,15 +197,20 @@ mod tests {
 
     #[test]
     fn files_are_for_the_gateways_user_alone() {
-        use std::os::unix::fs::PermissionsExt;
+        // A file that lay there open stayed so, whoever had made it.
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().join("journal");
-        let mut circle = Circle::new(&folder, "decisions", 1, 2);
-        circle.append(b"one\n").unwrap();
-        circle.append(b"two\n").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&folder), 0o700);
-        assert_eq!(mode(&folder.join("decisions0.jsonl")), 0o600);
-        assert_eq!(mode(&folder.join("decisions1.jsonl")), 0o600);
+        for round in ["made", "found open"] {
+            let mut circle = Circle::new(&folder, "decisions", 1, 2);
+            circle.append(b"one\n").unwrap();
+            circle.append(b"two\n").unwrap();
+            assert_eq!(mode(&folder), 0o700, "row {round}");
+            for number in [0, 1] {
+                let path = circle.path(number);
+                assert_eq!(mode(&path), 0o600, "row {round}, {number}");
+                fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+            }
+        }
     }
 }
