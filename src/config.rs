@@ -44,6 +44,7 @@ pub use certificate::Inspected;
 pub use certificate::InspectedFile;
 pub use certificate::SAMPLE_ORGANIZATION;
 pub use certificate::Usage;
+pub use certificate::check_key;
 pub use certificate::inspect;
 pub use certificate::inspect_folder;
 pub use default::FILES as DEFAULT_FILES;

@@ -1,8 +1,9 @@
 //! What the first start makes, so that one command runs the gateway: the conf folder from the
 //! samples that are compiled in, the throw-away PKI, shared secrets and the data folder.
 //!
-//! Every step leaves alone what exists. Nothing is made from a configuration with errors, and no
-//! PKI while the gateway can be reached by others.
+//! Every step leaves alone what exists and is whole; what a killed start has left is finished or
+//! made anew. Nothing is made from a configuration with errors, and no PKI while the gateway can be
+//! reached by others.
 
 use std::io;
 use std::path::Path;
@@ -86,6 +87,7 @@ pub fn prepare(draft: &Draft, now: Timestamp) -> Result<Vec<Made>, FirstStartErr
         return Ok(made);
     }
     let secrets = draft.sample_secrets();
+    pki::discard_halves(&draft.layout(), &secrets, now)?;
     if wants_pki(draft) {
         let conf = draft.folder();
         made.extend(make_pki(
@@ -133,6 +135,7 @@ pub fn make_pki(
     now: Timestamp,
     renewal: Renewal,
 ) -> Result<Vec<Made>, PkiError> {
+    pki::discard_halves(&layout, secrets, now)?;
     let devices = pki::read_devices(&conf.join("devices.csv"))?;
     let mut made = Pki::new(layout, now, renewal).make(&devices)?;
     made.extend(pki::make_secrets(secrets)?);

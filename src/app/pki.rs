@@ -5,8 +5,9 @@
 //! address that others can reach.
 //!
 //! Making is repeatable. A key or certificate that exists is left alone, a missing one is added,
-//! and a certificate that is issued anew keeps the key that lies there. So a start that was
-//! interrupted, or two starts at once, end with files that belong together.
+//! and a certificate that is issued anew keeps the key that lies there. One that is not of the key
+//! or the root that lie there is issued anew. So a start that was interrupted, or two starts at
+//! once, end with files that belong together.
 
 use std::fmt;
 use std::io;
@@ -46,9 +47,11 @@ use crate::model::DeviceId;
 use crate::model::Timestamp;
 
 mod device;
+mod heal;
 
 pub use device::SampleDevice;
 pub use device::read_devices;
+pub use heal::discard_halves;
 
 /// A file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,11 +175,15 @@ impl Pki {
             return Err(PkiError::NoRootKey { path: key_path });
         }
         let key = self.key(&key_path)?;
+        let existing = match self.renewal {
+            Renewal::Never if heal::root_stays(&path, &key_path) => Existing::Keep,
+            Renewal::Never | Renewal::Sample => Existing::Replace,
+        };
         let mut params = self.params("root", ROOT_LIFETIME)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key).map_err(PkiError::Issue)?;
-        self.certificate(&path, &certificate.pem())?;
+        self.certificate(&path, &certificate.pem(), existing)?;
 
         // What lies there now is the root, whoever wrote it.
         let found = sample_only(&path)?;
@@ -187,7 +194,11 @@ impl Pki {
             OffsetDateTime::from_unix_timestamp(first.identity.not_after.unix_seconds())
                 .unwrap_or(self.now);
         let issuer = Issuer::from_ca_cert_der(&first.der, key).map_err(PkiError::Issue)?;
-        Ok(Root { issuer, not_after })
+        Ok(Root {
+            issuer,
+            key_id: heal::key_id(first),
+            not_after,
+        })
     }
 
     fn server(
@@ -249,9 +260,11 @@ impl Pki {
         path: &Path,
         key_path: &Path,
     ) -> Result<(), PkiError> {
-        if self.renewal == Renewal::Never && path.exists() {
-            return Ok(());
-        }
+        let existing = match self.renewal {
+            Renewal::Never if !path.exists() => Existing::Keep,
+            Renewal::Never if heal::leaf_stays(path, key_path, &root.key_id) => return Ok(()),
+            Renewal::Never | Renewal::Sample => Existing::Replace,
+        };
         params.not_after = params.not_after.min(root.not_after);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
@@ -259,7 +272,7 @@ impl Pki {
         let certificate = params
             .signed_by(&key, &root.issuer)
             .map_err(PkiError::Issue)?;
-        self.certificate(path, &certificate.pem())
+        self.certificate(path, &certificate.pem(), existing)
     }
 
     fn params(&self, common_name: &str, lifetime: Duration) -> Result<CertificateParams, PkiError> {
@@ -301,16 +314,10 @@ impl Pki {
         })
     }
 
-    fn certificate(&mut self, path: &Path, pem: &str) -> Result<(), PkiError> {
-        let existing = match self.renewal {
-            Renewal::Never => Existing::Keep,
-            Renewal::Sample => {
-                if path.exists() {
-                    sample_only(path)?;
-                }
-                Existing::Replace
-            }
-        };
+    fn certificate(&mut self, path: &Path, pem: &str, existing: Existing) -> Result<(), PkiError> {
+        if existing == Existing::Replace && path.exists() {
+            sample_only(path)?;
+        }
         if write(path, pem.as_bytes(), OPEN, existing).map_err(at(path))? {
             self.note(path, Kind::Certificate);
         }
@@ -357,6 +364,8 @@ pub fn make_secrets(paths: &[PathBuf]) -> Result<Vec<Made>, PkiError> {
 
 struct Root {
     issuer: Issuer<'static, KeyPair>,
+    /// Its key's identifier.
+    key_id: Vec<u8>,
     not_after: OffsetDateTime,
 }
 

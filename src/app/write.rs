@@ -11,8 +11,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
+use std::time::UNIX_EPOCH;
 
 use aws_lc_rs::rand;
+
+use crate::model::Timestamp;
 
 /// What to do with a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,41 @@ pub(super) fn write(path: &Path, octets: &[u8], mode: u32, existing: Existing) -
         sync_folder(folder)?;
     }
     Ok(written)
+}
+
+/// Removes what writes that never ended have left in `folder`, if it is older than `age`: a younger
+/// one may be under way.
+pub(super) fn remove_leftovers(folder: &Path, now: Timestamp, age: Duration) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if !is_temporary(&entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        let written = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH);
+        let seconds = written.map_or(0, |since| since.as_secs());
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        if now.since(Timestamp::from_unix_seconds(seconds)) >= age {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether [`beside`] gives such names.
+fn is_temporary(name: &str) -> bool {
+    let parts = name
+        .strip_prefix('.')
+        .and_then(|rest| rest.rsplit_once('.'));
+    parts.is_some_and(|(name, suffix)| {
+        !name.is_empty()
+            && suffix.len() == 16
+            && suffix.bytes().all(|octet| octet.is_ascii_hexdigit())
+    })
 }
 
 /// Makes `path` and its parents. A private folder is given mode 0700 even if it was there.
@@ -133,6 +172,26 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         write(&path, b"x", 0o600, Existing::Replace).unwrap_err();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn leftovers_of_a_killed_write_go_when_they_are_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("root.key");
+        let leftover = beside(&path).unwrap();
+        for path in [&path, &leftover, &folder.path().join(".note.txt")] {
+            std::fs::write(path, "x").unwrap();
+        }
+        let seconds = UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let now = Timestamp::from_unix_seconds(i64::try_from(seconds).unwrap());
+        let hour = Duration::from_hours(1);
+        let count = || std::fs::read_dir(folder.path()).unwrap().count();
+        remove_leftovers(folder.path(), now, hour).unwrap();
+        assert_eq!(count(), 3, "it may be under way");
+        remove_leftovers(folder.path(), now + Duration::from_hours(2), hour).unwrap();
+        assert_eq!(count(), 2);
+        assert!(!leftover.exists());
+        remove_leftovers(&folder.path().join("absent"), now, hour).unwrap();
     }
 
     #[test]

@@ -159,7 +159,7 @@ pub fn inspect(path: &Path) -> Result<Vec<Inspected>, FileError> {
 /// # Errors
 ///
 /// When the file cannot be read or holds no usable private key, or that of another certificate.
-pub(super) fn check_key(path: &Path, chain: &[Inspected]) -> Result<(), FileError> {
+pub fn check_key(path: &Path, chain: &[Inspected]) -> Result<(), FileError> {
     let key = private_key(path)?;
     let signer = any_supported_type(&key).map_err(|_| FileError::KeyKind)?;
     let chain = chain.iter().map(|one| one.der.clone()).collect();

@@ -145,3 +145,72 @@ fn a_certificate_is_added_for_each_new_sample_device() {
     let certificate = home.path().join("certs/devices/spare.pem");
     assert!(made.iter().any(|made| made.path == certificate), "{made:?}");
 }
+
+/// What [`prepare`] makes of a folder that holds what a killed start has left: a gateway that can
+/// start, with files that belong together.
+#[track_caller]
+fn assert_heals(conf: &Path, home: &Path, row: &str) {
+    let made = prepare(&config::read(conf), NOW).unwrap_or_else(|error| panic!("{row}: {error}"));
+    let again = prepare(&config::read(conf), NOW).unwrap();
+    assert_eq!(again, [], "row {row}: all is healed by {made:?}");
+    if let Err(refused) = config::read(conf).complete(Purpose::Start, NOW, &[]) {
+        panic!("row {row}: {refused}");
+    }
+    let certs = home.join("certs/devices");
+    let keys = home.join("certs/keys/devices");
+    let devices = std::fs::read_dir(certs).unwrap();
+    let mut count = 0;
+    for path in devices.map(|entry| entry.unwrap().path()) {
+        let chain = config::inspect(&path).unwrap();
+        let key = keys.join(path.file_name().unwrap()).with_extension("key");
+        config::check_key(&key, &chain).unwrap_or_else(|error| panic!("{row}: {error}"));
+        count += 1;
+    }
+    assert!(count > 0, "row {row}");
+}
+
+/// A start that was killed, as far as it had come: a key without its certificate could not be
+/// finished, nor could half a file.
+#[test]
+fn a_start_that_was_killed_at_any_step_is_finished_by_the_next() {
+    let (whole, conf) = home();
+    let made = prepare(&config::read(&conf), NOW).unwrap();
+    let files: Vec<&Path> = made
+        .iter()
+        .filter(|made| made.kind != Kind::Folder)
+        .map(|made| made.path.strip_prefix(whole.path()).unwrap())
+        .collect();
+    assert!(files.len() > 10, "{files:?}");
+    for steps in 0..files.len() {
+        let (home, conf) = home();
+        for file in files.iter().take(steps) {
+            let to = home.path().join(file);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(whole.path().join(file), to).unwrap();
+        }
+        assert_heals(&conf, home.path(), &format!("after {steps} files"));
+    }
+    for file in &files {
+        let octets = std::fs::read(whole.path().join(file)).unwrap();
+        let half = octets.get(..octets.len() / 2).unwrap();
+        for (what, left) in [
+            ("gone", None),
+            ("empty", Some(&[][..])),
+            ("cut", Some(half)),
+            ("zeros", Some(&[0; 500])),
+        ] {
+            let (home, conf) = home();
+            for file in &files {
+                let to = home.path().join(file);
+                std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+                std::fs::copy(whole.path().join(file), to).unwrap();
+            }
+            let path = home.path().join(file);
+            match left {
+                None => std::fs::remove_file(&path).unwrap(),
+                Some(left) => std::fs::write(&path, left).unwrap(),
+            }
+            assert_heals(&conf, home.path(), &format!("{} {what}", file.display()));
+        }
+    }
+}
