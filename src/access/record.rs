@@ -165,9 +165,9 @@ pub struct DecisionRecord {
     /// The authenticated user, or the name that was tried when `outcome` is a refusal.
     pub user: Text<128>,
     /// NAS name, group, port and network name; empty on the other planes.
-    pub nas: Text<64>,
+    pub nas: Text<{ Self::MAX_NAS }>,
     /// See `nas`.
-    pub nas_group: Text<48>,
+    pub nas_group: Text<{ Self::MAX_NAS_GROUP }>,
     /// See `nas`.
     pub medium: Medium,
     /// See `nas`.
@@ -200,6 +200,11 @@ pub enum Outcome {
 }
 
 impl DecisionRecord {
+    /// Longest NAS name in octets; the configuration takes no longer one, so that none is cut.
+    pub const MAX_NAS: usize = 64;
+    /// Longest name of a group of NASes, likewise.
+    pub const MAX_NAS_GROUP: usize = 48;
+
     /// The record of a decision; the caller adds what only its plane knows.
     #[must_use]
     pub fn new(id: Correlation, method: &str, subject: &Subject<'_>, decided: &Decided) -> Self {

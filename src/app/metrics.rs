@@ -141,6 +141,21 @@ impl Collector for Metrics {
             "Peers that fell silent",
             self.sum(|of| &of.abandoned),
         )?;
+        page.counter(
+            "eap_evicted",
+            "EAP conversations put out for want of places",
+            self.sum(|of| &of.evicted),
+        )?;
+        page.counter(
+            "jobs_lost",
+            "Requests whose handshake or password check failed to come back",
+            self.sum(|of| &of.lost),
+        )?;
+        page.counter(
+            "handed_over",
+            "Datagrams given to the loop they belong to",
+            self.sum(|of| &of.handed_over),
+        )?;
         let again = self.sum(|of| &of.decided_again);
         page.counter("decided_again", "Decisions overtaken by a change", again)?;
         let written = self.journal.written.load(Ordering::Relaxed);

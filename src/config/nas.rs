@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+use crate::access::DecisionRecord;
 use crate::document::Section;
 use crate::document::Written;
 use crate::model::Problem;
@@ -88,6 +89,19 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
     }
     if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
         section.error("name", "is empty");
+    }
+    let lengths = [
+        ("name", name.as_ref(), DecisionRecord::MAX_NAS),
+        ("group", Some(&group), DecisionRecord::MAX_NAS_GROUP),
+    ];
+    for (key, text, most) in lengths {
+        let octets = text.map_or(0, String::len);
+        if octets > most {
+            section.error(
+                key,
+                format!("{octets} octets, decision records keep {most}"),
+            );
+        }
     }
     let source = match (section.has("secret"), section.has("secret_file")) {
         (true, true) => {

@@ -183,6 +183,36 @@ fn overlapping_networks_are_warned_of_and_equal_ones_refused() {
     }
 }
 
+/// Decision records cut longer names, so that one could not be told from another.
+#[test]
+fn names_that_records_cannot_keep_are_refused() {
+    for (key, most) in [("name", 64), ("group", 48)] {
+        for (octets, fits) in [(most, true), (most + 1, false)] {
+            let home = Home::new();
+            let text = "n".repeat(octets);
+            let (name, group) = match key {
+                "name" => (text.as_str(), "other"),
+                _ => ("other", text.as_str()),
+            };
+            home.append(
+                "nas.toml",
+                &format!(
+                    "\n[[nas]]\nname = \"{name}\"\ngroup = \"{group}\"\n\
+                     network = \"10.0.0.0/8\"\nsecret_file = \"certs/secrets/nas-local\"\n"
+                ),
+            );
+            if fits {
+                assert_eq!(home.loaded().warnings, [], "row {key} {octets}");
+                continue;
+            }
+            let problem = only(home.refused().problems);
+            let message = format!("{octets} octets, decision records keep {most}");
+            assert_eq!(problem.message, message, "row {key}");
+            assert!(problem.key.ends_with(&format!("].{key}")), "{problem}");
+        }
+    }
+}
+
 #[test]
 fn other_rules_table() {
     let long = format!("control_socket = \"{}/control.sock\"", "x".repeat(120));

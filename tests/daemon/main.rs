@@ -359,6 +359,9 @@ fn metrics_and_health_answer_on_loopback() {
     let get = |path: &str| page(&gateway, path);
     for line in [
         "portreeve_devices 6",
+        "portreeve_eap_evicted_total 0",
+        "portreeve_jobs_lost_total 0",
+        "portreeve_handed_over_total 0",
         "portreeve_mail_replies_total{outcome=\"throttled\"} 0",
         "portreeve_mail_credential_checks_total 0",
         "portreeve_mail_ended_by_change_total 0",
