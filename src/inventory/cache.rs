@@ -13,6 +13,7 @@ use crate::inventory::group::GroupSet;
 use crate::inventory::group::GroupSets;
 use crate::inventory::index::Key;
 use crate::inventory::key::Keys;
+use crate::inventory::names::Spellings;
 use crate::inventory::record;
 use crate::inventory::record::DEVICE_WORDS;
 use crate::inventory::record::NameRecord;
@@ -88,6 +89,7 @@ pub fn open(config: Config) -> (Writer, Reader) {
         keys: Keys::new(config.seed),
         devices: state.devices.owner().table(),
         names: state.names.owner().table(),
+        spellings: state.names.spellings(),
         groups: state.groups.sets(),
         walks: Walks::new(),
         generation: AtomicU64::new(0),
@@ -107,6 +109,7 @@ pub(crate) struct Shared {
     pub(crate) keys: Keys,
     pub(crate) devices: Arc<Table<DEVICE_WORDS>>,
     pub(crate) names: Arc<Table<USER_WORDS>>,
+    pub(crate) spellings: Arc<Spellings>,
     pub(crate) groups: Arc<GroupSets>,
     pub(crate) walks: Walks,
     pub(crate) generation: AtomicU64,
@@ -116,7 +119,8 @@ pub(crate) struct Shared {
 }
 
 /// The readers' end. It never waits for the writer, and its hot methods ([`Reader::find`],
-/// [`Reader::user`], [`Reader::groups`], [`Reader::generation`]) neither lock nor allocate.
+/// [`Reader::user`], [`Reader::owner`], [`Reader::user_name`], [`Reader::groups`],
+/// [`Reader::generation`]) neither lock nor allocate.
 ///
 /// The methods marked *cold* take a lock that the writer holds for a thousand updates at a time.
 #[derive(Clone)]
@@ -209,7 +213,21 @@ impl Reader {
         let Found::One(row, words) = shared.names.find(shared.keys.user(name)?) else {
             return None;
         };
-        let named = NameRecord::decode(&words, &shared.walks);
+        self.leads_to(row, NameRecord::decode(&words, &shared.walks))
+    }
+
+    /// The user that a device's owner is. `None` when the owner's name is an alias of several
+    /// users.
+    #[must_use]
+    pub fn owner(&self, owner: UserRef) -> Option<UserEntry> {
+        let shared = &*self.shared;
+        let words = shared.names.read(owner.0)?;
+        self.leads_to(owner.0, NameRecord::decode(&words, &shared.walks))
+    }
+
+    /// The user whom the name of `row` means.
+    fn leads_to(&self, row: u32, named: NameRecord) -> Option<UserEntry> {
+        let shared = &*self.shared;
         let Resolution::User(user) = named.leads_to else {
             return None;
         };
@@ -301,10 +319,10 @@ impl Reader {
         self.lock().source_name(source).map(str::to_owned)
     }
 
-    /// Cold: a user's own name.
+    /// A user's own name, whatever name it was found by.
     #[must_use]
-    pub fn user_name(&self, user: UserRef) -> Option<UserId> {
-        self.lock().names.text(user.0).cloned()
+    pub fn user_name(&self, user: UserRef) -> Option<&UserId> {
+        self.shared.spellings.get(user.0)
     }
 
     pub(crate) fn lock(&self) -> RwLockReadGuard<'_, State> {

@@ -6,7 +6,10 @@
 //! never to whoever came last. A user's own name is never another's alias.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::OnceLock;
 
+use crate::inventory::arena::Chunks;
 use crate::inventory::arena::Limits;
 use crate::inventory::batch::Batch;
 use crate::inventory::batch::Outcome;
@@ -32,9 +35,26 @@ use crate::model::Tri;
 use crate::model::UserId;
 use crate::model::UserRef;
 
+/// Readers' side: how the name of a row is spelled. A row keeps its name, so each is set once.
+pub(crate) struct Spellings(Chunks<OnceLock<UserId>>);
+
+impl Spellings {
+    /// The name of a row; `None` for a row that was never given out.
+    pub(crate) fn get(&self, row: u32) -> Option<&UserId> {
+        self.0.get(row)?.get()
+    }
+
+    fn set(&self, row: u32, text: &UserId) {
+        if let Some(place) = self.0.make(row, OnceLock::new) {
+            place.get_or_init(|| text.clone());
+        }
+    }
+}
+
 /// All names.
 pub(crate) struct Names {
     owner: Owner<USER_WORDS>,
+    spellings: Arc<Spellings>,
     /// By row.
     cold: Vec<ColdName>,
     /// Who claims a name that more than one user claims as an alias.
@@ -43,7 +63,6 @@ pub(crate) struct Names {
 }
 
 struct ColdName {
-    text: Option<UserId>,
     /// What sources say of the user whose own name this is.
     statements: BySource<UserStatement>,
     /// Groups of all statements; `None` when they could not be kept.
@@ -55,9 +74,8 @@ struct ColdName {
 }
 
 impl ColdName {
-    const fn new(text: Option<UserId>) -> Self {
+    const fn new() -> Self {
         Self {
-            text,
             statements: BySource::None,
             groups: Some(GroupSet::EMPTY),
             claimant: None,
@@ -94,7 +112,8 @@ impl Names {
         owner.add(&NameRecord::of(Resolution::Nobody).encode());
         Self {
             owner,
-            cold: vec![ColdName::new(None)],
+            spellings: Arc::new(Spellings(Chunks::new(MAX_ROWS, CHUNK_BITS))),
+            cold: vec![ColdName::new()],
             claims: HashMap::new(),
             users: 0,
         }
@@ -104,13 +123,17 @@ impl Names {
         &self.owner
     }
 
+    pub(crate) fn spellings(&self) -> Arc<Spellings> {
+        Arc::clone(&self.spellings)
+    }
+
     /// Users of whom a source says something.
     pub(crate) const fn users(&self) -> usize {
         self.users
     }
 
     pub(crate) fn text(&self, row: u32) -> Option<&UserId> {
-        self.cold.get(row as usize)?.text.as_ref()
+        self.spellings.get(row)
     }
 
     /// All users of whom `source` says something.
@@ -144,9 +167,10 @@ impl Names {
         }
         let at = row as usize;
         if self.cold.len() <= at {
-            self.cold.resize_with(at + 1, || ColdName::new(None));
+            self.cold.resize_with(at + 1, ColdName::new);
         }
-        self.cold[at] = ColdName::new(Some(text.clone()));
+        self.cold[at] = ColdName::new();
+        self.spellings.set(row, text);
         Name::new(row)
     }
 

@@ -335,7 +335,7 @@ fn an_eas_id_follows_its_owner_s_names_r36() {
     let changes = writer.apply(intune, at(2), vec![Update::User(alice)]);
     let own = reader.user("alice@contoso.com").unwrap().user;
     assert_ne!(alias, own);
-    assert_eq!(reader.user_name(own), Some(name("alice@contoso.com")));
+    assert_eq!(reader.user_name(own), Some(&name("alice@contoso.com")));
     for change in [
         Change::Device(device(1)),
         Change::Device(device(2)),

@@ -201,7 +201,9 @@ fn seen(reader: &Reader, identifier: &Identifier<'_>) -> Seen {
         Lookup::Ambiguous => Seen::Ambiguous,
         Lookup::OfAnotherUser => Seen::OfAnotherUser,
         Lookup::Found(posture, groups) => Seen::Device(Box::new(Device {
-            owner: posture.owner.map(|owner| reader.user_name(owner).unwrap()),
+            owner: posture
+                .owner
+                .map(|owner| reader.user_name(owner).unwrap().clone()),
             posture: Posture {
                 owner: None,
                 ..posture
@@ -214,7 +216,7 @@ fn seen(reader: &Reader, identifier: &Identifier<'_>) -> Seen {
 fn seen_user(reader: &Reader, name: &str) -> Option<User> {
     let entry = reader.user(name)?;
     Some(User {
-        own: reader.user_name(entry.user).unwrap(),
+        own: reader.user_name(entry.user).unwrap().clone(),
         enabled: entry.enabled,
         groups: reader.groups(entry.groups).to_vec(),
     })
