@@ -100,6 +100,7 @@ fn facts<'a>(posture: &'a Posture, groups: &'a [GroupId]) -> Facts<'a> {
         established: Established::Proven,
         user: Some(UserFacts {
             name: "alice@contoso.com",
+            presented: Some("alice@contoso.com"),
             reference: Some(UserRef(1)),
             enabled: Fact::new(Tri::Yes, SourceId(1), NOW),
             groups,

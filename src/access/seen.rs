@@ -13,6 +13,7 @@ use crate::model::Plane;
 use crate::model::Posture;
 use crate::model::Subject;
 use crate::model::Timestamp;
+use crate::model::UserId;
 use crate::policy::DeviceFacts;
 use crate::policy::Facts;
 use crate::policy::UserFacts;
@@ -30,7 +31,8 @@ pub struct Seen {
     pub established: Established,
     /// The device.
     pub device: SeenDevice,
-    /// The user's entry; `None` when no user is known by the name, or no name was given.
+    /// The entry of the user who was named, else of the owner of a device that its certificate
+    /// proves; `None` when the inventory knows neither.
     pub user: Option<UserEntry>,
 }
 
@@ -99,7 +101,10 @@ impl Seen {
             credential: subject.credential,
             established,
             device,
-            user: subject.user.and_then(|name| reader.user(name)),
+            user: match subject.user {
+                Some(name) => reader.user(name),
+                None => owner(reader, subject, established, &device),
+            },
         }
     }
 
@@ -110,6 +115,26 @@ impl Seen {
             SeenDevice::Known(posture, _) => Some(posture),
             SeenDevice::Unknown | SeenDevice::Ambiguous | SeenDevice::OfAnotherUser => None,
         }
+    }
+
+    /// The user's own name, as the inventory spells it.
+    #[must_use]
+    pub fn user_name<'r>(&self, reader: &'r Reader) -> Option<&'r str> {
+        reader.user_name(self.user?.user).map(UserId::as_str)
+    }
+
+    fn user_facts<'a>(
+        &self,
+        reader: &'a Reader,
+        presented: Option<&'a str>,
+    ) -> Option<UserFacts<'a>> {
+        Some(UserFacts {
+            name: self.user_name(reader).or(presented)?,
+            presented,
+            reference: self.user.map(|entry| entry.user),
+            enabled: self.user.map(|entry| entry.enabled).unwrap_or_default(),
+            groups: self.user.map_or(&[], |entry| reader.groups(entry.groups)),
+        })
     }
 
     /// What the policy sees, with the texts that are not kept here.
@@ -125,12 +150,7 @@ impl Seen {
             now: self.at,
             credential: self.credential,
             established: self.established,
-            user: user.map(|name| UserFacts {
-                name,
-                reference: self.user.map(|entry| entry.user),
-                enabled: self.user.map(|entry| entry.enabled).unwrap_or_default(),
-                groups: self.user.map_or(&[], |entry| reader.groups(entry.groups)),
-            }),
+            user: self.user_facts(reader, user),
             device: match &self.device {
                 SeenDevice::Unknown => DeviceFacts::Unknown,
                 SeenDevice::Ambiguous => DeviceFacts::Ambiguous,
@@ -144,6 +164,25 @@ impl Seen {
             mail,
         }
     }
+}
+
+/// The owner of the device that a certificate without user names: whom it was issued for, as the
+/// inventory has it (R3). A device that is merely claimed lends nobody its owner.
+fn owner(
+    reader: &Reader,
+    subject: &Subject<'_>,
+    established: Established,
+    device: &SeenDevice,
+) -> Option<UserEntry> {
+    let SeenDevice::Known(posture, _) = device else {
+        return None;
+    };
+    let proven =
+        subject.credential == Credential::Certificate && established == Established::Proven;
+    proven
+        .then_some(posture.owner)
+        .flatten()
+        .and_then(|owner| reader.owner(owner))
 }
 
 /// A mail device's id that is known to be another's than the device that was found: another

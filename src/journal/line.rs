@@ -107,6 +107,9 @@ struct Line<'a> {
     from: Option<Shown<IpAddr>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
+    /// `inventory` when the credential named a device and no user, who is then its owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_from: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<Shown<DeviceId>>,
     established: Shown<Established>,
@@ -133,6 +136,11 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn new(record: &'a DecisionRecord, point: &'a DecisionPoint, names: &'a Names) -> Self {
         let posture = record.seen.posture();
+        let presented = record.user.as_option();
+        let owner = match presented {
+            Some(_) => None,
+            None => record.seen.user_name(point.reader()),
+        };
         let (verdict, code, reason, sentence, deciding) = match &record.outcome {
             Outcome::Decided(decision) => (
                 decision.verdict.as_str(),
@@ -158,7 +166,8 @@ impl<'a> Line<'a> {
             nas_group: record.nas_group.as_option(),
             ssid: record.ssid.as_option(),
             from: record.from.map(Shown),
-            user: record.user.as_option(),
+            user: presented.or(owner),
+            user_from: owner.map(|_| "inventory"),
             device: posture.map(|posture| Shown(posture.device)),
             established: Shown(record.seen.established),
             presented: record.presented.as_option(),

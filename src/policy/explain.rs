@@ -25,7 +25,6 @@ use super::trace::Checked;
 use super::trace::Finding;
 use super::trace::Trace;
 use super::words::Word;
-use crate::model::Credential;
 use crate::model::Decision;
 use crate::model::PolicyId;
 use crate::model::Reason;
@@ -155,9 +154,9 @@ fn answered_by(decision: &Decision, facts: &Facts<'_>) -> Option<&'static str> {
         return None;
     }
     match decision.reason {
-        Reason::NotTargeted => Some(match facts.credential {
-            Credential::None => "defaults.no_credential",
-            Credential::Password | Credential::Certificate => "defaults.not_targeted",
+        Reason::NotTargeted => Some(match facts.user {
+            None => "defaults.no_credential",
+            Some(_) => "defaults.not_targeted",
         }),
         Reason::NoPolicyApplies => Some("defaults.no_policy_applies"),
         Reason::UserUnknown if facts.user.is_some_and(|user| user.enabled.value != Tri::No) => {

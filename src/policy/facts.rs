@@ -24,7 +24,8 @@ pub struct Facts<'a> {
     pub credential: Credential,
     /// How the device became known.
     pub established: Established,
-    /// The authenticated user; `None` for MAC authentication bypass and for machine certificates.
+    /// The authenticated user, or the owner of a device whose certificate names none; `None` for
+    /// MAC authentication bypass and for the certificate of a device without owner.
     pub user: Option<UserFacts<'a>>,
     /// The device.
     pub device: DeviceFacts<'a>,
@@ -37,9 +38,12 @@ pub struct Facts<'a> {
 /// What is known of a user.
 #[derive(Clone, Copy, Debug)]
 pub struct UserFacts<'a> {
-    /// The authenticated name; compared with `user:` entries without ASCII case. Give the name that
-    /// the inventory prints, so that any alias meets the same entry.
+    /// The user's own name as the inventory prints it, so that any alias meets the same `user:`
+    /// entry; the presented one where the inventory does not know the user.
     pub name: &'a str,
+    /// The name that was presented, which an entry may give too. `None`: the credential names a
+    /// device and no user, and the user is its owner.
+    pub presented: Option<&'a str>,
     /// The inventory's number; `None` when no source knows the user.
     pub reference: Option<UserRef>,
     /// Whether the account is enabled.

@@ -20,7 +20,8 @@ pub enum Targeting {
 /// Which of the file's groups the subject is in; found once for an evaluation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Membership<'a> {
-    user: Option<&'a str>,
+    /// The user's own name and the presented one.
+    names: [Option<&'a str>; 2],
     /// By the user's groups and the device's own.
     any: GroupBits,
     /// By the user's groups, and by the device's own only if a certificate proves the device. An
@@ -43,7 +44,10 @@ impl<'a> Membership<'a> {
             sure = any;
         }
         Self {
-            user: facts.user.map(|user| user.name),
+            names: [
+                facts.user.map(|user| user.name),
+                facts.user.and_then(|user| user.presented),
+            ],
             any,
             sure,
             words: named.words(),
@@ -102,7 +106,7 @@ impl Audience {
     }
 
     fn lists(&self, member: &Membership<'_>) -> bool {
-        member.user.is_some_and(|name| {
+        member.names.iter().flatten().any(|name| {
             let name = name.trim();
             self.users
                 .iter()

@@ -7,6 +7,7 @@
 
 mod explain;
 mod house;
+mod owners;
 mod permits;
 mod races;
 mod records;

@@ -210,18 +210,43 @@ fn a_session_is_resumed_with_fresh_keys_in_both_tls_versions_rfc9190_2_1_2() {
     assert!(text.contains("eap-tls 1.3 resumed"), "{text}");
 }
 
-/// A certificate that named no user met no policy and got the answer for users whom none targets.
+/// A certificate that named no user met no policy, whoever the device belonged to.
 #[test]
-fn a_certificate_without_a_user_is_not_let_in_as_not_targeted() {
-    let gateway = gateway();
-    let wanted = Wanted {
-        name: "nobody",
-        device: "5d1c8a40-6f2e-4b7a-9c31-000000000002",
-        user: "",
-        ..Wanted::default()
-    };
-    let files = issue(&gateway, &wanted);
-    let outcome = run(&gateway, &Login::new("host/bob-laptop", &files));
-    assert!(outcome.success(), "{}", outcome.output);
-    assert_eq!(outcome.attribute(81).as_deref(), Some("3230"), "VLAN 20");
+fn a_certificate_without_a_user_is_judged_for_the_devices_owner_r3() {
+    let gateway = Gateway::start(|conf| {
+        conf.append(
+            "devices.csv",
+            "5d1c8a40-6f2e-4b7a-9c31-000000000098,kiosk,,windows,10.0.22631,\
+             00:00:5e:00:53:98,SAMPLE0098,,yes,yes,compliant,yes,no,yes,unknown,entra,company,managed\n",
+        );
+    });
+    for (name, device, vlan) in [
+        ("alice-phone", "5d1c8a40-6f2e-4b7a-9c31-000000000001", None),
+        (
+            "bob-laptop",
+            "5d1c8a40-6f2e-4b7a-9c31-000000000002",
+            Some("3230"),
+        ),
+        // Nobody's, so that no policy targets it: the answer for those without a user.
+        (
+            "kiosk",
+            "5d1c8a40-6f2e-4b7a-9c31-000000000098",
+            Some("3230"),
+        ),
+    ] {
+        let wanted = Wanted {
+            name,
+            device,
+            user: "",
+            ..Wanted::default()
+        };
+        let files = issue(&gateway, &wanted);
+        let outcome = run(&gateway, &Login::new(&format!("host/{name}"), &files));
+        assert!(outcome.success(), "row {name}: {}", outcome.output);
+        assert_eq!(outcome.attribute(81).as_deref(), vlan, "row {name}");
+    }
+    let explained = gateway.command(&["explain", "alice-phone"]);
+    let text = String::from_utf8_lossy(&explained.stdout).into_owned();
+    let owner = "alice@example.com, the device's owner by the inventory, at network";
+    assert!(text.contains(owner), "{text}");
 }

@@ -174,6 +174,34 @@ fn a_decision_at_the_network_is_this_line() {
 }
 
 #[test]
+fn an_owner_who_stands_in_for_a_user_is_marked() {
+    let mut desk = Desk::new();
+    let mut phone = DeviceReport::new(PHONE.parse().unwrap());
+    phone.owner = UserId::parse(ALICE);
+    let mdm = desk.writer.name_source("mdm");
+    desk.writer
+        .apply(mdm, desk.now, vec![Update::Device(phone)]);
+    let presented = [Presented {
+        identifier: Identifier::Device(PHONE.parse().unwrap()),
+        established: Established::Proven,
+    }];
+    for (user, expected) in [
+        (
+            None,
+            r#""user":"alice@contoso.com","user_from":"inventory","device""#,
+        ),
+        (Some(ALICE), r#""user":"alice@contoso.com","device""#),
+    ] {
+        let subject = Subject {
+            user,
+            ..network(&presented)
+        };
+        let line = render(&desk.record(7, &subject), &desk.point);
+        assert!(line.contains(expected), "row {user:?}: {line}");
+    }
+}
+
+#[test]
 fn a_refusal_before_any_decision_is_this_line() {
     let desk = Desk::new();
     let subject = Subject {

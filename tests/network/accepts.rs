@@ -1,5 +1,6 @@
 //! What replies carry, by verdict and method.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve::eap::TlsVersion;
@@ -8,6 +9,7 @@ use portreeve::model::ComplianceState;
 use portreeve::model::DeviceId;
 use portreeve::model::Established;
 use portreeve::model::Tri;
+use portreeve::model::UserId;
 use portreeve::model::Verdict;
 use portreeve::probe::PeerFailure;
 use portreeve::probe::Profile;
@@ -25,6 +27,7 @@ use crate::lab::STRANGER;
 use crate::lab::UNMANAGED;
 use crate::lab::device;
 use crate::lab::refusal;
+use crate::lab::rules;
 use crate::lab::verdict;
 use crate::nas::Nas;
 use crate::nas::Reply;
@@ -350,6 +353,45 @@ fn a_device_is_found_by_its_certificate_without_a_device_id() {
     let mut pair = lab.pair_of(&Profile::build(settings).unwrap().into());
     let end = lab.login(&mut pair);
     assert_eq!(vlan(end.accepted(&pair.nas)).as_deref(), Some("staff"));
+}
+
+#[test]
+fn a_device_certificate_without_user_is_judged_for_the_owner_r3() {
+    let mut lab = Lab::new();
+    lab.shared.point.replace_policy(rules(
+        "[[conditional]]\nname = \"Not Alice\"\nplanes = [\"network\"]\n\
+         targets = [\"user:alice@contoso.com\"]\naction = \"quarantine\"\n",
+    ));
+    let holder = lab.root.device(&Device {
+        guid: Some(GOOD),
+        ..Device::default()
+    });
+    let profile = Arc::new(Profile::build(lab.profile_of(holder)).unwrap());
+    for (owner, expected) in [
+        (Some(ALICE), "quarantine"),
+        (Some("bob@contoso.com"), "staff"),
+        (None, "staff"),
+    ] {
+        let Update::Device(mut report) =
+            device(GOOD, GOOD_MAC, Tri::Yes, ComplianceState::Compliant)
+        else {
+            panic!("a device");
+        };
+        report.owner = owner.and_then(UserId::parse);
+        lab.said(Update::Device(report));
+        let mut pair = lab.pair_of(&profile);
+        let end = lab.login(&mut pair);
+        let reply = end.accepted(&pair.nas);
+        assert_eq!(vlan(reply).as_deref(), Some(expected), "row {owner:?}");
+        assert_eq!(
+            reply.text(AttributeType::USER_NAME),
+            None,
+            "row {owner:?}: nobody signed in"
+        );
+        let record = lab.record();
+        assert_eq!(record.user.as_option(), None, "row {owner:?}");
+        assert_eq!(record.seen.user_name(lab.point().reader()), owner);
+    }
 }
 
 #[test]

@@ -479,8 +479,8 @@ fn user() -> impl Strategy<Value = User> {
         .prop_map(|(name, reference, groups)| User {
             name: name.into(),
             reference,
-            enabled: "yes".into(),
             groups,
+            ..User::default()
         })
 }
 

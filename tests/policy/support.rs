@@ -88,6 +88,10 @@ pub(crate) struct Connection {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct User {
     pub(crate) name: String,
+    /// Left out: the same name.
+    pub(crate) presented: Option<String>,
+    /// The device's owner; nobody presented a name.
+    pub(crate) is_owner: bool,
     /// 0 for a user whom no source knows.
     pub(crate) reference: u32,
     pub(crate) enabled: String,
@@ -154,6 +158,8 @@ impl Default for User {
     fn default() -> Self {
         Self {
             name: "alice@contoso.com".into(),
+            presented: None,
+            is_owner: false,
             reference: 1,
             enabled: "yes".into(),
             groups: vec!["staff".into()],
@@ -276,6 +282,11 @@ impl Connection {
             },
             user: user.map(|user| UserFacts {
                 name: &user.name,
+                presented: match &user.presented {
+                    _ if user.is_owner => None,
+                    Some(presented) => Some(presented),
+                    None => Some(&user.name),
+                },
                 reference: (user.reference != 0).then_some(UserRef(user.reference)),
                 enabled: tri(&user.enabled, 240),
                 groups: &user_groups,

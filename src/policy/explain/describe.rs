@@ -80,7 +80,12 @@ impl<'e> Describe<'e> {
 
     /// `alice@contoso.com at network, credential certificate; device 0f8f… (ios 17.1), proven`.
     pub(super) fn subject(&self) -> String {
-        let user = self.facts.user.map_or("no user", |user| user.name);
+        let named = self.facts.user.is_none_or(|user| user.presented.is_some());
+        let user = if named {
+            self.user()
+        } else {
+            format!("{}, the device's owner by the inventory,", self.user())
+        };
         let device = match self.facts.device {
             DeviceFacts::Known { posture, .. } => {
                 format!("device {} ({})", posture.device, version(posture))
@@ -93,6 +98,18 @@ impl<'e> Describe<'e> {
             "{user} at {}, credential {}; {device}, {}",
             self.facts.plane, self.facts.credential, self.facts.established
         )
+    }
+
+    /// The user's own name, and the presented one if it is another.
+    fn user(&self) -> String {
+        let Some(user) = self.facts.user else {
+            return "no user".to_owned();
+        };
+        let alias = user.presented.map(str::trim);
+        match alias.filter(|alias| !alias.eq_ignore_ascii_case(user.name)) {
+            Some(alias) => format!("{} (as {alias})", user.name),
+            None => user.name.to_owned(),
+        }
     }
 
     pub(super) fn check(&self, found: &Checked, one_of: bool) -> CheckExplanation {
@@ -285,7 +302,7 @@ impl<'e> Describe<'e> {
 
     /// Which of the groups that some audiences name the subject is in.
     fn membership(&self, audiences: &[&Audience]) -> String {
-        let who = self.facts.user.map_or("no user", |user| user.name);
+        let who = self.user();
         let mut common = *self.member.any();
         common.retain(|position| {
             audiences
@@ -293,7 +310,7 @@ impl<'e> Describe<'e> {
                 .any(|audience| audience.groups.contains(position))
         });
         if common.is_empty() {
-            who.to_owned()
+            who
         } else {
             let names = self.policy.groups.names_in(&common).join(", ");
             let device = if self.facts.user.is_none() {

@@ -111,6 +111,7 @@ fn decide(policy: &Policy, octets: &[u8]) {
         established: [Established::None, Established::Claimed, Established::Proven][next(3)],
         user: (next(4) > 0).then_some(UserFacts {
             name: "alice@contoso.com",
+            presented: Some("alice"),
             reference: [None, Some(UserRef(1))][next(2)],
             enabled: fact(tris[next(3)]),
             groups: &groups,
