@@ -18,7 +18,6 @@ use portreeve::access::DecisionRecord;
 use portreeve::access::RecordQueue;
 use portreeve::access::Text;
 use portreeve::access::Trace;
-use portreeve::inventory;
 use portreeve::inventory::DeviceReport;
 use portreeve::inventory::Update;
 use portreeve::inventory::UserReport;
@@ -43,45 +42,12 @@ use portreeve::model::Timestamp;
 use portreeve::model::Tri;
 use portreeve::model::UserId;
 use portreeve::policy;
+use world::POLICY;
+use world::World;
+use world::noon;
 
-const POLICY: &str = r#"
-[break_glass]
-members = ["user:rescue@contoso.com"]
-
-[defaults]
-not_targeted = "allow"
-no_policy_applies = "quarantine"
-no_credential = "quarantine"
-unknown_user = "quarantine"
-unknown_device = "quarantine"
-ambiguous_device = "block"
-device_of_another_user = "block"
-unmanaged_device = "quarantine"
-evaluating = "quarantine"
-no_compliance_policy = "compliant"
-
-[stale.network]
-fresh_for = "24h"
-grace_for = "24h"
-then = "quarantine"
-
-[stale.mail]
-fresh_for = "24h"
-grace_for = "24h"
-then = "block"
-
-[stale.web]
-fresh_for = "24h"
-grace_for = "24h"
-then = "block"
-
-[[conditional]]
-name = "Healthy devices"
-planes = ["network", "mail"]
-targets = ["all"]
-require = ["managed", "compliant"]
-otherwise = "block"
-"#;
+#[path = "../support/world.rs"]
+mod world;
 
 const PHONE: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const ALICE: &str = "alice@contoso.com";
@@ -94,18 +60,17 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let (mut writer, reader) = inventory::open(inventory::Config::new(*b"a seed for tests"));
-        let policy = policy::parse("policy.toml", POLICY).map(|(policy, _)| policy);
-        let point = Arc::new(DecisionPoint::new(reader, policy.unwrap()));
-        let now = Timestamp::from_unix_seconds(1_780_315_200);
-        let (mdm, directory) = (writer.name_source("mdm"), writer.name_source("directory"));
         let mut phone = DeviceReport::new(PHONE.parse().unwrap());
         phone.managed = Tri::Yes;
         phone.compliance = Some(ComplianceState::NonCompliant);
         phone.encrypted = Tri::No;
         phone.platform = Platform::Ios;
         phone.os_version = "17.4.1".parse::<OsVersion>().unwrap();
-        writer.apply(mdm, now, vec![Update::Device(phone)]);
+        let World {
+            mut writer, point, ..
+        } = World::new(vec![Update::Device(phone)]);
+        let directory = writer.name_source("directory");
+        let now = noon().wall;
         let mut registered = DeviceReport::new(PHONE.parse().unwrap());
         registered.registered = Tri::Yes;
         let alice = UserReport::new(UserId::parse(ALICE).unwrap());

@@ -32,15 +32,13 @@ use portreeve::radius::NasTable;
 
 use crate::lab::GOOD;
 use crate::lab::Lab;
-use crate::lab::SECRET;
-use crate::lab::nas_config;
 use crate::lab::refusal;
 use crate::nas::Nas;
 use crate::nas::Reply;
 use crate::pair::Next;
+use crate::world::SECRET;
+use crate::world::nas_config;
 
-#[path = "../support/clock.rs"]
-mod clock;
 #[allow(dead_code, reason = "sockets take its place here")]
 #[path = "../network/lab.rs"]
 mod lab;
@@ -50,6 +48,8 @@ mod nas;
 mod pair;
 #[path = "../support/pki.rs"]
 mod pki;
+#[path = "../support/world.rs"]
+mod world;
 
 /// A gateway's network plane on loopback.
 struct Gateway {

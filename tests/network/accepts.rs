@@ -27,12 +27,12 @@ use crate::lab::STRANGER;
 use crate::lab::UNMANAGED;
 use crate::lab::device;
 use crate::lab::refusal;
-use crate::lab::rules;
 use crate::lab::verdict;
 use crate::nas::Nas;
 use crate::nas::Reply;
 use crate::pair::End;
 use crate::pki::Device;
+use crate::world::rules;
 
 #[test]
 fn an_accept_of_eap_has_exactly_these_attributes_rfc3579_3_3() {
@@ -283,7 +283,7 @@ fn a_revoked_certificate_is_refused_rfc5216_5_3() {
 fn a_group_of_nases_has_its_own_profiles() {
     let mut lab = Lab::new();
     let mut pair = lab.pair(GOOD);
-    pair.nas = Nas::new("203.0.113.1:1812", crate::lab::SECRET);
+    pair.nas = Nas::new("203.0.113.1:1812", crate::world::SECRET);
     let end = lab.login(&mut pair);
     assert_eq!(vlan(end.accepted(&pair.nas)).as_deref(), Some("lab"));
 }

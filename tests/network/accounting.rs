@@ -17,9 +17,9 @@ use crate::lab::ALICE;
 use crate::lab::GOOD;
 use crate::lab::GOOD_MAC;
 use crate::lab::Lab;
-use crate::lab::SECRET;
 use crate::nas::Nas;
 use crate::nas::Reply;
+use crate::world::SECRET;
 
 const START: u32 = 1;
 const STOP: u32 = 2;

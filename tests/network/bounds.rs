@@ -9,10 +9,10 @@ use portreeve::radius::Code;
 use crate::lab::AUTHENTICATION;
 use crate::lab::GOOD;
 use crate::lab::Lab;
-use crate::lab::SECRET;
 use crate::nas::Nas;
 use crate::pair::Next;
 use crate::pair::Pair;
+use crate::world::SECRET;
 
 /// A login of another device behind the NAS with this address.
 fn another(lab: &Lab, number: usize, address: &str) -> Pair {

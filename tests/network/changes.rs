@@ -22,10 +22,10 @@ use crate::lab::Lab;
 use crate::lab::UNMANAGED;
 use crate::lab::UNMANAGED_MAC;
 use crate::lab::device;
-use crate::lab::rules;
 use crate::lab::verdict;
 use crate::pair::Pair;
 use crate::pki::Authority;
+use crate::world::rules;
 
 /// A login whose device was judged good in the handshake, and the request that would end it.
 fn judged(lab: &mut Lab, guid: &'static str) -> (Pair, Vec<u8>) {

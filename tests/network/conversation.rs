@@ -135,8 +135,8 @@ fn a_state_is_bound_to_nas_user_and_station_rfc3579_2_6_1() {
         let response = pair.response.clone();
         let mut thief = match row {
             // Another NAS with the same secret.
-            "nas" => Nas::new("192.0.2.99:1812", crate::lab::SECRET),
-            _ => Nas::new("192.0.2.1:4444", crate::lab::SECRET),
+            "nas" => Nas::new("192.0.2.99:1812", crate::world::SECRET),
+            _ => Nas::new("192.0.2.1:4444", crate::world::SECRET),
         };
         let user: &[u8] = match row {
             "user" => b"mallory@contoso.com",

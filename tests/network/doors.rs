@@ -13,9 +13,9 @@ use crate::lab::AUTHENTICATION;
 use crate::lab::GOOD;
 use crate::lab::GOOD_MAC;
 use crate::lab::Lab;
-use crate::lab::SECRET;
 use crate::lab::nas_configs;
 use crate::nas::Nas;
+use crate::world::SECRET;
 
 #[test]
 fn status_server_is_answered_at_both_doors_rfc5997_3() {

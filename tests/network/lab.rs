@@ -6,23 +6,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use portreeve::access::CorrelationSource;
 use portreeve::access::DecisionPoint;
 use portreeve::access::DecisionRecord;
 use portreeve::access::Outcome;
-use portreeve::access::RecordQueue;
-use portreeve::access::Sessions;
 use portreeve::eap;
 use portreeve::eap::Resumption;
-use portreeve::inventory;
 use portreeve::inventory::Change;
-use portreeve::inventory::DeviceReport;
 use portreeve::inventory::Update;
 use portreeve::inventory::UserReport;
 use portreeve::inventory::Writer;
 use portreeve::model::ComplianceState;
-use portreeve::model::DeviceId;
 use portreeve::model::Now;
 use portreeve::model::Secret;
 use portreeve::model::SourceId;
@@ -40,8 +33,6 @@ use portreeve::network::Role;
 use portreeve::network::Server;
 use portreeve::network::Settings;
 use portreeve::network::Shared;
-use portreeve::policy;
-use portreeve::policy::Policy;
 use portreeve::probe;
 use portreeve::probe::Credential;
 use portreeve::probe::ProfileSettings;
@@ -50,7 +41,6 @@ use portreeve::radius::NasConfig;
 use portreeve::radius::NasTable;
 use portreeve::radius::Template;
 
-use crate::clock;
 use crate::nas::Nas;
 use crate::nas::Reply;
 use crate::pair::End;
@@ -59,8 +49,12 @@ use crate::pair::Pair;
 use crate::pki::Authority;
 use crate::pki::Device;
 use crate::pki::Holder;
+use crate::world::SECRET;
+use crate::world::World;
+use crate::world::nas_config;
+use crate::world::noon;
+use crate::world::report;
 
-pub(crate) const SECRET: &[u8] = b"a secret of 24 octets...";
 pub(crate) const AUTHENTICATION: Door = Door {
     role: Role::Authentication,
     socket: 0,
@@ -84,45 +78,6 @@ pub(crate) const BAD_MAC: &str = "00-00-5E-00-53-03";
 pub(crate) const STRANGER_MAC: &str = "00-00-5E-00-53-FF";
 
 pub(crate) const ALICE: &str = "alice@contoso.com";
-
-pub(crate) const POLICY: &str = r#"
-[break_glass]
-members = ["user:rescue@contoso.com"]
-
-[defaults]
-not_targeted = "allow"
-no_policy_applies = "quarantine"
-no_credential = "quarantine"
-unknown_user = "quarantine"
-unknown_device = "quarantine"
-ambiguous_device = "block"
-device_of_another_user = "block"
-unmanaged_device = "quarantine"
-evaluating = "quarantine"
-no_compliance_policy = "compliant"
-
-[stale.network]
-fresh_for = "24h"
-grace_for = "24h"
-then = "quarantine"
-
-[stale.mail]
-fresh_for = "24h"
-grace_for = "24h"
-then = "block"
-
-[stale.web]
-fresh_for = "24h"
-grace_for = "24h"
-then = "block"
-
-[[conditional]]
-name = "Healthy devices"
-planes = ["network"]
-targets = ["all"]
-require = ["managed", "compliant"]
-otherwise = "block"
-"#;
 
 /// Nobody gets in.
 pub(crate) const CLOSED: &str = r#"
@@ -164,9 +119,6 @@ impl Lab {
     pub(crate) fn with_loops(loops: u8) -> Self {
         let root = Authority::root("Test Root");
         let server = root.server("radius.example.org");
-        let now = clock::noon();
-        let (mut writer, reader) = inventory::open(inventory::Config::new(*b"a seed for tests"));
-        let source = writer.name_source("mdm");
         let users = ["alice", "bob"].map(|name| {
             let mut user = UserReport::new(UserId::parse(&format!("{name}@contoso.com")).unwrap());
             user.enabled = Tri::Yes;
@@ -182,31 +134,22 @@ impl Lab {
             ),
             device(BAD, BAD_MAC, Tri::Yes, ComplianceState::NonCompliant),
         ];
-        let updates = users.into_iter().chain(devices).collect();
-        writer.apply(source, now.wall, updates);
+        let world = World::new(users.into_iter().chain(devices).collect());
         let resumption = Arc::<Resumption>::default();
         let settings = settings(&root, &server, &resumption);
-        let shared = Arc::new(Shared {
-            settings: ArcSwap::from_pointee(settings),
-            point: Arc::new(DecisionPoint::new(reader, rules(""))),
-            sessions: Arc::new(Sessions::new(100)),
-            records: Arc::new(RecordQueue::new(10_000)),
-            correlations: Arc::new(CorrelationSource::starting_at(now.wall)),
-            random,
-            loops,
-        });
+        let shared = world.shared(settings, 10_000, loops, random);
         let servers = (0..loops)
             .map(|number| Server::new(number, Arc::clone(&shared)))
             .collect();
         Self {
             root,
             server,
-            writer,
-            source,
+            writer: world.writer,
+            source: world.source,
             shared,
             servers,
             resumption,
-            now,
+            now: noon(),
             recorded: Vec::new(),
             disk_is_full: false,
         }
@@ -450,30 +393,8 @@ pub(crate) fn refusal(record: &DecisionRecord) -> String {
 }
 
 pub(crate) fn device(guid: &str, mac: &str, managed: Tri, state: ComplianceState) -> Update {
-    let mut report = DeviceReport::new(guid.parse::<DeviceId>().unwrap());
-    report.macs = vec![mac.parse().unwrap()];
-    report.managed = managed;
-    report.compliance = Some(state);
-    Update::Device(report)
-}
-
-/// [`POLICY`] and more rules.
-pub(crate) fn rules(more: &str) -> Policy {
-    match policy::parse("policy.toml", &format!("{POLICY}\n{more}")) {
-        Ok((policy, _)) => policy,
-        Err(problems) => panic!("{problems:?}"),
-    }
-}
-
-pub(crate) fn nas_config(name: &str, group: &str, network: &str) -> NasConfig {
-    NasConfig {
-        name: name.into(),
-        group: group.into(),
-        network: network.parse().unwrap(),
-        secret: Secret::new(SECRET.to_vec()),
-        message_authenticator: MessageAuthenticatorPolicy::Require,
-        accounting: true,
-    }
+    let (guid, mac) = (guid.parse().unwrap(), mac.parse().unwrap());
+    Update::Device(report(guid, mac, managed, state))
 }
 
 /// The network devices of every lab.

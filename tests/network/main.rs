@@ -17,11 +17,11 @@ mod lab;
 mod passwords;
 mod simulation;
 
-#[path = "../support/clock.rs"]
-mod clock;
 #[path = "../support/nas.rs"]
 mod nas;
 #[path = "../support/pair.rs"]
 mod pair;
 #[path = "../support/pki.rs"]
 mod pki;
+#[path = "../support/world.rs"]
+mod world;

@@ -318,7 +318,7 @@ fn chap_is_rejected() {
 fn a_network_name_that_is_no_text_is_no_network() {
     // Was cut at the first octet that is no text, and so made equal to another network's.
     let mut lab = Lab::new();
-    lab.point().replace_policy(crate::lab::rules(
+    lab.point().replace_policy(crate::world::rules(
         r#"
 [[conditional]]
 name = "Closed network"

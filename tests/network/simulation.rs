@@ -26,13 +26,13 @@ use crate::lab::BAD;
 use crate::lab::GOOD;
 use crate::lab::GOOD_MAC;
 use crate::lab::Lab;
-use crate::lab::SECRET;
 use crate::lab::Sent;
 use crate::lab::UNMANAGED;
 use crate::nas::Nas;
 use crate::pair::End;
 use crate::pair::Next;
 use crate::pair::Pair;
+use crate::world::SECRET;
 
 /// What goes wrong, in thousandths.
 #[derive(Clone, Copy, Debug, Default)]

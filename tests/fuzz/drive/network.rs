@@ -12,21 +12,13 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use portreeve::access::CorrelationSource;
-use portreeve::access::DecisionPoint;
-use portreeve::access::RecordQueue;
-use portreeve::access::Sessions;
 use portreeve::eap;
-use portreeve::inventory;
-use portreeve::inventory::DeviceReport;
 use portreeve::inventory::Update;
 use portreeve::model::ComplianceState;
 use portreeve::model::DeviceId;
 use portreeve::model::MacAddress;
-use portreeve::model::Monotonic;
 use portreeve::model::Now;
 use portreeve::model::Secret;
-use portreeve::model::Timestamp;
 use portreeve::model::Tri;
 use portreeve::network::Check;
 use portreeve::network::Config;
@@ -37,12 +29,9 @@ use portreeve::network::Role;
 use portreeve::network::Server;
 use portreeve::network::Settings;
 use portreeve::network::Shared;
-use portreeve::policy;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 use portreeve::radius::MAX_PACKET;
-use portreeve::radius::MessageAuthenticatorPolicy;
-use portreeve::radius::NasConfig;
 use portreeve::radius::NasTable;
 use portreeve::radius::Packet;
 use portreeve::radius::RequestAuthenticator;
@@ -51,6 +40,14 @@ use portreeve::radius::SharedSecret;
 use portreeve::radius::Signature;
 use portreeve::radius::verify;
 use portreeve::radius::verify_reply;
+
+use world::SECRET;
+use world::nas_config;
+use world::noon;
+use world::report;
+
+#[path = "../../support/world.rs"]
+mod world;
 
 /// Panics if an invariant of the network room does not hold for these datagrams.
 pub fn drive(octets: &[u8]) {
@@ -349,37 +346,18 @@ fn tlvs(octets: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
-fn noon() -> Now {
-    Now {
-        monotonic: Monotonic::from_elapsed(Duration::from_secs(3600)),
-        wall: Timestamp::from_unix_seconds(1_780_315_200),
-    }
-}
-
 fn shared() -> &'static Arc<Shared> {
     static SHARED: OnceLock<Arc<Shared>> = OnceLock::new();
     SHARED.get_or_init(|| {
-        let (mut writer, reader) = inventory::open(inventory::Config::new([7; 16]));
-        let source = writer.name_source("mdm");
-        let mut known = DeviceReport::new(DeviceId::from_u128(1));
-        known.macs = vec![MacAddress::new([0, 0, 0x5e, 0, 0x53, 1])];
-        known.managed = Tri::Yes;
-        known.compliance = Some(ComplianceState::Compliant);
-        writer.apply(source, noon().wall, vec![Update::Device(known)]);
-        let (rules, _) = policy::parse("policy.toml", POLICY).expect("sound rules");
-        Arc::new(Shared {
-            settings: settings().into(),
-            point: Arc::new(DecisionPoint::new(reader, rules)),
-            sessions: Arc::new(Sessions::new(100)),
-            records: Arc::new(RecordQueue::new(1)),
-            correlations: Arc::new(CorrelationSource::starting_at(noon().wall)),
-            random,
-            loops: 1,
-        })
+        let mac = MacAddress::new([0, 0, 0x5e, 0, 0x53, 1]);
+        let device = DeviceId::from_u128(1);
+        let known = report(device, mac, Tri::Yes, ComplianceState::Compliant);
+        let house = world::World::new(vec![Update::Device(known)]);
+        house.shared(settings(), 1, 1, random)
     })
 }
 
-fn settings() -> Arc<Settings> {
+fn settings() -> Settings {
     let key = rcgen::KeyPair::generate().expect("a key");
     let params = rcgen::CertificateParams::new(vec!["radius.example.org".to_owned()]);
     let certificate = params
@@ -388,19 +366,11 @@ fn settings() -> Arc<Settings> {
     let chain = vec![certificate.der().clone()];
     let key = key.serialize_der().try_into().expect("a key");
     let eap = eap::Settings::new(chain.clone(), key, chain);
-    let nas = |name: &str, network: &str| NasConfig {
-        name: name.into(),
-        group: "office".into(),
-        network: network.parse().expect("a network"),
-        secret: Secret::new(SECRET.to_vec()),
-        message_authenticator: MessageAuthenticatorPolicy::Require,
-        accounting: true,
-    };
     let nas = NasTable::new(vec![
-        nas("four", "192.0.2.0/24"),
-        nas("six", "2001:db8::/64"),
+        nas_config("four", "office", "192.0.2.0/24"),
+        nas_config("six", "office", "2001:db8::/64"),
     ]);
-    Arc::new(Settings {
+    Settings {
         nas: nas.expect("two entries"),
         eap: Some(Arc::new(eap::Config::build(eap).expect("sound settings"))),
         enforcement: Enforcement::default(),
@@ -409,7 +379,7 @@ fn settings() -> Arc<Settings> {
             conversations: 4,
             ..Config::default()
         },
-    })
+    }
 }
 
 /// The password is the name; a longer one is slow to check.
@@ -439,44 +409,3 @@ fn random(octets: &mut [u8]) {
         *octet = DICE.get();
     }
 }
-
-const SECRET: &[u8] = b"a secret of 24 octets...";
-
-const POLICY: &str = r#"
-[break_glass]
-members = ["user:rescue@contoso.com"]
-
-[defaults]
-not_targeted = "allow"
-no_policy_applies = "quarantine"
-no_credential = "quarantine"
-unknown_user = "quarantine"
-unknown_device = "block"
-ambiguous_device = "block"
-device_of_another_user = "block"
-unmanaged_device = "quarantine"
-evaluating = "quarantine"
-no_compliance_policy = "compliant"
-
-[stale.network]
-fresh_for = "24h"
-grace_for = "24h"
-then = "quarantine"
-
-[stale.mail]
-fresh_for = "24h"
-grace_for = "24h"
-then = "block"
-
-[stale.web]
-fresh_for = "24h"
-grace_for = "24h"
-then = "block"
-
-[[conditional]]
-name = "Healthy devices"
-planes = ["network"]
-targets = ["all"]
-require = ["managed", "compliant"]
-otherwise = "block"
-"#;
