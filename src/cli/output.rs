@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use crate::model::Timestamp;
+use crate::model::causes;
 
 /// How a command that was carried out ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +30,9 @@ impl Failed {
     }
 }
 
-impl<E: Error> From<E> for Failed {
+impl<E: Error + 'static> From<E> for Failed {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self(causes(&error))
     }
 }
 

@@ -8,6 +8,8 @@ use std::io;
 
 use rustls::AlertDescription;
 use rustls::CertificateError;
+use rustls::pki_types::pem;
+use rustls::server::VerifierBuilderError;
 
 /// `error` and what caused it, in one line; what says the same as its cause is said once.
 #[must_use]
@@ -19,7 +21,10 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
         let sentence = sentence(error);
         // The HTTP library's "client error (Connect)" says where in its code.
         let says_nothing = next.is_some() && sentence.starts_with("client error (");
-        if !says_nothing && sentences.last() != Some(&sentence) {
+        let said = sentences
+            .last()
+            .is_some_and(|last| last.ends_with(&sentence));
+        if !says_nothing && !said {
             sentences.push(sentence);
         }
     }
@@ -123,6 +128,12 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return tls_error(error);
     }
+    if let Some(error) = error.downcast_ref::<pem::Error>() {
+        return pem_error(error);
+    }
+    if let Some(VerifierBuilderError::InvalidCrl(error)) = error.downcast_ref() {
+        return tls_error(&rustls::Error::InvalidCertRevocationList(error.clone()));
+    }
     // An I/O error that wraps another prints it, and does not name it as its source.
     let wrapped = error.downcast_ref().and_then(io::Error::get_ref);
     if let Some(inner) = wrapped {
@@ -133,6 +144,20 @@ fn sentence(error: &(dyn Error + 'static)) -> String {
         spaced(&text)
     } else {
         text
+    }
+}
+
+/// It prints the octets of what it did not find.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "rustls may add errors; those left say it in words themselves"
+)]
+fn pem_error(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a PEM block does not end".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => "a PEM block does not begin rightly".to_owned(),
+        pem::Error::NoItemsFound => "nothing of the kind is in the file".to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -298,6 +323,29 @@ mod tests {
     }
 
     #[test]
+    fn errors_of_files_are_told_without_octets() {
+        for (error, expected) in [
+            (
+                pem::Error::MissingSectionEnd {
+                    end_marker: vec![45; 5],
+                },
+                "a PEM block does not end",
+            ),
+            (
+                pem::Error::NoItemsFound,
+                "nothing of the kind is in the file",
+            ),
+        ] {
+            assert_eq!(causes(&error), expected);
+        }
+        let list = rustls::CertRevocationListError::InvalidCrlNumber;
+        assert_eq!(
+            causes(&VerifierBuilderError::InvalidCrl(list)),
+            "a revocation list that cannot be used: invalid revocation list number"
+        );
+    }
+
+    #[test]
     fn causes_stand_in_one_line_and_once() {
         #[derive(Debug, thiserror::Error)]
         enum Outer {
@@ -305,9 +353,12 @@ mod tests {
             Cause(#[source] io::Error),
             #[error("{0}")]
             Same(#[source] io::Error),
+            #[error("no file: {0}")]
+            Told(#[source] io::Error),
         }
         let refused = || io::Error::other("refused");
         assert_eq!(causes(&Outer::Cause(refused())), "no connection: refused");
         assert_eq!(causes(&Outer::Same(refused())), "refused");
+        assert_eq!(causes(&Outer::Told(refused())), "no file: refused");
     }
 }

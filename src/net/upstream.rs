@@ -25,6 +25,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::net::NetError;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::Request;
@@ -227,7 +228,8 @@ impl Service<Name> for Resolver {
         let resolver = self.0.clone();
         Box::pin(async move {
             let resolver = resolver.ok_or("no resolver is configured on this system")?;
-            let found = resolver.lookup_ip(name.as_str()).await?;
+            let found = resolver.lookup_ip(name.as_str()).await;
+            let found = found.map_err(|error| no_address(name.as_str(), error))?;
             // The connector puts the port in.
             let addresses: Vec<SocketAddr> = found
                 .iter()
@@ -235,6 +237,15 @@ impl Service<Name> for Resolver {
                 .collect();
             Ok(addresses.into_iter())
         })
+    }
+}
+
+/// Why a name has no address; the resolver prints its whole query.
+fn no_address(name: &str, error: NetError) -> Box<dyn Error + Send + Sync> {
+    if error.is_no_records_found() {
+        format!("the name {name} has no address").into()
+    } else {
+        error.into()
     }
 }
 

@@ -32,6 +32,7 @@ use crate::model::MacAddress;
 use crate::model::Now;
 use crate::model::Secret;
 use crate::model::alert_name;
+use crate::model::causes;
 use crate::net::Clock;
 use crate::probe::Client;
 use crate::probe::Credential;
@@ -93,7 +94,7 @@ pub(super) fn eap_tls(arguments: &EapTls) -> Done {
             .to_owned()
     });
     let key = PrivateKeyDer::from_pem_file(&key)
-        .map_err(|error| Failed::new(format!("{}: {error}", key.display())))?;
+        .map_err(|error| Failed::new(format!("{}: {}", key.display(), causes(&error))))?;
     let ca = arguments
         .ca
         .clone()
@@ -183,7 +184,7 @@ fn first_device(folder: &std::path::Path) -> Result<String, Failed> {
 pub(super) fn certificates(file: &std::path::Path) -> Result<Vec<CertificateDer<'static>>, Failed> {
     CertificateDer::pem_file_iter(file)
         .and_then(|certificates| certificates.collect())
-        .map_err(|error| Failed::new(format!("{}: {error}", file.display())))
+        .map_err(|error| Failed::new(format!("{}: {}", file.display(), causes(&error))))
 }
 
 fn client(arguments: &Server, config: &Config) -> Result<Client, Failed> {
