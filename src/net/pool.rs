@@ -14,8 +14,10 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::sync::atomic::fence;
 use std::thread;
 use std::thread::JoinHandle;
 
@@ -36,6 +38,8 @@ pub(super) struct Mailbox {
     under_way: AtomicUsize,
     done: ArrayQueue<Done>,
     handovers: ArrayQueue<Handover>,
+    /// Whether the loop sleeps, or is about to: only then must the bell be rung.
+    asleep: AtomicBool,
     bell: EventFd,
 }
 
@@ -46,6 +50,7 @@ impl Mailbox {
             under_way: AtomicUsize::new(0),
             done: ArrayQueue::new(capacity.max(1)),
             handovers: ArrayQueue::new(MAX_HANDOVERS),
+            asleep: AtomicBool::new(false),
             bell: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
         })
     }
@@ -54,14 +59,35 @@ impl Mailbox {
         &self.bell
     }
 
+    /// Wakes the loop.
     pub(super) fn ring(&self) {
         // Full means that it rings already.
         let _already_ringing = self.bell.write(1);
     }
 
-    /// Silences the bell; to be called before the queues are emptied.
-    pub(super) fn silence(&self) {
-        let _not_ringing = self.bell.read();
+    /// Wakes the loop if it sleeps; after something was put in.
+    fn ring_a_sleeper(&self) {
+        // Between the push before and the look at `asleep`; its other half is in `falls_asleep`.
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed) {
+            self.ring();
+        }
+    }
+
+    /// Says that the loop is about to sleep, and whether it may: not while something waits.
+    pub(super) fn falls_asleep(&self) -> bool {
+        self.asleep.store(true, Ordering::Relaxed);
+        // Whoever puts something in from here on sees that the loop sleeps, or it is seen here.
+        fence(Ordering::SeqCst);
+        self.done.is_empty() && self.handovers.is_empty()
+    }
+
+    /// Says that the loop is awake and looks by itself. Silences the bell if it has rung.
+    pub(super) fn wakes_up(&self, rung: bool) {
+        self.asleep.store(false, Ordering::Relaxed);
+        if rung {
+            let _not_ringing = self.bell.read();
+        }
     }
 
     pub(super) fn pop_done(&self) -> Option<Done> {
@@ -77,7 +103,7 @@ impl Mailbox {
     /// Puts a datagram in; gives it back if the queue is full.
     pub(super) fn hand_over(&self, handover: Handover) -> Result<(), Handover> {
         let kept = self.handovers.push(handover);
-        self.ring();
+        self.ring_a_sleeper();
         kept
     }
 
@@ -94,7 +120,7 @@ impl Mailbox {
     fn put_done(&self, done: Done) {
         // Never refused: `reserve` has set its place aside.
         drop(self.done.push(done));
-        self.ring();
+        self.ring_a_sleeper();
     }
 }
 
@@ -115,6 +141,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<(Job, Arc<Mailbox>)>,
+    /// Workers without a job: while there is none, nobody need be woken.
+    idle: usize,
     closed: bool,
 }
 
@@ -166,8 +194,11 @@ impl Pool {
             return Err(Box::new(job));
         }
         state.waiting.push_back((job, Arc::clone(mailbox)));
+        let wake = state.idle > 0;
         drop(state);
-        self.queue.arrived.notify_one();
+        if wake {
+            self.queue.arrived.notify_one();
+        }
         Ok(())
     }
 }
@@ -205,10 +236,12 @@ fn next(queue: &Queue) -> Option<(Job, Arc<Mailbox>)> {
         if let Some(next) = state.waiting.pop_front() {
             return Some(next);
         }
+        state.idle += 1;
         state = queue
             .arrived
             .wait(state)
             .unwrap_or_else(PoisonError::into_inner);
+        state.idle -= 1;
     }
 }
 

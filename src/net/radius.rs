@@ -236,11 +236,9 @@ impl Loop {
                 }
             }
             let ready = self.wait();
-            if ready.bell {
-                self.collect(&mut buffers);
-            }
+            self.collect(&mut buffers);
             for index in 0..self.sockets.len() {
-                if ready.sockets & 1_u64 << index != 0 {
+                if ready & 1_u64 << index != 0 {
                     self.receive(index, &mut buffers);
                 }
             }
@@ -250,16 +248,21 @@ impl Loop {
     }
 
     /// Sleeps until a socket or the bell has something, or the core wants its timeout.
-    fn wait(&self) -> Ready {
+    /// Gives a bit for each socket that has something.
+    fn wait(&self) -> u64 {
         let bell = self.mailbox.bell().as_fd();
         let now = self.clock.now().monotonic;
         let sleep = self
             .server
             .poll_timeout()
             .map_or(LONGEST_SLEEP, |at| now.until(at));
-        // Rounded up, so that the timeout has passed when we wake.
-        let millis = sleep.min(LONGEST_SLEEP).as_millis().saturating_add(1);
-        let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
+        let timeout = if self.mailbox.falls_asleep() {
+            // Rounded up, so that the timeout has passed when we wake.
+            let millis = sleep.min(LONGEST_SLEEP).as_millis().saturating_add(1);
+            PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
+        } else {
+            PollTimeout::ZERO
+        };
         // The bell first, then the sockets; places that are left over are not watched.
         let mut sockets = self.sockets.iter().map(|(socket, _)| socket.as_fd());
         let mut watched: [PollFd<'_>; 1 + MAX_ADDRESSES] = std::array::from_fn(|place| {
@@ -272,19 +275,16 @@ impl Loop {
             Err(error) => warn!(%error, "packet loop: waiting failed"),
         }
         let mut ready = watched.iter().map(|fd| fd.any().unwrap_or(false));
-        Ready {
-            bell: ready.next().unwrap_or(false),
-            sockets: ready
-                .zip(0..)
-                .filter(|(ready, _)| *ready)
-                .fold(0, |bits, (_, index)| bits | 1_u64 << index),
-        }
+        self.mailbox.wakes_up(ready.next().unwrap_or(false));
+        ready
+            .zip(0..)
+            .filter(|(ready, _)| *ready)
+            .fold(0, |bits, (_, index)| bits | 1_u64 << index)
     }
 
     /// Takes in what other threads have for this loop, a batch at a time: replies are sent before
     /// more of them are written.
     fn collect(&mut self, buffers: &mut Buffers) {
-        self.mailbox.silence();
         for _ in 0..MAX_COLLECTED {
             let mut quiet = true;
             for _ in 0..BATCH {
@@ -297,13 +297,12 @@ impl Loop {
                     quiet = false;
                 }
             }
-            self.drain(buffers);
             if quiet {
                 return;
             }
+            self.drain(buffers);
         }
-        // The sockets have their turn first.
-        self.mailbox.ring();
+        // What is left keeps the loop from sleeping; the sockets have their turn first.
     }
 
     /// Takes one batch from a socket and answers what can be answered at once.
@@ -463,12 +462,6 @@ fn address(from: &SockaddrStorage) -> Option<SocketAddr> {
     }
     from.as_sockaddr_in6()
         .map(|v6| SocketAddr::V6((*v6).into()))
-}
-
-struct Ready {
-    /// One bit for each socket.
-    sockets: u64,
-    bell: bool,
 }
 
 struct Buffers {
