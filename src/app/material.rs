@@ -11,7 +11,6 @@ use crate::directory::Verification;
 use crate::eap;
 use crate::eap::Resumption;
 use crate::model::Problem;
-use crate::model::Secret;
 use crate::model::Severity;
 use crate::model::causes;
 use crate::network;
@@ -117,7 +116,7 @@ fn profile(written: &config::Profile) -> Result<network::Profile, DictionaryErro
 struct UsersFile(Users);
 
 impl Passwords for UsersFile {
-    fn check(&self, user: &str, password: &Secret) -> Check {
+    fn check(&self, user: &str, password: &[u8]) -> Check {
         match self.0.verify(user, password) {
             Verification::Immediate(Outcome::Accepted) => Check::Accepted,
             Verification::Immediate(Outcome::Refused | Outcome::Unknown) => Check::Refused,

@@ -209,7 +209,7 @@ fn sample_users(draft: &Draft, address: SocketAddr, problems: &mut Vec<Problem>)
             .iter()
             .any(|(known, _)| known.entry.password.same_as(stored));
         let kept = sample.iter().any(|(known, password)| {
-            known.entry.name == user.entry.name && stored.matches(password)
+            known.entry.name == user.entry.name && stored.matches(password.expose())
         });
         if copied || kept {
             problems.push(draft.written.users.error(

@@ -1,5 +1,6 @@
 //! Names of users and groups.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,19 +13,38 @@ use uuid::Uuid;
 pub struct UserId(Arc<str>);
 
 impl UserId {
-    /// Folds `text`; `None` when nothing is left or it exceeds the 253 octets of a User-Name.
+    /// Folds `text`; `None` when nothing is left or it exceeds [`UserId::MAX`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        let mut folded = [0; Self::MAX];
+        Self::fold(text, &mut folded).map(|folded| Self(Arc::from(folded)))
+    }
+
+    /// Longest name in octets: that of a User-Name (RFC 2865 section 5).
+    pub const MAX: usize = 253;
+
+    /// Folds `text` into a buffer, to look a name up without keeping it. `None` as for
+    /// [`UserId::parse`].
+    #[must_use]
+    pub fn fold<'b>(text: &str, buffer: &'b mut [u8; Self::MAX]) -> Option<&'b str> {
         let text = text.trim();
-        if text.is_empty() || text.len() > 253 {
-            return None;
-        }
-        Some(Self(Arc::from(text.to_ascii_lowercase())))
+        let folded = buffer.get_mut(..text.len()).filter(|to| !to.is_empty())?;
+        folded.copy_from_slice(text.as_bytes());
+        folded.make_ascii_lowercase();
+        // Still the text that it was: only ASCII letters have changed.
+        std::str::from_utf8(folded).ok()
     }
 
     /// The folded text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The folded text: equal, ordered and hashed as the name is.
+impl Borrow<str> for UserId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -81,6 +101,9 @@ mod tests {
         );
         assert_eq!(UserId::parse("  "), None);
         assert_eq!(UserId::parse(&"a".repeat(254)), None);
+        assert!(UserId::parse(&"a".repeat(253)).is_some());
+        let umlaut = UserId::parse(" \u{dc}SER ").unwrap();
+        assert_eq!(umlaut.as_str(), "\u{dc}ser");
     }
 
     #[test]

@@ -12,7 +12,6 @@ use crate::model::MacAddress;
 use crate::model::Now;
 use crate::model::Plane;
 use crate::model::Presented;
-use crate::model::Secret;
 use crate::model::Subject;
 use crate::model::Verdict;
 use crate::network::Settings;
@@ -33,8 +32,9 @@ use crate::radius::Verified;
 
 /// Who checks passwords; a directory behind it.
 pub trait Passwords: Send + Sync + fmt::Debug {
-    /// Checks at once, or says that it will take long.
-    fn check(&self, user: &str, password: &Secret) -> Check;
+    /// Checks a password in the clear at once, or says that it will take long. What is checked at
+    /// once is on the path of a packet: nothing is allocated for it.
+    fn check(&self, user: &str, password: &[u8]) -> Check;
 }
 
 /// The answer to a password.
@@ -97,8 +97,7 @@ impl Server {
             self.refuse(now, settings, asked, &context, &refused);
             return Ok(());
         };
-        let secret = Secret::new(password.expose().to_vec());
-        match settings.passwords.check(name, &secret) {
+        match settings.passwords.check(name, password.expose()) {
             Check::Accepted => self.admit_user(now, settings, asked, &context, name),
             Check::Refused => self.refuse_password(now, settings, asked, &context, name),
             Check::Slow(_) if !self.away.has_room_for_password() => {

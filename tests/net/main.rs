@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use portreeve::model::Secret;
 use portreeve::net::Clock;
 use portreeve::net::Pool;
 use portreeve::net::radius;
@@ -134,7 +133,7 @@ impl Drop for Gateway {
 struct Fragile;
 
 impl Passwords for Fragile {
-    fn check(&self, user: &str, _: &Secret) -> Check {
+    fn check(&self, user: &str, _: &[u8]) -> Check {
         let panics = user == "panic@contoso.com";
         Check::Slow(Box::new(move || {
             assert!(!panics, "a password check that panics, on purpose");

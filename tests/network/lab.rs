@@ -17,7 +17,6 @@ use portreeve::inventory::UserReport;
 use portreeve::inventory::Writer;
 use portreeve::model::ComplianceState;
 use portreeve::model::Now;
-use portreeve::model::Secret;
 use portreeve::model::SourceId;
 use portreeve::model::Tri;
 use portreeve::model::UserId;
@@ -477,9 +476,8 @@ pub(crate) struct Book {
 }
 
 impl Passwords for Book {
-    fn check(&self, user: &str, password: &Secret) -> Check {
-        let right: String = user.chars().rev().collect();
-        let right = !self.nobody && password.ct_eq(right.as_bytes());
+    fn check(&self, user: &str, password: &[u8]) -> Check {
+        let right = !self.nobody && user.bytes().rev().eq(password.iter().copied());
         match user {
             "bob@contoso.com" => Check::Slow(Box::new(move || right)),
             _ if right => Check::Accepted,

@@ -7,6 +7,7 @@
 
 mod accepts;
 mod accounting;
+mod allocation;
 mod bounds;
 mod changes;
 mod conversation;
@@ -17,6 +18,8 @@ mod lab;
 mod passwords;
 mod simulation;
 
+#[path = "../support/alloc.rs"]
+mod alloc;
 #[path = "../support/nas.rs"]
 mod nas;
 #[path = "../support/pair.rs"]

@@ -387,8 +387,8 @@ fn settings() -> Settings {
 struct Book;
 
 impl Passwords for Book {
-    fn check(&self, user: &str, password: &Secret) -> Check {
-        let right = password.ct_eq(user.as_bytes());
+    fn check(&self, user: &str, password: &[u8]) -> Check {
+        let right = password == user.as_bytes();
         if user.len() > 8 {
             Check::Slow(Box::new(move || right))
         } else if right {
