@@ -45,6 +45,7 @@ use crate::model::Fingerprint;
 use crate::model::Now;
 use crate::model::Timestamp;
 use crate::model::Verdict;
+use crate::model::check_key_usages;
 
 /// Asked by a method when the peer is authenticated and before anything tells the peer so.
 ///
@@ -291,13 +292,18 @@ impl Gate {
     }
 }
 
+/// A refusal of ours in the words of the TLS library.
+fn refusal(why: impl std::error::Error + Send + Sync + 'static) -> rustls::Error {
+    CertificateError::Other(OtherError(Arc::new(why))).into()
+}
+
 /// Whose certificate this is must not depend on the order of its names.
 fn unambiguous(leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
     let certificate =
         CertificateIdentity::parse(leaf).map_err(|_| CertificateError::BadEncoding)?;
-    certificate.ambiguity.map_or(Ok(()), |ambiguity| {
-        Err(CertificateError::Other(OtherError(Arc::new(ambiguity))).into())
-    })
+    certificate
+        .ambiguity
+        .map_or(Ok(()), |ambiguity| Err(refusal(ambiguity)))
 }
 
 impl ClientCertVerifier for Gate {
@@ -314,7 +320,11 @@ impl ClientCertVerifier for Gate {
         self.config
             .verifier
             .verify_client_cert(end_entity, intermediates, now)
-            .and_then(|verified| unambiguous(end_entity).map(|()| verified))
+            .and_then(|verified| {
+                let issuers = intermediates.iter().map(|issuer| &**issuer);
+                check_key_usages(end_entity, issuers).map_err(refusal)?;
+                unambiguous(end_entity).map(|()| verified)
+            })
             .map_err(|error| self.refuse(end_entity, error))
     }
 

@@ -8,6 +8,7 @@ use std::io;
 
 use rustls::AlertDescription;
 use rustls::CertificateError;
+use rustls::PeerIncompatible;
 use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 
@@ -47,6 +48,10 @@ pub fn tls_error(error: &rustls::Error) -> String {
                 "the other side sent TLS alert {}",
                 alert_name(u8::from(*alert))
             )
+        }
+        // A hello of TLS 1.1 or older as a rule: it has no such extension.
+        Tls::PeerIncompatible(PeerIncompatible::SignatureAlgorithmsExtensionRequired) => {
+            "the other side offers no TLS 1.2 or 1.3: its TLS is too old".to_owned()
         }
         Tls::PeerIncompatible(what) => {
             let what = spaced(&format!("{what:?}"));
