@@ -102,6 +102,7 @@ fn facts<'a>(posture: &'a Posture, groups: &'a [GroupId]) -> Facts<'a> {
             name: "alice@contoso.com",
             presented: Some("alice@contoso.com"),
             reference: Some(UserRef(1)),
+            known: true,
             enabled: Fact::new(Tri::Yes, SourceId(1), NOW),
             groups,
         }),

@@ -132,6 +132,7 @@ impl Seen {
             name: self.user_name(reader).or(presented)?,
             presented,
             reference: self.user.map(|entry| entry.user),
+            known: self.user.is_some_and(|entry| entry.listed),
             enabled: self.user.map(|entry| entry.enabled).unwrap_or_default(),
             groups: self.user.map_or(&[], |entry| reader.groups(entry.groups)),
         })

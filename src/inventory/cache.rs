@@ -147,6 +147,9 @@ pub enum Lookup {
 pub struct UserEntry {
     /// The user's number, the same for all names and the one in [`Posture::owner`].
     pub user: UserRef,
+    /// Whether a source lists the user. Not so of a name that only a device has as its owner: the
+    /// directory may have deleted them.
+    pub listed: bool,
     /// Whether the account may be used. Without source when no source states the account, for
     /// example when only a device names the user as its owner.
     pub enabled: Fact<Tri>,
@@ -239,6 +242,7 @@ impl Reader {
         };
         Some(UserEntry {
             user: UserRef(user),
+            listed: record.listed,
             enabled: record.enabled,
             groups: record.groups,
         })
@@ -311,6 +315,12 @@ impl Reader {
         description.add_statements(state.devices.statements(row), &self.shared.walks);
         description.add_bindings(state.devices.bindings(row), &state.names);
         Some(description)
+    }
+
+    /// Cold: whether a source has said of any user or device that it is in the group.
+    #[must_use]
+    pub fn knows_group(&self, group: GroupId) -> bool {
+        self.lock().groups.knows(group)
     }
 
     /// Cold: a source's name.

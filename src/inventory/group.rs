@@ -63,6 +63,12 @@ impl Interner {
         Arc::clone(&self.sets)
     }
 
+    /// Whether some set has ever had the group.
+    pub(crate) fn knows(&self, group: GroupId) -> bool {
+        let mut sets = self.numbers.keys();
+        sets.any(|set| set.binary_search(&group).is_ok())
+    }
+
     /// The set of these groups; `None` when there are more than [`MAX_GROUPS`] of them or no
     /// number is left. The caller then treats the user or device as one it does not know: to go
     /// on without its groups could take it out of a policy's target.

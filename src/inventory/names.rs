@@ -343,6 +343,7 @@ impl Names {
         }
         let differs = before.enabled.value != record.enabled.value
             || before.enabled.source != record.enabled.source
+            || before.listed != record.listed
             || before.groups != record.groups;
         if moved || differs {
             for whom in [before.leads_to, record.leads_to] {
@@ -364,6 +365,7 @@ impl Names {
         let cold = self.cold(name);
         NameRecord {
             leads_to: self.resolve(name),
+            listed: cold.is_some_and(|cold| !cold.statements.is_empty()),
             enabled: cold
                 .map(|cold| enabled(&cold.statements))
                 .unwrap_or_default(),

@@ -195,6 +195,8 @@ pub(crate) fn same_but_for_times(a: &[u64; DEVICE_WORDS], b: &[u64; DEVICE_WORDS
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NameRecord {
     pub(crate) leads_to: Resolution,
+    /// Whether a source lists the user, and not only a device or a binding names them.
+    pub(crate) listed: bool,
     pub(crate) enabled: Fact<Tri>,
     pub(crate) groups: GroupSet,
 }
@@ -229,6 +231,7 @@ impl NameRecord {
     pub(crate) fn of(leads_to: Resolution) -> Self {
         Self {
             leads_to,
+            listed: false,
             enabled: Fact::default(),
             groups: GroupSet::EMPTY,
         }
@@ -242,7 +245,7 @@ impl NameRecord {
         };
         [
             u64::from(user) << 32 | u64::from(self.groups.number()),
-            u64::from(tri_number(self.enabled.value)),
+            u64::from(tri_number(self.enabled.value)) | u64::from(self.listed) << LISTED_BIT,
             fact_word(self.enabled.source, self.enabled.observed),
         ]
     }
@@ -263,6 +266,7 @@ impl NameRecord {
                 SEVERAL => Resolution::Several,
                 user => Resolution::User(user),
             },
+            listed: enabled >> LISTED_BIT & 1 == 1,
             enabled: own_fact(tri_from((enabled & 3) as usize), stated),
             groups: GroupSet::from_number((user & 0xffff_ffff) as u32),
         }
@@ -348,6 +352,9 @@ impl Packer {
         number as usize
     }
 }
+
+/// Above the two bits of the account's state.
+const LISTED_BIT: u32 = 2;
 
 const TIME_BITS: u32 = 56;
 const TIME_LIMIT: i64 = 1 << 55;
@@ -445,6 +452,7 @@ mod tests {
         for leads_to in [Resolution::Nobody, Resolution::Several, Resolution::User(5)] {
             let record = NameRecord {
                 leads_to,
+                listed: leads_to == Resolution::User(5),
                 enabled: stated(Tri::No, 3, 9),
                 groups: GroupSet::from_number(4),
             };

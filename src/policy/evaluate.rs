@@ -92,7 +92,7 @@ impl Evaluation<'_> {
             if !enabled {
                 return Some(Decision::new(Verdict::Block, Reason::UserUnknown));
             }
-            self.gate(Gate::UserKnown, user.reference.is_some());
+            self.gate(Gate::UserKnown, user.known);
         }
         if let Some(posture) = self.facts.posture() {
             let kept = match posture.retirement {
@@ -282,7 +282,7 @@ impl Evaluation<'_> {
     /// Of a user whom no source knows no group is known either, so that policies which would have
     /// kept them out may not have been asked.
     fn not_below_unknown_user(&self, decision: Decision) -> Decision {
-        let unknown = self.facts.user.is_some_and(|user| user.reference.is_none());
+        let unknown = self.facts.user.is_some_and(|user| !user.known);
         let floor = self.policy.defaults.unknown_user;
         let untargeted = decision.reason == Reason::NotTargeted;
         if unknown && (floor > decision.verdict || floor == decision.verdict && untargeted) {

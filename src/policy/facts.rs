@@ -44,8 +44,10 @@ pub struct UserFacts<'a> {
     /// The name that was presented, which an entry may give too. `None`: the credential names a
     /// device and no user, and the user is its owner.
     pub presented: Option<&'a str>,
-    /// The inventory's number; `None` when no source knows the user.
+    /// The inventory's number; `None` when it has no user of the name.
     pub reference: Option<UserRef>,
+    /// Whether a source knows the user, and not only a device names them as its owner.
+    pub known: bool,
     /// Whether the account is enabled.
     pub enabled: Fact<Tri>,
     /// The user's groups, nested ones included, sorted without repetition.

@@ -160,3 +160,32 @@ fn a_user_is_met_by_any_name() {
         assert_eq!(explained.decision, decision, "row {name}");
     }
 }
+
+/// A user who was deleted from the directory got in as nobody's target, as long as a device still
+/// had them as its owner.
+#[test]
+fn an_owner_whom_no_source_lists_is_an_unknown_user() {
+    let mut house = house();
+    let rules = POLICY
+        .replace("targets = [\"all\"]", "targets = [\"staff\"]")
+        .replace("unknown_user = \"allow\"", "unknown_user = \"block\"");
+    let (policy, _) = portreeve::policy::parse("policy.toml", &rules).unwrap();
+    house.point.replace_policy(policy);
+    owned(&mut house, Some(ALICE), &[]);
+    let permit = house.admit_device(1, Some(ALICE)).expect("alice is listed");
+    let gone = UserId::parse(ALICE).unwrap();
+    let changes = house.apply(Update::UserGone(gone));
+    assert_eq!(house.live.sweep(house.now, &changes).revoked, 1);
+    assert!(permit.revoked().is_some(), "what she holds open ends");
+    let presented = [proven(Identifier::Device(device(1)))];
+    for user in [Some(ALICE), None] {
+        let (decision, record) = ask(&house, &subject(&presented, user));
+        assert_eq!(
+            (decision.verdict, decision.reason),
+            (Verdict::Block, Reason::UserUnknown),
+            "row {user:?}"
+        );
+        let explained = house.point.explain(&record).unwrap().to_string();
+        assert!(explained.contains("user known: seen no"), "{explained}");
+    }
+}

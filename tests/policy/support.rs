@@ -92,6 +92,8 @@ pub(crate) struct User {
     pub(crate) presented: Option<String>,
     /// The device's owner; nobody presented a name.
     pub(crate) is_owner: bool,
+    /// No source lists the user; only a device names them.
+    pub(crate) only_owner: bool,
     /// 0 for a user whom no source knows.
     pub(crate) reference: u32,
     pub(crate) enabled: String,
@@ -160,6 +162,7 @@ impl Default for User {
             name: "alice@contoso.com".into(),
             presented: None,
             is_owner: false,
+            only_owner: false,
             reference: 1,
             enabled: "yes".into(),
             groups: vec!["staff".into()],
@@ -288,6 +291,7 @@ impl Connection {
                     None => Some(&user.name),
                 },
                 reference: (user.reference != 0).then_some(UserRef(user.reference)),
+                known: user.reference != 0 && !user.only_owner,
                 enabled: tri(&user.enabled, 240),
                 groups: &user_groups,
             }),

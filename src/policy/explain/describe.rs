@@ -149,7 +149,7 @@ impl<'e> Describe<'e> {
                 "yes or unknown".to_owned(),
             ),
             Gate::UserKnown => {
-                let known = self.facts.user.is_some_and(|user| user.reference.is_some());
+                let known = self.facts.user.is_some_and(|user| user.known);
                 let floor = self.policy.defaults.unknown_user.word();
                 (
                     Tri::from(known).to_string(),

@@ -113,6 +113,7 @@ fn decide(policy: &Policy, octets: &[u8]) {
             name: "alice@contoso.com",
             presented: Some("alice"),
             reference: [None, Some(UserRef(1))][next(2)],
+            known: next(2) == 0,
             enabled: fact(tris[next(3)]),
             groups: &groups,
         }),
