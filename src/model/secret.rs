@@ -33,20 +33,13 @@ impl Secret {
     /// draft-ietf-radext-deprecating-radius) or one of the defaults that attackers try first.
     #[must_use]
     pub fn weakness(&self) -> Option<WeakSecret> {
-        let known = KNOWN_SECRETS
-            .iter()
-            .any(|known| self.0.eq_ignore_ascii_case(known.as_bytes()));
-        if known {
+        if is_known(&self.0) {
             return Some(WeakSecret::Known);
         }
         if self.0.len() < MINIMUM_SECRET {
             return Some(WeakSecret::Short {
                 octets: self.0.len(),
             });
-        }
-        let first = self.0.first();
-        if self.0.iter().all(|octet| Some(octet) == first) {
-            return Some(WeakSecret::Known);
         }
         None
     }
@@ -71,29 +64,81 @@ pub enum WeakSecret {
         /// Its length.
         octets: usize,
     },
-    /// A default that is printed in manuals, or one repeated character.
-    #[error("the secret is a well-known default or one repeated character")]
+    /// A default that is printed in manuals, words of such defaults in a row, one character or
+    /// word again and again, or characters in a row.
+    #[error("the secret is a well-known default, or words or characters in a row")]
     Known,
 }
 
 const MINIMUM_SECRET: usize = 16;
 
-/// Defaults of servers, access points and their guides, lower case.
-const KNOWN_SECRETS: [&str; 14] = [
+/// Whether nothing is left of the secret but words of defaults and characters in a row.
+fn is_known(secret: &[u8]) -> bool {
+    let mut folded = Zeroizing::new(secret.to_ascii_lowercase());
+    folded.retain(u8::is_ascii_alphanumeric);
+    if folded.is_empty() {
+        // Nothing but signs, or nothing.
+        let first = secret.first();
+        return !secret.is_empty() && secret.iter().all(|octet| Some(octet) == first);
+    }
+    let mut rest = folded.as_slice();
+    while !rest.is_empty() {
+        let word = KNOWN_WORDS
+            .iter()
+            .filter(|word| rest.starts_with(word.as_bytes()))
+            .map(|word| word.len())
+            .max();
+        let taken = word.unwrap_or(0).max(in_a_row(rest));
+        if taken == 0 {
+            return false;
+        }
+        rest = rest.get(taken..).unwrap_or(&[]);
+    }
+    true
+}
+
+/// How many characters at the start are the same, or each the one after the one before; 0 if they
+/// are fewer than four, unless they are all there is.
+fn in_a_row(text: &[u8]) -> usize {
+    let steps = |step: u8| {
+        let pairs = text.windows(2).take_while(|pair| match pair {
+            [one, other] => {
+                one.wrapping_add(step) == *other || step == 1 && (*one, *other) == (b'9', b'0')
+            }
+            _ => false,
+        });
+        1 + pairs.count()
+    };
+    let longest = steps(0).max(steps(1));
+    if longest >= 4 { longest } else { 0 }
+}
+
+/// Words of the defaults of servers, access points and their guides, folded.
+const KNOWN_WORDS: [&str; 24] = [
     "testing123",
-    "testing123-1",
+    "testing",
+    "test",
     "secret",
     "radius",
     "radsec",
     "password",
+    "passw0rd",
     "changeme",
-    "changemechangeme",
-    "sharedsecret",
-    "shared_secret",
-    "radiussecret",
-    "mysecretmysecret",
-    "0123456789abcdef",
-    "1234567890123456",
+    "shared",
+    "cisco",
+    "aruba",
+    "meraki",
+    "xyzzy",
+    "admin",
+    "default",
+    "welcome",
+    "letmein",
+    "thisisa",
+    "this",
+    "isa",
+    "my",
+    "the",
+    "123",
 ];
 
 #[cfg(test)]
@@ -117,6 +162,17 @@ mod tests {
             ("aaaaaaaaaaaaaaaaaaaaaaaa", Some(WeakSecret::Known)),
             ("fifteen octets!", Some(WeakSecret::Short { octets: 15 })),
             ("sixteen octets!!", None),
+            ("testing123testing123", Some(WeakSecret::Known)),
+            ("ThisIsASharedSecret", Some(WeakSecret::Known)),
+            ("shared-secret-1234", Some(WeakSecret::Known)),
+            ("passwordpassword", Some(WeakSecret::Known)),
+            ("xyzzyxyzzyxyzzyxyzzy", Some(WeakSecret::Known)),
+            ("abcdefghijklmnop", Some(WeakSecret::Known)),
+            ("0123456789abcdef", Some(WeakSecret::Known)),
+            ("1234567890123456", Some(WeakSecret::Known)),
+            ("----------------", Some(WeakSecret::Known)),
+            ("9f86d081884c7d659a2feaa0c55ad015", None),
+            ("radius of the earth is 6371 km", None),
         ] {
             let secret = Secret::new(text.as_bytes().to_vec());
             assert_eq!(secret.weakness(), weak, "row {text}");

@@ -20,11 +20,11 @@ fn known_short_and_empty_secrets_are_refused() {
     for (secret, expected) in [
         (
             "testing123",
-            "the secret is a well-known default or one repeated character",
+            "the secret is a well-known default, or words or characters in a row",
         ),
         (
             "aaaaaaaaaaaaaaaaaaaaaaaa",
-            "the secret is a well-known default or one repeated character",
+            "the secret is a well-known default, or words or characters in a row",
         ),
         (
             "fifteen octets!",
@@ -340,6 +340,13 @@ fn the_files_of_other_rooms_are_checked_along_by_the_command() {
             "# compliant\nzzzzzzzz",
             0,
             "conf/devices.csv:",
+        ),
+        (
+            "policy.toml",
+            "\"staff\"\n",
+            "\"stuff\"\n",
+            0,
+            "conf/policy.toml:",
         ),
         (
             "users.csv",
