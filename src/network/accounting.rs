@@ -9,6 +9,8 @@ use crate::model::Timestamp;
 use crate::network::away::Asked;
 use crate::network::discard::Discarded;
 use crate::network::enforce;
+use crate::network::ledger::Entry;
+use crate::network::ledger::News;
 use crate::network::ledger::Report;
 use crate::network::server::Server;
 use crate::radius::AccountingRequest;
@@ -20,23 +22,23 @@ impl Server {
     pub(super) fn account(&mut self, now: Now, asked: &Asked<'_>, request: &AccountingRequest<'_>) {
         let nas = asked.from.ip();
         let key = SessionKey::new(nas, request.session_id());
-        match request.status() {
+        let news = match request.status() {
             AcctStatusType::Start | AcctStatusType::InterimUpdate => {
-                self.shared
-                    .sessions
-                    .note(key, SessionEvent::Open(session(now, request)));
+                News::Session(key, SessionEvent::Open(session(now, request)))
             }
-            AcctStatusType::Stop => self.shared.sessions.note(key, SessionEvent::Close),
-            AcctStatusType::AccountingOn | AcctStatusType::AccountingOff => {
-                self.shared.sessions.close_all_of(nas);
-            }
+            AcctStatusType::Stop => News::Session(key, SessionEvent::Close),
+            AcctStatusType::AccountingOn | AcctStatusType::AccountingOff => News::NoSessions(nas),
             // A kind we do not know is answered all the same: the NAS would repeat it for ever.
-            AcctStatusType::Other(_) => {}
-        }
+            AcctStatusType::Other(_) => News::Nothing,
+        };
+        let entry = Entry {
+            news,
+            held: asked.held,
+        };
         let report = Report::new(now, asked.nas, asked.from, request);
         let entered = self
             .ledger
-            .enter(&report, asked.held, asked.door, asked.from, |buffer| {
+            .enter(&report, entry, asked.door, asked.from, |buffer| {
                 let (origin, secret) = (asked.origin.clone(), asked.nas.secret());
                 let reply = Reply::accounting_response(buffer, origin, secret);
                 reply.finish().map(<[u8]>::len).ok()
@@ -56,9 +58,15 @@ impl Server {
 
     /// What [`accounting`](Self::accounting) gave is on record: its answers may leave.
     pub fn handle_recorded(&mut self, now: Now) {
-        for (held, reply) in self.ledger.release() {
+        let sessions = &self.shared.sessions;
+        for (entry, reply) in self.ledger.release() {
             self.counters.accounted.count();
-            if let Some(held) = held {
+            match entry.news {
+                News::Session(key, event) => sessions.note(key, event),
+                News::NoSessions(nas) => sessions.close_all_of(nas),
+                News::Nothing => {}
+            }
+            if let Some(held) = entry.held {
                 self.duplicates.complete(now.monotonic, held, reply.octets);
             }
         }
@@ -67,9 +75,9 @@ impl Server {
     /// What [`accounting`](Self::accounting) gave could not be recorded, so it is not answered
     /// (RFC 2866 section 4.1): its NASes send it again, here or to another server.
     pub fn handle_unrecorded(&mut self) {
-        for held in self.ledger.refuse() {
+        for entry in self.ledger.refuse() {
             self.counters.discard(Discarded::Unrecorded);
-            if let Some(held) = held {
+            if let Some(held) = entry.held {
                 self.duplicates.abandon(held);
             }
         }

@@ -1,6 +1,7 @@
 //! Accounting on its way to the record: answered only when it is there (RFC 2866 section 4.1).
 
 use std::fmt;
+use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 
@@ -8,6 +9,8 @@ use serde::Serialize;
 use serde::Serializer;
 
 use crate::access::Correlation;
+use crate::access::SessionEvent;
+use crate::access::SessionKey;
 use crate::model::Now;
 use crate::model::Shown;
 use crate::model::Timestamp;
@@ -21,13 +24,32 @@ use crate::radius::AttributeType;
 use crate::radius::Nas;
 use crate::radius::Ticket as Held;
 
+/// What follows once a report is on record.
+pub(super) struct Entry {
+    pub(super) news: News,
+    /// Where the reply will be kept for retransmissions.
+    pub(super) held: Option<Held>,
+}
+
+/// What a report says of sessions.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "they stand in a list that is used again; boxes would be allocated for each packet"
+)]
+pub(super) enum News {
+    Session(SessionKey, SessionEvent),
+    /// The NAS has none any more.
+    NoSessions(IpAddr),
+    Nothing,
+}
+
 /// What one batch of datagrams reported, and the replies that wait until it is on record.
 #[derive(Default)]
 pub(super) struct Ledger {
     /// Not on record yet.
     lines: Vec<u8>,
-    /// For each of them, where its reply will be kept for retransmissions.
-    held: Vec<Option<Held>>,
+    /// One for each line.
+    entries: Vec<Entry>,
     /// First those whose reports are on record, then one for each line.
     replies: Outbox,
     recorded: usize,
@@ -44,7 +66,7 @@ impl Ledger {
     pub(super) fn enter(
         &mut self,
         report: &Report<'_>,
-        held: Option<Held>,
+        entry: Entry,
         door: Door,
         to: SocketAddr,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
@@ -56,22 +78,22 @@ impl Ledger {
             return false;
         }
         self.lines.push(b'\n');
-        self.held.push(held);
+        self.entries.push(entry);
         true
     }
 
-    /// The reports are on record: their replies may leave. Each comes with where it is kept.
-    pub(super) fn release(&mut self) -> impl Iterator<Item = (Option<Held>, Transmit<'_>)> {
+    /// The reports are on record: their replies may leave.
+    pub(super) fn release(&mut self) -> impl Iterator<Item = (Entry, Transmit<'_>)> {
         let before = std::mem::replace(&mut self.recorded, self.replies.len());
         self.lines.clear();
-        self.held.drain(..).zip(self.replies.iter().skip(before))
+        self.entries.drain(..).zip(self.replies.iter().skip(before))
     }
 
     /// The reports could not be recorded: their replies are gone.
-    pub(super) fn refuse(&mut self) -> impl Iterator<Item = Option<Held>> {
+    pub(super) fn refuse(&mut self) -> impl Iterator<Item = Entry> {
         self.lines.clear();
         self.replies.keep_first(self.recorded);
-        self.held.drain(..)
+        self.entries.drain(..)
     }
 
     /// Replies whose reports are on record.
@@ -91,7 +113,7 @@ impl Ledger {
 pub(super) struct Report<'a> {
     time: Shown<Timestamp>,
     nas: &'a str,
-    from: Shown<std::net::IpAddr>,
+    from: Shown<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nas_identifier: Option<Octets<'a>>,
     event: Event,

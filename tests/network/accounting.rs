@@ -245,6 +245,7 @@ fn what_cannot_be_recorded_is_not_answered_and_not_remembered_rfc2866_4_1() {
     }
     assert_eq!(lab.dropped("accounting_unrecorded"), 2);
     assert_eq!(lab.servers[0].counters().accounted.get(), 0);
+    assert!(session(&lab, &nas, b"s1").is_none());
     lab.disk_is_full = false;
     assert!(lab.ask_at(0, ACCOUNTING, &nas, &request).is_some());
     // A retransmission gets the same answer and is not recorded again.
