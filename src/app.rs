@@ -12,6 +12,7 @@ mod banner;
 mod core;
 pub mod first_start;
 mod gateway;
+mod groups;
 mod hook;
 mod mail;
 mod material;
@@ -190,6 +191,15 @@ pub enum StartError {
     /// A source.
     #[error(transparent)]
     Source(#[from] sync::StartError),
+    /// A folder that the gateway writes to.
+    #[error("{}: {source}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why it cannot be used.
+        #[source]
+        source: io::Error,
+    },
     /// Threads, signals, timers.
     #[error("the system refuses: {0}")]
     System(#[source] io::Error),

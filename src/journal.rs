@@ -14,6 +14,7 @@ mod writer;
 
 pub use line::render;
 pub use recent::Recent;
+pub use writer::Flush;
 pub use writer::Journal;
 pub use writer::Statistics;
 pub use writer::Stop;

@@ -10,12 +10,16 @@
 //! started by [`Syncer::spawn`], brings all logs to the disk every half second. It ends when its
 //! [`Stop`] is told to, after a last time.
 //!
+//! A folder belongs to one gateway at a time ([`Claim`]): two would overwrite each other's files.
+//!
 //! Everything is bounded: a circle of files overwrites its oldest.
 
 mod circle;
+mod claim;
 mod log;
 
 pub use circle::Circle;
+pub use claim::Claim;
 pub use log::Log;
 pub use log::Stop;
 pub use log::Syncer;

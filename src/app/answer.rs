@@ -12,8 +12,8 @@ use crate::access::DecisionPoint;
 use crate::access::DecisionRecord;
 use crate::access::Live;
 use crate::access::Outcome;
-use crate::access::RecordQueue;
 use crate::access::Sessions;
+use crate::app::groups;
 use crate::app::metrics::Metrics;
 use crate::app::sources;
 use crate::inventory::Description;
@@ -41,8 +41,8 @@ pub(super) struct Desk {
     pub(super) point: Arc<DecisionPoint>,
     pub(super) live: Arc<Live>,
     pub(super) sessions: Arc<Sessions>,
-    pub(super) records: Arc<RecordQueue>,
     pub(super) recent: Arc<Recent>,
+    pub(super) journal: journal::Flush,
     pub(super) sources: sync::Handle,
     pub(super) metrics: Metrics,
     /// What listens where, for people.
@@ -75,6 +75,8 @@ impl Desk {
         let uptime = now.since(self.started).as_secs();
         let feeds = self.sources.status();
         let policies = self.point.policy().len();
+        let unmet = groups::unmet_now(&self.point);
+        let lost: u64 = self.metrics.lost().iter().map(|(_, count)| count).sum();
         let json = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime": uptime,
@@ -84,23 +86,23 @@ impl Desk {
             "generation": { "inventory": generation.inventory, "policy": generation.policy },
             "sessions": self.sessions.len(),
             "mail_requests": self.live.len(),
-            "records_lost": self.records.dropped(),
+            "records_lost": lost,
             "doors": self.doors.iter().map(|(door, address)| {
                 json!({ "door": door, "address": address.to_string() })
             }).collect::<Vec<_>>(),
             "replies": counts(&self.metrics.replies()),
             "dropped": counts(&self.metrics.dropped()),
             "sources": feeds.iter().map(|source| sources::json(source, now)).collect::<Vec<_>>(),
+            "warnings": unmet.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "mail": self.metrics.mail.as_deref().map(mail_json),
         });
         let mut text = format!(
             "up {uptime} s, {} devices, {} users, {policies} policies\n\
-             {} sessions open, {} mail requests under way, {} records lost\n",
+             {} sessions open, {} mail requests under way, {lost} records lost\n",
             reader.device_count(),
             reader.user_count(),
             self.sessions.len(),
             self.live.len(),
-            self.records.dropped(),
         );
         for (door, address) in &self.doors {
             text.push_str(&format!("door {door}: {address}\n"));
@@ -117,10 +119,14 @@ impl Desk {
         for source in &feeds {
             text.push_str(&sources::lines(source, now));
         }
+        for problem in &unmet {
+            text.push_str(&format!("{problem}\n"));
+        }
         Response::Answer { json, text }
     }
 
     fn explain(&self, id: &str) -> Response {
+        self.journal.flush();
         let Some(number) = Correlation::parse(id) else {
             return refused("a decision's number has sixteen hexadecimal digits");
         };
@@ -137,6 +143,7 @@ impl Desk {
     }
 
     fn explain_device(&self, text: &str) -> Response {
+        self.journal.flush();
         let found = self.find(text);
         let device = found.as_ref().ok().copied();
         match (self.explain_latest(text, device), found) {

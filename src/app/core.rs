@@ -11,6 +11,7 @@ use crate::access::Live;
 use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::app::StartError;
+use crate::app::groups;
 use crate::config;
 use crate::config::Config;
 use crate::inventory;
@@ -67,6 +68,12 @@ impl Core {
             })?
         };
         runtime.block_on(handle.first_load());
+        // A cloud brings its groups later; `status` tells of them at any time.
+        if sources.graphs.is_empty() {
+            for problem in groups::unmet_now(&point) {
+                tracing::warn!("{problem}");
+            }
+        }
         Ok(Self {
             clock,
             runtime,

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -22,6 +23,7 @@ use crate::app::banner::Banner;
 use crate::app::core::Core;
 use crate::app::core::load_policy;
 use crate::app::core::load_sources;
+use crate::app::groups;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
@@ -42,6 +44,7 @@ use crate::network;
 use crate::network::Counters;
 use crate::network::Role;
 use crate::store;
+use crate::store::Claim;
 use crate::store::Syncer;
 use crate::sync;
 
@@ -58,6 +61,8 @@ pub(super) struct Gateway {
     tasks: sync::Tasks,
     source_settings: sync::Config,
     journal: journal::Stop,
+    /// Of the folders that it writes to.
+    _claims: Vec<Claim>,
 }
 
 /// The network plane.
@@ -92,6 +97,7 @@ impl Gateway {
                 path: config.data.control_socket.clone(),
                 source,
             })?;
+        let claims = claim_folders(&config)?;
         let journal = Journal::new(
             &journal_config(&config),
             Arc::clone(&core.records),
@@ -118,8 +124,8 @@ impl Gateway {
             point: Arc::clone(&core.point),
             live: Arc::clone(&core.live),
             sessions: Arc::clone(&core.sessions),
-            records: Arc::clone(&core.records),
             recent,
+            journal: journal.flusher(),
             sources: core.sources.clone(),
             metrics: metrics.clone(),
             doors: doors(&radius.addresses, &mail_listeners, &metrics_listeners),
@@ -153,6 +159,7 @@ impl Gateway {
             tasks,
             source_settings,
             journal,
+            _claims: claims,
         })
     }
 
@@ -181,6 +188,9 @@ impl Gateway {
         if policy.hash() != self.point.policy().hash() {
             self.point.replace_policy(policy);
             self.live.sweep_all(self.clock.now().wall);
+            for problem in groups::unmet_now(&self.point) {
+                tracing::warn!("{problem}");
+            }
         }
         let mut waiting = needs_restart(&self.config, &config);
         if sources != self.source_settings {
@@ -238,7 +248,7 @@ impl Gateway {
         self.runtime.block_on(self.tasks.stop());
         self.journal.stop();
         // A socket that is left behind is replaced by the next start.
-        drop(std::fs::remove_file(&self.config.data.control_socket));
+        drop(control::remove(&self.config.data.control_socket));
         self.runtime.shutdown_timeout(Duration::from_secs(1));
     }
 }
@@ -327,6 +337,19 @@ impl Mail {
             serving,
         }
     }
+}
+
+/// Keeps other gateways out of the folders of records.
+fn claim_folders(config: &Config) -> Result<Vec<Claim>, StartError> {
+    let mut folders = vec![&config.journal.folder, &config.accounting.folder];
+    folders.dedup();
+    let claim = |folder: &PathBuf| {
+        Claim::take(folder).map_err(|source| StartError::Folder {
+            path: folder.clone(),
+            source,
+        })
+    };
+    folders.into_iter().map(claim).collect()
 }
 
 /// The accounting log of one loop; its name says which, so that no two share a file.

@@ -1,7 +1,10 @@
 //! Checks of other rooms' files, for every load of the configuration and for `check`.
 
+use std::collections::HashSet;
 use std::path::Path;
 
+use crate::app::core::load_policy;
+use crate::app::groups;
 use crate::config;
 use crate::config::Config;
 use crate::config::Hook;
@@ -54,19 +57,38 @@ fn inventories(config: &Config) -> Vec<Problem> {
         return Vec::new();
     };
     let mut problems = Vec::new();
+    let mut known = HashSet::new();
     for source in sources.files {
         let (name, tolerance) = (source.name.as_str(), source.tolerance);
         if let Some(path) = &source.devices {
             problems.extend(inventory(path, |file, format, octets| {
-                sync::read_device_file(name, file, format, octets, tolerance)
-                    .map(|loaded| loaded.problems)
+                let loaded = sync::read_device_file(name, file, format, octets, tolerance)?;
+                known.extend(
+                    loaded
+                        .rows
+                        .iter()
+                        .flat_map(|device| &device.groups)
+                        .copied(),
+                );
+                Ok(loaded.problems)
             }));
         }
         if let Some(path) = &source.users {
             problems.extend(inventory(path, |file, format, octets| {
-                sync::read_user_file(file, format, octets, tolerance).map(|loaded| loaded.problems)
+                let loaded = sync::read_user_file(file, format, octets, tolerance)?;
+                known.extend(loaded.rows.iter().flat_map(|user| &user.groups).copied());
+                Ok(loaded.problems)
             }));
         }
+    }
+    let all_read = problems
+        .iter()
+        .all(|problem| problem.severity == Severity::Warning);
+    if sources.graphs.is_empty()
+        && all_read
+        && let Ok(policy) = load_policy(config)
+    {
+        problems.extend(groups::unmet(&policy, |group| known.contains(&group)));
     }
     problems
 }

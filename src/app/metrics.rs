@@ -104,6 +104,14 @@ impl Metrics {
         Ok(())
     }
 
+    /// Decision records that are not on disk, by cause.
+    pub(super) fn lost(&self) -> [(&'static str, u64); 2] {
+        [
+            ("queue_full", self.records.dropped()),
+            ("disk", self.journal.failed.load(Ordering::Relaxed)),
+        ]
+    }
+
     pub(super) fn replies(&self) -> Vec<(&'static str, u64)> {
         OUTCOMES
             .iter()
@@ -115,10 +123,7 @@ impl Metrics {
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut page = Page(&mut encoder);
-        let lost = [
-            ("queue_full", self.records.dropped()),
-            ("disk", self.journal.failed.load(Ordering::Relaxed)),
-        ];
+        let lost = self.lost();
         page.counter(
             "radius_received",
             "Datagrams received",

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use super::Draft;
@@ -163,6 +164,16 @@ fn control_socket(draft: &Draft, problems: &mut Vec<Problem>) {
             "data.control_socket",
             format!(
                 "{} has {length} octets, a socket's path may have {MAX_SOCKET_PATH}",
+                path.display()
+            ),
+        ));
+    }
+    let found = std::fs::symlink_metadata(path);
+    if found.is_ok_and(|found| !found.file_type().is_socket()) {
+        problems.push(draft.written.gateway.error(
+            "data.control_socket",
+            format!(
+                "{} is there and no socket: name another path",
                 path.display()
             ),
         ));

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::thread::JoinHandle;
+use std::thread::Thread;
 use std::time::Duration;
 
 use tracing::error;
@@ -46,14 +47,46 @@ pub struct Statistics {
     pub failed: AtomicU64,
 }
 
+/// Has the journal take in what is queued, for whoever looks for a decision just made.
+#[derive(Clone, Debug)]
+pub struct Flush {
+    queue: Arc<RecordQueue>,
+    thread: Thread,
+}
+
+impl Flush {
+    /// Wakes the journal and waits until the queue has been empty, a moment at most.
+    pub fn flush(&self) {
+        for _ in 0..FLUSH_LOOKS {
+            let empty = self.queue.is_empty();
+            self.thread.unpark();
+            // Also after the last record has been taken out: it is on its way to the memory.
+            thread::park_timeout(FLUSH_LOOK);
+            if empty {
+                return;
+            }
+        }
+    }
+}
+
 /// Ends the journal's thread after a last drain.
 #[derive(Debug)]
 pub struct Stop {
     flag: Arc<AtomicBool>,
+    queue: Arc<RecordQueue>,
     thread: JoinHandle<()>,
 }
 
 impl Stop {
+    /// For those who look for a decision just made.
+    #[must_use]
+    pub fn flusher(&self) -> Flush {
+        Flush {
+            queue: Arc::clone(&self.queue),
+            thread: self.thread.thread().clone(),
+        }
+    }
+
     /// Waits for the last records to be written.
     pub fn stop(self) {
         self.flag.store(true, Ordering::Release);
@@ -124,6 +157,7 @@ impl Journal {
     pub fn spawn(mut self) -> io::Result<Stop> {
         let flag = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&flag);
+        let queue = Arc::clone(&self.queue);
         let thread = thread::Builder::new()
             .name("journal".into())
             .spawn(move || {
@@ -136,7 +170,11 @@ impl Journal {
                 }
                 self.drain();
             })?;
-        Ok(Stop { flag, thread })
+        Ok(Stop {
+            flag,
+            queue,
+            thread,
+        })
     }
 
     /// Says once for each burst that records were lost, when no more are.
@@ -188,6 +226,11 @@ impl Journal {
 
 /// Records for one append: bounds the memory of the batch to about a megabyte.
 const BATCH: usize = 1024;
+
+/// How often, and how far apart, a flush looks whether the queue is empty: 50 ms in all, which an
+/// operator does not notice.
+const FLUSH_LOOKS: u32 = 25;
+const FLUSH_LOOK: Duration = Duration::from_millis(2);
 
 /// How long a record waits at most before it is on its way to disk.
 const INTERVAL: Duration = Duration::from_millis(20);

@@ -139,7 +139,7 @@ impl Reason {
             Self::BlockedByPolicy => "A policy blocks this connection.",
             Self::RequirementsMet => "All policies that apply are met.",
             Self::Exempt => "The user is exempt from the policies.",
-            Self::NotTargeted => "No policy targets this user.",
+            Self::NotTargeted => "No policy targets this user or device.",
             Self::DeviceUnknown => "The device is not known to any management system.",
             Self::DeviceNotManaged => "The device is not enrolled in device management.",
             Self::DeviceNotRegistered => {

@@ -10,6 +10,7 @@ use std::io;
 use std::io::BufRead;
 use std::io::BufReader as StdBufReader;
 use std::io::Write;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -97,11 +98,7 @@ pub fn bind(path: &Path) -> io::Result<StdUnixListener> {
         let problem = "another gateway answers on this control socket";
         return Err(io::Error::new(io::ErrorKind::AddrInUse, problem));
     }
-    match fs::remove_file(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
+    remove(path)?;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
@@ -109,6 +106,23 @@ pub fn bind(path: &Path) -> io::Result<StdUnixListener> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// Removes a socket that nobody answers any more. What is no socket is somebody's file and stays.
+///
+/// # Errors
+///
+/// When something else has the name, or the folder does not allow it.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => fs::remove_file(path),
+        Ok(_) => {
+            let problem = "this is no socket; name another path in data.control_socket";
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, problem))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Serves until dropped.
@@ -159,7 +173,8 @@ async fn converse(mut stream: UnixStream, answer: Answer) -> io::Result<()> {
         .read_line(&mut line)
         .await?;
     let response = match serde_json::from_str(&line) {
-        Ok(request) => answer(request),
+        // It looks through all that is known and may wait a moment for the journal.
+        Ok(request) => tokio::task::spawn_blocking(move || answer(request)).await?,
         Err(error) => Response::Refused(format!("not a request: {error}")),
     };
     let mut octets = serde_json::to_vec(&response)?;

@@ -113,6 +113,12 @@ impl Groups {
         }
     }
 
+    /// Every group with its name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, GroupId)> {
+        let names = self.names.iter().map(|name| &**name);
+        names.zip(self.ids.iter().copied())
+    }
+
     /// How many words of a set the groups of this file take.
     pub(super) const fn words(&self) -> usize {
         self.ids.len().div_ceil(64)

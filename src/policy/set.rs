@@ -12,7 +12,10 @@ use super::conditional::ConditionalPolicy;
 use super::defaults::Defaults;
 use super::groups::Groups;
 use super::targeting::Audience;
+use crate::model::GroupId;
 use crate::model::PolicyId;
+use crate::model::Problem;
+use crate::model::Severity;
 
 /// A whole policy file, checked and compiled. Never changes; [`parse`](super::parse()) is the only
 /// way to one, and gives none without every default outcome.
@@ -71,6 +74,24 @@ impl Policy {
             Some(position) => self.conditional.get(position).map(|policy| &*policy.name),
         }
         .unwrap_or("")
+    }
+
+    /// The groups that the file declares, each with its name there.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, GroupId)> {
+        self.groups.iter()
+    }
+
+    /// A problem with a declared group, at its line.
+    #[must_use]
+    pub fn group_problem(&self, name: &str, message: String) -> Problem {
+        let key = format!("groups.{name}");
+        Problem {
+            file: self.source.file.clone(),
+            line: self.line(&key).or_else(|| self.line("groups")),
+            key,
+            message,
+            severity: Severity::Warning,
+        }
     }
 
     /// The line of the file at which a key stands, such as `conditional[2].require`.

@@ -139,7 +139,7 @@ fn weak_secrets_are_errors_of_check_and_all_problems_come_at_once() {
     let conf = Conf::sample(folder.path());
     for (name, address, secret) in [
         ("a", "10.0.0.1", "testing123"),
-        ("b", "10.0.0.2", "0123456789abcde"),
+        ("b", "10.0.0.2", "fifteen octets!"),
     ] {
         let entry = format!(
             "\n[[nas]]\nname = \"{name}\"\nnetwork = \"{address}\"\nsecret = \"{secret}\"\n"
@@ -165,11 +165,12 @@ fn weak_secrets_are_errors_of_check_and_all_problems_come_at_once() {
 #[test]
 fn status_device_and_explain_answer_for_people_and_for_scripts() {
     let gateway = Gateway::start(|_| {});
-    assert!(says(&probe(&gateway), "Access-Accept"));
-    gateway::until("the decision is kept", || {
+    // A decision could be explained only some 20 ms after it was answered.
+    for _ in 0..5 {
+        assert!(says(&probe(&gateway), "Access-Accept"));
         let answer = command(&gateway, &["explain", "alice-desktop"]);
-        says(&answer, "allow: 54000 RequirementsMet").then_some(())
-    });
+        assert!(says(&answer, "allow: 54000 RequirementsMet"), "{answer:?}");
+    }
     for (arguments, expected) in [
         (&["status"][..], "6 devices, 6 users"),
         (&["status"], "mail replies: none"),
@@ -429,6 +430,49 @@ fn two_gateways_cannot_share_a_folder() {
 }
 
 #[test]
+fn two_gateways_cannot_write_the_same_records() {
+    // They wrote over each other's lines.
+    let gateway = Gateway::start(|_| {});
+    let folder = tempfile::tempdir().unwrap();
+    let conf = Conf::sample(folder.path());
+    let theirs = gateway.path("var/journal");
+    conf.replace("gateway.toml", "var/journal", theirs.to_str().unwrap());
+    let second = program(folder.path()).output().unwrap();
+    assert_eq!(second.status.code(), Some(2), "{second:?}");
+    assert!(says_error(&second, "another gateway writes to this folder"));
+}
+
+#[test]
+fn what_is_no_socket_is_not_removed_for_one() {
+    // A file that data.control_socket named was deleted.
+    let folder = tempfile::tempdir().unwrap();
+    let conf = Conf::sample(folder.path());
+    conf.replace("gateway.toml", "var/control.sock", "conf/users.csv");
+    let start = program(folder.path()).output().unwrap();
+    assert!(!start.status.success());
+    assert!(says_error(&start, "data.control_socket"), "{start:?}");
+    assert!(folder.path().join("conf/users.csv").exists());
+}
+
+#[test]
+fn a_group_that_nobody_is_in_is_told_of() {
+    // A group that was misspelt on its right side opened the door without a word.
+    let gateway = Gateway::start(|conf| {
+        conf.replace("policy.toml", "= \"staff\"\n", "= \"stuff\"\n");
+    });
+    for said in [
+        gateway.log(),
+        String::from_utf8_lossy(&command(&gateway, &["status"]).stdout).into_owned(),
+        String::from_utf8_lossy(&command(&gateway, &["check"]).stdout).into_owned(),
+    ] {
+        assert!(
+            said.contains("groups.staff: no source knows anybody"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn signals_in_a_row_are_all_acted_on() {
     let gateway = Gateway::start(|_| {});
     for _ in 0..3 {
@@ -496,6 +540,10 @@ fn command(gateway: &Gateway, arguments: &[&str]) -> Output {
         arguments.extend(["--server", &server]);
     }
     gateway.command(&arguments)
+}
+
+fn says_error(output: &Output, text: &str) -> bool {
+    String::from_utf8_lossy(&output.stderr).contains(text)
 }
 
 fn says(output: &Output, text: &str) -> bool {
