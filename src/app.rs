@@ -10,6 +10,7 @@
 mod answer;
 mod banner;
 mod core;
+mod doubles;
 pub mod first_start;
 mod gateway;
 mod groups;

@@ -239,6 +239,12 @@ impl Draft {
             .collect()
     }
 
+    /// Whether no RADIUS door is open.
+    fn is_radius_closed(&self) -> bool {
+        let listen = &self.gateway.listen;
+        listen.authentication.is_empty() && listen.accounting.is_empty()
+    }
+
     /// The folders that the gateway writes to.
     #[must_use]
     pub fn data_folders(&self) -> Vec<PathBuf> {
@@ -306,6 +312,9 @@ impl Draft {
         hooks: &[Hook],
     ) -> Result<Loaded, Refused> {
         let mut problems = std::mem::take(&mut self.problems);
+        if !error::any_error(&problems) {
+            rules::doors(&self, &mut problems);
+        }
         problems.extend(nas::check(&self.nas, &self.written.nas));
         let mut opened = Opened::new(&self, purpose, now);
         let nas = opened.secrets();

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::app::core::load_policy;
+use crate::app::doubles;
 use crate::app::groups;
 use crate::config;
 use crate::config::Config;
@@ -40,8 +41,27 @@ fn policies(config: &Config) -> Vec<Problem> {
 /// `source.toml`.
 fn sources(config: &Config) -> Vec<Problem> {
     match read_sources(config) {
-        Ok((_, problems)) | Err(problems) => problems,
+        Ok((sources, mut problems)) => {
+            problems.extend(secrets(config, &sources));
+            problems
+        }
+        Err(problems) => problems,
     }
+}
+
+/// Files with secrets of clouds that are not there.
+fn secrets(config: &Config, sources: &sync::Config) -> Vec<Problem> {
+    let missing = sources.graphs.iter().enumerate();
+    missing
+        .filter(|(_, graph)| !graph.client_secret_file.exists())
+        .map(|(number, graph)| Problem {
+            file: config.folder.join("source.toml").display().to_string(),
+            line: None,
+            key: format!("graph[{number}].client_secret_file"),
+            message: format!("{} does not exist", graph.client_secret_file.display()),
+            severity: Severity::Error,
+        })
+        .collect()
 }
 
 fn read_sources(config: &Config) -> Result<(sync::Config, Vec<Problem>), Vec<Problem>> {
@@ -70,14 +90,18 @@ fn inventories(config: &Config) -> Vec<Problem> {
                         .flat_map(|device| &device.groups)
                         .copied(),
                 );
-                Ok(loaded.problems)
+                Ok(with(
+                    loaded.problems,
+                    file,
+                    doubles::of_devices(&loaded.rows),
+                ))
             }));
         }
         if let Some(path) = &source.users {
             problems.extend(inventory(path, |file, format, octets| {
                 let loaded = sync::read_user_file(file, format, octets, tolerance)?;
                 known.extend(loaded.rows.iter().flat_map(|user| &user.groups).copied());
-                Ok(loaded.problems)
+                Ok(with(loaded.problems, file, doubles::of_users(&loaded.rows)))
             }));
         }
     }
@@ -90,6 +114,17 @@ fn inventories(config: &Config) -> Vec<Problem> {
     {
         problems.extend(groups::unmet(&policy, |group| known.contains(&group)));
     }
+    problems
+}
+
+fn with(mut problems: Vec<Problem>, file: &str, told: Vec<String>) -> Vec<Problem> {
+    problems.extend(told.into_iter().map(|message| Problem {
+        file: file.to_owned(),
+        line: None,
+        key: String::new(),
+        message,
+        severity: Severity::Warning,
+    }));
     problems
 }
 

@@ -5,6 +5,9 @@ mod network;
 
 use std::io;
 use std::io::Read;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -45,12 +48,50 @@ pub(super) fn run(arguments: &Arguments) -> Done {
     }
 }
 
-/// The configuration of `folder`, from which come the addresses and secrets that are not given.
-fn configuration(folder: &Path) -> Result<Config, Failed> {
-    match config::read(folder).complete(Purpose::Check, now(), &[]) {
-        Ok(loaded) => Ok(loaded.config),
-        Err(refused) => Err(Failed::new(refused.to_string())),
+/// The configuration, from which come the addresses and secrets that are not given. A broken one
+/// matters only to who needs something of it: probing is wanted most when things are broken.
+struct Known(Result<Box<Config>, String>);
+
+impl Known {
+    fn read(folder: &Path) -> Self {
+        let loaded = config::read(folder).complete(Purpose::Check, now(), &[]);
+        Self(match loaded {
+            Ok(loaded) => Ok(Box::new(loaded.config)),
+            Err(refused) => Err(refused.to_string()),
+        })
     }
+
+    fn config(&self) -> Result<&Config, Failed> {
+        match &self.0 {
+            Ok(config) => Ok(config),
+            Err(why) => Err(Failed::new(why.clone())),
+        }
+    }
+
+    /// The root that was given, or that of the sample PKI.
+    fn root(&self, given: Option<&Path>) -> Result<PathBuf, Failed> {
+        if let Some(given) = given {
+            return Ok(given.to_owned());
+        }
+        let sample = self.config()?.certificates.folder.join("root.pem");
+        if sample.exists() {
+            return Ok(sample);
+        }
+        Err(Failed::new(format!(
+            "there is no sample root {}; give --ca with the CA of the gateway's certificate",
+            sample.display()
+        )))
+    }
+}
+
+/// Where a server on this machine is reached that listens on every address.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// The first line of a file, or of standard input: where passwords come from.

@@ -107,8 +107,22 @@ impl<'d> Opened<'d> {
                 }
                 Some(Secret::new(octets))
             }
+            Err(ReadError::Missing) if self.draft.is_radius_closed() => {
+                let message = format!("{} does not exist; no RADIUS door is open", path.display());
+                self.problems.push(written.warning(key, message));
+                None
+            }
             Err(error) => {
                 self.unusable(written, key, path, &FileError::Read(error));
+                if let Some(problem) = self.problems.last_mut()
+                    && problem.severity == Severity::Error
+                    && !path.exists()
+                {
+                    let file = path.display();
+                    problem.message.push_str(&format!(
+                        ": make it with (umask 077; openssl rand -hex 16 > {file}), or remove this NAS"
+                    ));
+                }
                 None
             }
         }

@@ -24,6 +24,7 @@ pub(super) fn check(draft: &Draft, sample: &BTreeSet<String>) -> Vec<Problem> {
     let mut problems = Vec::new();
     ports(draft, &mut problems);
     control_socket(draft, &mut problems);
+    folders(draft, &mut problems);
     enforcement_groups(draft, &mut problems);
     upstream(draft, &mut problems);
     let Some((key, address)) = beyond_loopback(&draft.gateway) else {
@@ -154,6 +155,37 @@ fn clash(one: SocketAddr, other: SocketAddr) -> bool {
     let same_address =
         one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() != 0 && one.port() == other.port() && same_family && same_address
+}
+
+/// Folders that cannot be made because a file has their name.
+fn folders(draft: &Draft, problems: &mut Vec<Problem>) {
+    let gateway = &draft.gateway;
+    for (key, folder) in [
+        ("data.folder", &gateway.data.folder),
+        ("journal.folder", &gateway.journal.folder),
+        ("accounting.folder", &gateway.accounting.folder),
+    ] {
+        let mut above = folder.ancestors();
+        let file = above.find(|path| path.symlink_metadata().is_ok());
+        if let Some(file) = file.filter(|path| !path.is_dir()) {
+            let message = format!("{} is there and no folder", file.display());
+            problems.push(draft.written.gateway.error(key, message));
+        }
+    }
+}
+
+/// Doors that nobody can come through; for files that could be read, as a mistake in one leaves it
+/// empty.
+pub(super) fn doors(draft: &Draft, problems: &mut Vec<Problem>) {
+    let listen = &draft.gateway.listen;
+    if draft.is_radius_closed() && listen.mail.is_empty() {
+        let message = "no door is open: authentication, accounting and mail are all empty";
+        problems.push(draft.written.gateway.warning("listen", message.to_owned()));
+    }
+    if !draft.is_radius_closed() && draft.nas.is_empty() {
+        let message = "no NAS is named, so that every RADIUS packet is dropped";
+        problems.push(draft.written.nas.warning("nas", message.to_owned()));
+    }
 }
 
 fn control_socket(draft: &Draft, problems: &mut Vec<Problem>) {

@@ -305,6 +305,13 @@ impl Credentials {
         self.challenges.is_none_or(|until| until <= now)
     }
 
+    /// The upstream takes anybody: its word was worth nothing, for as long as nobody noticed.
+    pub(super) fn distrust(&mut self) {
+        self.challenges = None;
+        self.known.clear();
+        self.order.clear();
+    }
+
     pub(super) fn challenged(&mut self, now: Monotonic) {
         self.challenges = Some(now + CHALLENGE_HOLDS);
     }
@@ -345,7 +352,7 @@ impl Credentials {
 
 /// How long the upstream is believed to refuse requests without credentials before it is asked
 /// again: its configuration changes rarely, and an hour bounds the harm of one that has.
-const CHALLENGE_HOLDS: Duration = Duration::from_hours(1);
+const CHALLENGE_HOLDS: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,9 @@ pub enum Malformed {
     /// `Connection` names a header that counts.
     #[error("the Connection header names a header that counts")]
     Connection,
+    /// A body in another coding than chunks: what it means behind us could differ.
+    #[error("the transfer coding is not supported")]
+    TransferCoding,
     /// The query is not one.
     #[error(transparent)]
     Query(#[from] eas::Malformed),
@@ -43,6 +46,7 @@ impl Malformed {
             Self::Path => 404,
             Self::Method => 405,
             Self::HttpVersion => 505,
+            Self::TransferCoding => 501,
             Self::Host | Self::HeaderTwice | Self::Header | Self::Connection | Self::Query(_) => {
                 400
             }
@@ -61,6 +65,7 @@ impl Malformed {
             Self::HeaderTwice => "header-twice",
             Self::Header => "header",
             Self::Connection => "connection",
+            Self::TransferCoding => "transfer-coding",
             Self::Query(_) => "query",
         }
     }

@@ -115,7 +115,10 @@ impl Gateway {
             (Stage::Challenge, Told::Answer(status, answer))
                 if status.is_success() && answer.contains_key(headers::VERSIONS) =>
             {
-                self.credentials().release(&attempt);
+                let mut credentials = self.credentials();
+                credentials.release(&attempt);
+                credentials.distrust();
+                drop(credentials);
                 Step::answer(Reply::unavailable(LONG_WAIT, Cause::NoChallenge))
             }
             (Stage::Credentials, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {

@@ -90,6 +90,17 @@ impl Head<'_> {
         if self.method == Method::CONNECT || self.method == Method::TRACE {
             return Err(Malformed::Method);
         }
+        // RFC 9112 section 6.1: 501 for a coding that is not understood.
+        let mut codings = self.headers.get_all(header::TRANSFER_ENCODING).iter();
+        let only_chunks = codings.next().is_none_or(|coding| {
+            coding
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"chunked")
+        });
+        if !only_chunks || codings.next().is_some() {
+            return Err(Malformed::TransferCoding);
+        }
         self.check_host(peer, published)?;
         if !eas::is_path(self.uri.path()) {
             return Err(Malformed::Path);

@@ -156,7 +156,7 @@ impl Reason {
             Self::HealthRequirement => "The device does not meet a health requirement.",
             Self::EasNotActivated => "ActiveSync is not activated for the device.",
             Self::UserUnknown => "The user is not known, or is disabled.",
-            Self::DeviceAmbiguous => "More than one device has this identifier.",
+            Self::DeviceAmbiguous => "What identifies the device stands for more than one.",
             Self::DeviceOfAnotherUser => "This mail device belongs to another user.",
             Self::NoPolicyApplies => "No policy covers this kind of connection.",
         }

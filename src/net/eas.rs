@@ -411,8 +411,9 @@ async fn exchange(
         Forwarded::Failed(error @ (Failure::Connection(_) | Failure::Timeout)) => {
             if error.is_down() {
                 front.counters.upstream(Some(&error));
+            } else {
+                front.counters.broke(front.clock.now().monotonic, &error);
             }
-            debug!(error = error.chain(), "no answer of the mail server");
             local(front, front.gateway.handle_unreachable())
         }
     }

@@ -376,7 +376,7 @@ impl fmt::Display for Explanation {
             writeln!(f)?;
             writeln!(
                 f,
-                "asked of the device's health: {}",
+                "health settings in force (wanted, not seen): {}",
                 self.health.join("; ")
             )?;
         }

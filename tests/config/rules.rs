@@ -342,6 +342,13 @@ fn the_files_of_other_rooms_are_checked_along_by_the_command() {
             "conf/devices.csv:",
         ),
         (
+            "users.csv",
+            "frank@example.com,",
+            "frank@example.com,alice;",
+            0,
+            "conf/users.csv: warning: the alias alice is both of alice@example.com",
+        ),
+        (
             "policy.toml",
             "\"staff\"\n",
             "\"stuff\"\n",
@@ -369,5 +376,61 @@ fn the_files_of_other_rooms_are_checked_along_by_the_command() {
     assert!(
         text.starts_with("conf/policy.toml: does not exist"),
         "{text}"
+    );
+}
+
+#[test]
+fn doors_without_a_nas_and_no_door_at_all_are_told_of() {
+    for (from, to, key) in [("gateway.toml", "", "listen"), ("nas.toml", "", "nas")] {
+        let home = Home::new();
+        if key == "listen" {
+            for door in ["authentication", "accounting", "mail"] {
+                let text = fs::read_to_string(home.conf().join(from)).unwrap();
+                let line = text.lines().find(|line| line.starts_with(door)).unwrap();
+                home.edit(from, line, &format!("{door} = []"));
+            }
+        } else {
+            fs::write(home.conf().join(from), to).unwrap();
+        }
+        let warnings = home.loaded().warnings;
+        assert!(
+            warnings.iter().any(|problem| problem.key == key),
+            "row {key}: {warnings:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_refused() {
+    let home = Home::new();
+    fs::write(home.path("taken"), "a file").unwrap();
+    home.edit("gateway.toml", "var/accounting", "taken/accounting");
+    let problem = only(home.refused().problems);
+    assert_eq!(problem.key, "accounting.folder");
+    assert!(
+        problem.message.contains("taken is there and no folder"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_missing_secret_comes_with_a_remedy_and_matters_to_open_doors_only() {
+    let home = Home::new();
+    home.edit("nas.toml", "certs/secrets/nas-local", "elsewhere/nas-3");
+    let problem = only(home.refused().problems);
+    assert!(
+        problem.message.contains("openssl rand -hex 16"),
+        "{problem}"
+    );
+    for door in ["authentication", "accounting"] {
+        let text = fs::read_to_string(home.conf().join("gateway.toml")).unwrap();
+        let line = text.lines().find(|line| line.starts_with(door)).unwrap();
+        home.edit("gateway.toml", line, &format!("{door} = []"));
+    }
+    let warnings = home.loaded().warnings;
+    assert!(
+        warnings
+            .iter()
+            .any(|problem| problem.key == "nas[0].secret_file")
     );
 }

@@ -473,6 +473,26 @@ fn a_group_that_nobody_is_in_is_told_of() {
 }
 
 #[test]
+fn a_probe_that_is_told_everything_needs_no_configuration() {
+    let gateway = Gateway::start(|_| {});
+    let secret = gateway.path("secret");
+    fs::write(&secret, gateway.secret()).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let probe = |server: &str| {
+        let arguments = ["probe", "radius", "--server", server, "--secret-file"];
+        program(elsewhere.path())
+            .args(arguments)
+            .arg(&secret)
+            .output()
+            .unwrap()
+    };
+    let port = gateway.authentication.port();
+    assert!(says(&probe(&format!("127.0.0.1:{port}")), "alive"));
+    // A server that listens everywhere is asked where it can be reached.
+    assert!(says(&probe(&format!("0.0.0.0:{port}")), "alive"));
+}
+
+#[test]
 fn signals_in_a_row_are_all_acted_on() {
     let gateway = Gateway::start(|_| {});
     for _ in 0..3 {

@@ -309,6 +309,15 @@ async fn no_spelling_of_a_request_becomes_two_or_another_one() {
             0,
         ),
         (
+            "TE gzip",
+            post(
+                "Transfer-Encoding: gzip, chunked\r\nConnection: close\r\n",
+                chunk,
+            ),
+            "501",
+            0,
+        ),
+        (
             "TE x",
             post("Transfer-Encoding: xchunked\r\n", chunk),
             "400",

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::Eas;
-use super::configuration;
+use super::Known;
 use super::first_line;
 use super::network::certificates;
+use super::reachable;
 use crate::cli::output::Answer;
 use crate::cli::output::Done;
 use crate::cli::output::Failed;
@@ -17,7 +18,7 @@ use crate::probe::EasRequest;
 use crate::probe::ask;
 
 pub(super) fn request(arguments: &Eas) -> Done {
-    let config = configuration(arguments.conf.folder())?;
+    let known = Known::read(arguments.conf.folder());
     let command = Command::from_name(&arguments.command).ok_or_else(|| {
         let known: Vec<_> = Command::ALL.iter().map(|command| command.name()).collect();
         Failed::new(format!(
@@ -29,7 +30,8 @@ pub(super) fn request(arguments: &Eas) -> Done {
     let none = |what: &str| Failed::new(format!("{what} is empty in gateway.toml"));
     let address = match arguments.server {
         Some(address) => address,
-        None => *config
+        None => *known
+            .config()?
             .listen
             .mail
             .first()
@@ -37,19 +39,17 @@ pub(super) fn request(arguments: &Eas) -> Done {
     };
     let host = match &arguments.host {
         Some(host) => host.clone(),
-        None => config
+        None => known
+            .config()?
             .mail
             .published_names
             .first()
             .cloned()
             .ok_or_else(|| none("mail.published_names; give --host"))?,
     };
-    let ca = arguments
-        .ca
-        .clone()
-        .unwrap_or_else(|| config.certificates.folder.join("root.pem"));
+    let ca = known.root(arguments.ca.as_deref())?;
     let request = EasRequest {
-        address,
+        address: reachable(address),
         host,
         roots: certificates(&ca)?,
         user: arguments.user.clone(),

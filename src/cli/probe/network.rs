@@ -14,12 +14,13 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::EapTls;
+use super::Known;
 use super::Mab;
 use super::Pap;
 use super::Radius;
 use super::Server;
-use super::configuration;
 use super::first_line;
+use super::reachable;
 use crate::cli::output::Answer;
 use crate::cli::output::Done;
 use crate::cli::output::Failed;
@@ -45,8 +46,8 @@ use crate::radius::Code;
 use crate::radius::Signature;
 
 pub(super) fn status(arguments: &Radius) -> Done {
-    let config = configuration(arguments.server.conf.folder())?;
-    let reply = client(&arguments.server, &config)?.status()?;
+    let known = Known::read(arguments.server.conf.folder());
+    let reply = client(&arguments.server, &known)?.status()?;
     tell(&arguments.server, "the server is alive", &reply, json!({}))
 }
 
@@ -55,8 +56,8 @@ pub(super) fn bypass(arguments: &Mab) -> Done {
         .mac
         .parse()
         .map_err(|error| Failed::new(format!("{}: {error}", arguments.mac)))?;
-    let config = configuration(arguments.server.conf.folder())?;
-    let reply = client(&arguments.server, &config)?.bypass(mac)?;
+    let known = Known::read(arguments.server.conf.folder());
+    let reply = client(&arguments.server, &known)?.bypass(mac)?;
     tell(
         &arguments.server,
         &format!("{mac} by MAC address"),
@@ -66,9 +67,9 @@ pub(super) fn bypass(arguments: &Mab) -> Done {
 }
 
 pub(super) fn password(arguments: &Pap) -> Done {
-    let config = configuration(arguments.server.conf.folder())?;
+    let known = Known::read(arguments.server.conf.folder());
     let password = Secret::new(first_line(arguments.password_file.as_deref())?);
-    let reply = client(&arguments.server, &config)?.password(&arguments.user, &password)?;
+    let reply = client(&arguments.server, &known)?.password(&arguments.user, &password)?;
     tell(
         &arguments.server,
         &format!("{} by password", arguments.user),
@@ -78,8 +79,8 @@ pub(super) fn password(arguments: &Pap) -> Done {
 }
 
 pub(super) fn eap_tls(arguments: &EapTls) -> Done {
-    let config = configuration(arguments.server.conf.folder())?;
-    let (certificate, key) = credential_files(arguments, &config)?;
+    let known = Known::read(arguments.server.conf.folder());
+    let (certificate, key) = credential_files(arguments, &known)?;
     let chain = certificates(&certificate)?;
     let names = chain
         .first()
@@ -95,10 +96,7 @@ pub(super) fn eap_tls(arguments: &EapTls) -> Done {
     });
     let key = PrivateKeyDer::from_pem_file(&key)
         .map_err(|error| Failed::new(format!("{}: {}", key.display(), causes(&error))))?;
-    let ca = arguments
-        .ca
-        .clone()
-        .unwrap_or_else(|| config.certificates.folder.join("root.pem"));
+    let ca = known.root(arguments.ca.as_deref())?;
     let credential = Credential { chain, key };
     let mut settings = ProfileSettings::new(&identity, Some(credential), certificates(&ca)?);
     match arguments.tls.as_deref() {
@@ -107,7 +105,7 @@ pub(super) fn eap_tls(arguments: &EapTls) -> Done {
         Some(_) | None => {}
     }
     let profile = Arc::new(Profile::build(settings)?);
-    let login = client(&arguments.server, &config)?.eap_tls(&profile, &identity)?;
+    let login = client(&arguments.server, &known)?.eap_tls(&profile, &identity)?;
     tell_login(arguments, &identity, &login)
 }
 
@@ -152,11 +150,11 @@ fn tell_login(arguments: &EapTls, identity: &str, login: &Login) -> Done {
 }
 
 /// Certificate and key: those given, or a sample device's.
-fn credential_files(arguments: &EapTls, config: &Config) -> Result<(PathBuf, PathBuf), Failed> {
+fn credential_files(arguments: &EapTls, known: &Known) -> Result<(PathBuf, PathBuf), Failed> {
     if let (Some(certificate), Some(key)) = (&arguments.certificate, &arguments.key) {
         return Ok((certificate.clone(), key.clone()));
     }
-    let layout = crate::config::Layout::new(&config.certificates.folder);
+    let layout = crate::config::Layout::new(&known.config()?.certificates.folder);
     let name = match &arguments.device {
         Some(name) => name.clone(),
         None => first_device(&layout.devices())?,
@@ -187,18 +185,20 @@ pub(super) fn certificates(file: &std::path::Path) -> Result<Vec<CertificateDer<
         .map_err(|error| Failed::new(format!("{}: {}", file.display(), causes(&error))))
 }
 
-fn client(arguments: &Server, config: &Config) -> Result<Client, Failed> {
+fn client(arguments: &Server, known: &Known) -> Result<Client, Failed> {
     let server = match arguments.server {
         Some(server) => server,
-        None => *config
+        None => *known
+            .config()?
             .listen
             .authentication
             .first()
             .ok_or_else(|| Failed::new("listen.authentication is empty; give --server"))?,
     };
+    let server = reachable(server);
     let secret = match &arguments.secret_file {
         Some(file) => Secret::new(first_line(Some(file))?),
-        None => secret_of(config, server)?,
+        None => secret_of(known.config()?, server)?,
     };
     Ok(Client::new(server, secret, clock)?.patient(arguments.timeout, 1))
 }

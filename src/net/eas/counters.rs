@@ -39,6 +39,7 @@ pub struct Counters {
     not_activesync: Seldom,
     no_challenge: Seldom,
     certificate: Seldom,
+    broken: Seldom,
 }
 
 impl Counters {
@@ -98,7 +99,8 @@ impl Counters {
         if cause == Cause::NoChallenge && self.no_challenge.is_due(now) {
             error!(
                 "the mail server answers OPTIONS without credentials: its word about credentials \
-                 cannot be relied upon, and nobody is let in"
+                 cannot be relied upon, and nobody is let in; switch anonymous authentication off \
+                 at the virtual directory of mail.upstream"
             );
         }
         if cause == Cause::Certificate && self.certificate.is_due(now) {
@@ -106,6 +108,16 @@ impl Counters {
                 reply = reply.body,
                 "a client certificate was not accepted as the user's; see \
                  mail.certificate_user_header in gateway.toml"
+            );
+        }
+    }
+
+    /// Tells of a mail server that is there and breaks off.
+    pub(super) fn broke(&self, now: Monotonic, error: &Failure) {
+        if self.broken.is_due(now) {
+            warn!(
+                error = error.chain(),
+                "the mail server broke an exchange off; its clients are told to try again"
             );
         }
     }
