@@ -101,6 +101,8 @@ struct State {
     offered: Option<(Id, Past)>,
     /// What rustls wants stored, until the conversation succeeds.
     pending: Vec<(Id, Zeroizing<Vec<u8>>, Past)>,
+    /// What a certificate says whose chain is good, so that it is read once.
+    verified: Option<Arc<CertificateIdentity>>,
     /// A certificate that was refused, for the record.
     refused: Option<Box<CertificateIdentity>>,
 }
@@ -116,6 +118,7 @@ impl Gate {
                 judged: None,
                 offered: None,
                 pending: Vec::new(),
+                verified: None,
                 refused: None,
             }),
         };
@@ -173,9 +176,11 @@ impl Gate {
 
     /// The peer has proved to hold the key of this verified certificate.
     fn judge_full(&self, leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
-        let certificate =
-            CertificateIdentity::parse(leaf).map_err(|_| CertificateError::BadEncoding)?;
-        let certificate = Arc::new(certificate);
+        let verified = self.state().verified.take();
+        let certificate = match verified {
+            Some(known) if known.fingerprint == Fingerprint::of(leaf) => known,
+            Some(_) | None => read(leaf)?,
+        };
         let verdict = self.ask(&certificate, Stage::Full);
         let mut state = self.state();
         let passes = match verdict {
@@ -297,13 +302,10 @@ fn refusal(why: impl std::error::Error + Send + Sync + 'static) -> rustls::Error
     CertificateError::Other(OtherError(Arc::new(why))).into()
 }
 
-/// Whose certificate this is must not depend on the order of its names.
-fn unambiguous(leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
+fn read(leaf: &CertificateDer<'_>) -> Result<Arc<CertificateIdentity>, rustls::Error> {
     let certificate =
         CertificateIdentity::parse(leaf).map_err(|_| CertificateError::BadEncoding)?;
-    certificate
-        .ambiguity
-        .map_or(Ok(()), |ambiguity| Err(refusal(ambiguity)))
+    Ok(Arc::new(certificate))
 }
 
 impl ClientCertVerifier for Gate {
@@ -323,7 +325,13 @@ impl ClientCertVerifier for Gate {
             .and_then(|verified| {
                 let issuers = intermediates.iter().map(|issuer| &**issuer);
                 check_key_usages(end_entity, issuers).map_err(refusal)?;
-                unambiguous(end_entity).map(|()| verified)
+                let certificate = read(end_entity)?;
+                // Whose it is must not depend on the order of its names.
+                if let Some(ambiguity) = certificate.ambiguity {
+                    return Err(refusal(ambiguity));
+                }
+                self.state().verified = Some(certificate);
+                Ok(verified)
             })
             .map_err(|error| self.refuse(end_entity, error))
     }
