@@ -13,13 +13,20 @@
 //! A folder belongs to one gateway at a time ([`Claim`]): two would overwrite each other's files.
 //!
 //! Everything is bounded: a circle of files overwrites its oldest.
+//!
+//! A [`Format`] writes and reads snapshots: files that are whole or not used.
 
 mod circle;
 mod claim;
 mod log;
+mod snapshot;
 
 pub use circle::Circle;
 pub use claim::Claim;
 pub use log::Log;
 pub use log::Stop;
 pub use log::Syncer;
+pub use snapshot::Format;
+pub use snapshot::Snapshot;
+pub use snapshot::SnapshotError;
+pub use snapshot::set_aside;
