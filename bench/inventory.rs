@@ -5,6 +5,8 @@
 //! and prints, for one reader, mean and percentiles while the writer is idle, changes 10,000
 //! devices a second, refreshes all devices unchanged, and refreshes all of them changed; and the
 //! memory of the process for each device.
+//! `cargo bench --bench inventory -- snapshot [DEVICES [USERS]]` saves the inventory and opens it
+//! again, several times, and prints what takes how long.
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,6 +16,7 @@
 
 use std::hint::black_box;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -26,11 +29,13 @@ use portreeve::inventory::Complete;
 use portreeve::inventory::Config;
 use portreeve::inventory::DeviceReport;
 use portreeve::inventory::Lookup;
+use portreeve::inventory::Origin;
 use portreeve::inventory::Reader;
 use portreeve::inventory::Update;
 use portreeve::inventory::UserReport;
 use portreeve::inventory::Writer;
 use portreeve::inventory::open;
+use portreeve::inventory::reopen;
 use portreeve::model::ComplianceState;
 use portreeve::model::DeviceId;
 use portreeve::model::EasDeviceId;
@@ -43,6 +48,7 @@ use portreeve::model::SourceId;
 use portreeve::model::Timestamp;
 use portreeve::model::Tri;
 use portreeve::model::UserId;
+use portreeve::store::Format;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -51,6 +57,11 @@ fn main() {
         Some("percentiles") => {
             let devices = arguments.next().and_then(|number| number.parse().ok());
             percentiles(devices.unwrap_or(1_000_000));
+        }
+        Some("snapshot") => {
+            let mut numbers = arguments.map_while(|number| number.parse().ok());
+            let devices = numbers.next().unwrap_or(1_000_000);
+            snapshot(devices, numbers.next().unwrap_or(50_000));
         }
         Some(_) | None => means(),
     }
@@ -167,6 +178,75 @@ fn percentiles(devices: u32) {
         "memory at the end, walks in flight included: {} octets for each device",
         resident() / u64::from(devices)
     );
+}
+
+/// What a start with a snapshot takes, but for the rest of the gateway; and what a save takes.
+fn snapshot(devices: u32, users: u32) {
+    let (mut writer, reader) = open(Config::new([42; 16]));
+    let source = writer.name_source("benchmark");
+    let list = Complete {
+        devices: (0..devices)
+            .map(|number| DeviceReport {
+                owner: UserId::parse(&user_name(number % users)),
+                ..report(number, 1)
+            })
+            .collect(),
+        users: (0..users).map(user).collect(),
+        force: false,
+    };
+    let taken = writer.replace(source, Timestamp::default(), list);
+    assert!(taken.is_ok(), "a list of all devices is taken");
+    let folder = tempfile::tempdir().expect("there is a folder for files");
+    let path = folder.path().join("snapshot");
+    let format = Format {
+        magic: *b"BENCHMRK",
+        version: 1,
+    };
+    let origins = [Origin {
+        name: "benchmark".to_owned(),
+        place: String::new(),
+    }];
+    for round in 0..5 {
+        let begun = Instant::now();
+        let saved = reader.save();
+        let copied = begun.elapsed();
+        let written = format.write(&path, Timestamp::default(), &saved.parts());
+        let octets = written.expect("the disk has room");
+        let on_disk = begun.elapsed() - copied;
+        drop(saved);
+        let begun = Instant::now();
+        let file = format.read(&path).ok().flatten();
+        let file = file.expect("what was written is read");
+        let read = begun.elapsed();
+        let (config, content) = (Config::new([round; 16]), file.content());
+        let (_writer, again) =
+            reopen(&config, &origins, content, in_threads).expect("what was saved is opened");
+        let opened = begun.elapsed();
+        assert_eq!(again.device_count(), devices as usize);
+        assert_eq!(again.user_count(), users as usize);
+        look_up(&again, devices / 2);
+        println!(
+            "{octets} octets; save: {copied:.0?} while the writer waits, {on_disk:.0?} to the \
+             disk; open: {read:.0?} read and checked, {opened:.0?} in all"
+        );
+    }
+}
+
+/// As many threads as there are cores.
+fn in_threads(job: &(dyn Fn(usize) + Sync), jobs: usize) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < jobs) {
+            job(at);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
 }
 
 /// One reader on this thread, the writer on another.

@@ -16,7 +16,8 @@
 //! protocol. It reads no clock and draws no random number: both are arguments.
 //!
 //! **Order of reading.** [`Reader::find`] in `cache`, `table` and below it `index` and `arena`
-//! for the way down; [`Writer`], `devices`, `names` and `merge` for the way in. `table`, `index`
+//! for the way down; [`Writer`], `devices`, `names` and `merge` for the way in; `store` for what
+//! outlives the process. `table`, `index`
 //! and `arena` are model-checked in `tests/loom`.
 
 mod arena;
@@ -36,6 +37,7 @@ mod record;
 mod report;
 mod state;
 mod statement;
+mod store;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -57,4 +59,9 @@ pub use report::Kind;
 pub use report::Refused;
 pub use report::Update;
 pub use report::UserReport;
+pub use state::Origin;
+pub use store::Damaged;
+pub use store::Run;
+pub use store::Saved;
+pub use store::reopen;
 pub use writer::Writer;

@@ -21,6 +21,8 @@ mod eas_query;
 mod fragment;
 #[path = "fuzz/drive/graph_json.rs"]
 mod graph_json;
+#[path = "fuzz/drive/inventory.rs"]
+mod inventory;
 #[path = "fuzz/drive/network.rs"]
 mod network;
 #[path = "fuzz/drive/policy.rs"]
@@ -37,6 +39,7 @@ const DRIVES: &[(&str, Drive)] = &[
     ("eas_query", eas_query::drive),
     ("fragment", fragment::drive),
     ("graph_json", graph_json::drive),
+    ("inventory", inventory::drive),
     ("network", network::drive),
     ("policy", policy::drive),
     ("radius_packet", radius_packet::drive),

@@ -162,6 +162,9 @@ impl Allocator {
     /// Incarnations are counted modulo this; the index keeps them in its entries.
     pub(crate) const INCARNATIONS: u32 = 1 << 12;
 
+    /// That of a row's first record.
+    pub(crate) const FIRST_INCARNATION: u32 = 1;
+
     pub(crate) fn open<const W: usize>(limits: Limits) -> (Self, Arena<W>) {
         let arena = Arena {
             rows: Chunks::new(limits.rows, limits.chunk_bits),
@@ -196,6 +199,34 @@ impl Allocator {
             arena.high.store(u64::from(number) + 1, Ordering::Release);
         }
         Some(number)
+    }
+
+    /// Puts a record into a row that has never been used, of an arena that nobody reads yet; any
+    /// number of threads may do so to rows of their own. `false` beyond the last row.
+    pub(crate) fn fill<const W: usize>(arena: &Arena<W>, number: u32, words: &[u64; W]) -> bool {
+        let Some(row) = arena.rows.make(number, Row::new) else {
+            return false;
+        };
+        row.write(words);
+        let settled = Header(Header::VACANT).turned(Self::FIRST_INCARNATION, Header::SETTLED);
+        row.header.store(settled.0, Ordering::Release);
+        true
+    }
+
+    /// Rows up to `rows` have been filled, except for those in `vacant`.
+    pub(crate) fn filled<const W: usize>(
+        &mut self,
+        arena: &Arena<W>,
+        rows: u32,
+        vacant: impl IntoIterator<Item = u32>,
+    ) {
+        self.next_row = rows;
+        for number in vacant {
+            // Whoever is given the row finds it made.
+            arena.rows.make(number, Row::new);
+            self.resting.push_back(number);
+        }
+        arena.high.store(u64::from(rows), Ordering::Release);
     }
 
     /// Replaces the record of a live row.

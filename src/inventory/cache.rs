@@ -84,7 +84,11 @@ impl Guard {
 /// Makes an empty inventory.
 #[must_use]
 pub fn open(config: Config) -> (Writer, Reader) {
-    let state = State::open(&config);
+    assemble(&config, State::open(&config))
+}
+
+/// The two ends of a state.
+pub(crate) fn assemble(config: &Config, state: State) -> (Writer, Reader) {
     let shared = Arc::new(Shared {
         keys: Keys::new(config.seed),
         devices: state.devices.owner().table(),
@@ -93,8 +97,9 @@ pub fn open(config: Config) -> (Writer, Reader) {
         groups: state.groups.sets(),
         walks: Walks::new(),
         generation: AtomicU64::new(0),
-        device_count: AtomicUsize::new(0),
-        user_count: AtomicUsize::new(0),
+        deliveries: AtomicU64::new(0),
+        device_count: AtomicUsize::new(state.devices.count()),
+        user_count: AtomicUsize::new(state.names.users()),
         overflowed: AtomicU64::new(0),
     });
     let reader = Reader {
@@ -113,6 +118,7 @@ pub(crate) struct Shared {
     pub(crate) groups: Arc<GroupSets>,
     pub(crate) walks: Walks,
     pub(crate) generation: AtomicU64,
+    pub(crate) deliveries: AtomicU64,
     pub(crate) device_count: AtomicUsize,
     pub(crate) user_count: AtomicUsize,
     pub(crate) overflowed: AtomicU64,
@@ -268,6 +274,12 @@ impl Reader {
         self.shared.generation.load(Ordering::Acquire)
     }
 
+    /// Counts what sources have delivered, whether it changed anything or only said it again.
+    #[must_use]
+    pub fn deliveries(&self) -> u64 {
+        self.shared.deliveries.load(Ordering::Acquire)
+    }
+
     /// Devices that a source knows.
     #[must_use]
     pub fn device_count(&self) -> usize {
@@ -323,6 +335,25 @@ impl Reader {
         self.lock().groups.knows(group)
     }
 
+    /// Cold: the devices of which a source says something.
+    #[must_use]
+    pub fn devices_of(&self, source: SourceId) -> Vec<DeviceId> {
+        let state = self.lock();
+        let rows = state.devices.stated_by(source);
+        let words = rows.filter_map(|row| state.devices.owner().read(row));
+        words.map(|words| record::device_in(&words)).collect()
+    }
+
+    /// Cold: the users of whom a source says something, by their own names.
+    #[must_use]
+    pub fn users_of(&self, source: SourceId) -> Vec<UserId> {
+        let state = self.lock();
+        let names = state.names.stated_by(source);
+        names
+            .filter_map(|name| state.names.text(name.get()).cloned())
+            .collect()
+    }
+
     /// Cold: a source's name.
     #[must_use]
     pub fn source_name(&self, source: SourceId) -> Option<String> {
@@ -333,6 +364,10 @@ impl Reader {
     #[must_use]
     pub fn user_name(&self, user: UserRef) -> Option<&UserId> {
         self.shared.spellings.get(user.0)
+    }
+
+    pub(crate) fn note_overflowed(&self, more: u64) {
+        self.shared.overflowed.fetch_add(more, Ordering::Relaxed);
     }
 
     pub(crate) fn lock(&self) -> RwLockReadGuard<'_, State> {

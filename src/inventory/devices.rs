@@ -1,5 +1,7 @@
 //! Devices, the writer's side: statements of sources in, hot records and keys out.
 
+mod restore;
+
 use std::collections::HashMap;
 
 use crate::inventory::arena::Limits;
@@ -48,14 +50,9 @@ pub(crate) struct Devices {
 
 impl Devices {
     pub(crate) fn open(expected: usize) -> Self {
-        let limits = Limits {
-            rows: MAX_ROWS,
-            chunk_bits: CHUNK_BITS,
-            rest: REST,
-        };
         Self {
             owner: Owner::open(
-                limits,
+                LIMITS,
                 Extent::for_keys(expected.saturating_mul(KEYS_EXPECTED)),
             ),
             shared: Shared::default(),
@@ -79,6 +76,11 @@ impl Devices {
             Holder::One(row) => Some(row),
             Holder::Several => None,
         }
+    }
+
+    /// Rows that were ever used.
+    pub(crate) fn rows(&self) -> u32 {
+        u32::try_from(self.statements.len()).unwrap_or(u32::MAX)
     }
 
     /// What sources say of the device in `row`.
@@ -198,8 +200,7 @@ impl Devices {
         if moved.is_empty() {
             return;
         }
-        let rows = u32::try_from(self.statements.len()).unwrap_or(u32::MAX);
-        for row in 0..rows {
+        for row in 0..self.rows() {
             let owner = merge::owner(self.statements(row));
             let bindings = self.bindings(row);
             if owner.is_some_and(|owner| moved.contains(&owner))
@@ -440,6 +441,12 @@ fn facts(batch: &mut Batch<'_>, names: &mut Names, report: &DeviceReport) -> Fac
     Facts::new(report, owner, groups)
 }
 
+const LIMITS: Limits = Limits {
+    rows: MAX_ROWS,
+    chunk_bits: CHUNK_BITS,
+    rest: REST,
+};
+
 const CHUNK_BITS: u32 = 12;
 
 /// Own id, Entra id, serial, two addresses, ActiveSync with and without user.
@@ -449,4 +456,4 @@ const KEYS_EXPECTED: usize = 7;
 const REST: usize = 4096;
 
 /// Learned bindings of one device: a family's tablet has a few (R36). The oldest makes room.
-const MAX_BINDINGS: usize = 16;
+pub(crate) const MAX_BINDINGS: usize = 16;

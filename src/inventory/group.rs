@@ -69,6 +69,10 @@ impl Interner {
         sets.any(|set| set.binary_search(&group).is_ok())
     }
 
+    pub(crate) fn get(&self, set: GroupSet) -> &[GroupId] {
+        self.sets.get(set)
+    }
+
     /// The set of these groups; `None` when there are more than [`MAX_GROUPS`] of them or no
     /// number is left. The caller then treats the user or device as one it does not know: to go
     /// on without its groups could take it out of a policy's target.

@@ -50,6 +50,44 @@ pub(crate) enum Target {
     Several,
 }
 
+/// An entry to be, for an index that is filled in bulk.
+#[derive(Clone, Copy)]
+pub(crate) struct Entered {
+    word: u64,
+    check: u64,
+}
+
+impl Entered {
+    /// `key` leads to `row` in this incarnation.
+    pub(crate) fn new(key: Key, row: u32, incarnation: u32) -> Self {
+        Self {
+            word: word_of(key, Target::Row { row, incarnation }),
+            check: key.check(),
+        }
+    }
+
+    pub(crate) fn row(self) -> Option<u32> {
+        match target_of(self.word)? {
+            Target::Row { row, .. } => Some(row),
+            Target::Several => None,
+        }
+    }
+
+    pub(crate) const fn is_of(self, key: Key) -> bool {
+        self.check == key.check() && self.word >> (64 - TAG_BITS) == key.tag()
+    }
+
+    /// Which of [`PARTS`] it belongs to. Entries of one part fall into one segment or into a few
+    /// of their own, so that filling part by part stays in a processor's inner caches.
+    pub(crate) fn part(self) -> usize {
+        shift(self.check, 64 - PART_BITS)
+    }
+
+    fn key(self) -> Key {
+        Key(u128::from(self.word >> (64 - TAG_BITS)) << (128 - TAG_BITS)).with_check(self.check)
+    }
+}
+
 /// Sizes of an index; [`Extent::for_keys`] chooses them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
@@ -228,6 +266,15 @@ impl Growth {
         }
     }
 
+    /// Notes what [`Index::enter`] has stored.
+    pub(crate) fn entered(&mut self, stored: &Stored) {
+        for (number, live) in (stored.first..).zip(&stored.live) {
+            let fill = self.fill(number);
+            fill.live += live;
+            fill.used += live;
+        }
+    }
+
     /// Makes `key` lead nowhere.
     pub(crate) fn clear(&mut self, index: &Index, key: Key) {
         let number = index.segment_of(key);
@@ -276,8 +323,7 @@ impl Growth {
             let check = entry.check.load(Ordering::Relaxed);
             let upper = check >> (63 - fill.depth.min(63)) & 1 == 1;
             let number = if split && upper { high } else { low };
-            let copy =
-                Key(u128::from(word >> (64 - TAG_BITS)) << (128 - TAG_BITS)).with_check(check);
+            let copy = Entered { word, check }.key();
             if let Search::Absent { free, .. } = index.search(number, copy) {
                 free.check.store(check, Ordering::Release);
                 free.word.store(word, Ordering::Release);
@@ -343,6 +389,65 @@ impl Growth {
         }
         // The line above made it.
         &mut self.segments[number]
+    }
+}
+
+/// What a thread has stored into segments of its own.
+pub(crate) struct Stored {
+    /// The first of the segments.
+    first: u32,
+    /// New entries, by segment.
+    live: Vec<u32>,
+    /// Those that were not stored: the key is there already, or its segment is full.
+    pub(crate) left: Vec<Entered>,
+}
+
+impl Index {
+    /// Groups of parts that have their segments to themselves. Only in an index that has never
+    /// been written to.
+    pub(crate) fn groups(&self) -> usize {
+        1 << self.group_bits()
+    }
+
+    /// The parts of a group.
+    pub(crate) fn parts_of(&self, group: usize) -> std::ops::Range<usize> {
+        let each = PART_BITS - self.group_bits();
+        group << each..(group + 1) << each
+    }
+
+    /// Stores the entries of a group's parts in an index that has never been written to and that
+    /// nobody reads; a thread may do so for each group. [`Growth::entered`] wants to know.
+    pub(crate) fn enter(&self, group: usize, entries: impl Iterator<Item = Entered>) -> Stored {
+        // Segments are numbered in the order of the bits they share.
+        let each = self.depth() - self.group_bits();
+        let mut stored = Stored {
+            first: u32::try_from(group << each).unwrap_or(u32::MAX),
+            live: vec![0; 1 << each],
+            left: Vec::new(),
+        };
+        for entry in entries {
+            let number = self.segment_of(entry.key());
+            let place = number
+                .checked_sub(stored.first)
+                .and_then(|at| stored.live.get_mut(at as usize));
+            match (place, self.search(number, entry.key())) {
+                (Some(live), Search::Absent { free, empty: true }) if *live < self.limit() => {
+                    *live += 1;
+                    free.check.store(entry.check, Ordering::Release);
+                    free.word.store(entry.word, Ordering::Release);
+                }
+                _ => stored.left.push(entry),
+            }
+        }
+        stored
+    }
+
+    fn depth(&self) -> u32 {
+        self.extent.depth.min(self.extent.directory_bits)
+    }
+
+    fn group_bits(&self) -> u32 {
+        self.depth().min(PART_BITS)
     }
 }
 
@@ -439,6 +544,10 @@ const DIRECTORY_BITS: u32 = 12;
 /// fraction of a millisecond. A segment that is sized for the expected keys has up to twice as
 /// many.
 const SEGMENT: usize = 1 << 14;
+
+/// Entries that are stored in bulk are sorted into so many parts first.
+pub(crate) const PARTS: usize = 1 << PART_BITS;
+const PART_BITS: u32 = 9;
 
 const TAG_BITS: u32 = 28;
 const INCARNATION_BITS: u32 = 12;

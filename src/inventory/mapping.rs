@@ -43,6 +43,19 @@ pub(crate) fn keys_of(
     reference: impl Fn(&Binding) -> UserRef,
 ) -> Vec<Held> {
     let mut all = Vec::new();
+    keys_into(&mut all, keys, statements, (owner, bindings), reference);
+    all
+}
+
+/// The same in a list that is reused.
+pub(crate) fn keys_into(
+    all: &mut Vec<Held>,
+    keys: &Keys,
+    statements: &[Statement],
+    (owner, bindings): (Option<UserRef>, &[Binding]),
+    reference: impl Fn(&Binding) -> UserRef,
+) {
+    all.clear();
     let mut hold = |key: Option<Key>, shareable, before| {
         all.extend(key.map(|key| Held {
             key,
@@ -78,7 +91,6 @@ pub(crate) fn keys_of(
     }
     all.sort_unstable();
     all.dedup();
-    all
 }
 
 /// Gives each binding the user its name means now.

@@ -84,14 +84,15 @@ impl ColdName {
     }
 }
 
-struct UserStatement {
-    source: SourceId,
-    at: Timestamp,
-    enabled: Tri,
+/// What a source says of a user.
+pub(crate) struct UserStatement {
+    pub(crate) source: SourceId,
+    pub(crate) at: Timestamp,
+    pub(crate) enabled: Tri,
     /// `None` when there was no room for the set.
-    groups: Option<GroupSet>,
+    pub(crate) groups: Option<GroupSet>,
     /// Sorted.
-    aliases: Box<[Name]>,
+    pub(crate) aliases: Box<[Name]>,
 }
 
 impl Sourced for UserStatement {
@@ -179,14 +180,47 @@ impl Names {
         self.resolve(name).reference(name)
     }
 
+    /// Rows that were ever used.
+    pub(crate) const fn rows(&self) -> usize {
+        self.cold.len()
+    }
+
+    /// Every name that means anything, in the order of their rows.
+    pub(crate) fn in_use(&self) -> impl Iterator<Item = (Name, &UserId)> {
+        (0..).zip(&self.cold).filter_map(|(row, cold)| {
+            let name = Name::new(row)?;
+            let used = !cold.statements.is_empty()
+                || cold.claimant.is_some()
+                || cold.mentions > 0
+                || self.claims.contains_key(&name);
+            Some((name, self.text(row).filter(|_| used)?))
+        })
+    }
+
+    /// What sources say of the user whose own name this is.
+    pub(crate) fn statements(&self, name: Name) -> &[UserStatement] {
+        self.cold(name)
+            .map_or(&[], |cold| cold.statements.as_slice())
+    }
+
+    /// Says again what sources have said of a user.
+    pub(crate) fn restore(&mut self, batch: &mut Batch<'_>, user: Name, said: Vec<UserStatement>) {
+        self.restate(batch, user, |statements| {
+            for statement in said {
+                statements.put(statement);
+            }
+        });
+    }
+
     /// One more device's statement or binding names `name`, or one less.
     pub(crate) fn mention(&mut self, name: Name, more: bool) {
+        self.mentioned(name, if more { 1 } else { -1 });
+    }
+
+    /// So many more statements and bindings of devices name `name`, or less.
+    pub(crate) fn mentioned(&mut self, name: Name, more: i32) {
         if let Some(cold) = self.cold_mut(name) {
-            cold.mentions = if more {
-                cold.mentions.saturating_add(1)
-            } else {
-                cold.mentions.saturating_sub(1)
-            };
+            cold.mentions = cold.mentions.saturating_add_signed(more);
         }
         // Whether a name without a user is found or not decides nothing: no change to report.
         let record = self.record(name).encode();

@@ -316,7 +316,7 @@ fn device_of(high: u64, low: u64) -> DeviceId {
     DeviceId::from_u128(u128::from(high) << 64 | u128::from(low))
 }
 
-const fn tri_number(tri: Tri) -> u8 {
+pub(crate) const fn tri_number(tri: Tri) -> u8 {
     match tri {
         Tri::Unknown => 0,
         Tri::No => 1,
@@ -324,7 +324,7 @@ const fn tri_number(tri: Tri) -> u8 {
     }
 }
 
-const fn tri_from(number: usize) -> Tri {
+pub(crate) const fn tri_from(number: usize) -> Tri {
     match number {
         1 => Tri::No,
         2 => Tri::Yes,

@@ -22,7 +22,17 @@ pub(crate) struct State {
     pub(crate) names: Names,
     pub(crate) groups: Interner,
     /// By source number, less one.
-    sources: Vec<String>,
+    sources: Vec<Origin>,
+}
+
+/// A source as it is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name.
+    pub name: String,
+    /// Where its facts come from: a path, a tenant. What was stated under the same name from
+    /// somewhere else is no longer the source's word.
+    pub place: String,
 }
 
 /// Who delivers what, and when.
@@ -47,21 +57,41 @@ impl State {
 
     /// The number of a source, given on first asking: in the order of asking, so in the order of
     /// precedence. [`SourceId::NONE`] when all 255 are given.
-    pub(crate) fn name_source(&mut self, name: &str) -> SourceId {
-        let known = self.sources.iter().position(|source| source == name);
+    pub(crate) fn name_source(&mut self, name: &str, place: &str) -> SourceId {
+        let known = self.sources.iter().position(|source| source.name == name);
         let number = known.unwrap_or(self.sources.len()) + 1;
         let Ok(number) = u8::try_from(number) else {
             return SourceId::NONE;
         };
         if known.is_none() {
-            self.sources.push(name.to_owned());
+            self.sources.push(Origin {
+                name: name.to_owned(),
+                place: place.to_owned(),
+            });
         }
         SourceId(number)
     }
 
     pub(crate) fn source_name(&self, source: SourceId) -> Option<&str> {
         let at = usize::from(source.0).checked_sub(1)?;
-        self.sources.get(at).map(String::as_str)
+        self.sources.get(at).map(|source| &*source.name)
+    }
+
+    /// In the order of their numbers, from 1.
+    pub(crate) fn sources(&self) -> &[Origin] {
+        &self.sources
+    }
+
+    /// Everything, to be filled with what was saved.
+    pub(crate) const fn parts(&mut self) -> (&Keys, &mut Devices, &mut Names, &mut Interner) {
+        let Self {
+            keys,
+            devices,
+            names,
+            groups,
+            ..
+        } = self;
+        (keys, devices, names, groups)
     }
 
     pub(crate) fn update(&mut self, delivery: Delivery, outcome: &mut Outcome, update: &Update) {

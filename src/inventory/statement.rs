@@ -133,6 +133,22 @@ impl Details {
         Self(written.into())
     }
 
+    /// Keeps octets that may be none of ours: `None` unless all of them are details.
+    pub(crate) fn check(octets: &[u8]) -> Option<Self> {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let (&[kind, length], after) = rest.split_first_chunk()?;
+            let (value, after) = after.split_at_checked(usize::from(length))?;
+            read(kind, value)?;
+            rest = after;
+        }
+        Some(Self(octets.into()))
+    }
+
+    pub(crate) const fn octets(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Whether these are the ones written.
     pub(crate) fn are(&self, written: &[u8]) -> bool {
         *self.0 == *written

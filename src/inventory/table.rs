@@ -15,11 +15,13 @@ use std::sync::Arc;
 use crate::inventory::arena::Allocator;
 use crate::inventory::arena::Arena;
 use crate::inventory::arena::Limits;
+use crate::inventory::index::Entered;
 use crate::inventory::index::Extent;
 use crate::inventory::index::Full;
 use crate::inventory::index::Growth;
 use crate::inventory::index::Index;
 use crate::inventory::index::Key;
+use crate::inventory::index::Stored;
 use crate::inventory::index::Target;
 
 /// Readers' side.
@@ -145,9 +147,61 @@ impl<const W: usize> Owner<W> {
         self.growth.set(&self.table.index, key, target)
     }
 
+    /// The index, to be filled in bulk; see [`Index::enter`].
+    pub(crate) fn index(&self) -> &Index {
+        &self.table.index
+    }
+
+    /// Notes what was filled in.
+    pub(crate) fn entered(&mut self, stored: &Stored) {
+        self.growth.entered(stored);
+    }
+
     /// Makes `key` lead nowhere.
     pub(crate) fn clear_key(&mut self, key: Key) {
         self.growth.clear(&self.table.index, key);
+    }
+}
+
+/// A table that is filled in bulk before anybody reads it: records first, then keys.
+pub(crate) struct Filling<const W: usize> {
+    arena: Arena<W>,
+    allocator: Allocator,
+}
+
+impl<const W: usize> Filling<W> {
+    pub(crate) fn open(limits: Limits) -> Self {
+        let (allocator, arena) = Allocator::open(limits);
+        Self { arena, allocator }
+    }
+
+    /// See [`Allocator::fill`].
+    pub(crate) fn fill(&self, row: u32, words: &[u64; W]) -> bool {
+        Allocator::fill(&self.arena, row, words)
+    }
+
+    /// A key of a row that is filled.
+    pub(crate) fn entry(key: Key, row: u32) -> Entered {
+        Entered::new(key, row, Allocator::FIRST_INCARNATION)
+    }
+
+    /// The table with all records and no keys yet; see [`Allocator::filled`].
+    pub(crate) fn finish(
+        mut self,
+        rows: u32,
+        vacant: impl IntoIterator<Item = u32>,
+        extent: Extent,
+    ) -> Owner<W> {
+        self.allocator.filled(&self.arena, rows, vacant);
+        let (growth, index) = Growth::open(extent);
+        Owner {
+            table: Arc::new(Table {
+                arena: self.arena,
+                index,
+            }),
+            allocator: self.allocator,
+            growth,
+        }
     }
 }
 

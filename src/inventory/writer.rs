@@ -17,6 +17,7 @@ use crate::inventory::report::Refused;
 use crate::inventory::report::Update;
 use crate::inventory::report::UserReport;
 use crate::inventory::state::Delivery;
+use crate::inventory::state::Origin;
 use crate::inventory::state::State;
 use crate::inventory::statement::Name;
 use crate::model::DeviceId;
@@ -48,12 +49,17 @@ impl Writer {
     ///
     /// The 256th source gets [`SourceId::NONE`], under which nothing is accepted.
     pub fn name_source(&mut self, name: &str) -> SourceId {
-        self.lock().name_source(name)
+        self.lock().name_source(name, "")
+    }
+
+    /// The same for a source of which more than the name is known.
+    pub fn name_origin(&mut self, origin: &Origin) -> SourceId {
+        self.lock().name_source(&origin.name, &origin.place)
     }
 
     /// Works in what changed at a source, in order, and returns what that altered.
     pub fn apply(&mut self, source: SourceId, at: Timestamp, updates: Vec<Update>) -> Vec<Change> {
-        if self.reader.source_name(source).is_none() {
+        if updates.is_empty() || self.reader.source_name(source).is_none() {
             return Vec::new();
         }
         let delivery = Delivery {
@@ -219,10 +225,9 @@ impl Writer {
         shared
             .user_count
             .store(state.names.users(), Ordering::Relaxed);
-        shared
-            .overflowed
-            .fetch_add(outcome.overflowed, Ordering::Relaxed);
+        self.reader.note_overflowed(outcome.overflowed);
         drop(state);
+        shared.deliveries.fetch_add(1, Ordering::Release);
         let mut changes = outcome.changes;
         changes.sort_unstable();
         changes.dedup();

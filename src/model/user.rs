@@ -72,6 +72,12 @@ impl GroupId {
         Self(guid.unwrap_or_else(|| Uuid::new_v5(&GROUP_NAMESPACE, text.to_lowercase().as_bytes())))
     }
 
+    /// From the 128 bits of [`GroupId::as_u128`].
+    #[must_use]
+    pub const fn from_u128(bits: u128) -> Self {
+        Self(Uuid::from_u128(bits))
+    }
+
     /// The 128 bits of the GUID.
     #[must_use]
     pub const fn as_u128(self) -> u128 {

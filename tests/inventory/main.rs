@@ -12,6 +12,7 @@ mod keys;
 mod operations;
 mod reference;
 mod sources;
+mod store;
 mod threads;
 mod users;
 

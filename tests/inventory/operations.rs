@@ -9,6 +9,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::sample::subsequence;
 
 use portreeve::inventory::Change;
 use portreeve::inventory::Complete;
@@ -16,10 +17,13 @@ use portreeve::inventory::Config;
 use portreeve::inventory::DeviceReport;
 use portreeve::inventory::Guard;
 use portreeve::inventory::Lookup;
+use portreeve::inventory::Origin;
 use portreeve::inventory::Reader;
 use portreeve::inventory::Update;
 use portreeve::inventory::UserReport;
+use portreeve::inventory::Writer;
 use portreeve::inventory::open;
+use portreeve::inventory::reopen;
 use portreeve::model::CertificateId;
 use portreeve::model::ComplianceState;
 use portreeve::model::DeviceId;
@@ -33,6 +37,7 @@ use portreeve::model::Ownership;
 use portreeve::model::Platform;
 use portreeve::model::Posture;
 use portreeve::model::Retirement;
+use portreeve::model::SourceId;
 use portreeve::model::ThreatLevel;
 use portreeve::model::Timestamp;
 use portreeve::model::Tri;
@@ -45,6 +50,9 @@ use crate::reference::Device;
 use crate::reference::Reference;
 use crate::reference::Seen;
 use crate::reference::User;
+use crate::store::in_threads;
+use crate::store::octets;
+use crate::store::origin;
 
 const NAMES: [&str; 5] = ["alice@x", "bob@x", "X\\alice", "bob", "carol@x"];
 const SERIALS: [&str; 2] = ["AB12", "CD34"];
@@ -348,6 +356,69 @@ proptest! {
             }
             prop_assert!(changes.is_sorted_by(|a, b| a < b));
             prop_assert_eq!(reader.generation() - generation, u64::from(!changes.is_empty()));
+        }
+    }
+
+    #[test]
+    fn a_restart_in_between_changes_nothing_but_what_is_configured(
+        before in vec(operation(), 1..20),
+        sources in subsequence(vec![1, 2, 3_u8], 0..=3).prop_shuffle(),
+        after in vec(operation(), 0..20),
+    ) {
+        let any_size = Guard { percent: 100, at_least: 0 };
+        let config = Config { guard: any_size, ..Config::new([9; 16]) };
+        let (mut writer, reader) = open(config.clone());
+        let mut reference = Reference::default();
+        let mut numbers = SOURCES.map(|source| writer.name_origin(&origin(source)));
+        let mut now = 0;
+        for operation in before {
+            now += 1;
+            work_in(&mut writer, &mut reference, numbers, operation, now);
+        }
+        // From here on with the sources in another order, and some of them new.
+        let saved = octets(&reader);
+        let configured: Vec<Origin> = sources
+            .iter()
+            .map(|number| origin(SOURCES[usize::from(*number) - 1]))
+            .collect();
+        let config = Config { seed: [8; 16], ..config };
+        let (mut writer, reader) = reopen(&config, &configured, &saved, in_threads).unwrap();
+        reference.restart(&sources);
+        numbers = SOURCES.map(|source| writer.name_origin(&origin(source)));
+        check(&reader, &reference)?;
+        for operation in after {
+            now += 1;
+            work_in(&mut writer, &mut reference, numbers, operation, now);
+            check(&reader, &reference)?;
+        }
+    }
+}
+
+const SOURCES: [&str; 3] = ["one", "two", "three"];
+
+/// The same operation on both.
+fn work_in(
+    writer: &mut Writer,
+    reference: &mut Reference,
+    numbers: [SourceId; 3],
+    operation: Operation,
+    now: i64,
+) {
+    let number = |source: u8| numbers[usize::from(source) - 1];
+    match operation {
+        Operation::Apply(source, updates) => {
+            for update in updates.clone() {
+                reference.apply(number(source).0, at(now), update);
+            }
+            writer.apply(number(source), at(now), updates);
+        }
+        Operation::Replace(source, all) => {
+            let taken = reference.replace(number(source).0, at(now), all.clone());
+            assert_eq!(writer.replace(number(source), at(now), all).is_ok(), taken);
+        }
+        Operation::Bind(eas, user, device) => {
+            reference.bind(eas, user.clone(), device);
+            writer.bind(eas, user.as_str(), device, at(now));
         }
     }
 }

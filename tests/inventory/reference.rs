@@ -124,6 +124,16 @@ impl Reference {
         self.bindings.push(Binding { eas, user, device });
     }
 
+    /// From now on only these sources are asked, in this order.
+    pub(crate) fn restart(&mut self, sources: &[u8]) {
+        let said = std::mem::take(&mut self.sources);
+        let kept = (1..)
+            .zip(sources)
+            .filter_map(|(number, old)| Some((number, said.get(old)?.clone())));
+        self.sources = kept.collect();
+        self.drop_bindings();
+    }
+
     pub(crate) fn devices(&self) -> BTreeSet<DeviceId> {
         let said = self.sources.values();
         said.flat_map(|said| said.devices.keys().copied()).collect()
