@@ -14,7 +14,13 @@ pub(super) use devices::DeviceFeed;
 pub(super) use users::UserFeed;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::hash::Hash;
+
+use crate::inventory::Reader;
+use crate::model::DeviceId;
+use crate::model::SourceId;
+use crate::model::UserId;
 
 /// What a list has left out, and whether it may be believed.
 ///
@@ -30,7 +36,7 @@ struct Absences<K> {
     pending: Option<(HashSet<K>, HashSet<K>)>,
 }
 
-impl<K: Copy + Eq + Hash> Absences<K> {
+impl<K: Clone + Eq + Hash> Absences<K> {
     fn new() -> Self {
         Self {
             known: HashSet::new(),
@@ -42,7 +48,7 @@ impl<K: Copy + Eq + Hash> Absences<K> {
     /// The known entries that `listed` lacks and the list before had, and those that it lacked
     /// too.
     fn compare(&self, listed: &HashSet<K>) -> Missing<K> {
-        let missing = self.known.difference(listed).copied();
+        let missing = self.known.difference(listed).cloned();
         let (again, first) = missing.partition(|entry| self.missing.contains(entry));
         Missing { first, again }
     }
@@ -53,8 +59,8 @@ impl<K: Copy + Eq + Hash> Absences<K> {
         let mut known = listed;
         let mut missing = HashSet::new();
         if !doubtful.is_empty() {
-            missing.extend(doubtful.iter().chain(again));
-            known.extend(&missing);
+            missing.extend(doubtful.iter().chain(again).cloned());
+            known.extend(missing.iter().cloned());
         }
         self.pending = Some((known, missing));
     }
@@ -62,8 +68,8 @@ impl<K: Copy + Eq + Hash> Absences<K> {
     /// Notes entries that a quick run has seen.
     fn seen(&mut self, entries: impl IntoIterator<Item = K>) {
         for entry in entries {
-            self.known.insert(entry);
             self.missing.remove(&entry);
+            self.known.insert(entry);
         }
     }
 
@@ -84,6 +90,36 @@ struct Missing<K> {
     first: Vec<K>,
     /// As the list before.
     again: Vec<K>,
+}
+
+impl<K> Missing<K> {
+    fn count(&self) -> usize {
+        self.first.len() + self.again.len()
+    }
+}
+
+/// What the inventory knew from a source before the start: a list that lacks some of it is not
+/// believed at once either.
+#[derive(Clone)]
+pub(super) struct Earlier {
+    pub(super) reader: Reader,
+    pub(super) source: SourceId,
+}
+
+impl Earlier {
+    fn devices(&self) -> Vec<DeviceId> {
+        self.reader.devices_of(self.source)
+    }
+
+    fn users(&self) -> Vec<UserId> {
+        self.reader.users_of(self.source)
+    }
+}
+
+impl fmt::Debug for Earlier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Earlier")
+    }
 }
 
 /// The wait before a list is asked for again because it lacks something.

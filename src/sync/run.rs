@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::inventory::Change;
+use crate::inventory::Origin;
 use crate::inventory::Refused;
 use crate::inventory::Writer;
 use crate::model::SourceId;
@@ -33,6 +34,7 @@ use crate::sync::feed::Feed;
 use crate::sync::file::FileFeed;
 use crate::sync::file::Kind;
 use crate::sync::graph::DeviceFeed;
+use crate::sync::graph::Earlier;
 use crate::sync::graph::Graph;
 use crate::sync::graph::GraphSetupError;
 use crate::sync::graph::UserFeed;
@@ -237,7 +239,8 @@ impl Starter<'_> {
                 quick: Some(timing.quick_interval),
                 backoff: timing.backoff,
             };
-            let source = DeviceFeed::new(Arc::clone(&graph), timing.overlap);
+            let earlier = self.earlier(&config.name, DEVICES);
+            let source = DeviceFeed::new(Arc::clone(&graph), timing.overlap, earlier);
             let latency = timing.quick_interval;
             self.feed(&config.name, DEVICES, source, schedule, latency, None);
         }
@@ -247,11 +250,19 @@ impl Starter<'_> {
                 quick: None,
                 backoff: timing.backoff,
             };
-            let source = UserFeed::new(graph, config.groups.clone());
+            let earlier = self.earlier(&config.name, USERS);
+            let source = UserFeed::new(graph, config.groups.clone(), earlier);
             let latency = timing.users_interval;
             self.feed(&config.name, USERS, source, schedule, latency, None);
         }
         Ok(())
+    }
+
+    fn earlier(&mut self, name: &str, list: &str) -> Earlier {
+        Earlier {
+            source: self.writer.name_source(&feed_name(name, list)),
+            reader: self.writer.reader(),
+        }
     }
 
     fn feed<S: Source>(
@@ -263,7 +274,7 @@ impl Starter<'_> {
         latency: Duration,
         bell: Option<Arc<Notify>>,
     ) {
-        let feed = format!("{name}/{list}");
+        let feed = feed_name(name, list);
         // A file is read in full whenever it is read.
         let kinds = (schedule.quick.is_some(), bell.is_some());
         let (board, status) = Board::new(&feed, latency, kinds, self.clock.now());
@@ -321,6 +332,42 @@ fn watch_folder_of(path: &Path, bell: &Arc<Notify>) -> Option<RecommendedWatcher
             tracing::warn!(folder = %folder.display(), %error, "not watched, only looked at");
         })
         .ok()
+}
+
+impl Config {
+    /// Every feed as the inventory is to know it, in order of precedence.
+    #[must_use]
+    pub fn origins(&self) -> Vec<Origin> {
+        let mut origins = Vec::new();
+        let mut add = |name: &str, list: &str, place: String| {
+            let name = feed_name(name, list);
+            origins.push(Origin { name, place });
+        };
+        for file in &self.files {
+            for (path, list) in [(&file.devices, DEVICES), (&file.users, USERS)] {
+                let Some(path) = path else { continue };
+                // Whatever folder the gateway is started in.
+                let place = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                add(&file.name, list, place.display().to_string());
+            }
+        }
+        for graph in &self.graphs {
+            for (is_read, list) in [(graph.devices, DEVICES), (graph.users, USERS)] {
+                if is_read {
+                    add(
+                        &graph.name,
+                        list,
+                        format!("{} {}", graph.tenant, graph.graph),
+                    );
+                }
+            }
+        }
+        origins
+    }
+}
+
+fn feed_name(source: &str, list: &str) -> String {
+    format!("{source}/{list}")
 }
 
 const DEVICES: &str = "devices";

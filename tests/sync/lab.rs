@@ -11,6 +11,7 @@ use portreeve::inventory;
 use portreeve::inventory::Change;
 use portreeve::inventory::Lookup;
 use portreeve::inventory::Reader;
+use portreeve::inventory::Writer;
 use portreeve::model::DeviceId;
 use portreeve::model::Identifier;
 use portreeve::model::Monotonic;
@@ -177,7 +178,24 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn start(config: &Config) -> Self {
-        let (writer, reader) = inventory::open(inventory::Config::new([7; 16]));
+        let (mut writer, reader) = inventory::open(inventory::Config::new([7; 16]));
+        for origin in config.origins() {
+            writer.name_origin(&origin);
+        }
+        Self::with(config, writer, reader)
+    }
+
+    /// Stops, and starts again from what it knew.
+    pub(crate) async fn restart(self, config: &Config) -> Self {
+        self.tasks.stop().await;
+        let saved = self.reader.save().parts().concat();
+        let (settings, origins) = (inventory::Config::new([8; 16]), config.origins());
+        let in_turn = |job: &(dyn Fn(usize) + Sync), jobs| (0..jobs).for_each(job);
+        let (writer, reader) = inventory::reopen(&settings, &origins, &saved, in_turn).unwrap();
+        Self::with(config, writer, reader)
+    }
+
+    fn with(config: &Config, writer: Writer, reader: Reader) -> Self {
         let changes = Arc::new(Mutex::new(Vec::new()));
         let changed = Arc::new(Notify::new());
         let (list, bell) = (Arc::clone(&changes), Arc::clone(&changed));
@@ -196,10 +214,7 @@ impl Lab {
     }
 
     pub(crate) fn of(source: GraphConfig) -> Self {
-        Self::start(&Config {
-            graphs: vec![source],
-            ..Config::default()
-        })
+        Self::start(&only(source))
     }
 
     /// Starts the feeds of `source` and waits for the first success of each.
@@ -267,6 +282,14 @@ impl Lab {
             Lookup::Found(posture, _) => Some(posture),
             Lookup::Unknown | Lookup::Ambiguous | Lookup::OfAnotherUser => None,
         }
+    }
+}
+
+/// A configuration with this source.
+pub(crate) fn only(source: GraphConfig) -> Config {
+    Config {
+        graphs: vec![source],
+        ..Config::default()
     }
 }
 

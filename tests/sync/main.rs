@@ -17,6 +17,7 @@ mod groups;
 mod lab;
 mod misbehaviour;
 mod removal;
+mod restart;
 mod sample;
 mod secrets;
 mod status;

@@ -14,6 +14,7 @@ use crate::inventory::Update;
 use crate::model::DeviceId;
 use crate::model::Timestamp;
 use crate::sync::graph::Absences;
+use crate::sync::graph::Earlier;
 use crate::sync::graph::Graph;
 use crate::sync::graph::SECOND_LOOK;
 use crate::sync::graph::client::Listed;
@@ -36,6 +37,8 @@ pub(in crate::sync) struct DeviceFeed {
     /// A full walk that has stopped half-way.
     open: Option<Reading<DeviceReport>>,
     absences: Absences<DeviceId>,
+    /// What was known before the start, until the first full run asks for it.
+    earlier: Option<Earlier>,
     /// The server's time up to which check-ins are known.
     watermark: Option<Timestamp>,
     /// The same, once the delivery at hand is accepted.
@@ -43,12 +46,13 @@ pub(in crate::sync) struct DeviceFeed {
 }
 
 impl DeviceFeed {
-    pub(in crate::sync) fn new(graph: Arc<Graph>, overlap: Duration) -> Self {
+    pub(in crate::sync) fn new(graph: Arc<Graph>, overlap: Duration, earlier: Earlier) -> Self {
         Self {
             graph,
             overlap,
             open: None,
             absences: Absences::new(),
+            earlier: Some(earlier),
             watermark: None,
             next_watermark: None,
         }
@@ -92,6 +96,9 @@ impl DeviceFeed {
         listed: Listed<DeviceReport>,
         context: &Context<'_>,
     ) -> Result<Brought, Failure> {
+        if let Some(earlier) = self.earlier.take() {
+            self.absences.seen(earlier.devices());
+        }
         let mut devices = listed.rows;
         let mut present: HashSet<DeviceId> = devices.iter().map(|row| row.device).collect();
         let missing = self.absences.compare(&present);

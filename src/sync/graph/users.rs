@@ -12,9 +12,11 @@ use uuid::Uuid;
 use crate::inventory::Complete;
 use crate::inventory::Update;
 use crate::model::GroupId;
+use crate::model::UserId;
 use crate::sync::entra;
 use crate::sync::entra::Membership;
 use crate::sync::graph::Absences;
+use crate::sync::graph::Earlier;
 use crate::sync::graph::Graph;
 use crate::sync::graph::SECOND_LOOK;
 use crate::sync::plan::Run;
@@ -34,15 +36,21 @@ pub(in crate::sync) struct UserFeed {
     /// Memberships as read last, by what the group is asked for.
     last: BTreeMap<String, Membership>,
     absences: Absences<Uuid>,
+    /// What was known before the start, until the first run asks for it.
+    earlier: Option<Earlier>,
+    /// Those of them that no list since has had. The inventory knows users by name only.
+    unseen: Absences<UserId>,
 }
 
 impl UserFeed {
-    pub(in crate::sync) fn new(graph: Arc<Graph>, groups: Groups) -> Self {
+    pub(in crate::sync) fn new(graph: Arc<Graph>, groups: Groups, earlier: Earlier) -> Self {
         Self {
             graph,
             groups,
             last: BTreeMap::new(),
             absences: Absences::new(),
+            earlier: Some(earlier),
+            unseen: Absences::new(),
         }
     }
 
@@ -126,16 +134,24 @@ impl Source for UserFeed {
         let (memberships, kept) = self.memberships(context).await?;
         let present: HashSet<Uuid> = users.rows.iter().map(|user| user.object).collect();
         let mut missing = self.absences.compare(&present);
+        if let Some(earlier) = self.earlier.take() {
+            self.unseen.seen(earlier.users());
+        }
+        let names = users.rows.iter().map(|user| user.report.user.clone());
+        let mut unseen = self.unseen.compare(&names.collect());
         if context.accept {
             missing.first.clear();
+            unseen.first.clear();
         }
         let entries = present.len();
         let reports = entra::join(users.rows, memberships.values());
         self.last = memberships;
         self.absences
             .propose(present, &missing.first, &missing.again);
+        self.unseen
+            .propose(HashSet::new(), &unseen.first, &unseen.again);
         let mut notes = kept;
-        let (content, again_in) = if missing.first.is_empty() {
+        let (content, again_in) = if missing.first.is_empty() && unseen.first.is_empty() {
             let all = Complete {
                 users: reports,
                 ..Complete::default()
@@ -144,7 +160,7 @@ impl Source for UserFeed {
         } else {
             notes.push(format!(
                 "the list lacks {} known users; they stay until a second list agrees",
-                missing.first.len() + missing.again.len()
+                missing.count() + unseen.count()
             ));
             let updates = reports.into_iter().map(Update::User).collect();
             (Content::Delta(updates), Some(SECOND_LOOK))
@@ -162,5 +178,6 @@ impl Source for UserFeed {
 
     fn settle(&mut self, accepted: bool) {
         self.absences.settle(accepted);
+        self.unseen.settle(accepted);
     }
 }
