@@ -1,11 +1,14 @@
 //! Building, wiring, reloading and draining: the composition root.
 //!
-//! Order of a start: configuration and first-start files, inventory and policy, the first load
-//! of local files, sockets (all of them or none), then the loops and tasks, then the banner.
-//! Order of an end: mail drains, network loops stop, sources stop, the journal writes its last.
+//! Order of a start: configuration and first-start files, inventory (from its snapshot, if there
+//! is one) and policy, the first load of local files (with a snapshot only for a moment), sockets
+//! (all of them or none), then the loops and tasks, then the banner.
+//! Order of an end: mail drains, network loops stop, sources stop, the inventory is saved, the
+//! journal writes its last.
 //!
 //! Threads and tasks that are not a room's own: `runtime` threads of Tokio, which run the mail
-//! front, sources, control socket and metrics; one task for housekeeping, which owns nothing.
+//! front, sources, control socket and metrics; one task for housekeeping, which owns nothing; one thread that saves
+//! the inventory.
 
 mod answer;
 mod banner;
@@ -22,6 +25,7 @@ pub mod pki;
 mod sources;
 mod telemetry;
 mod tries;
+mod warm;
 mod write;
 
 use std::io;

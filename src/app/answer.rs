@@ -95,6 +95,7 @@ impl Desk {
             "sources": feeds.iter().map(|source| sources::json(source, now)).collect::<Vec<_>>(),
             "warnings": unmet.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "mail": self.metrics.mail.as_deref().map(mail_json),
+            "snapshot": self.metrics.snapshots.as_deref().map(|snapshots| snapshots.json(now)),
         });
         let mut text = format!(
             "up {uptime} s, {} devices, {} users, {policies} policies\n\
@@ -115,6 +116,9 @@ impl Desk {
         }
         if let Some(mail) = &self.metrics.mail {
             text.push_str(&mail_lines(mail));
+        }
+        if let Some(snapshots) = &self.metrics.snapshots {
+            text.push_str(&snapshots.line(now));
         }
         for source in &feeds {
             text.push_str(&sources::lines(source, now));

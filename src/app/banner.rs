@@ -3,6 +3,9 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::Timestamp;
 
 /// The facts of the banner.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub(super) struct Banner {
     pub(super) devices: usize,
     pub(super) users: usize,
     pub(super) policies: usize,
+    /// When the snapshot was written that the inventory comes from, and its age.
+    pub(super) restored: Option<(Timestamp, Duration)>,
     pub(super) warnings: Vec<String>,
     /// Commands to paste, each with what it shows.
     pub(super) tries: Vec<(String, String)>,
@@ -42,6 +47,13 @@ impl fmt::Display for Banner {
             "  {} devices, {} users, {} policies are loaded.",
             self.devices, self.users, self.policies
         )?;
+        if let Some((at, age)) = self.restored {
+            let age = age.as_secs();
+            writeln!(
+                f,
+                "  Devices and users are those of the snapshot of {at}, {age} s old; the sources refresh them now."
+            )?;
+        }
         for warning in &self.warnings {
             writeln!(f, "  warning: {warning}")?;
         }

@@ -1,6 +1,7 @@
 //! What must be there before a door opens: inventory, policy, decision point, sources.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tracing::info;
@@ -12,6 +13,8 @@ use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::app::StartError;
 use crate::app::groups;
+use crate::app::warm;
+use crate::app::warm::Snapshots;
 use crate::config;
 use crate::config::Config;
 use crate::inventory;
@@ -34,11 +37,13 @@ pub(super) struct Core {
     pub(super) tasks: sync::Tasks,
     /// What the sources were started with.
     pub(super) source_settings: sync::Config,
+    /// `None` when they are switched off.
+    pub(super) snapshots: Option<Arc<Snapshots>>,
 }
 
 impl Core {
-    /// Builds them and waits for the first load of local files, so that the first connection
-    /// already finds its device.
+    /// Builds them, so that the first connection already finds its device: from the snapshot, or
+    /// by waiting for the first load of local files.
     pub(super) fn build(config: &Config) -> Result<Self, StartError> {
         let clock = Clock::start();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -49,10 +54,12 @@ impl Core {
             .map_err(StartError::System)?;
         let mut seed = [0; 16];
         super::fill_random(&mut seed);
-        let (writer, reader) = inventory::open(inventory::Config::new(seed));
+        let sources = load_sources(config)?;
+        let inventory = inventory::Config::new(seed);
+        let opened = warm::open(&config.data, inventory, &sources.origins(), clock);
+        let warm::Opened { writer, reader, .. } = opened;
         let point = Arc::new(DecisionPoint::new(reader, load_policy(config)?));
         let live = Arc::new(Live::new(Arc::clone(&point)));
-        let sources = load_sources(config)?;
         let (handle, tasks) = {
             let _inside = runtime.enter();
             let live = Arc::clone(&live);
@@ -67,7 +74,15 @@ impl Core {
                 }
             })?
         };
-        runtime.block_on(handle.first_load());
+        runtime.block_on(async {
+            let first_load = handle.first_load();
+            if opened.is_whole {
+                // What is still under way then goes on behind open doors.
+                drop(tokio::time::timeout(FIRST_LOOK, first_load).await);
+            } else {
+                first_load.await;
+            }
+        });
         // A cloud brings its groups later; `status` tells of them at any time.
         if sources.graphs.is_empty() {
             for problem in groups::unmet_now(&point) {
@@ -85,6 +100,7 @@ impl Core {
             sources: handle,
             tasks,
             source_settings: sources,
+            snapshots: opened.snapshots,
         })
     }
 }
@@ -106,6 +122,10 @@ pub(super) fn load_sources(config: &Config) -> Result<sync::Config, Vec<Problem>
 fn sync_clock(clock: Clock) -> sync::Clock {
     sync::Clock::new(move || clock.now())
 }
+
+/// How long a start with a snapshot waits for local files: those of a small site are read by then,
+/// so that what changed in them meanwhile counts from the first connection on.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
 
 /// Accounting sessions kept at one time: the largest campus we know of has a tenth of it. About
 /// 350 octets each.

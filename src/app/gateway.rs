@@ -27,12 +27,15 @@ use crate::app::groups;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
+use crate::app::warm::Saver;
+use crate::app::warm::Snapshots;
 use crate::config;
 use crate::config::Config;
 use crate::eap;
 use crate::journal;
 use crate::journal::Journal;
 use crate::model::Problem;
+use crate::model::Timestamp;
 use crate::net::Clock;
 use crate::net::Pool;
 use crate::net::control;
@@ -63,6 +66,8 @@ pub(super) struct Gateway {
     journal: journal::Stop,
     /// Of the folders that it writes to.
     _claims: Vec<Claim>,
+    snapshots: Option<Arc<Snapshots>>,
+    saver: Option<Saver>,
 }
 
 /// The network plane.
@@ -117,6 +122,7 @@ impl Gateway {
             sources: core.sources.clone(),
             clock: core.clock,
             mail: front.as_ref().map(|front| Arc::clone(&front.counters)),
+            snapshots: core.snapshots.clone(),
         };
         let desk = Desk {
             clock: core.clock,
@@ -138,8 +144,14 @@ impl Gateway {
             sessions,
             tasks,
             source_settings,
+            snapshots,
             ..
         } = core;
+        let saver = snapshots.as_ref().map(|snapshots| {
+            let (reader, interval) = (point.reader().clone(), config.data.snapshot_interval);
+            Saver::spawn(Arc::clone(snapshots), reader, clock, interval)
+        });
+        let saver = saver.transpose().map_err(StartError::System)?;
         let metrics_at = serve_metrics(&runtime, metrics_listeners, metrics);
         runtime.spawn(control::serve(
             socket,
@@ -160,6 +172,8 @@ impl Gateway {
             source_settings,
             journal,
             _claims: claims,
+            snapshots,
+            saver,
         })
     }
 
@@ -219,13 +233,20 @@ impl Gateway {
             devices: self.point.reader().device_count(),
             users: self.point.reader().user_count(),
             policies: self.point.policy().len(),
+            restored: self.restored(),
             warnings,
             tries: super::tries::commands(&self.config),
         }
     }
 
+    /// When the inventory was saved that it began with, and how long ago that was.
+    fn restored(&self) -> Option<(Timestamp, Duration)> {
+        let at = self.snapshots.as_ref()?.restored?;
+        Some((at, self.clock.now().wall.since(at)))
+    }
+
     /// Stops: no new mail connections, those under way may end; then the network, whose NASes
-    /// ask elsewhere; then sources and journal.
+    /// ask elsewhere; then sources, the inventory's snapshot and the journal.
     pub(super) fn stop(self) {
         // Nobody waits for it only if no front runs.
         let _nobody_waits = self.mail.stop.send(true);
@@ -246,6 +267,9 @@ impl Gateway {
         self.radius.servers.stop(self.config.shutdown.grace);
         self.radius.accounting.stop();
         self.runtime.block_on(self.tasks.stop());
+        if let Some(saver) = self.saver {
+            saver.stop();
+        }
         self.journal.stop();
         // A socket that is left behind is replaced by the next start.
         drop(control::remove(&self.config.data.control_socket));

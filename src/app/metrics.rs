@@ -18,6 +18,7 @@ use crate::access::DecisionPoint;
 use crate::access::Live;
 use crate::access::RecordQueue;
 use crate::access::Sessions;
+use crate::app::warm::Snapshots;
 use crate::journal;
 use crate::model::Timestamp;
 use crate::net::Clock;
@@ -41,6 +42,8 @@ pub(super) struct Metrics {
     pub(super) clock: Clock,
     /// Of the mail front, if there is one.
     pub(super) mail: Option<Arc<eas::Counters>>,
+    /// Of the inventory, unless they are switched off.
+    pub(super) snapshots: Option<Arc<Snapshots>>,
 }
 
 impl Metrics {
@@ -73,6 +76,37 @@ impl Metrics {
             }
         }
         total
+    }
+
+    /// What lies on the disk for the next start.
+    fn snapshots(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let Some(snapshots) = &self.snapshots else {
+            return Ok(());
+        };
+        let restored = usize::from(snapshots.restored.is_some());
+        page.gauge(
+            "snapshot_restored",
+            "1 when this start began with a snapshot of the inventory",
+            restored,
+        )?;
+        if let Some(last) = snapshots.last() {
+            let age = self.clock.now().wall.since(last.at).as_secs();
+            page.gauge(
+                "snapshot_age_seconds",
+                "Seconds since the inventory was saved",
+                usize::try_from(age).unwrap_or(usize::MAX),
+            )?;
+            page.gauge(
+                "snapshot_octets",
+                "Size of the inventory's snapshot",
+                usize::try_from(last.octets).unwrap_or(usize::MAX),
+            )?;
+        }
+        page.counter(
+            "snapshot_failures",
+            "Snapshots of the inventory that could not be written",
+            snapshots.failed(),
+        )
     }
 
     /// What there is to know of each feed; an age is left out as long as there is none.
@@ -175,6 +209,7 @@ impl Collector for Metrics {
             self.sessions.len(),
         )?;
         page.gauge("mail_requests", "Mail requests under way", self.live.len())?;
+        self.snapshots(&mut page)?;
         self.sources(&mut page)?;
         match &self.mail {
             Some(mail) => encode_mail(&mut page, mail),

@@ -117,6 +117,9 @@ impl Data {
     fn read(&mut self, mut section: Section<'_>) {
         section.set("folder", &mut self.folder);
         section.set("control_socket", &mut self.control_socket);
+        section.set("warm_start", &mut self.warm_start);
+        let intervals = Duration::from_secs(10)..=days(1);
+        section.set_within("snapshot_interval", intervals, &mut self.snapshot_interval);
         section.finish();
     }
 }

@@ -59,6 +59,10 @@ pub struct Data {
     pub folder: PathBuf,
     /// The local socket that `status`, `explain` and `device` talk to.
     pub control_socket: PathBuf,
+    /// Whether a start begins with the inventory that was saved last.
+    pub warm_start: bool,
+    /// How often the inventory is saved, if a source has delivered something.
+    pub snapshot_interval: Duration,
 }
 
 impl Default for Data {
@@ -66,6 +70,8 @@ impl Default for Data {
         Self {
             folder: "var".into(),
             control_socket: "var/control.sock".into(),
+            warm_start: true,
+            snapshot_interval: Duration::from_mins(5),
         }
     }
 }

@@ -37,6 +37,11 @@ impl Gateway {
         let folder = tempfile::tempdir().unwrap();
         let conf = Conf::sample(folder.path());
         edit(&conf);
+        Self::again(folder)
+    }
+
+    /// Starts one in the folder that [`Gateway::stop`] has left.
+    pub(crate) fn again(folder: TempDir) -> Self {
         let mut child = program(folder.path())
             .stdout(Stdio::piped())
             .stderr(fs::File::create(folder.path().join("log")).unwrap())
@@ -149,6 +154,11 @@ impl Conf {
             conf.replace("gateway.toml", &format!(":{port}\""), ":0\"");
         }
         conf
+    }
+
+    /// That of a gateway that has been stopped.
+    pub(crate) fn of(folder: &TempDir) -> Self {
+        Self(folder.path().join("conf"))
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
