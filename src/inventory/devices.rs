@@ -44,6 +44,10 @@ pub(crate) struct Devices {
     /// By row, for the few devices that have any.
     bindings: HashMap<u32, Vec<Binding>>,
     count: usize,
+    /// Counts what alters a statement or a binding, if only its time.
+    changes: u64,
+    /// By block of rows: that number when something in it was last altered.
+    changed: Vec<u64>,
     /// Reused for the details of each report.
     buffer: Vec<u8>,
 }
@@ -59,6 +63,8 @@ impl Devices {
             statements: Vec::new(),
             bindings: HashMap::new(),
             count: 0,
+            changes: 0,
+            changed: Vec::new(),
             buffer: Vec::new(),
         }
     }
@@ -81,6 +87,27 @@ impl Devices {
     /// Rows that were ever used.
     pub(crate) fn rows(&self) -> u32 {
         u32::try_from(self.statements.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many statements and bindings have been altered.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// That number when something in a block of [`BLOCK`] rows was last altered.
+    pub(crate) fn changed(&self, block: usize) -> u64 {
+        self.changed.get(block).copied().unwrap_or(0)
+    }
+
+    fn touch(&mut self, row: u32) {
+        let block = row as usize / BLOCK;
+        if self.changed.len() <= block {
+            self.changed.resize(block + 1, 0);
+        }
+        self.changes += 1;
+        if let Some(changed) = self.changed.get_mut(block) {
+            *changed = self.changes;
+        }
     }
 
     /// What sources say of the device in `row`.
@@ -122,8 +149,11 @@ impl Devices {
         match before {
             Some(before) if before.facts == facts && before.details.are(&written) => {
                 before.at = batch.at;
-                if let Some(row) = row.filter(|_| !batch.walk) {
-                    self.freshen(batch, row);
+                if let Some(row) = row {
+                    self.touch(row);
+                    if !batch.walk {
+                        self.freshen(batch, row);
+                    }
                 }
             }
             Some(_) | None => {
@@ -161,6 +191,7 @@ impl Devices {
         row: u32,
         (eas, user): (EasDeviceId, Name),
     ) {
+        self.touch(row);
         let learned = self.bindings.entry(row).or_default();
         if let Some(known) = learned
             .iter_mut()
@@ -241,6 +272,7 @@ impl Devices {
     }
 
     fn remove(&mut self, batch: &mut Batch<'_>, names: &mut Names, row: u32) {
+        self.touch(row);
         let before = self.keys_before(batch.keys, row);
         self.note(batch.outcome, row);
         if let Some(words) = self.owner.read(row) {
@@ -271,6 +303,7 @@ impl Devices {
         row: u32,
         statement: Option<Statement>,
     ) {
+        self.touch(row);
         let Some(said) = self.statements.get_mut(row as usize) else {
             return;
         };
@@ -454,6 +487,9 @@ const KEYS_EXPECTED: usize = 7;
 
 /// Vacated rows that rest before the first is used again; see the arena.
 const REST: usize = 4096;
+
+/// Rows that are saved at a time.
+pub(crate) const BLOCK: usize = 1024;
 
 /// Learned bindings of one device: a family's tablet has a few (R36). The oldest makes room.
 pub(crate) const MAX_BINDINGS: usize = 16;

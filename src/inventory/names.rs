@@ -185,15 +185,11 @@ impl Names {
         self.cold.len()
     }
 
-    /// Every name that means anything, in the order of their rows.
-    pub(crate) fn in_use(&self) -> impl Iterator<Item = (Name, &UserId)> {
+    /// All users, and what sources say of them.
+    pub(crate) fn stated(&self) -> impl Iterator<Item = (Name, &[UserStatement])> {
         (0..).zip(&self.cold).filter_map(|(row, cold)| {
-            let name = Name::new(row)?;
-            let used = !cold.statements.is_empty()
-                || cold.claimant.is_some()
-                || cold.mentions > 0
-                || self.claims.contains_key(&name);
-            Some((name, self.text(row).filter(|_| used)?))
+            let said = cold.statements.as_slice();
+            Some((Name::new(row)?, said)).filter(|_| !said.is_empty())
         })
     }
 

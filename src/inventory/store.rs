@@ -28,6 +28,7 @@ use crate::model::Timestamp;
 pub(crate) use read::Block;
 pub(crate) use read::SavedDevice;
 pub(crate) use read::Tables;
+use write::Copy;
 
 /// Runs `job(0)` to `job(jobs - 1)`, in any order, on as many threads as it likes, and returns
 /// when all have ended. A core starts no threads of its own.
@@ -37,7 +38,7 @@ pub type Run = fn(job: &(dyn Fn(usize) + Sync), jobs: usize);
 #[derive(Debug)]
 pub struct Saved {
     head: Vec<u8>,
-    devices: Vec<u8>,
+    blocks: Vec<Vec<u8>>,
     /// [`Reader::deliveries`] when it was saved.
     pub deliveries: u64,
 }
@@ -45,8 +46,9 @@ pub struct Saved {
 impl Saved {
     /// The octets, in order.
     #[must_use]
-    pub fn parts(&self) -> [&[u8]; 2] {
-        [&self.head, &self.devices]
+    pub fn parts(&self) -> Vec<&[u8]> {
+        let blocks = self.blocks.iter().map(Vec::as_slice);
+        std::iter::once(&*self.head).chain(blocks).collect()
     }
 }
 
@@ -68,16 +70,31 @@ pub enum Damaged {
 }
 
 impl Reader {
-    /// Cold: everything that the writer knows. The writer waits for the end of it, and nobody
-    /// else.
+    /// Cold: everything that the writer knows, at one moment.
+    ///
+    /// Devices are copied block by block, and between two blocks the writer may go on; those that
+    /// it alters meanwhile are copied again. It waits only for the users and the last of these.
     #[must_use]
     pub fn save(&self) -> Saved {
+        let mut copy = Copy::default();
+        for _ in 0..ROUNDS {
+            let blocks = copy.behind(&self.lock());
+            if blocks.len() <= FEW {
+                break;
+            }
+            for block in blocks {
+                copy.block(&self.lock(), block);
+            }
+        }
         let state = self.lock();
+        for block in copy.behind(&state) {
+            copy.block(&state, block);
+        }
         let deliveries = self.deliveries();
-        let (head, devices) = write::write(&state, &self.shared.walks);
+        let (head, blocks) = copy.finish(&state, &self.shared.walks);
         Saved {
             head,
-            devices,
+            blocks,
             deliveries,
         }
     }
@@ -119,5 +136,8 @@ type Walk = (crate::model::SourceId, Timestamp);
 const NONE: u32 = u32::MAX;
 const NO_VALUE: u8 = u8::MAX;
 
-/// Devices of a block: a thread's share must not be much more than that of another.
-const BLOCK: usize = 1024;
+/// A list of all devices alters every block, within seconds. After so many rounds the writer waits.
+const ROUNDS: usize = 20;
+
+/// Blocks that are copied while the writer waits: a millisecond.
+const FEW: usize = 4;

@@ -311,3 +311,38 @@ fn what_is_cut_or_longer_is_no_inventory() {
     let twice = open_again(&twice, &sources).err();
     assert_eq!(twice, Some(Damaged::Invalid("a device twice")));
 }
+
+#[test]
+fn what_is_saved_while_the_writer_writes_is_one_moment_s() {
+    // A device that went while another came was in it twice, or neither was.
+    let (mut writer, reader) = inventory();
+    let files = writer.name_origin(&origin("files"));
+    writer.apply(
+        files,
+        at(1),
+        (1..=100).map(|number| said(number, |_| {})).collect(),
+    );
+    let sources = [origin("files")];
+    thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for number in 1..=10_000 {
+                let moved = vec![
+                    Update::DeviceGone(device(number)),
+                    said(number + 100, |report| report.owner = Some(name("alice"))),
+                ];
+                writer.apply(files, at(2), moved);
+            }
+        });
+        while !writing.is_finished() {
+            let (_writer, after) = open_again(&octets(&reader), &sources).unwrap();
+            assert_eq!(after.device_count(), 100);
+        }
+    });
+    let (_writer, last) = open_again(&octets(&reader), &sources).unwrap();
+    let mut left: Vec<u128> = last
+        .devices()
+        .map(|(known, _)| known.device.as_u128())
+        .collect();
+    left.sort_unstable();
+    assert!(left.into_iter().eq(10_001..=10_100));
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::inventory::devices::BLOCK;
 use crate::inventory::group::GroupSet;
 use crate::inventory::mapping::Binding;
 use crate::inventory::record::Walks;
@@ -11,82 +12,142 @@ use crate::inventory::state::State;
 use crate::inventory::statement::Facts;
 use crate::inventory::statement::Name;
 use crate::inventory::statement::Statement;
-use crate::inventory::store::BLOCK;
 use crate::inventory::store::NO_VALUE;
 use crate::inventory::store::NONE;
 use crate::inventory::store::octets::put_count;
 use crate::inventory::store::octets::put_sized;
 use crate::inventory::store::octets::put_time;
 use crate::model::SourceId;
-use crate::model::UserId;
 
-/// Head and devices.
-pub(super) fn write(state: &State, walks: &Walks) -> (Vec<u8>, Vec<u8>) {
-    let (mut numbers, names) = Numbers::of(state);
-    let mut devices = Vec::with_capacity(state.devices.count() * TYPICAL);
-    let count = put_devices(&mut devices, state, &mut numbers);
-    let mut users = Vec::new();
-    put_users(&mut users, state, &names, &mut numbers);
-
-    let mut head = Vec::new();
-    put_count(&mut head, count);
-    put_count(&mut head, state.sources().len());
-    for (source, number) in state.sources().iter().zip(1..) {
-        put_sized(&mut head, source.name.as_bytes());
-        put_sized(&mut head, source.place.as_bytes());
-        let walked = walks.last(SourceId(number));
-        head.push(u8::from(walked.is_some()));
-        put_time(&mut head, walked.unwrap_or_default());
-    }
-    put_count(&mut head, numbers.used_sets.len());
-    for set in &numbers.used_sets {
-        let groups = state.groups.get(*set);
-        put_count(&mut head, groups.len());
-        for group in groups {
-            head.extend_from_slice(&group.as_u128().to_le_bytes());
-        }
-    }
-    put_count(&mut head, names.len());
-    for (_, text) in &names {
-        put_sized(&mut head, text.as_str().as_bytes());
-    }
-    head.append(&mut users);
-    // So that whoever reads finds the devices.
-    let length = head.len() as u64;
-    head.splice(0..0, length.to_le_bytes());
-    (head, devices)
+/// A copy that is being made.
+#[derive(Default)]
+pub(super) struct Copy {
+    blocks: Vec<Block>,
+    numbers: Numbers,
 }
 
-/// Names and sets by the numbers they are written with: only those in use, one after the other.
+#[derive(Default)]
+struct Block {
+    /// What had been altered when it was copied; `None` before that.
+    copied: Option<u64>,
+    devices: usize,
+    octets: Vec<u8>,
+}
+
+impl Copy {
+    /// The blocks that are not in it as they are now.
+    pub(super) fn behind(&mut self, state: &State) -> Vec<usize> {
+        let blocks = (state.devices.rows() as usize).div_ceil(BLOCK);
+        self.blocks.resize_with(blocks, Block::default);
+        let known = self.blocks.iter().enumerate();
+        known
+            .filter(|(block, known)| {
+                known
+                    .copied
+                    .is_none_or(|at| at < state.devices.changed(*block))
+            })
+            .map(|(block, _)| block)
+            .collect()
+    }
+
+    /// How many devices, how many octets, the devices.
+    pub(super) fn block(&mut self, state: &State, number: usize) {
+        let Some(block) = self.blocks.get_mut(number) else {
+            return;
+        };
+        block.copied = Some(state.devices.changes());
+        block.devices = 0;
+        let out = &mut block.octets;
+        out.clear();
+        out.reserve(BLOCK * TYPICAL);
+        put_count(out, 0);
+        put_count(out, 0);
+        let first = u32::try_from(number * BLOCK).unwrap_or(u32::MAX);
+        for row in (first..state.devices.rows()).take(BLOCK) {
+            let statements = state.devices.statements(row);
+            let words = state.devices.owner().read(row);
+            let Some(words) = words.filter(|_| !statements.is_empty()) else {
+                continue;
+            };
+            block.devices += 1;
+            out.extend_from_slice(&device_in(&words).as_u128().to_le_bytes());
+            let bindings = state.devices.bindings(row);
+            put_device(out, statements, bindings, &mut self.numbers);
+        }
+        let mut sizes = Vec::new();
+        put_count(&mut sizes, block.devices);
+        put_count(&mut sizes, out.len() - SIZES);
+        if let Some(place) = out.get_mut(..SIZES) {
+            place.copy_from_slice(&sizes);
+        }
+    }
+
+    /// Head and blocks, once nothing is behind.
+    pub(super) fn finish(self, state: &State, walks: &Walks) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let Self {
+            mut blocks,
+            mut numbers,
+        } = self;
+        blocks.retain(|block| block.devices > 0);
+        let devices = blocks.iter().map(|block| block.devices).sum();
+        let mut users = Vec::new();
+        put_users(&mut users, state, &mut numbers);
+
+        let mut head = Vec::new();
+        put_count(&mut head, devices);
+        put_count(&mut head, state.sources().len());
+        for (source, number) in state.sources().iter().zip(1..) {
+            put_sized(&mut head, source.name.as_bytes());
+            put_sized(&mut head, source.place.as_bytes());
+            let walked = walks.last(SourceId(number));
+            head.push(u8::from(walked.is_some()));
+            put_time(&mut head, walked.unwrap_or_default());
+        }
+        put_count(&mut head, numbers.used_sets.len());
+        for set in &numbers.used_sets {
+            let groups = state.groups.get(*set);
+            put_count(&mut head, groups.len());
+            for group in groups {
+                head.extend_from_slice(&group.as_u128().to_le_bytes());
+            }
+        }
+        put_count(&mut head, numbers.used_names.len());
+        for name in &numbers.used_names {
+            let text = state.names.text(name.get());
+            put_sized(&mut head, text.map_or(&[], |text| text.as_str().as_bytes()));
+        }
+        head.append(&mut users);
+        // So that whoever reads finds the devices.
+        let length = head.len() as u64;
+        head.splice(0..0, length.to_le_bytes());
+        (head, blocks.into_iter().map(|block| block.octets).collect())
+    }
+}
+
+/// Names and sets by the numbers they are written with: one after the other as they are met.
+#[derive(Default)]
 struct Numbers {
-    /// By row.
+    /// By row, the number and one more; 0 has none yet.
     names: Vec<u32>,
+    used_names: Vec<Name>,
     sets: HashMap<u32, u32>,
     used_sets: Vec<GroupSet>,
 }
 
 impl Numbers {
-    fn of(state: &State) -> (Self, Vec<(Name, UserId)>) {
-        let in_use = state.names.in_use();
-        let all: Vec<(Name, UserId)> = in_use.map(|(name, text)| (name, text.clone())).collect();
-        let rows = all.last().map_or(0, |(name, _)| name.get() as usize + 1);
-        let mut names = vec![NONE; rows];
-        for ((name, _), number) in all.iter().zip(0..) {
-            if let Some(place) = names.get_mut(name.get() as usize) {
-                *place = number;
-            }
+    fn name(&mut self, name: Name) -> u32 {
+        let row = name.get() as usize;
+        if self.names.len() <= row {
+            self.names.resize((row + 1).next_power_of_two(), 0);
         }
-        let numbers = Self {
-            names,
-            sets: HashMap::new(),
-            used_sets: Vec::new(),
+        let Some(number) = self.names.get_mut(row) else {
+            return NONE;
         };
-        (numbers, all)
-    }
-
-    fn name(&self, name: Name) -> u32 {
-        let number = self.names.get(name.get() as usize);
-        number.copied().unwrap_or(NONE)
+        if *number == 0 {
+            self.used_names.push(name);
+            *number = u32::try_from(self.used_names.len()).unwrap_or(NONE);
+        }
+        *number - 1
     }
 
     /// 0 is the set without groups.
@@ -102,13 +163,9 @@ impl Numbers {
     }
 }
 
-fn put_users(out: &mut Vec<u8>, state: &State, names: &[(Name, UserId)], numbers: &mut Numbers) {
-    let users = names
-        .iter()
-        .map(|(name, _)| (*name, state.names.statements(*name)))
-        .filter(|(_, said)| !said.is_empty());
-    put_count(out, users.clone().count());
-    for (user, statements) in users {
+fn put_users(out: &mut Vec<u8>, state: &State, numbers: &mut Numbers) {
+    put_count(out, state.names.users());
+    for (user, statements) in state.names.stated() {
         out.extend_from_slice(&numbers.name(user).to_le_bytes());
         put_short_count(out, statements.len());
         for said in statements {
@@ -122,41 +179,6 @@ fn put_users(out: &mut Vec<u8>, state: &State, names: &[(Name, UserId)], numbers
             }
         }
     }
-}
-
-/// Blocks: how many devices, how many octets, the devices. Gives how many there are in all.
-fn put_devices(out: &mut Vec<u8>, state: &State, numbers: &mut Numbers) -> usize {
-    let mut all = 0;
-    let known = (0..state.devices.rows()).filter(|row| !state.devices.statements(*row).is_empty());
-    let mut known = known.peekable();
-    while known.peek().is_some() {
-        let start = out.len();
-        put_count(out, 0);
-        put_count(out, 0);
-        let mut count = 0;
-        for row in known.by_ref().take(BLOCK) {
-            let Some(words) = state.devices.owner().read(row) else {
-                continue;
-            };
-            count += 1;
-            let device = device_in(&words).as_u128();
-            out.extend_from_slice(&device.to_le_bytes());
-            put_device(
-                out,
-                state.devices.statements(row),
-                state.devices.bindings(row),
-                numbers,
-            );
-        }
-        let mut sizes = Vec::new();
-        put_count(&mut sizes, count);
-        put_count(&mut sizes, out.len() - start - SIZES);
-        if let Some(place) = out.get_mut(start..start + SIZES) {
-            place.copy_from_slice(&sizes);
-        }
-        all += count;
-    }
-    all
 }
 
 fn put_device(
