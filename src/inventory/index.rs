@@ -216,6 +216,15 @@ struct Fill {
 
 impl Growth {
     pub(crate) fn open(extent: Extent) -> (Self, Index) {
+        let (growth, index) = Self::open_unmade(extent);
+        for number in 0..growth.segments.len() {
+            index.make(number);
+        }
+        (growth, index)
+    }
+
+    /// The same for an index that is filled by [`Index::enter`], which makes the segments.
+    pub(crate) fn open_unmade(extent: Extent) -> (Self, Index) {
         let places = 1_usize << extent.directory_bits;
         let index = Index {
             directory: (0..places).map(|_| AtomicU64::new(0)).collect(),
@@ -229,10 +238,9 @@ impl Growth {
             namings: 0,
         };
         let depth = extent.depth.min(extent.directory_bits);
-        for prefix in 0..1_usize << depth {
-            if let Some(segment) = growth.fresh(&index, depth) {
-                growth.name(&index, prefix << (extent.directory_bits - depth), segment);
-            }
+        for (prefix, segment) in (0..1_usize << depth).zip(0..) {
+            growth.fill(segment).depth = depth;
+            growth.name(&index, prefix << (extent.directory_bits - depth), segment);
         }
         (growth, index)
     }
@@ -363,14 +371,7 @@ impl Growth {
             self.segments.push(Fill::default());
             u32::try_from(self.segments.len() - 1).ok()?
         };
-        let entries = index.segments.get(number as usize)?.get_or_init(|| {
-            let empty = || Entry {
-                word: AtomicU64::new(EMPTY),
-                check: AtomicU64::new(0),
-            };
-            (0..index.extent.segment).map(|_| empty()).collect()
-        });
-        for entry in entries {
+        for entry in index.make(number as usize)? {
             if entry.word.load(Ordering::Relaxed) != EMPTY {
                 entry.word.store(EMPTY, Ordering::Release);
             }
@@ -425,6 +426,9 @@ impl Index {
             live: vec![0; 1 << each],
             left: Vec::new(),
         };
+        for segment in group << each..(group + 1) << each {
+            self.make(segment);
+        }
         for entry in entries {
             let number = self.segment_of(entry.key());
             let place = number
@@ -440,6 +444,18 @@ impl Index {
             }
         }
         stored
+    }
+
+    /// The entries of a segment, made empty if they were not there yet.
+    fn make(&self, segment: usize) -> Option<&[Entry]> {
+        let entries = self.segments.get(segment)?.get_or_init(|| {
+            let empty = || Entry {
+                word: AtomicU64::new(EMPTY),
+                check: AtomicU64::new(0),
+            };
+            (0..self.extent.segment).map(|_| empty()).collect()
+        });
+        Some(entries)
     }
 
     fn depth(&self) -> u32 {

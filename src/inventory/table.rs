@@ -185,7 +185,8 @@ impl<const W: usize> Filling<W> {
         Entered::new(key, row, Allocator::FIRST_INCARNATION)
     }
 
-    /// The table with all records and no keys yet; see [`Allocator::filled`].
+    /// The table with all records and no keys yet, which [`Index::enter`] wants for every group;
+    /// see [`Allocator::filled`].
     pub(crate) fn finish(
         mut self,
         rows: u32,
@@ -193,7 +194,7 @@ impl<const W: usize> Filling<W> {
         extent: Extent,
     ) -> Owner<W> {
         self.allocator.filled(&self.arena, rows, vacant);
-        let (growth, index) = Growth::open(extent);
+        let (growth, index) = Growth::open_unmade(extent);
         Owner {
             table: Arc::new(Table {
                 arena: self.arena,

@@ -12,9 +12,9 @@ use std::fs;
 use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
-use std::io::Read;
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::FileExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub struct Format {
 /// A file that was read and is whole.
 #[derive(Debug)]
 pub struct Snapshot {
-    octets: Vec<u8>,
+    content: Vec<u8>,
     /// When it was written.
     pub at: Timestamp,
 }
@@ -48,7 +48,7 @@ impl Snapshot {
     /// What was written.
     #[must_use]
     pub fn content(&self) -> &[u8] {
-        self.octets.get(HEADER..).unwrap_or(&[])
+        &self.content
     }
 }
 
@@ -77,6 +77,12 @@ pub enum SnapshotError {
         /// Octets it says it has.
         announced: u64,
     },
+    /// Longer than any of ours.
+    #[error("it has {found} octets, which is too much")]
+    Large {
+        /// Octets it has.
+        found: u64,
+    },
     /// Not what was written.
     #[error("its checksum is wrong")]
     Checksum,
@@ -104,7 +110,8 @@ impl Format {
             .mode(0o600)
             .open(&beside)?;
         file.write_all(&head)?;
-        file.write_all(checksum(&head, parts).as_ref())?;
+        let digests = each(blocks(parts), |pieces| Ok(of_block(pieces)))?;
+        file.write_all(checksum(&head, &digests).as_ref())?;
         for part in parts {
             file.write_all(part)?;
         }
@@ -125,15 +132,29 @@ impl Format {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let length = file.metadata()?.len();
-        let mut octets = Vec::new();
-        octets
-            .try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))
-            .map_err(io::Error::from)?;
-        // No more than there was, should it grow.
-        file.take(length).read_to_end(&mut octets)?;
-        let at = self.check(&octets)?;
-        Ok(Some(Snapshot { octets, at }))
+        let found = file.metadata()?.len();
+        let mut header = [0; HEADER];
+        let there = header.len().min(usize::try_from(found).unwrap_or(HEADER));
+        let header = header.get_mut(..there).unwrap_or(&mut []);
+        file.read_exact_at(header, 0)?;
+        let (at, sum) = self.check(header, found)?;
+        let length = usize::try_from(found)
+            .ok()
+            .filter(|_| found <= MAX)
+            .and_then(|length| length.checked_sub(HEADER));
+        let length = length.ok_or(SnapshotError::Large { found })?;
+        // Read and summed up by the same thread, while it is in the processor's caches.
+        let mut content = vec![0; length];
+        let blocks = content.chunks_mut(BLOCK).zip(0..).collect();
+        let digests = each(blocks, |(block, number): &mut (&mut [u8], u64)| {
+            file.read_exact_at(block, *number * BLOCK as u64 + HEADER as u64)?;
+            Ok(digest(&SHA256, block))
+        })?;
+        let head = self.head(at, content.len() as u64);
+        if checksum(&head, &digests).as_ref() != sum {
+            return Err(SnapshotError::Checksum);
+        }
+        Ok(Some(Snapshot { content, at }))
     }
 
     /// Magic, version, time, length.
@@ -152,47 +173,42 @@ impl Format {
         head
     }
 
-    /// When it was written, if it is whole.
-    fn check(&self, octets: &[u8]) -> Result<Timestamp, SnapshotError> {
-        let found = octets.len() as u64;
-        let (magic, rest) = octets
-            .split_first_chunk::<8>()
-            .ok_or(SnapshotError::Magic)?;
-        if *magic != self.magic {
+    /// When it was written and its checksum, if the header is that of a file of this length.
+    fn check(&self, header: &[u8], found: u64) -> Result<(Timestamp, [u8; 32]), SnapshotError> {
+        let magic = header.first_chunk::<8>();
+        if magic != Some(&self.magic) {
             return Err(SnapshotError::Magic);
         }
+        let mut rest = header.get(8..).unwrap_or(&[]);
         let cut = SnapshotError::Length {
             found,
             announced: HEADER as u64,
         };
-        let fields = rest.split_first_chunk::<{ HEADER - 8 }>();
-        let Some((fields, content)) = fields else {
-            return Err(cut);
-        };
-        let [a, b, c, d, fields @ ..] = fields;
-        let version = u32::from_le_bytes([*a, *b, *c, *d]);
+        let fields = (|| {
+            let version = u32::from_le_bytes(take(&mut rest)?);
+            let at = i64::from_le_bytes(take(&mut rest)?);
+            let length = u64::from_le_bytes(take(&mut rest)?);
+            Some((version, at, length, take(&mut rest)?))
+        })();
+        let (version, at, length, sum) = fields.ok_or(cut)?;
         if version != self.version {
             return Err(SnapshotError::Version {
                 found: version,
                 known: self.version,
             });
         }
-        let (times, sum) = fields.split_at(16);
-        let number = |from: usize| {
-            let octets = times.get(from..).and_then(|rest| rest.first_chunk());
-            octets.map_or(0, |octets| u64::from_le_bytes(*octets))
-        };
-        let at = Timestamp::from_unix_millis(number(0).cast_signed());
-        let announced = number(8).saturating_add(HEADER as u64);
+        let announced = length.saturating_add(HEADER as u64);
         if found != announced {
             return Err(SnapshotError::Length { found, announced });
         }
-        let head = self.head(at, content.len() as u64);
-        if checksum(&head, &[content]).as_ref() != sum {
-            return Err(SnapshotError::Checksum);
-        }
-        Ok(at)
+        Ok((Timestamp::from_unix_millis(at), sum))
     }
+}
+
+fn take<const N: usize>(octets: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = octets.split_first_chunk()?;
+    *octets = rest;
+    Some(*taken)
 }
 
 /// Puts a file that is not used out of the way, in the place of the one before, so that somebody
@@ -207,30 +223,35 @@ pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// Of the head and the digests of all blocks. Blocks do not care where a part begins.
-fn checksum(head: &[u8], parts: &[&[u8]]) -> Digest {
-    let blocks = blocks(parts);
-    let mut digests = vec![[0; 32]; blocks.len()];
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let share = blocks.len().div_ceil(threads).max(1);
-    thread::scope(|scope| {
-        for (blocks, digests) in blocks.chunks(share).zip(digests.chunks_mut(share)) {
-            let work = || {
-                for (pieces, place) in blocks.iter().zip(digests) {
-                    place.copy_from_slice(of_block(pieces).as_ref());
-                }
-            };
-            if share < blocks.len().max(2) {
-                scope.spawn(work);
-            } else {
-                work();
-            }
-        }
-    });
+/// Of the head and the digests of all blocks.
+fn checksum(head: &[u8], digests: &[Digest]) -> Digest {
     let mut all = Context::new(&SHA256);
     all.update(head);
-    digests.iter().for_each(|digest| all.update(digest));
+    digests
+        .iter()
+        .for_each(|digest| all.update(digest.as_ref()));
     all.finish()
+}
+
+/// What `work` makes of each item, in order, on as many threads as there are cores.
+fn each<T: Send>(
+    mut items: Vec<T>,
+    work: impl Fn(&mut T) -> io::Result<Digest> + Sync,
+) -> io::Result<Vec<Digest>> {
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = items.len().div_ceil(threads).max(1);
+    let work = &work;
+    let shares: io::Result<Vec<Vec<Digest>>> = thread::scope(|scope| {
+        let threads: Vec<_> = items
+            .chunks_mut(share)
+            .map(|items| scope.spawn(move || items.iter_mut().map(work).collect()))
+            .collect();
+        let ended = threads.into_iter().map(|thread| thread.join());
+        ended
+            .map(|ended| ended.unwrap_or_else(|_| Err(io::Error::other("a thread panicked"))))
+            .collect()
+    });
+    Ok(shares?.concat())
 }
 
 fn of_block(pieces: &[&[u8]]) -> Digest {
@@ -283,6 +304,9 @@ const HEAD: usize = 28;
 const HEADER: usize = HEAD + 32;
 
 const BLOCK: usize = 1 << 20;
+
+/// Sixteen million devices, as many as the inventory has rows for, are less than half of it.
+const MAX: u64 = 8 << 30;
 
 #[cfg(test)]
 mod tests {
