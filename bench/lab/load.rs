@@ -32,6 +32,8 @@ use std::io;
 use clap::Args;
 use clap::Subcommand;
 
+pub(crate) use drive::read_secret;
+
 /// Put a gateway under load, or make the devices and certificates for it.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -4,6 +4,7 @@ mod emulate;
 mod emulator;
 mod load;
 mod login;
+mod null;
 mod origin;
 
 use std::io::Write;
@@ -24,6 +25,7 @@ struct Arguments {
 enum Command {
     Emulate(emulate::Arguments),
     Load(load::Arguments),
+    Null(null::Arguments),
     Origin(origin::Arguments),
 }
 
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Emulate(arguments) => emulate::run(&arguments),
         Command::Load(arguments) => load::run(arguments),
+        Command::Null(arguments) => null::run(&arguments),
         Command::Origin(arguments) => origin::run(&arguments),
     };
     match outcome {

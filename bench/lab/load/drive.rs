@@ -82,7 +82,7 @@ impl ServerArguments {
 }
 
 /// The secret in a file; a line end after it does not belong to it.
-pub(super) fn read_secret(path: &Path) -> io::Result<Secret> {
+pub(crate) fn read_secret(path: &Path) -> io::Result<Secret> {
     let mut octets = std::fs::read(path)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     while octets.last().is_some_and(u8::is_ascii_whitespace) {
