@@ -25,14 +25,17 @@ mod process;
 mod radius;
 mod report;
 mod udp;
-mod world;
+pub(crate) mod world;
 
 use std::io;
 
 use clap::Args;
 use clap::Subcommand;
 
+pub(crate) use certs::Algorithm;
 pub(crate) use drive::read_secret;
+pub(crate) use eap_tls::version as tls_version;
+pub(crate) use process::Process;
 
 /// Put a gateway under load, or make the devices and certificates for it.
 #[derive(Debug, Args)]

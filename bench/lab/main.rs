@@ -1,5 +1,7 @@
 //! `portreeve-lab`: what people need to try, test and load a gateway.
 
+mod bare;
+mod compare;
 mod emulate;
 mod emulator;
 mod load;
@@ -23,6 +25,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bare(bare::Arguments),
+    Compare(compare::Arguments),
     Emulate(emulate::Arguments),
     Load(load::Arguments),
     Null(null::Arguments),
@@ -31,6 +35,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Bare(arguments) => bare::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Emulate(arguments) => emulate::run(&arguments),
         Command::Load(arguments) => load::run(arguments),
         Command::Null(arguments) => null::run(&arguments),

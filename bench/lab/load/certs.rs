@@ -50,6 +50,9 @@ pub(super) struct Arguments {
     /// Kind of the devices' keys.
     #[arg(long, value_enum, default_value_t = Algorithm::P256)]
     algorithm: Algorithm,
+    /// Give all of them the same key, where making one takes long.
+    #[arg(long)]
+    one_key: bool,
     /// Folder to write NAME.pem and NAME.key into.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -57,7 +60,7 @@ pub(super) struct Arguments {
 
 /// Kinds of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Algorithm {
+pub(crate) enum Algorithm {
     /// ECDSA with P-256.
     P256,
     /// RSA with 2048 bits.
@@ -76,8 +79,11 @@ pub(super) fn run(arguments: &Arguments) -> io::Result<()> {
     fs::create_dir_all(&arguments.out)?;
     let seconds = Clock::start().now().wall.unix_seconds();
     let now = OffsetDateTime::from_unix_timestamp(seconds).map_err(io::Error::other)?;
+    let mut key = arguments.algorithm.key().map_err(io::Error::other)?;
     for n in 0..arguments.count {
-        let key = arguments.algorithm.key().map_err(io::Error::other)?;
+        if n > 0 && !arguments.one_key {
+            key = arguments.algorithm.key().map_err(io::Error::other)?;
+        }
         let owner = world::user(n % arguments.users);
         let certificate = params(n, &owner, now)
             .and_then(|params| params.signed_by(&key, &issuer))
@@ -105,7 +111,8 @@ pub(super) fn run(arguments: &Arguments) -> io::Result<()> {
 }
 
 impl Algorithm {
-    fn key(self) -> Result<KeyPair, rcgen::Error> {
+    /// A new key.
+    pub(crate) fn key(self) -> Result<KeyPair, rcgen::Error> {
         match self {
             Self::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
             Self::Rsa2048 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048),

@@ -68,6 +68,10 @@ pub(super) struct Arguments {
     /// The right outcome: accept, reject, any, or vlan=20 [default: accept].
     #[arg(long, value_name = "ANSWER", default_value = "accept")]
     expect: Expect,
+    /// Take replies whose Message-Authenticator stands behind other attributes, as old servers
+    /// send them.
+    #[arg(long)]
+    signed_later: bool,
     /// Threads that hold conversations.
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -185,6 +189,7 @@ fn split(devices: Vec<Device>, arguments: &Arguments) -> Vec<Conversations> {
         must_resume: false,
         version: arguments.tls,
         expect: arguments.expect.clone(),
+        signed_later: arguments.signed_later,
     });
     conversations.collect()
 }
@@ -199,6 +204,7 @@ struct Conversations {
     must_resume: bool,
     version: Option<TlsVersion>,
     expect: Expect,
+    signed_later: bool,
 }
 
 impl Traffic for Conversations {
@@ -221,7 +227,7 @@ impl Traffic for Conversations {
     }
 
     fn read(&mut self, now: Now, talk: &mut Talk, answer: &Answer<'_>) -> Next {
-        match talk.read(now, answer) {
+        match talk.read(now, answer, self.signed_later) {
             talk::Heard::Request => Next::Request,
             talk::Heard::Wrong(kind) => Next::Failed(kind),
             talk::Heard::Refused if !self.expect.takes_reject() => Next::Failed("refused"),
@@ -259,7 +265,8 @@ impl Conversations {
     }
 }
 
-fn version(text: &str) -> Result<TlsVersion, String> {
+/// A TLS version as arguments have it.
+pub(crate) fn version(text: &str) -> Result<TlsVersion, String> {
     match text {
         "1.2" => Ok(TlsVersion::Tls12),
         "1.3" => Ok(TlsVersion::Tls13),

@@ -5,34 +5,34 @@ use portreeve::model::DeviceId;
 use portreeve::model::MacAddress;
 
 /// The GUID of a device. The first group says what it is; no management system makes such ids.
-pub(super) const fn device_id(n: u32) -> DeviceId {
+pub(crate) const fn device_id(n: u32) -> DeviceId {
     let n = n as u128;
     DeviceId::from_u128(0x10ad_0000_0000_4000_8000_0000_0000_0000 | n)
 }
 
 /// The MAC address of a device, in the block that belongs to IANA: no card has it.
-pub(super) const fn mac(n: u32) -> MacAddress {
+pub(crate) const fn mac(n: u32) -> MacAddress {
     let [_, a, b, c] = (FIRST_MAC + n).to_be_bytes();
     MacAddress::new([0x00, 0x00, 0x5e, a, b, c])
 }
 
 /// The principal name of a user.
-pub(super) fn user(n: u32) -> String {
+pub(crate) fn user(n: u32) -> String {
     format!("load{n}@example.com")
 }
 
 /// The password of a user.
-pub(super) fn password(n: u32) -> String {
+pub(crate) fn password(n: u32) -> String {
     format!("password{n}")
 }
 
 /// The ActiveSync DeviceId of a device.
-pub(super) fn eas_id(n: u32) -> String {
+pub(crate) fn eas_id(n: u32) -> String {
     format!("load{n}")
 }
 
 /// The most devices that fit in the block of addresses.
-pub(super) const MAX_DEVICES: u32 = 0x50_0000;
+pub(crate) const MAX_DEVICES: u32 = 0x50_0000;
 
 /// Behind 00:00:5e:00 and :01, which RFC 9542 uses, and before the multicast half.
 const FIRST_MAC: u32 = 0x10_0000;

@@ -94,10 +94,12 @@ impl Talk {
     }
 
     /// Gives a reply to the peer.
-    pub(super) fn read(&mut self, now: Now, answer: &Answer<'_>) -> Heard {
+    pub(super) fn read(&mut self, now: Now, answer: &Answer<'_>, signed_later: bool) -> Heard {
         let packet = answer.reply.packet();
-        if answer.reply.signature() != Signature::First {
-            return Heard::Wrong("not_signed_first");
+        match answer.reply.signature() {
+            Signature::First => {}
+            Signature::Later if signed_later => {}
+            Signature::Later | Signature::Missing => return Heard::Wrong("not_signed_first"),
         }
         self.rounds += 1;
         if self.rounds > MAX_ROUNDS {

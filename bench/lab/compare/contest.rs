@@ -1,0 +1,186 @@
+//! Who takes part in a case, and its rounds in turn.
+
+use std::io;
+use std::process::Command;
+use std::time::Duration;
+
+use super::Setting;
+use super::figures::Figures;
+use super::figures::count;
+use super::program;
+use super::program::GENERATOR_CORE;
+use super::program::Program;
+use super::program::SERVER_CORE;
+use super::say;
+
+/// Somebody who takes part.
+#[derive(Debug)]
+pub(super) struct Contender {
+    pub(super) about: About,
+    /// How a generator finds it; none for a floor, which is a command of our own.
+    pub(super) door: Vec<String>,
+    /// What serves, or why nothing does; none for a floor.
+    pub(super) program: Option<Result<Program, String>>,
+    /// For those that keep what is over for a while: operations in a turn, and the rest before it.
+    pub(super) limit: Option<(&'static str, Duration)>,
+}
+
+/// What its rows say of it.
+#[derive(Clone, Debug)]
+pub(super) struct About {
+    pub(super) name: &'static str,
+    pub(super) version: String,
+    /// What it writes down meanwhile.
+    pub(super) logs: &'static str,
+    pub(super) devices: u32,
+}
+
+/// What came of its rounds.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) about: About,
+    pub(super) figures: Result<Figures, String>,
+}
+
+/// What is asked in a case.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Load {
+    /// Arguments of a generator.
+    pub(super) server: Vec<String>,
+    /// The command that is the floor.
+    pub(super) floor: Vec<String>,
+}
+
+impl Load {
+    /// For servers only.
+    pub(super) fn of(arguments: &[&str]) -> Self {
+        Self {
+            server: words(arguments),
+            floor: Vec::new(),
+        }
+    }
+}
+
+pub(super) fn words(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|word| (*word).to_owned()).collect()
+}
+
+impl Contender {
+    /// A server that was started, or not.
+    pub(super) fn server(about: About, started: io::Result<(Program, Vec<String>)>) -> Self {
+        let (program, door) = match started {
+            Ok((program, door)) => (Ok(program), door),
+            Err(error) => (Err(error.to_string()), Vec::new()),
+        };
+        Self {
+            about,
+            door,
+            program: Some(program),
+            limit: None,
+        }
+    }
+
+    /// Waits until a first operation goes well; `load` is short.
+    pub(super) fn await_first_answer(&mut self, setting: &Setting, load: &[&str]) {
+        let door = self.door.clone();
+        let Some(Ok(program)) = &mut self.program else {
+            return;
+        };
+        let mut command = vec![setting.folder.lab().display().to_string()];
+        command.extend(words(load));
+        command.extend(door);
+        let mut last = String::new();
+        for _ in 0..TRIES {
+            if let Some(end) = program.ended() {
+                self.program = Some(Err(end));
+                return;
+            }
+            match program::on(GENERATOR_CORE, &command).and_then(|mut command| command.output()) {
+                Ok(output) if output.status.success() => return,
+                Ok(output) => last = String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+                Err(error) => last = error.to_string(),
+            }
+            program::pause(BETWEEN_TRIES);
+        }
+        let words = program.last_words();
+        self.program = Some(Err(format!("does not answer: {last}; it said: {words}")));
+    }
+
+    /// One round.
+    fn round(&mut self, setting: &Setting, load: &Load) -> Result<Figures, String> {
+        let mut command = vec![setting.folder.lab().display().to_string()];
+        let core = match &mut self.program {
+            None => {
+                command.extend(load.floor.iter().cloned());
+                SERVER_CORE
+            }
+            Some(Err(why)) => return Err(why.clone()),
+            Some(Ok(program)) => {
+                if let Some(end) = program.ended() {
+                    return Err(end);
+                }
+                command.extend(load.server.iter().cloned());
+                command.extend(["--server-pid".to_owned(), program.pid().to_string()]);
+                command.extend(self.door.iter().cloned());
+                GENERATOR_CORE
+            }
+        };
+        if let Some((most, rest)) = self.limit {
+            command.extend(["--count".to_owned(), most.to_owned()]);
+            program::pause(rest);
+        }
+        let spoken = program::on(core, &command).and_then(|mut command| speak(&mut command));
+        let mut figures = Figures::parse(&spoken.map_err(|error| error.to_string())?)?;
+        if let Some(Ok(program)) = &self.program {
+            figures.memory = program.peak_memory().map_or(0.0, count);
+        }
+        Ok(figures)
+    }
+}
+
+/// Runs a generator and gives its line. It ends with an error, too, when operations went wrong:
+/// the line tells how many.
+fn speak(command: &mut Command) -> io::Result<String> {
+    let output = command.output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let line = said.lines().rev().find(|line| line.starts_with('{'));
+    line.map(str::to_owned)
+        .ok_or_else(|| io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+}
+
+/// All rounds of a case. Contenders take turns; whoever fails once is out.
+pub(super) fn run(
+    setting: &Setting,
+    case: &str,
+    contenders: &mut [Contender],
+    load: &Load,
+) -> io::Result<Vec<Outcome>> {
+    say(&format!("  {case}"))?;
+    let mut rounds: Vec<Result<Vec<Figures>, String>> =
+        contenders.iter().map(|_| Ok(Vec::new())).collect();
+    for _ in 0..setting.rounds {
+        for (contender, so_far) in contenders.iter_mut().zip(&mut rounds) {
+            let Ok(figures) = so_far else {
+                continue;
+            };
+            match contender.round(setting, load) {
+                Ok(round) => figures.push(round),
+                Err(why) => *so_far = Err(why),
+            }
+        }
+    }
+    let outcomes = contenders
+        .iter()
+        .zip(rounds)
+        .map(|(contender, rounds)| Outcome {
+            about: contender.about.clone(),
+            figures: rounds.and_then(|rounds| {
+                Figures::median(&rounds).ok_or_else(|| "not one round".to_owned())
+            }),
+        });
+    Ok(outcomes.collect())
+}
+
+/// A million devices take a while to load.
+const TRIES: u32 = 120;
+const BETWEEN_TRIES: Duration = Duration::from_millis(500);

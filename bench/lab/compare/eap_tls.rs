@@ -1,0 +1,226 @@
+//! EAP-TLS: TLS 1.3 and 1.2, keys of P-256 and RSA-2048, full handshakes and resumed ones, of
+//! Portreeve, FreeRADIUS and hostapd, beside rustls in memory.
+//!
+//! Portreeve checks revocation, the others do not. For full handshakes every conversation has
+//! another certificate, as long as there are some; RSA's share a key, which the servers cannot
+//! make use of.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::Setting;
+use super::contest;
+use super::contest::About;
+use super::contest::Contender;
+use super::contest::Load;
+use super::contest::words;
+use super::folder::free_port;
+use super::folder::text;
+use super::freeradius;
+use super::freeradius::Form;
+use super::hostapd;
+use super::pki;
+use super::pki::Pki;
+use super::portreeve::Gateway;
+use super::report::Report;
+use super::row::Measure;
+use super::row::Of;
+use super::row::Target;
+use super::say;
+use crate::load::Algorithm;
+
+/// Starts everybody for each kind of keys and measures.
+pub(super) fn run(setting: &Setting, report: &mut Report) -> io::Result<()> {
+    for algorithm in [Algorithm::P256, Algorithm::Rsa2048] {
+        say("EAP-TLS: making certificates, starting Portreeve, FreeRADIUS and hostapd")?;
+        let cold = if setting.quick { QUICK_COLD } else { DEVICES };
+        let pki = Pki::make(setting, algorithm, cold)?;
+        let cache = Cache::new()?;
+        let mut contenders = start(setting, &pki, &cache)?;
+        for contender in &mut contenders {
+            let devices = pki.file(pki::WARM);
+            let first = [
+                "load",
+                "eap-tls",
+                "--json",
+                "--devices",
+                &devices,
+                "--count",
+                "1",
+                "--outstanding",
+                "1",
+                "--timeout",
+                "500",
+            ];
+            contender.await_first_answer(setting, &first);
+        }
+        for version in ["1.3", "1.2"] {
+            for resumed in [false, true] {
+                let kind = if resumed { "resumed" } else { "full" };
+                let key = match algorithm {
+                    Algorithm::P256 => "P-256",
+                    Algorithm::Rsa2048 => "RSA-2048",
+                };
+                let case = format!("EAP-TLS {version}, {key}, {kind}");
+                let load = load(setting, &pki, version, resumed);
+                let outcomes = contest::run(setting, &case, &mut contenders, &load)?;
+                // Targets are about P-256, which is what devices are enrolled with.
+                let targets = match algorithm {
+                    Algorithm::P256 => targets(version, resumed),
+                    Algorithm::Rsa2048 => Vec::new(),
+                };
+                report.add(&case, &Measure::OF_REQUESTS, &outcomes, &targets)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn load(setting: &Setting, pki: &Pki, version: &str, resumed: bool) -> Load {
+    let devices = pki.file(if resumed { pki::WARM } else { pki::COLD });
+    let seconds = setting.seconds.to_string();
+    let count = if setting.quick { "200" } else { "2000" };
+    let mut server = words(&[
+        "load",
+        "eap-tls",
+        "--json",
+        "--tls",
+        version,
+        "--devices",
+        &devices,
+        "--outstanding",
+        "32",
+        "--seconds",
+        &seconds,
+    ]);
+    let mut floor = words(&[
+        "bare",
+        "--tls",
+        version,
+        "--algorithm",
+        pki.name(),
+        "--count",
+        count,
+    ]);
+    if resumed {
+        server.push("--resume".to_owned());
+        floor.push("--resume".to_owned());
+    }
+    Load { server, floor }
+}
+
+fn targets(version: &str, resumed: bool) -> Vec<Target> {
+    let cpu = |of, most| Target {
+        measure: Measure::Cpu,
+        of,
+        most,
+    };
+    match (resumed, version) {
+        (false, _) => vec![
+            cpu(Of::Peer(FLOOR), 1.25),
+            cpu(Of::Peer("FreeRADIUS -s"), 0.333),
+        ],
+        (true, version) => {
+            let goal = if version == "1.3" { 125.0 } else { 50.0 };
+            vec![
+                cpu(Of::Ours, goal),
+                cpu(Of::Best(&["FreeRADIUS -s", "hostapd"]), 1.0),
+            ]
+        }
+    }
+}
+
+/// Portreeve first.
+fn start(setting: &Setting, pki: &Pki, cache: &Cache) -> io::Result<Vec<Contender>> {
+    let secret = text(&setting.folder.write("secret", super::radius::SECRET)?);
+    let root = pki.file("root.pem");
+    let door = |port: u16, secret: &str| {
+        words(&[
+            "--server",
+            &format!("127.0.0.1:{port}"),
+            "--secret-file",
+            secret,
+            "--ca",
+            &root,
+        ])
+    };
+    let mut gateway = Gateway::new(setting, &format!("portreeve-{}", pki.name()), DEVICES)?;
+    let port = gateway.open("authentication")?;
+    let quoted = |file: &str| format!("\"{}\"", pki.file(file));
+    gateway.set("certificate", quoted("server.pem"));
+    gateway.set("key", quoted("server.key"));
+    gateway.set("client_ca", format!("[{}]", quoted("root.pem")));
+    gateway.set("revocation_lists", format!("[{}]", quoted("revoked.pem")));
+    gateway.set("demand_revocation", "true".to_owned());
+    let ours = gateway.start(setting);
+    let secret_of_ours = gateway.file("certs/secrets/nas-local");
+    let ours = ours.map(|program| (program, door(port, &secret_of_ours)));
+    let floor = Contender {
+        about: About {
+            name: FLOOR,
+            version: "of Portreeve".to_owned(),
+            logs: "nothing",
+            devices: 0,
+        },
+        door: Vec::new(),
+        program: None,
+        limit: None,
+    };
+    let port = free_port()?;
+    let started = freeradius::start_with_tls(setting, port, pki, &cache.path());
+    let freeradius = Contender::server(
+        freeradius::about(Form::Single, DEVICES),
+        started.map(|program| (program, signed_later(door(port, &secret)))),
+    );
+    let port = free_port()?;
+    let started = hostapd::start_with_tls(setting, port, pki);
+    let mut hostapd = Contender::server(
+        hostapd::about(DEVICES),
+        started.map(|program| (program, signed_later(door(port, &secret)))),
+    );
+    hostapd.limit = Some(hostapd::LIMIT);
+    Ok(vec![
+        Contender::server(gateway.about(setting), ours),
+        floor,
+        freeradius,
+        hostapd,
+    ])
+}
+
+/// Peers put Message-Authenticator behind other attributes.
+fn signed_later(mut door: Vec<String>) -> Vec<String> {
+    door.push("--signed-later".to_owned());
+    door
+}
+
+/// Where FreeRADIUS keeps sessions: in memory, if the system has a folder there.
+struct Cache(PathBuf);
+
+impl Cache {
+    fn new() -> io::Result<Self> {
+        let shared = Path::new("/dev/shm");
+        let usual = std::env::temp_dir();
+        let above = if shared.is_dir() { shared } else { &usual };
+        let path = nix::unistd::mkdtemp(&above.join("compare-sessions-XXXXXX"))?;
+        Ok(Self(path))
+    }
+
+    fn path(&self) -> String {
+        text(&self.0)
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        // What stays is a folder of sessions that nobody will resume.
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+const FLOOR: &str = "rustls in memory";
+
+/// Devices in the inventory, and certificates for full handshakes.
+const DEVICES: u32 = 10_000;
+const QUICK_COLD: u32 = 500;

@@ -1,0 +1,211 @@
+//! Portreeve: the sample configuration with ports of its own and the made-up world.
+
+use std::fs;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Setting;
+use super::contest::About;
+use super::folder::free_port;
+use super::folder::text;
+use super::program;
+use super::program::Program;
+
+/// A gateway to be started.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    /// Its folder below the comparison's.
+    name: String,
+    folder: PathBuf,
+    devices: u32,
+    metrics: u16,
+    /// Lines of gateway.toml: key and value.
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Gateway {
+    /// Writes the configuration of a gateway that knows `devices`.
+    pub(super) fn new(setting: &Setting, name: &str, devices: u32) -> io::Result<Self> {
+        let conf = setting.folder.copy_conf(&format!("{name}/conf"))?;
+        make_world(setting, &conf, devices)?;
+        let metrics = free_port()?;
+        let closed = || "[]".to_owned();
+        Ok(Self {
+            folder: setting.folder.path(name),
+            name: name.to_owned(),
+            devices,
+            metrics,
+            settings: vec![
+                ("authentication", closed()),
+                ("accounting", closed()),
+                ("mail", closed()),
+                ("metrics", listen(metrics)),
+            ],
+        })
+    }
+
+    /// Gives a key of gateway.toml another value.
+    pub(super) fn set(&mut self, key: &'static str, value: String) {
+        self.settings.retain(|(known, _)| *known != key);
+        self.settings.push((key, value));
+    }
+
+    /// Opens a door at a free port of the loopback address.
+    pub(super) fn open(&mut self, door: &'static str) -> io::Result<u16> {
+        let port = free_port()?;
+        self.set(door, listen(port));
+        Ok(port)
+    }
+
+    /// Starts it and waits until it knows its devices.
+    pub(super) fn start(&self, setting: &Setting) -> io::Result<Program> {
+        let file = self.folder.join("conf/gateway.toml");
+        let mut gateway = fs::read_to_string(&file)?;
+        for (key, value) in &self.settings {
+            gateway = with(&gateway, key, value)?;
+        }
+        // The answers of all servers are alike: VLAN, filter, time limit, and no text.
+        let gateway: Vec<&str> = gateway
+            .lines()
+            .filter(|line| !line.starts_with("reply_message"))
+            .collect();
+        fs::write(&file, gateway.join("\n"))?;
+        let log = setting.folder.path(&format!("{}.log", self.name));
+        let command = [text(&setting.folder.gateway())];
+        let mut program = Program::start(&command, &self.folder, log)?;
+        for _ in 0..TRIES {
+            if let Some(end) = program.ended() {
+                return Err(io::Error::other(end));
+            }
+            if known_devices(self.metrics).is_some_and(|known| known >= self.devices) {
+                return Ok(program);
+            }
+            program::pause(BETWEEN_TRIES);
+        }
+        let said = program.last_words();
+        Err(io::Error::other(format!(
+            "does not load its devices: {said}"
+        )))
+    }
+
+    /// A file below its folder.
+    pub(super) fn file(&self, name: &str) -> String {
+        text(&self.folder.join(name))
+    }
+
+    pub(super) fn about(&self, setting: &Setting) -> About {
+        About {
+            name: "Portreeve",
+            version: program::version(&setting.folder.gateway(), "--version"),
+            logs: "journal of every decision",
+            devices: self.devices,
+        }
+    }
+}
+
+/// The made-up world's files; the passwords are nobody else's to read.
+fn make_world(setting: &Setting, conf: &std::path::Path, devices: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    setting.folder.make(&[
+        "load",
+        "inventory",
+        "--devices",
+        &devices.to_string(),
+        "--users",
+        &USERS.to_string(),
+        "--out",
+        &text(conf),
+    ])?;
+    fs::set_permissions(conf.join("users.toml"), fs::Permissions::from_mode(0o600))
+}
+
+/// A list with one address, as gateway.toml has it.
+fn listen(port: u16) -> String {
+    format!("[\"127.0.0.1:{port}\"]")
+}
+
+/// `gateway` with another value of `key`, which stands there once, in use or as a comment.
+fn with(gateway: &str, key: &str, value: &str) -> io::Result<String> {
+    let mut found = false;
+    let lines = gateway.lines().map(|line| {
+        let bare = line.trim_start_matches("# ");
+        let is_it = bare
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.trim_start().starts_with('='));
+        if is_it && !found {
+            found = true;
+            format!("{key} = {value}\n")
+        } else {
+            format!("{line}\n")
+        }
+    });
+    let changed: String = lines.collect();
+    if found {
+        Ok(changed)
+    } else {
+        Err(io::Error::other(format!("gateway.toml has no {key}")))
+    }
+}
+
+/// The devices that the gateway knows, from its metrics.
+fn known_devices(port: u16) -> Option<u32> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .ok()?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page).ok()?;
+    page.lines()
+        .find_map(|line| line.strip_prefix("portreeve_devices ")?.trim().parse().ok())
+}
+
+/// Users of the made-up world.
+pub(super) const USERS: u32 = 1_000;
+
+/// Time to load a million devices, in all.
+const TRIES: u32 = 240;
+const BETWEEN_TRIES: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_get_other_values_once() {
+        let text = "# mail is a door\nmail = [1]\n[mail]\n# key_x = 1\nmail = 2";
+        let changed = with(text, "mail", "[]").unwrap();
+        assert_eq!(
+            changed,
+            "# mail is a door\nmail = []\n[mail]\n# key_x = 1\nmail = 2\n"
+        );
+        assert!(with(text, "key_x", "3").unwrap().contains("\nkey_x = 3\n"));
+        assert!(with(text, "key", "3").is_err());
+    }
+
+    #[test]
+    fn the_sample_configuration_has_every_key_that_is_set() {
+        let sample = include_str!("../../../conf/gateway.toml");
+        for key in [
+            "authentication",
+            "accounting",
+            "mail",
+            "metrics",
+            "certificate",
+            "key",
+            "client_ca",
+            "revocation_lists",
+            "demand_revocation",
+            "upstream",
+            "max_connections",
+            "max_connections_per_address",
+        ] {
+            assert!(with(sample, key, "[]").is_ok(), "row {key}");
+        }
+    }
+}
