@@ -6,8 +6,8 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `radius`, `eap_tls` | the cases: who takes part, under what load |
-//! | `portreeve`, `freeradius`, `hostapd` | how each program is started, in its best form |
+//! | `radius`, `eap_tls`, `mail` | the cases: who takes part, under what load |
+//! | `portreeve`, `freeradius`, `hostapd`, `front` | how each program is started, in its best form |
 //! | `program`, `folder`, `pki` | processes, places and certificates of a comparison |
 //! | `contest`, `figures` | rounds in turn, and what one of them measured |
 //! | `row`, `judge` | a figure beside a peer's, and the targets |
@@ -20,8 +20,10 @@ mod eap_tls;
 mod figures;
 mod folder;
 mod freeradius;
+mod front;
 mod hostapd;
 mod judge;
+mod mail;
 mod pki;
 mod plot;
 mod portreeve;
@@ -75,6 +77,10 @@ pub(crate) enum Case {
     Pap,
     /// EAP-TLS, all versions and keys, full and resumed.
     EapTls,
+    /// ActiveSync requests.
+    Mail,
+    /// Pings that wait.
+    Held,
 }
 
 /// What all cases have in common.
@@ -136,6 +142,12 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     }
     if arguments.includes(Case::EapTls) {
         eap_tls::run(&setting, &mut report)?;
+    }
+    if arguments.includes(Case::Mail) {
+        mail::run(&setting, &mut report)?;
+    }
+    if arguments.includes(Case::Held) {
+        mail::run_held(&setting, &mut report)?;
     }
     report.finish()
 }

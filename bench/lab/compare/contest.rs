@@ -80,7 +80,7 @@ impl Contender {
         }
     }
 
-    /// Waits until a first operation goes well; `load` is short.
+    /// Waits until `load`, which is short, goes well.
     pub(super) fn await_first_answer(&mut self, setting: &Setting, load: &[&str]) {
         let door = self.door.clone();
         let Some(Ok(program)) = &mut self.program else {
@@ -131,7 +131,8 @@ impl Contender {
         }
         let spoken = program::on(core, &command).and_then(|mut command| speak(&mut command));
         let mut figures = Figures::parse(&spoken.map_err(|error| error.to_string())?)?;
-        if let Some(Ok(program)) = &self.program {
+        // Where something is held, the figure is what each costs.
+        if let (Some(Ok(program)), false) = (&self.program, figures.memory > 0.0) {
             figures.memory = program.peak_memory().map_or(0.0, count);
         }
         Ok(figures)
@@ -155,10 +156,21 @@ pub(super) fn run(
     contenders: &mut [Contender],
     load: &Load,
 ) -> io::Result<Vec<Outcome>> {
+    run_rounds(setting, setting.rounds, case, contenders, load)
+}
+
+/// So many rounds of a case.
+pub(super) fn run_rounds(
+    setting: &Setting,
+    count: u32,
+    case: &str,
+    contenders: &mut [Contender],
+    load: &Load,
+) -> io::Result<Vec<Outcome>> {
     say(&format!("  {case}"))?;
     let mut rounds: Vec<Result<Vec<Figures>, String>> =
         contenders.iter().map(|_| Ok(Vec::new())).collect();
-    for _ in 0..setting.rounds {
+    for _ in 0..count {
         for (contender, so_far) in contenders.iter_mut().zip(&mut rounds) {
             let Ok(figures) = so_far else {
                 continue;

@@ -24,6 +24,7 @@ use super::hostapd;
 use super::pki;
 use super::pki::Pki;
 use super::portreeve::Gateway;
+use super::portreeve::USERS;
 use super::report::Report;
 use super::row::Measure;
 use super::row::Of;
@@ -146,7 +147,12 @@ fn start(setting: &Setting, pki: &Pki, cache: &Cache) -> io::Result<Vec<Contende
             &root,
         ])
     };
-    let mut gateway = Gateway::new(setting, &format!("portreeve-{}", pki.name()), DEVICES)?;
+    let mut gateway = Gateway::new(
+        setting,
+        &format!("portreeve-{}", pki.name()),
+        DEVICES,
+        USERS,
+    )?;
     let port = gateway.open("authentication")?;
     let quoted = |file: &str| format!("\"{}\"", pki.file(file));
     gateway.set("certificate", quoted("server.pem"));

@@ -15,7 +15,7 @@ pub(super) struct Figures {
     pub(super) p50: f64,
     pub(super) p99: f64,
     pub(super) p999: f64,
-    /// The most octets of memory that the server has held so far.
+    /// The most octets of memory that the server has held so far, or what each Ping takes.
     pub(super) memory: f64,
     /// Share of the operations that went wrong, 0 to 1, and how.
     pub(super) wrong: f64,
@@ -32,6 +32,14 @@ struct Line {
     server_cpu_us: Option<f64>,
 }
 
+/// The same of Pings that are held.
+#[derive(Debug, Deserialize)]
+struct HeldLine {
+    held: u64,
+    ended_by_status: BTreeMap<String, u64>,
+    server_octets_each: Option<u64>,
+}
+
 #[derive(Debug, Deserialize)]
 struct Latency {
     p50: f64,
@@ -41,17 +49,16 @@ struct Latency {
 }
 
 impl Figures {
-    /// Reads a generator's line; its memory is not in there.
+    /// Reads a generator's line. The memory of a server is only in one of Pings that are held.
     pub(super) fn parse(line: &str) -> Result<Self, String> {
+        if let Ok(held) = serde_json::from_str(line) {
+            return Ok(Self::of_held(&held));
+        }
         let line: Line =
             serde_json::from_str(line).map_err(|error| format!("the generator said: {error}"))?;
-        let errors: Vec<String> = line
-            .errors
-            .iter()
-            .map(|(kind, count)| format!("{count} {kind}"))
-            .collect();
+        let errors = list(&line.errors);
         if line.operations == 0 {
-            return Err(format!("no right answer: {}", errors.join(", ")));
+            return Err(format!("no right answer: {errors}"));
         }
         let (right, wrong) = (count(line.operations), count(line.errors.values().sum()));
         Ok(Self {
@@ -62,8 +69,18 @@ impl Figures {
             p999: line.latency_us.p999,
             memory: 0.0,
             wrong: wrong / (right + wrong),
-            errors: errors.join(", "),
+            errors,
         })
+    }
+
+    fn of_held(line: &HeldLine) -> Self {
+        let ended: u64 = line.ended_by_status.values().sum();
+        Self {
+            memory: line.server_octets_each.map_or(f64::NAN, count),
+            wrong: count(ended) / count(line.held.max(1)),
+            errors: list(&line.ended_by_status),
+            ..Self::default()
+        }
     }
 
     /// The median of each figure; the errors of all.
@@ -82,6 +99,15 @@ impl Figures {
             errors: errors.join("; "),
         })
     }
+}
+
+/// What went wrong, and how often.
+fn list(errors: &BTreeMap<String, u64>) -> String {
+    let errors: Vec<String> = errors
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    errors.join(", ")
 }
 
 /// The one in the middle, or the mean of the two there.
@@ -123,6 +149,15 @@ mod tests {
         let error = Figures::parse(&none).unwrap_err();
         assert_eq!(error, "no right answer: 10 timeout");
         assert!(Figures::parse("nothing").is_err());
+    }
+
+    #[test]
+    fn held_pings_cost_memory_and_should_not_end() {
+        let line =
+            r#"{"held":200,"ended":2,"ended_by_status":{"503":2},"server_octets_each":4096}"#;
+        let figures = Figures::parse(line).unwrap();
+        assert_eq!((figures.memory, figures.wrong), (4096.0, 0.01));
+        assert_eq!(figures.errors, "2 503");
     }
 
     #[test]

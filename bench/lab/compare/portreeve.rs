@@ -28,10 +28,10 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Writes the configuration of a gateway that knows `devices`.
-    pub(super) fn new(setting: &Setting, name: &str, devices: u32) -> io::Result<Self> {
+    /// Writes the configuration of a gateway that knows `devices` of so many users.
+    pub(super) fn new(setting: &Setting, name: &str, devices: u32, users: u32) -> io::Result<Self> {
         let conf = setting.folder.copy_conf(&format!("{name}/conf"))?;
-        make_world(setting, &conf, devices)?;
+        make_world(setting, &conf, devices, users)?;
         let metrics = free_port()?;
         let closed = || "[]".to_owned();
         Ok(Self {
@@ -108,7 +108,12 @@ impl Gateway {
 }
 
 /// The made-up world's files; the passwords are nobody else's to read.
-fn make_world(setting: &Setting, conf: &std::path::Path, devices: u32) -> io::Result<()> {
+fn make_world(
+    setting: &Setting,
+    conf: &std::path::Path,
+    devices: u32,
+    users: u32,
+) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     setting.folder.make(&[
         "load",
@@ -116,7 +121,7 @@ fn make_world(setting: &Setting, conf: &std::path::Path, devices: u32) -> io::Re
         "--devices",
         &devices.to_string(),
         "--users",
-        &USERS.to_string(),
+        &users.to_string(),
         "--out",
         &text(conf),
     ])?;
@@ -164,7 +169,7 @@ fn known_devices(port: u16) -> Option<u32> {
         .find_map(|line| line.strip_prefix("portreeve_devices ")?.trim().parse().ok())
 }
 
-/// Users of the made-up world.
+/// Users of the made-up world, where a case needs no more.
 pub(super) const USERS: u32 = 1_000;
 
 /// Time to load a million devices, in all.

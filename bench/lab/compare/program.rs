@@ -27,9 +27,19 @@ pub(super) struct Program {
 impl Program {
     /// Starts `command` on the server's core; what it says goes to `log`.
     pub(super) fn start(command: &[String], folder: &Path, log: PathBuf) -> io::Result<Self> {
+        Self::start_on(SERVER_CORE, command, folder, log)
+    }
+
+    /// Starts `command` on some core.
+    pub(super) fn start_on(
+        core: u32,
+        command: &[String],
+        folder: &Path,
+        log: PathBuf,
+    ) -> io::Result<Self> {
         let out = File::create(&log)?;
         let errors = out.try_clone()?;
-        let child = on(SERVER_CORE, command)?
+        let child = on(core, command)?
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(out)

@@ -127,7 +127,7 @@ fn targets(latency: bool) -> Vec<Target> {
 /// Portreeve first; those that know no passwords last.
 fn start(setting: &Setting) -> io::Result<Vec<Contender>> {
     let secret = text(&setting.folder.write("secret", SECRET)?);
-    let mut gateway = Gateway::new(setting, "portreeve", setting.devices)?;
+    let mut gateway = Gateway::new(setting, "portreeve", setting.devices, USERS)?;
     let port = gateway.open("authentication")?;
     let door = |port: u16, secret: &str, devices: u32| {
         let macs = format!("{}+{devices}", world::mac(0));

@@ -92,8 +92,13 @@ impl Door {
             .host()
             .trim_start_matches('[')
             .trim_end_matches(']');
-        let address = (host, port).to_socket_addrs()?.next();
-        let address = address.ok_or_else(|| wrong("the name has no address"))?;
+        // "localhost" has two addresses on most machines; servers under test listen on the first kind.
+        let mut addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+        let address = addresses
+            .first()
+            .copied()
+            .ok_or_else(|| wrong("the name has no address"))?;
         let tls = match (secure, ca) {
             (false, _) => None,
             (true, None) => return Err(unusable("--ca is needed: who issued the certificate?")),
