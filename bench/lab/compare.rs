@@ -7,7 +7,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `radius`, `eap_tls`, `mail` | the cases: who takes part, under what load |
-//! | `portreeve`, `freeradius`, `hostapd`, `front` | how each program is started, in its best form |
+//! | `gateway`, `freeradius`, `hostapd`, `front` | how each program is started, in its best form |
 //! | `program`, `folder`, `pki` | processes, places and certificates of a comparison |
 //! | `contest`, `figures` | rounds in turn, and what one of them measured |
 //! | `row`, `judge` | a figure beside a peer's, and the targets |
@@ -21,12 +21,12 @@ mod figures;
 mod folder;
 mod freeradius;
 mod front;
+mod gateway;
 mod hostapd;
 mod judge;
 mod mail;
 mod pki;
 mod plot;
-mod portreeve;
 mod program;
 mod radius;
 mod report;
@@ -38,6 +38,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::ValueEnum;
+use portreeve::net::Clock;
 
 use folder::Folder;
 use report::Report;
@@ -91,6 +92,7 @@ struct Setting {
     rounds: u32,
     quick: bool,
     folder: Folder,
+    clock: Clock,
 }
 
 impl Arguments {
@@ -108,6 +110,7 @@ impl Arguments {
             rounds: pick(self.rounds, 1, 3),
             quick: self.quick,
             folder: Folder::new(&self.conf)?,
+            clock: Clock::start(),
         })
     }
 

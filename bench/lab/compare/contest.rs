@@ -4,6 +4,8 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
+use portreeve::model::Monotonic;
+
 use super::Setting;
 use super::figures::Figures;
 use super::figures::count;
@@ -21,8 +23,34 @@ pub(super) struct Contender {
     pub(super) door: Vec<String>,
     /// What serves, or why nothing does; none for a floor.
     pub(super) program: Option<Result<Program, String>>,
-    /// For those that keep what is over for a while: operations in a turn, and the rest before it.
-    pub(super) limit: Option<(&'static str, Duration)>,
+    /// For those that keep what is over for a while.
+    pub(super) limit: Option<Limit>,
+}
+
+/// What may be asked of somebody in a turn, and how long the next one has to wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    /// Operations, as an argument.
+    pub(super) most: &'static str,
+    pub(super) rest: Duration,
+    /// When the last turn ended.
+    pub(super) rests_since: Option<Monotonic>,
+}
+
+impl Limit {
+    pub(super) const fn new(most: &'static str, rest: Duration) -> Self {
+        Self {
+            most,
+            rest,
+            rests_since: None,
+        }
+    }
+
+    /// What is left of the rest.
+    fn left(&self, now: Monotonic) -> Duration {
+        let rested = self.rests_since.map(|since| now.since(since));
+        rested.map_or(Duration::ZERO, |rested| self.rest.saturating_sub(rested))
+    }
 }
 
 /// What its rows say of it.
@@ -125,11 +153,14 @@ impl Contender {
                 GENERATOR_CORE
             }
         };
-        if let Some((most, rest)) = self.limit {
-            command.extend(["--count".to_owned(), most.to_owned()]);
-            program::pause(rest);
+        if let Some(limit) = &self.limit {
+            command.extend(["--count".to_owned(), limit.most.to_owned()]);
+            program::pause(limit.left(setting.clock.now().monotonic));
         }
         let spoken = program::on(core, &command).and_then(|mut command| speak(&mut command));
+        if let Some(limit) = &mut self.limit {
+            limit.rests_since = Some(setting.clock.now().monotonic);
+        }
         let mut figures = Figures::parse(&spoken.map_err(|error| error.to_string())?)?;
         // Where something is held, the figure is what each costs.
         if let (Some(Ok(program)), false) = (&self.program, figures.memory > 0.0) {
@@ -196,3 +227,20 @@ pub(super) fn run_rounds(
 /// A million devices take a while to load.
 const TRIES: u32 = 120;
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use portreeve::net::Clock;
+
+    use super::*;
+
+    #[test]
+    fn rest_counts_from_the_end_of_the_last_turn() {
+        let (start, second) = (Clock::start().now().monotonic, Duration::from_secs(1));
+        let mut limit = Limit::new("700", 7 * second);
+        assert_eq!(limit.left(start), Duration::ZERO, "there was no turn");
+        limit.rests_since = Some(start);
+        assert_eq!(limit.left(start + 5 * second), 2 * second);
+        assert_eq!(limit.left(start + 9 * second), Duration::ZERO);
+    }
+}

@@ -20,11 +20,14 @@ use super::folder::free_port;
 use super::folder::text;
 use super::freeradius;
 use super::freeradius::Form;
+use super::gateway::Gateway;
+use super::gateway::USERS;
 use super::hostapd;
 use super::pki;
 use super::pki::Pki;
-use super::portreeve::Gateway;
-use super::portreeve::USERS;
+use super::program;
+use super::program::GENERATOR_CORE;
+use super::program::Program;
 use super::report::Report;
 use super::row::Measure;
 use super::row::Of;
@@ -41,13 +44,15 @@ pub(super) fn run(setting: &Setting, report: &mut Report) -> io::Result<()> {
         let cache = Cache::new()?;
         let mut contenders = start(setting, &pki, &cache)?;
         for contender in &mut contenders {
-            let devices = pki.file(pki::WARM);
+            let (devices, root) = (pki.file(pki::WARM), pki.file("root.pem"));
             let first = [
                 "load",
                 "eap-tls",
                 "--json",
                 "--devices",
                 &devices,
+                "--ca",
+                &root,
                 "--count",
                 "1",
                 "--outstanding",
@@ -75,13 +80,63 @@ pub(super) fn run(setting: &Setting, report: &mut Report) -> io::Result<()> {
                 report.add(&case, &Measure::OF_REQUESTS, &outcomes, &targets)?;
             }
         }
+        if algorithm == Algorithm::P256 {
+            run_mab_beside(setting, &pki, &mut contenders, report)?;
+        }
     }
     Ok(())
 }
 
+/// What MAB waits for while EAP-TLS takes all that both cores have; of Portreeve alone, since the
+/// peers are set up for one of the two.
+fn run_mab_beside(
+    setting: &Setting,
+    pki: &Pki,
+    contenders: &mut [Contender],
+    report: &mut Report,
+) -> io::Result<()> {
+    let Some(ours) = contenders.get_mut(..1) else {
+        return Ok(());
+    };
+    // The generator of MAB goes first on their core: its own waiting is not the server's.
+    let missing = || io::Error::other("chrt is not installed (package util-linux)");
+    let chrt = program::find("chrt").ok_or_else(missing)?;
+    let mut command = words(&[&text(&chrt), "--idle", "0", &text(setting.folder.lab())]);
+    command.extend(load(setting, pki, "1.3", false).server);
+    command.extend(ours.iter().flat_map(|ours| ours.door.iter().cloned()));
+    // Until it is ended.
+    if let Some(seconds) = command.iter().position(|word| word == "--seconds")
+        && let Some(seconds) = command.get_mut(seconds + 1)
+    {
+        *seconds = "3600".to_owned();
+    }
+    let folder = setting.folder.path("");
+    let log = setting.folder.path("beside.log");
+    let _load = Program::start_on(GENERATOR_CORE, &command, &folder, log)?;
+    let case = "MAB while EAP-TLS saturates";
+    let seconds = setting.seconds.to_string();
+    let load = Load::of(&[
+        "load",
+        "radius",
+        "--json",
+        "--kind",
+        "mab",
+        "--expect",
+        "vlan=20",
+        "--rate",
+        "1000",
+        "--seconds",
+        &seconds,
+    ]);
+    let outcomes = contest::run(setting, case, ours, &load)?;
+    let (measure, of, most) = (Measure::P99, Of::Ours, 2_000.0);
+    let measures = [Measure::P50, Measure::P99, Measure::P999];
+    report.add(case, &measures, &outcomes, &[Target { measure, of, most }])
+}
+
 fn load(setting: &Setting, pki: &Pki, version: &str, resumed: bool) -> Load {
     let devices = pki.file(if resumed { pki::WARM } else { pki::COLD });
-    let seconds = setting.seconds.to_string();
+    let (seconds, root) = (setting.seconds.to_string(), pki.file("root.pem"));
     let count = if setting.quick { "200" } else { "2000" };
     let mut server = words(&[
         "load",
@@ -91,6 +146,8 @@ fn load(setting: &Setting, pki: &Pki, version: &str, resumed: bool) -> Load {
         version,
         "--devices",
         &devices,
+        "--ca",
+        &root,
         "--outstanding",
         "32",
         "--seconds",
@@ -136,16 +193,9 @@ fn targets(version: &str, resumed: bool) -> Vec<Target> {
 /// Portreeve first.
 fn start(setting: &Setting, pki: &Pki, cache: &Cache) -> io::Result<Vec<Contender>> {
     let secret = text(&setting.folder.write("secret", super::radius::SECRET)?);
-    let root = pki.file("root.pem");
     let door = |port: u16, secret: &str| {
-        words(&[
-            "--server",
-            &format!("127.0.0.1:{port}"),
-            "--secret-file",
-            secret,
-            "--ca",
-            &root,
-        ])
+        let server = format!("127.0.0.1:{port}");
+        words(&["--server", &server, "--secret-file", secret])
     };
     let mut gateway = Gateway::new(
         setting,
@@ -186,7 +236,7 @@ fn start(setting: &Setting, pki: &Pki, cache: &Cache) -> io::Result<Vec<Contende
         hostapd::about(DEVICES),
         started.map(|program| (program, signed_later(door(port, &secret)))),
     );
-    hostapd.limit = Some(hostapd::LIMIT);
+    hostapd.limit = Some(hostapd::EAP_LIMIT);
     Ok(vec![
         Contender::server(gateway.about(setting), ours),
         floor,

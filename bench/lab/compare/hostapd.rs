@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Setting;
 use super::contest::About;
+use super::contest::Limit;
 use super::folder::text;
 use super::pki::Pki;
 use super::program;
@@ -14,9 +15,10 @@ use crate::load::world;
 /// The most devices that it is given: it walks through the whole list for each request.
 pub(super) const MOST_DEVICES: u32 = 10_000;
 
-/// Sessions that it holds are 1,000 at most, and it holds those that are over for 5 seconds: so
-/// many are asked of it in a turn, and after such a rest.
-pub(super) const LIMIT: (&str, Duration) = ("700", Duration::from_secs(7));
+/// It holds 1,000 sessions at most: those of EAP for 5 seconds after their end, those of addresses
+/// for a minute.
+pub(super) const EAP_LIMIT: Limit = Limit::new("700", Duration::from_secs(7));
+pub(super) const MAB_LIMIT: Limit = Limit::new("900", Duration::from_secs(65));
 
 pub(super) fn about(devices: u32) -> About {
     let program = program::find("hostapd");

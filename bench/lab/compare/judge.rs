@@ -7,6 +7,7 @@ use super::row::Measure;
 use super::row::Of;
 use super::row::Row;
 use super::row::Target;
+use super::row::rounded;
 
 /// The rows of a case.
 pub(super) fn rows(
@@ -27,6 +28,9 @@ pub(super) fn rows(
             measure: *measure,
             ours,
         };
+        if others.is_empty() {
+            rows.push(bench.row(&about("none"), None));
+        }
         for other in others {
             let target = targets.iter().find(|target| {
                 target.measure == *measure && target.of == Of::Peer(other.about.name)
@@ -79,6 +83,7 @@ impl Bench<'_> {
             devices: ours.devices,
             logs: ours.logs.to_owned(),
             peer_logs: peer.logs.to_owned(),
+            peer_wrong: None,
             note: note(self.ours).map_or_else(String::new, |note| format!("Portreeve: {note}")),
         }
     }
@@ -86,6 +91,8 @@ impl Bench<'_> {
     fn beside(&self, other: &Outcome, target: Option<&Target>) -> Row {
         let mut row = self.row(&other.about, self.figure(other));
         row.target = target.map(|target| target.most);
+        let wrong = other.figures.as_ref().map_or(0.0, |figures| figures.wrong);
+        row.peer_wrong = (wrong > 0.0).then(|| rounded(wrong));
         let fewer = (other.about.devices > 0 && other.about.devices < row.devices)
             .then(|| format!("it knew {} devices", other.about.devices));
         let ours = Some(row.note.clone()).filter(|note| !note.is_empty());
@@ -106,12 +113,7 @@ impl Bench<'_> {
         let best = able
             .filter_map(|other| Some((other, self.figure(other)?)))
             .min_by(|(_, one), (_, other)| one.total_cmp(other));
-        let nobody = About {
-            name: "",
-            version: String::new(),
-            logs: "",
-            devices: 0,
-        };
+        let nobody = about("");
         let mut row = match best {
             Some((best, figure)) => self.row(&best.about, Some(figure)),
             None => self.row(&nobody, None),
@@ -125,15 +127,20 @@ impl Bench<'_> {
 
     /// A figure that was written down before, or follows from a floor.
     fn beside_goal(&self, most: Option<f64>) -> Row {
-        let goal = About {
-            name: "goal",
-            version: String::new(),
-            logs: "",
-            devices: 0,
-        };
+        let goal = about("goal");
         let mut row = self.row(&goal, most);
         row.target = Some(1.0);
         row
+    }
+}
+
+/// Somebody who is no program.
+const fn about(name: &'static str) -> About {
+    About {
+        name,
+        version: String::new(),
+        logs: "",
+        devices: 0,
     }
 }
 
@@ -200,6 +207,7 @@ mod tests {
             .iter()
             .map(|row| (row.peer.as_str(), row.ratio, row.met, row.note.as_str()))
             .collect();
+        assert_eq!(rows[2].peer_wrong, Some(0.5));
         assert_eq!(
             told,
             [
@@ -217,6 +225,22 @@ mod tests {
                 ("goal", Some(1.2), Some(false), ""),
             ]
         );
+    }
+
+    #[test]
+    fn who_is_alone_has_a_row_too() {
+        let rows = rows(
+            "MAB",
+            "abc",
+            &[Measure::Cpu],
+            &[outcome("Portreeve", Ok(6.0), 0.0)],
+            &[],
+        );
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| (row.peer.as_str(), row.figure))
+            .collect();
+        assert_eq!(told, [("none", Some(6.0))]);
     }
 
     #[test]

@@ -12,10 +12,11 @@ use super::contest::words;
 use super::folder::free_port;
 use super::folder::text;
 use super::front;
+use super::front::Decision;
 use super::front::Front;
 use super::front::Job;
-use super::portreeve::Gateway;
-use super::portreeve::USERS;
+use super::gateway::Gateway;
+use super::gateway::USERS;
 use super::program::GENERATOR_CORE;
 use super::program::Program;
 use super::report::Report;
@@ -31,8 +32,8 @@ struct Scene {
     /// Octets of an answer.
     body: u32,
     users: u32,
-    /// Whether fronts with a map take part.
-    maps: bool,
+    /// Whether fronts that decide take part.
+    decisions: bool,
 }
 
 /// Requests.
@@ -41,13 +42,13 @@ pub(super) fn run(setting: &Setting, report: &mut Report) -> io::Result<()> {
         name: "mail",
         body: 1_024,
         users: USERS,
-        maps: true,
+        decisions: true,
     };
     let long = Scene {
         name: "mail-long",
         body: 65_536,
         users: USERS,
-        maps: false,
+        decisions: false,
     };
     for (scene, cases) in [
         (
@@ -92,7 +93,7 @@ pub(super) fn run_held(setting: &Setting, report: &mut Report) -> io::Result<()>
         name: "mail-held",
         body: 1_024,
         users: pings.max(USERS),
-        maps: false,
+        decisions: false,
     };
     let mut fronts = scene.start(setting)?;
     let case = format!("Mail, {pings} held Pings");
@@ -118,6 +119,8 @@ const fn target(measure: Measure, of: Of, most: f64) -> Target {
 struct Fronts {
     contenders: Vec<Contender>,
     _origin: Program,
+    /// What nginx asks, if it is there; without it nginx answers wrongly and its row says so.
+    _service: Option<Program>,
 }
 
 impl Scene {
@@ -165,13 +168,25 @@ impl Scene {
         let both = setting
             .folder
             .write(&format!("{}-both.pem", self.name), &both)?;
-        for (front, map) in self.peers() {
-            let map = map
-                .then(|| front::write_map(setting, front, setting.devices))
-                .transpose()?;
+        let nginx_map = front::write_map(setting, Front::Nginx, setting.devices)?;
+        let haproxy_map = front::write_map(setting, Front::HaProxy, setting.devices)?;
+        let service_port = free_port()?;
+        let mut service = None;
+        let mut peers = vec![
+            (Front::Nginx, Decision::None),
+            (Front::HaProxy, Decision::None),
+        ];
+        if self.decisions {
+            service = front::start_service(setting, service_port).ok();
+            peers.extend([
+                (Front::Nginx, Decision::Map(&nginx_map)),
+                (Front::HaProxy, Decision::Map(&haproxy_map)),
+                (Front::Nginx, Decision::Ask(service_port)),
+            ]);
+        }
+        for (front, decision) in peers {
             let port = free_port()?;
-            let devices = map.as_ref().map(|_| setting.devices);
-            let about = front.about(devices);
+            let about = front.about(decision, setting.devices);
             let name = format!("{}-{}", self.name, about.name.replace(' ', "-"));
             let job = Job {
                 port,
@@ -179,7 +194,7 @@ impl Scene {
                 certificate: &certificate,
                 key: &key,
                 both: &text(&both),
-                map: map.as_deref(),
+                decision,
                 name: &name,
             };
             let started = front
@@ -206,15 +221,8 @@ impl Scene {
         Ok(Fronts {
             contenders,
             _origin: origin,
+            _service: service,
         })
-    }
-
-    fn peers(&self) -> Vec<(Front, bool)> {
-        let mut peers = vec![(Front::Nginx, false), (Front::HaProxy, false)];
-        if self.maps {
-            peers.extend([(Front::Nginx, true), (Front::HaProxy, true)]);
-        }
-        peers
     }
 }
 

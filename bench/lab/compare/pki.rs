@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 
 use super::Setting;
 use super::folder::text;
-use super::portreeve::USERS;
+use super::gateway::USERS;
 use crate::load::Algorithm;
 
 /// A folder of certificates that have one kind of keys.

@@ -1,5 +1,7 @@
 //! Pictures of the rows: bars of what an operation costs, in SVG.
 
+use super::judge::TOLERATED;
+use super::radius::ONE_BY_ONE;
 use super::report::is_peer;
 use super::report::short;
 use super::row::Measure;
@@ -11,6 +13,8 @@ struct Bar {
     name: String,
     /// None where it could not be measured.
     figure: Option<f64>,
+    /// Share of the answers that were wrong.
+    wrong: Option<f64>,
     ours: bool,
 }
 
@@ -43,16 +47,17 @@ pub(super) fn pictures(rows: &[Row]) -> Vec<(&'static str, String)> {
     pictures.collect()
 }
 
-/// What an operation costs the processor, or memory where it only waits; in order of the rows.
+/// What an operation costs the processor, or memory where it only waits, or time where there is
+/// one at a time; in order of the rows.
 fn groups<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let shown = [Measure::Cpu.name(), Measure::Held.name()];
-    for row in rows.filter(|row| shown.contains(&row.measure.as_str()) && is_peer(row)) {
+    for row in rows.filter(|row| is_shown(row) && is_peer(row)) {
         let title = format!("{}: {}", row.case, row.measure);
         if groups.last().is_none_or(|group| group.title != title) {
             let ours = Bar {
                 name: "Portreeve".to_owned(),
                 figure: row.figure,
+                wrong: None,
                 ours: true,
             };
             groups.push(Group {
@@ -65,12 +70,22 @@ fn groups<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<Group> {
             let bar = Bar {
                 name: row.peer.clone(),
                 figure: row.peer_figure,
+                wrong: row.peer_wrong,
                 ours: false,
             };
             group.bars.push(bar);
         }
     }
     groups
+}
+
+fn is_shown(row: &Row) -> bool {
+    let measure = if row.case.ends_with(ONE_BY_ONE) {
+        Measure::P50
+    } else {
+        Measure::Cpu
+    };
+    [measure.name(), Measure::Held.name()].contains(&row.measure.as_str())
 }
 
 /// Groups below each other, each with a scale of its own.
@@ -106,7 +121,7 @@ fn draw(title: &str, groups: &[Group]) -> String {
             body.push_str(&format!("<rect x=\"{LEFT}\" y=\"{y}\" width=\"{length:.1}\" height=\"16\" fill=\"{colour}\"/>\n"));
             let figure = bar.figure.map_or_else(
                 || "not measured".to_owned(),
-                |figure| format!("{} {}", short(figure), group.unit),
+                |figure| format!("{} {}{}", short(figure), group.unit, blemish(bar)),
             );
             element(
                 &mut body,
@@ -129,6 +144,14 @@ fn draw(title: &str, groups: &[Group]) -> String {
          viewBox=\"0 0 {WIDTH} {y}\" font-family=\"sans-serif\" font-size=\"13\">\n\
          <rect width=\"{WIDTH}\" height=\"{y}\" fill=\"#ffffff\"/>\n{heading}{body}</svg>\n"
     )
+}
+
+/// A figure of wrong answers is not one of the case, and says so.
+fn blemish(bar: &Bar) -> String {
+    let wrong = bar.wrong.filter(|wrong| *wrong >= TOLERATED);
+    wrong.map_or_else(String::new, |wrong| {
+        format!(" ({:.0} % wrong)", wrong * 100.0)
+    })
 }
 
 fn element(svg: &mut String, x: f64, y: f64, anchor: &str, colour: &str, weight: &str, text: &str) {
@@ -194,6 +217,7 @@ mod tests {
     fn pictures_are_drawn_to_scale_with_their_figures() {
         let peer = Row {
             peer: "<a>".to_owned(),
+            peer_wrong: Some(0.49),
             ..row(Some(6.0), Some(12.0))
         };
         let pictures = pictures(&[peer]);
@@ -204,6 +228,7 @@ mod tests {
             "width=\"230.0\"",
             "6.00 µs/operation",
             "&lt;a&gt;",
+            "12.0 µs/operation (49 % wrong)",
             "#ffffff",
         ] {
             assert!(svg.contains(part), "{part} in {svg}");

@@ -14,9 +14,9 @@ use super::folder::free_port;
 use super::folder::text;
 use super::freeradius;
 use super::freeradius::Form;
+use super::gateway::Gateway;
+use super::gateway::USERS;
 use super::hostapd;
-use super::portreeve::Gateway;
-use super::portreeve::USERS;
 use super::program::Program;
 use super::report::Report;
 use super::row::Measure;
@@ -67,14 +67,16 @@ pub(super) fn run(setting: &Setting, kinds: &[Kind], report: &mut Report) -> io:
         contender.await_first_answer(setting, &first);
     }
     for kind in kinds {
-        // hostapd's RADIUS server knows EAP and addresses, and no passwords.
-        let part = match kind {
-            Kind::Mab => &mut contenders[..],
-            Kind::Pap => contenders.get_mut(..KNOW_PASSWORDS).unwrap_or_default(),
-        };
         for outstanding in ["64", "1"] {
+            // hostapd's RADIUS server knows no passwords, and holds too few sessions for both.
+            let part = match (kind, outstanding) {
+                (Kind::Mab, "64") => &mut contenders[..],
+                (Kind::Mab | Kind::Pap, _) => {
+                    contenders.get_mut(..WITHOUT_HOSTAPD).unwrap_or_default()
+                }
+            };
             let case = match outstanding {
-                "1" => format!("{}, one outstanding", kind.name()),
+                "1" => format!("{}{ONE_BY_ONE}", kind.name()),
                 _ => kind.name().to_owned(),
             };
             let seconds = setting.seconds.to_string();
@@ -127,8 +129,6 @@ fn targets(latency: bool) -> Vec<Target> {
 /// Portreeve first; those that know no passwords last.
 fn start(setting: &Setting) -> io::Result<Vec<Contender>> {
     let secret = text(&setting.folder.write("secret", SECRET)?);
-    let mut gateway = Gateway::new(setting, "portreeve", setting.devices, USERS)?;
-    let port = gateway.open("authentication")?;
     let door = |port: u16, secret: &str, devices: u32| {
         let macs = format!("{}+{devices}", world::mac(0));
         let users = format!("load{{n}}@example.com:password{{n}}+{USERS}");
@@ -143,17 +143,23 @@ fn start(setting: &Setting) -> io::Result<Vec<Contender>> {
             &users,
         ])
     };
-    let ours = gateway.start(setting).map(|program| {
-        (
-            program,
-            door(
-                port,
-                &gateway.file("certs/secrets/nas-local"),
-                setting.devices,
-            ),
-        )
-    });
-    let mut contenders = vec![Contender::server(gateway.about(setting), ours)];
+    let mut contenders = Vec::new();
+    for (folder, name, more) in [
+        ("portreeve", "Portreeve", 0),
+        ("portreeve-50", "Portreeve, 50 policies", MORE_POLICIES),
+    ] {
+        let mut gateway = Gateway::new(setting, folder, setting.devices, USERS)?;
+        gateway.add_policies(more)?;
+        let port = gateway.open("authentication")?;
+        let started = gateway.start(setting);
+        let secret = gateway.file("certs/secrets/nas-local");
+        let mut about = gateway.about(setting);
+        about.name = name;
+        contenders.push(Contender::server(
+            about,
+            started.map(|program| (program, door(port, &secret, setting.devices))),
+        ));
+    }
 
     let port = free_port()?;
     let null = start_null(setting, port, &secret);
@@ -181,7 +187,7 @@ fn start(setting: &Setting) -> io::Result<Vec<Contender>> {
         hostapd::about(devices),
         started.map(|program| (program, unsigned(door(port, &secret, devices)))),
     );
-    last.limit = Some(hostapd::LIMIT);
+    last.limit = Some(hostapd::MAB_LIMIT);
     contenders.push(last);
     Ok(contenders)
 }
@@ -216,7 +222,14 @@ pub(super) fn plain(mac: MacAddress) -> String {
 /// The secret of all servers but Portreeve, which makes its own.
 pub(super) const SECRET: &str = "lab-secret-of-24-letters";
 
+/// The end of the names of cases in which each request waits for the answer of the one before.
+pub(super) const ONE_BY_ONE: &str = ", one outstanding";
+
 const NULL: &str = "null server";
 
+/// Policies that are about a network connection of staff, beside those of the sample, so that
+/// there are 50.
+const MORE_POLICIES: u32 = 43;
+
 /// Contenders before hostapd.
-const KNOW_PASSWORDS: usize = 4;
+const WITHOUT_HOSTAPD: usize = 5;

@@ -145,7 +145,10 @@ fn table(rows: &[Row]) -> String {
             Some(false) => "MISSED",
             None => "not known",
         };
-        let (ratio, most) = (shown(row.ratio), shown(row.target));
+        let exact = |ratio: Option<f64>| {
+            ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.3}"))
+        };
+        let (ratio, most) = (exact(row.ratio), exact(row.target));
         let (measure, peer) = (&row.measure, &row.peer);
         text.push_str(&format!(
             "\n  {measure} / {peer}: {ratio}, at most {most}: {verdict}"
@@ -163,7 +166,7 @@ fn table(rows: &[Row]) -> String {
 
 /// Whether a row is about a program that was measured, and about all of it.
 pub(super) fn is_peer(row: &Row) -> bool {
-    row.peer != "goal" && !row.peer.starts_with("best of ")
+    !matches!(row.peer.as_str(), "goal" | "none") && !row.peer.starts_with("best of ")
 }
 
 fn shown(figure: Option<f64>) -> String {
@@ -253,7 +256,7 @@ mod tests {
         assert!(text.contains("server CPU, µs/operation"), "{text}");
         assert!(text.contains("18.0 (× 0.33)"), "{text}");
         assert!(
-            text.contains("server CPU / goal: 1.20, at most 1.00: MISSED"),
+            text.contains("server CPU / goal: 1.200, at most 1.000: MISSED"),
             "{text}"
         );
         assert!(text.contains("FreeRADIUS: not installed"), "{text}");

@@ -30,7 +30,10 @@ pub(super) struct Row {
     /// What each side wrote down meanwhile.
     pub(super) logs: String,
     pub(super) peer_logs: String,
-    /// What else has to be known, such as answers of the peer that were wrong.
+    /// Share of the peer's answers that were wrong, where there were some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) peer_wrong: Option<f64>,
+    /// What else has to be known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) note: String,
 }
@@ -162,6 +165,7 @@ pub(super) mod tests {
             devices: 10,
             logs: "journal".to_owned(),
             peer_logs: "none".to_owned(),
+            peer_wrong: None,
             note: String::new(),
         }
     }

@@ -61,6 +61,20 @@ impl Gateway {
         Ok(port)
     }
 
+    /// Adds policies that are asked about every member of staff on the network and hold.
+    pub(super) fn add_policies(&self, count: u32) -> io::Result<()> {
+        let file = self.folder.join("conf/policy.toml");
+        let mut text = fs::read_to_string(&file)?;
+        for n in 0..count {
+            text.push_str(&format!(
+                "\n[[conditional]]\nname = \"Also {n}\"\nplanes = [\"network\"]\n\
+                 targets = [\"staff\"]\n\
+                 require = [\"managed\", \"registered\"]\notherwise = \"quarantine\"\n"
+            ));
+        }
+        fs::write(file, text)
+    }
+
     /// Starts it and waits until it knows its devices.
     pub(super) fn start(&self, setting: &Setting) -> io::Result<Program> {
         let file = self.folder.join("conf/gateway.toml");
