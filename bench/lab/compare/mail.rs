@@ -31,6 +31,7 @@ struct Scene {
     name: &'static str,
     /// Octets of an answer.
     body: u32,
+    devices: u32,
     users: u32,
     /// Whether fronts that decide take part.
     decisions: bool,
@@ -41,12 +42,14 @@ pub(super) fn run(setting: &Setting, report: &mut Report) -> io::Result<()> {
     let short = Scene {
         name: "mail",
         body: 1_024,
+        devices: setting.devices,
         users: USERS,
         decisions: true,
     };
     let long = Scene {
         name: "mail-long",
         body: 65_536,
+        devices: setting.devices,
         users: USERS,
         decisions: false,
     };
@@ -92,6 +95,8 @@ pub(super) fn run_held(setting: &Setting, report: &mut Report) -> io::Result<()>
     let scene = Scene {
         name: "mail-held",
         body: 1_024,
+        // A front that has let go of much memory would take Pings in without any more.
+        devices: HELD_DEVICES,
         users: pings.max(USERS),
         decisions: false,
     };
@@ -143,7 +148,7 @@ impl Scene {
         let mut gateway = Gateway::new(
             setting,
             &format!("portreeve-{}", self.name),
-            setting.devices,
+            self.devices,
             self.users,
         )?;
         let port = gateway.open("mail")?;
@@ -168,8 +173,8 @@ impl Scene {
         let both = setting
             .folder
             .write(&format!("{}-both.pem", self.name), &both)?;
-        let nginx_map = front::write_map(setting, Front::Nginx, setting.devices)?;
-        let haproxy_map = front::write_map(setting, Front::HaProxy, setting.devices)?;
+        let nginx_map = front::write_map(setting, Front::Nginx, self.devices)?;
+        let haproxy_map = front::write_map(setting, Front::HaProxy, self.devices)?;
         let service_port = free_port()?;
         let mut service = None;
         let mut peers = vec![
@@ -186,7 +191,7 @@ impl Scene {
         }
         for (front, decision) in peers {
             let port = free_port()?;
-            let about = front.about(decision, setting.devices);
+            let about = front.about(decision, self.devices);
             let name = format!("{}-{}", self.name, about.name.replace(' ', "-"));
             let job = Job {
                 port,
@@ -234,3 +239,6 @@ const CONNECTIONS: &str = "20000";
 /// Pings that are held; each takes two descriptors of a front, of which systems grant 20,000.
 const PINGS: u32 = 8_000;
 const QUICK_PINGS: u32 = 500;
+
+/// Devices of that case: one for each Ping.
+const HELD_DEVICES: u32 = 10_000;
