@@ -210,26 +210,60 @@ fn snapshot(devices: u32, users: u32) {
         let begun = Instant::now();
         let saved = reader.save();
         let copied = begun.elapsed();
+        // What a change waits for in the middle of it.
+        let longest = longest_change(&mut writer, &reader, source, devices);
+        let begun = Instant::now();
         let written = format.write(&path, Timestamp::default(), &saved.parts());
         let octets = written.expect("the disk has room");
-        let on_disk = begun.elapsed() - copied;
+        let on_disk = begun.elapsed();
         drop(saved);
-        let begun = Instant::now();
+        let (begun, processor) = (Instant::now(), process_time());
         let file = format.read(&path).ok().flatten();
         let file = file.expect("what was written is read");
         let read = begun.elapsed();
         let (config, content) = (Config::new([round; 16]), file.content());
         let (_writer, again) =
             reopen(&config, &origins, content, in_threads).expect("what was saved is opened");
-        let opened = begun.elapsed();
+        let (opened, processor) = (begun.elapsed(), process_time() - processor);
         assert_eq!(again.device_count(), devices as usize);
         assert_eq!(again.user_count(), users as usize);
         look_up(&again, devices / 2);
         println!(
-            "{octets} octets; save: {copied:.0?} while the writer waits, {on_disk:.0?} to the \
-             disk; open: {read:.0?} read and checked, {opened:.0?} in all"
+            "{octets} octets; save: copied in {copied:.0?}, a change waits {longest:.0?} at most, \
+             to the disk in {on_disk:.0?}; open: {read:.0?} read and checked, {opened:.2?} in all, \
+             {processor:.2?} of the processors"
         );
     }
+}
+
+/// The longest that a change of one device takes while the inventory is saved.
+fn longest_change(
+    writer: &mut Writer,
+    reader: &Reader,
+    source: SourceId,
+    devices: u32,
+) -> Duration {
+    thread::scope(|scope| {
+        let saving = scope.spawn(|| reader.save());
+        let (mut order, mut longest) = (Order::new(devices), Duration::ZERO);
+        while !saving.is_finished() {
+            let update = Update::Device(report(order.next(), 1));
+            let begun = Instant::now();
+            writer.apply(source, Timestamp::default(), vec![update]);
+            longest = longest.max(begun.elapsed());
+            thread::sleep(Duration::from_millis(1));
+        }
+        longest
+    })
+}
+
+/// Time that all threads of the process have been running, in steps of ten milliseconds.
+fn process_time() -> Duration {
+    let statistics = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = statistics.rsplit(')').next().unwrap_or_default();
+    let ticks = behind_name.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 /// As many threads as there are cores.

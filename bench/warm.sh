@@ -6,17 +6,18 @@
 # The gateway loads a device file once and is stopped, which saves its inventory. Then it is started
 # again and again, and the time from exec to the answer of a MAC bypass for a device in the middle of
 # the inventory is taken, the start of the client included. The files of the source are taken away
-# for that, as a cloud that is down would be. PORT=number chooses other ports than 36912 to 36915.
+# for that, as a cloud that is down would be. PORT=number chooses other ports than 27912 to 27915.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+here=$PWD
 
 devices=${1:-1000000}
 users=${2:-50000}
 rounds=${3:-5}
-port=${PORT:-36912}
-gateway=$PWD/target/release/portreeve
-lab=$PWD/target/release/portreeve-lab
-cargo build --release --locked --bins
+port=${PORT:-27912}
+gateway=$here/target/release/portreeve
+lab=$here/target/release/portreeve-lab
+[ -x "$gateway" ] && [ -x "$lab" ] || { echo "cargo build --release comes first" >&2; exit 1; }
 
 work=$(mktemp -d)
 pid=
@@ -29,7 +30,8 @@ trap finish EXIT
 cp -r conf "$work/"
 cd "$work"
 "$lab" load inventory --devices "$devices" --users "$users" --out conf >/dev/null
-chmod 600 conf/users.toml
+# The passwords of so many users are no part of this, and the client reads the file too.
+cp "$here/conf/users.toml" conf/users.toml
 sed -i -e "s/11812/$port/g" -e "s/11813/$((port + 1))/g" -e "s/:18443/:$((port + 2))/g" \
     -e "s/:19090/:$((port + 3))/g" conf/gateway.toml
 mac=$(awk -F, -v row=$((devices / 2)) 'NR == row + 2 { print $6 }' conf/devices.csv)
