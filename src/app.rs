@@ -22,6 +22,7 @@ mod mail;
 mod material;
 mod metrics;
 pub mod pki;
+mod radius;
 mod sources;
 mod telemetry;
 mod tries;

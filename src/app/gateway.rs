@@ -5,11 +5,8 @@ use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,28 +24,22 @@ use crate::app::groups;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
+use crate::app::radius::Radius;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
 use crate::config;
 use crate::config::Config;
-use crate::eap;
 use crate::journal;
 use crate::journal::Journal;
 use crate::model::Problem;
 use crate::model::Timestamp;
 use crate::net::Clock;
-use crate::net::Pool;
 use crate::net::control;
 use crate::net::eas::Front;
 use crate::net::metrics::Pages;
-use crate::net::radius;
 use crate::net::radius::Listen;
-use crate::network;
-use crate::network::Counters;
 use crate::network::Role;
-use crate::store;
 use crate::store::Claim;
-use crate::store::Syncer;
 use crate::sync;
 
 /// Everything that runs.
@@ -68,17 +59,6 @@ pub(super) struct Gateway {
     _claims: Vec<Claim>,
     snapshots: Option<Arc<Snapshots>>,
     saver: Option<Saver>,
-}
-
-/// The network plane.
-struct Radius {
-    shared: Arc<network::Shared>,
-    resumption: Arc<eap::Resumption>,
-    addresses: Vec<Listen>,
-    loops: Vec<Arc<Counters>>,
-    servers: radius::Servers,
-    /// Brings the accounting logs of the loops to the disk.
-    accounting: store::Stop,
 }
 
 /// The mail plane.
@@ -277,67 +257,6 @@ impl Gateway {
     }
 }
 
-impl Radius {
-    fn start(config: &Config, core: &Core) -> Result<Self, StartError> {
-        let resumption = config.eap.resumption();
-        let settings = material::network_settings(config, &resumption)?;
-        let loops = super::threads(config.workers.radius).min(usize::from(u8::MAX));
-        let shared = Arc::new(network::Shared {
-            settings: ArcSwap::from_pointee(settings),
-            point: Arc::clone(&core.point),
-            sessions: Arc::clone(&core.sessions),
-            records: Arc::clone(&core.records),
-            correlations: Arc::clone(&core.correlations),
-            random: super::fill_random,
-            loops: u8::try_from(loops).unwrap_or(u8::MAX),
-        });
-        let authentication = config.listen.authentication.iter();
-        let accounting = config.listen.accounting.iter();
-        let listen: Vec<Listen> = authentication
-            .map(|&address| Listen {
-                address,
-                role: Role::Authentication,
-            })
-            .chain(accounting.map(|&address| Listen {
-                address,
-                role: Role::Accounting,
-            }))
-            .collect();
-        let bound = radius::bind(&listen, loops)
-            .map_err(|(address, source)| StartError::Bind { address, source })?;
-        let addresses = bound.addresses.clone();
-        let workers = super::threads(config.workers.handshake);
-        let pool = Pool::start(workers, HANDSHAKES_WAITING, core.clock)
-            .map(Arc::new)
-            .map_err(StartError::System)?;
-        let counters = Mutex::new(Vec::new());
-        let syncer = Syncer::new(loops);
-        let servers = radius::Servers::start(bound, &pool, core.clock, |number| {
-            let server = network::Server::new(number, Arc::clone(&shared));
-            counters
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(server.counters());
-            let mut log = accounting_log(&config.accounting, &syncer, number)?;
-            let record = Box::new(move |lines: &[u8]| log.append(lines));
-            Ok(radius::Worker { server, record })
-        })
-        .map_err(StartError::System)?;
-        let accounting = syncer.spawn().map_err(StartError::System)?;
-        let loops = counters
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        Ok(Self {
-            shared,
-            resumption,
-            addresses,
-            loops,
-            servers,
-            accounting,
-        })
-    }
-}
-
 impl Mail {
     fn start(
         runtime: &Runtime,
@@ -374,26 +293,6 @@ fn claim_folders(config: &Config) -> Result<Vec<Claim>, StartError> {
         })
     };
     folders.into_iter().map(claim).collect()
-}
-
-/// The accounting log of one loop; its name says which, so that no two share a file.
-fn accounting_log(
-    config: &config::Accounting,
-    syncer: &Syncer,
-    number: u8,
-) -> io::Result<store::Log> {
-    let (folder, name) = (&config.folder, format!("accounting-{number}-"));
-    syncer
-        .log(
-            folder,
-            &name,
-            config.file_size.get(),
-            u32::from(config.files),
-        )
-        .map_err(|error| {
-            let folder = folder.display();
-            io::Error::new(error.kind(), format!("accounting in {folder}: {error}"))
-        })
 }
 
 fn journal_config(config: &Config) -> journal::Config {
@@ -498,10 +397,6 @@ fn mail_differs(old: &Config, new: &Config) -> bool {
         ..new
     }
 }
-
-/// Jobs that may wait for the handshake workers: at 250 µs each on two cores, half a second of
-/// work. More would be answered after their peers have given up.
-const HANDSHAKES_WAITING: usize = 4096;
 
 /// A session whose NAS has said nothing for this long is forgotten. NASes with interim updates
 /// send them every few minutes; those without send only the Stop, mostly within a day.
