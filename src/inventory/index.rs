@@ -10,6 +10,9 @@
 //! the first says that the entry is free, so a reader that finds the first unchanged around the
 //! second has read a pair. As long as a key is present, its entry stands still and no entry on
 //! the way to it becomes empty; only its first word changes, by one store.
+//!
+//! This file is longer than others: each store of the writer's side is right only by the load of the
+//! readers' side that it pairs with, and the two are read together.
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
