@@ -14,12 +14,14 @@
 //!
 //! Everything is bounded: a circle of files overwrites its oldest.
 //!
-//! A [`Format`] writes and reads snapshots: files that are whole or not used.
+//! A [`Format`] writes and reads snapshots: files that are whole or not used. [`Days`] are SQLite
+//! files, one for each day, for what is searched.
 
 mod circle;
 mod claim;
 mod log;
 mod snapshot;
+mod sqlite;
 
 pub use circle::Circle;
 pub use claim::Claim;
@@ -30,3 +32,7 @@ pub use snapshot::Format;
 pub use snapshot::Snapshot;
 pub use snapshot::SnapshotError;
 pub use snapshot::set_aside;
+pub use sqlite::Day;
+pub use sqlite::DayError;
+pub use sqlite::Days;
+pub use sqlite::Schema;
