@@ -11,6 +11,7 @@ mod certs;
 mod check;
 mod conf;
 mod control;
+mod decisions;
 mod device;
 mod explain;
 mod hash_password;
@@ -51,6 +52,7 @@ enum Command {
     Status(status::Arguments),
     Sync(sync::Arguments),
     Explain(explain::Arguments),
+    Decisions(decisions::Arguments),
     Device(device::Arguments),
     Probe(probe::Arguments),
     HashPassword(hash_password::Arguments),
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Some(Command::Status(arguments)) => status::run(&arguments),
         Some(Command::Sync(arguments)) => sync::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::Decisions(arguments)) => decisions::run(&arguments),
         Some(Command::Device(arguments)) => device::run(&arguments),
         Some(Command::Probe(arguments)) => probe::run(&arguments),
         Some(Command::Certs(arguments)) => certs::run(&arguments),

@@ -59,6 +59,7 @@ pub use settings::Accounting;
 pub use settings::Certificates;
 pub use settings::Data;
 pub use settings::Eap;
+pub use settings::History;
 pub use settings::Journal;
 pub use settings::Listen;
 pub use settings::Log;
@@ -89,6 +90,8 @@ pub struct Config {
     pub mail: Mail,
     /// The record of decisions.
     pub journal: Journal,
+    /// The history of decisions.
+    pub history: History,
     /// The record of accounting.
     pub accounting: Accounting,
     /// Log output.
@@ -218,6 +221,12 @@ impl Draft {
         self.gateway.data.control_socket.clone()
     }
 
+    /// Where the history of decisions is, and how many days it keeps.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.gateway.history
+    }
+
     /// Where the throw-away PKI lies.
     #[must_use]
     pub fn layout(&self) -> Layout {
@@ -255,6 +264,9 @@ impl Draft {
         folders.extend(socket.map(Path::to_owned));
         folders.push(self.gateway.journal.folder.clone());
         folders.push(self.gateway.accounting.folder.clone());
+        if self.gateway.history.days > 0 {
+            folders.push(self.gateway.history.folder.clone());
+        }
         folders.dedup();
         folders
     }
@@ -358,6 +370,7 @@ impl Draft {
             workers: gateway.workers,
             mail: gateway.mail,
             journal: gateway.journal,
+            history: gateway.history,
             accounting: gateway.accounting,
             log: gateway.log,
             shutdown: gateway.shutdown,

@@ -8,10 +8,17 @@
 //! anyway. A disk that fails is reported once for each kind of failure and retried with every
 //! batch; decisions go on.
 
+mod history;
 mod line;
 mod recent;
 mod writer;
 
+pub use history::Found;
+pub use history::HistoryConfig;
+pub use history::HistoryStatistics;
+pub use history::Query;
+pub use history::Sought;
+pub use history::search;
 pub use line::render;
 pub use recent::Recent;
 pub use writer::Flush;
@@ -35,6 +42,8 @@ pub struct Config {
     pub queue: usize,
     /// Records kept in memory for `explain`. Default 4,096, about 4 MB.
     pub recent: usize,
+    /// What is kept to be searched; `None` keeps nothing.
+    pub history: Option<HistoryConfig>,
 }
 
 impl Default for Config {
@@ -45,6 +54,7 @@ impl Default for Config {
             files: 30,
             queue: 16_384,
             recent: 4_096,
+            history: None,
         }
     }
 }

@@ -141,7 +141,7 @@ impl Desk {
         let found = self.find(id).ok();
         self.explain_latest(id, found).unwrap_or_else(|| {
             refused(
-                "no decision of that number is kept in memory; look for it in the journal's files",
+                "no decision of that number is kept in memory; `portreeve decisions` searches the history",
             )
         })
     }

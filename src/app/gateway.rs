@@ -285,6 +285,10 @@ impl Mail {
 /// Keeps other gateways out of the folders of records.
 fn claim_folders(config: &Config) -> Result<Vec<Claim>, StartError> {
     let mut folders = vec![&config.journal.folder, &config.accounting.folder];
+    if config.history.days > 0 {
+        folders.push(&config.history.folder);
+    }
+    folders.sort_unstable();
     folders.dedup();
     let claim = |folder: &PathBuf| {
         Claim::take(folder).map_err(|source| StartError::Folder {
@@ -301,6 +305,11 @@ fn journal_config(config: &Config) -> journal::Config {
         file_size: config.journal.file_size.get(),
         files: u32::from(config.journal.files),
         queue: config.journal.queue,
+        history: (config.history.days > 0).then(|| journal::HistoryConfig {
+            folder: config.history.folder.clone(),
+            days: config.history.days,
+            octets: config.history.size.get(),
+        }),
         ..journal::Config::default()
     }
 }
@@ -371,6 +380,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
         ("workers", old.workers != new.workers),
         ("data", old.data != new.data),
         ("journal", old.journal != new.journal),
+        ("history", old.history != new.history),
         ("accounting", old.accounting != new.accounting),
         ("mail, but for its certificates", mail_differs(old, new)),
         ("log", old.log != new.log),

@@ -199,6 +199,17 @@ impl Collector for Metrics {
         page.counter("decided_again", "Decisions overtaken by a change", again)?;
         let written = self.journal.written.load(Ordering::Relaxed);
         page.counter("records_written", "Decision records on disk", written)?;
+        let history = &self.journal.history;
+        page.counter(
+            "history_written",
+            "Decisions in the history",
+            history.written.load(Ordering::Relaxed),
+        )?;
+        page.counter(
+            "history_skipped",
+            "Decisions worth a row of the history that got none",
+            history.skipped.load(Ordering::Relaxed),
+        )?;
         page.family("records_lost", "Decision records lost", "cause", &lost)?;
         let reader = self.point.reader();
         page.gauge("devices", "Devices in the inventory", reader.device_count())?;

@@ -10,6 +10,7 @@ use super::settings::Accounting;
 use super::settings::Certificates;
 use super::settings::Data;
 use super::settings::Eap;
+use super::settings::History;
 use super::settings::Journal;
 use super::settings::Listen;
 use super::settings::Log;
@@ -36,6 +37,7 @@ pub(super) struct Gateway {
     pub(super) workers: Workers,
     pub(super) mail: Mail,
     pub(super) journal: Journal,
+    pub(super) history: History,
     pub(super) accounting: Accounting,
     pub(super) log: Log,
     pub(super) shutdown: Shutdown,
@@ -53,6 +55,7 @@ impl Default for Gateway {
             workers: Workers::default(),
             mail: Mail::default(),
             journal: Journal::default(),
+            history: History::default(),
             accounting: Accounting::default(),
             log: Log::default(),
             shutdown: Shutdown::default(),
@@ -73,6 +76,7 @@ impl Gateway {
         gateway.workers.read(section.child("workers"));
         gateway.mail.read(section.child("mail"));
         gateway.journal.read(section.child("journal"));
+        gateway.history.read(section.child("history"));
         gateway.accounting.read(section.child("accounting"));
         gateway.log.read(section.child("log"));
         gateway.shutdown.read(section.child("shutdown"));
@@ -93,6 +97,7 @@ impl Gateway {
             &mut self.mail.certificate,
             &mut self.mail.key,
             &mut self.journal.folder,
+            &mut self.history.folder,
             &mut self.accounting.folder,
         ]
         .into_iter()
@@ -231,6 +236,16 @@ impl Mail {
             1..=MAX_CONNECTIONS,
             &mut self.max_connections_per_address,
         );
+        section.finish();
+    }
+}
+
+impl History {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set("folder", &mut self.folder);
+        section.set_within("days", 0..=3660, &mut self.days);
+        let sizes = Octets::new(10_000_000)..=Octets::new(10_000_000_000_000);
+        section.set_within("size", sizes, &mut self.size);
         section.finish();
     }
 }

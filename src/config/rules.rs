@@ -163,6 +163,7 @@ fn folders(draft: &Draft, problems: &mut Vec<Problem>) {
     for (key, folder) in [
         ("data.folder", &gateway.data.folder),
         ("journal.folder", &gateway.journal.folder),
+        ("history.folder", &gateway.history.folder),
         ("accounting.folder", &gateway.accounting.folder),
     ] {
         let mut above = folder.ancestors();

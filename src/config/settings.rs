@@ -266,6 +266,27 @@ impl Default for Accounting {
     }
 }
 
+/// The history of decisions, which `portreeve decisions` searches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Days kept, today among them; 0 keeps no history.
+    pub days: u16,
+    /// Size of all its files; the oldest days go first.
+    pub size: Octets,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            folder: "var/history".into(),
+            days: 30,
+            size: Octets::new(2_000_000_000),
+        }
+    }
+}
+
 /// What is said on standard error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {

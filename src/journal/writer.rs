@@ -18,6 +18,9 @@ use crate::access::DecisionPoint;
 use crate::access::DecisionRecord;
 use crate::access::RecordQueue;
 use crate::journal::Config;
+use crate::journal::HistoryConfig;
+use crate::journal::HistoryStatistics;
+use crate::journal::history::History;
 use crate::journal::line::Names;
 use crate::journal::recent::Recent;
 use crate::store::Circle;
@@ -31,6 +34,8 @@ pub struct Journal {
     names: Names,
     circle: Circle,
     statistics: Arc<Statistics>,
+    history_config: Option<HistoryConfig>,
+    history: Option<History>,
     failing: Option<io::ErrorKind>,
     /// Losses that have been told, and all of them at the last look.
     told: u64,
@@ -45,6 +50,8 @@ pub struct Statistics {
     pub written: AtomicU64,
     /// Records that could not be written.
     pub failed: AtomicU64,
+    /// What the history has done.
+    pub history: Arc<HistoryStatistics>,
 }
 
 /// Has the journal take in what is queued, for whoever looks for a decision just made.
@@ -75,6 +82,7 @@ pub struct Stop {
     flag: Arc<AtomicBool>,
     queue: Arc<RecordQueue>,
     thread: JoinHandle<()>,
+    history: Option<JoinHandle<()>>,
 }
 
 impl Stop {
@@ -94,6 +102,10 @@ impl Stop {
         if self.thread.join().is_err() {
             error!("the journal's thread ended by a panic");
         }
+        // Its rows end with the journal.
+        if self.history.is_some_and(|thread| thread.join().is_err()) {
+            error!("the thread of the history ended by a panic");
+        }
     }
 }
 
@@ -108,6 +120,8 @@ impl Journal {
             names: Names::default(),
             circle: Circle::new(&config.folder, "decisions", config.file_size, config.files),
             statistics: Arc::default(),
+            history_config: config.history.clone(),
+            history: None,
             failing: None,
             told: 0,
             last_dropped: 0,
@@ -149,7 +163,7 @@ impl Journal {
         }
     }
 
-    /// Starts the thread.
+    /// Starts the thread, and that of the history.
     ///
     /// # Errors
     ///
@@ -158,6 +172,12 @@ impl Journal {
         let flag = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&flag);
         let queue = Arc::clone(&self.queue);
+        let mut history = None;
+        if let Some(config) = &self.history_config {
+            let (taker, thread) = History::spawn(config, Arc::clone(&self.statistics.history))?;
+            self.history = Some(taker);
+            history = Some(thread);
+        }
         let thread = thread::Builder::new()
             .name("journal".into())
             .spawn(move || {
@@ -174,6 +194,7 @@ impl Journal {
             flag,
             queue,
             thread,
+            history,
         })
     }
 
@@ -200,6 +221,9 @@ impl Journal {
             self.lines.truncate(begun);
             error!(%error, id = %record.id, "a decision record has no written form");
             return;
+        }
+        if let (Some(history), Some(line)) = (&mut self.history, self.lines.get(begun..)) {
+            history.offer(record, line);
         }
         self.lines.push(b'\n');
     }

@@ -228,6 +228,63 @@ fn every_decision_is_one_json_line_and_its_number_leads_to_its_trace_r80() {
     assert!(says(&trace, "compliant: seen noncompliant"), "{trace:?}");
 }
 
+#[test]
+fn decisions_are_searched_while_the_gateway_runs_and_after_it() {
+    let gateway = Gateway::start(|_| {});
+    let none = command(&gateway, &["decisions"]);
+    assert_eq!(none.status.code(), Some(1), "{none:?}");
+    for _ in 0..3 {
+        let bob = ["probe", "eap-tls", "--device", "bob-laptop"];
+        assert!(says(&command(&gateway, &bob), "VLAN 20"));
+    }
+    assert!(says(&probe(&gateway), "Access-Accept"));
+    let line = gateway::until("the row is in the history", || {
+        let found = command(&gateway, &["decisions", "BOB@example.com"]);
+        (found.status.success()).then(|| String::from_utf8_lossy(&found.stdout).into_owned())
+    });
+    assert_eq!(line.lines().count(), 1, "three alike have one row: {line}");
+    assert!(line.contains(" quarantine eap-tls 1.3 of bob@example.com, "));
+    assert!(line.contains("DeviceNotCompliant ("), "{line}");
+    let (_, folder) = gateway.stop();
+    let after = |arguments: &[&str]| {
+        let output = program(folder.path()).args(arguments).output();
+        output.unwrap()
+    };
+    for (arguments, rows) in [
+        (&["decisions", "--json"][..], 2),
+        (&["decisions", "--json", "--outcome", "not-allowed"], 1),
+        (&["decisions", "--json", "--outcome", "allow"], 1),
+        (&["decisions", "--json", "--nas", "nowhere"], 0),
+        (&["decisions", "--json", "--until", "1h"], 0),
+        (&["decisions", "--json", "--limit", "1"], 1),
+    ] {
+        let output = after(arguments);
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = answer["decisions"].as_array().unwrap().len();
+        assert_eq!(found, rows, "row {arguments:?}: {answer:#}");
+        let code = if rows == 0 { 1 } else { 0 };
+        assert_eq!(output.status.code(), Some(code), "row {arguments:?}");
+    }
+    let id = line.split_whitespace().nth(1).unwrap();
+    let one = after(&["decisions", id, "--json"]);
+    let one: serde_json::Value = serde_json::from_slice(&one.stdout).unwrap();
+    assert_eq!(one["decisions"][0]["id"], id);
+    assert_eq!(
+        one["decisions"][0]["facts"]["compliance"]["value"],
+        "noncompliant"
+    );
+}
+
+#[test]
+fn without_a_history_nothing_is_kept_and_the_search_says_so() {
+    let gateway = Gateway::start(|conf| conf.replace("gateway.toml", "days = 30", "days = 0"));
+    assert!(says(&probe(&gateway), "Access-Accept"));
+    let refused = command(&gateway, &["decisions"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(says(&refused, "history.days is 0"), "{refused:?}");
+    assert!(!gateway.path("var/history").exists());
+}
+
 /// A short list was held back without a word of how to release it, and only a restart did.
 #[test]
 fn sync_asks_the_sources_now_and_tells_what_came_of_it_r47() {
@@ -522,7 +579,15 @@ fn errors_show_no_backtrace_and_help_reads_well() {
     }
     let help = run(&["--help"]);
     for word in [
-        "run", "check", "status", "sync", "explain", "device", "probe", "certs",
+        "run",
+        "check",
+        "status",
+        "sync",
+        "explain",
+        "decisions",
+        "device",
+        "probe",
+        "certs",
     ] {
         assert!(says(&help, word), "{word} is not in the help");
     }

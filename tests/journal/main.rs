@@ -46,6 +46,7 @@ use world::POLICY;
 use world::World;
 use world::noon;
 
+mod history;
 #[path = "../support/world.rs"]
 mod world;
 

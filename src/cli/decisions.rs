@@ -1,0 +1,250 @@
+//! `portreeve decisions`: the history of decisions, searched.
+
+use clap::Args;
+use clap::ValueEnum;
+use serde_json::Value;
+use serde_json::json;
+
+use super::conf::ConfOption;
+use super::output::Answer;
+use super::output::Done;
+use super::output::Failed;
+use super::output::now;
+use super::output::print;
+use super::output::print_json;
+use super::output::say;
+use crate::config;
+use crate::document::parse_duration;
+use crate::journal;
+use crate::journal::Found;
+use crate::journal::Query;
+use crate::journal::Sought;
+use crate::model::Timestamp;
+use crate::model::Verdict;
+use crate::model::causes;
+
+/// Search the decisions of the last weeks, newest first; no gateway has to run.
+///
+/// A decision is kept when the outcome of a device changed, and of an outcome that stays the same
+/// once an hour, or once a minute where it was not let in: "+12 like the one before" counts the
+/// others. The files of the journal have each single one, for as long as they reach.
+///
+/// Exit code 0: something was found. 1: nothing was. 2: the history cannot be read.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Arguments {
+    /// A device's id, a user, an identifier or MAC address as it was presented, or the number of a
+    /// decision; all of them when left out.
+    #[arg(value_name = "SUBJECT|DECISION")]
+    pub subject: Option<String>,
+    /// Only decisions with this outcome.
+    #[arg(long, value_enum)]
+    pub outcome: Option<Outcome>,
+    /// Only decisions at this NAS, by its name in nas.toml.
+    #[arg(long)]
+    pub nas: Option<String>,
+    /// From this moment on: 2026-11-28T09:00:00Z, or so long ago: 2h, 7d.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub since: Option<Moment>,
+    /// Until this moment, in the same forms.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Moment>,
+    /// Decisions at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+    /// Where the history's folder is configured.
+    #[command(flatten)]
+    pub conf: ConfOption,
+    /// Print one JSON object instead, each decision as the journal wrote it.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What came of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Outcome {
+    /// Let in.
+    Allow,
+    /// Let into the quarantine.
+    Quarantine,
+    /// Authenticated and not let in.
+    Block,
+    /// Not authenticated.
+    Reject,
+    /// Everything but allow.
+    NotAllowed,
+}
+
+impl From<Outcome> for Sought {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Allow => Self::Verdict(Verdict::Allow),
+            Outcome::Quarantine => Self::Verdict(Verdict::Quarantine),
+            Outcome::Block => Self::Verdict(Verdict::Block),
+            Outcome::Reject => Self::NotAuthenticated,
+            Outcome::NotAllowed => Self::NotAllowed,
+        }
+    }
+}
+
+/// A moment, or how long ago it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    At(Timestamp),
+    Ago(std::time::Duration),
+}
+
+impl Moment {
+    fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(ago) => {
+                let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+                Timestamp::from_unix_millis(now.unix_millis().saturating_sub(ago))
+            }
+        }
+    }
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    if let Some(at) = Timestamp::parse_rfc3339(text) {
+        return Ok(Moment::At(at));
+    }
+    parse_duration(text)
+        .map(Moment::Ago)
+        .map_err(|_| "expected a time such as 2026-11-28T09:00:00Z, or how long ago: 2h, 7d".into())
+}
+
+pub(super) fn run(arguments: &Arguments) -> Done {
+    let draft = config::read(arguments.conf.folder());
+    let history = draft.history();
+    if history.days == 0 {
+        return Err(Failed::new(
+            "history.days is 0 in gateway.toml: no history is kept",
+        ));
+    }
+    if !history.folder.is_dir() {
+        return Err(Failed::new(format!(
+            "{} does not exist: no gateway has run with this configuration",
+            history.folder.display()
+        )));
+    }
+    let query = query(arguments, now());
+    let mut unread = 0;
+    let (found, has_more) = journal::search(&history.folder, &query, |error| {
+        unread += 1;
+        say(&format!("left out: {}", causes(&error)));
+    })?;
+    if found.is_empty() && unread > 0 {
+        return Err(Failed::new("no day that was asked for could be read"));
+    }
+    if arguments.json {
+        let decisions: Vec<Value> = found.iter().map(as_json).collect();
+        print_json(&json!({ "decisions": decisions, "more": has_more, "unread": unread }))?;
+    } else {
+        for decision in &found {
+            print(&line(decision))?;
+        }
+        if has_more {
+            say("there are more: narrow the search, or raise --limit");
+        }
+    }
+    if found.is_empty() {
+        if !arguments.json {
+            say("nothing found");
+        }
+        return Ok(Answer::No);
+    }
+    Ok(Answer::Yes)
+}
+
+fn query(arguments: &Arguments, now: Timestamp) -> Query {
+    Query {
+        subject: arguments.subject.clone(),
+        outcome: arguments.outcome.map(Sought::from).unwrap_or_default(),
+        nas: arguments.nas.clone(),
+        since: arguments
+            .since
+            .map_or(Timestamp::from_unix_seconds(0), |since| since.at(now)),
+        until: arguments.until.map_or(FOREVER, |until| until.at(now)),
+        limit: usize::try_from(arguments.limit).unwrap_or(usize::MAX),
+    }
+}
+
+/// The journal's line, with the count.
+fn as_json(found: &Found) -> Value {
+    let mut line: Value = serde_json::from_str(&found.line).unwrap_or(Value::Null);
+    if let Value::Object(line) = &mut line {
+        line.insert("alike".to_owned(), found.alike.into());
+    }
+    line
+}
+
+/// For people: when, what, who, where, why, and the number to go on with.
+fn line(found: &Found) -> String {
+    let record = as_json(found);
+    let text = |key: &str| record.get(key).and_then(Value::as_str).map(str::to_owned);
+    let who: Vec<String> = ["user", "device", "presented", "station"]
+        .into_iter()
+        .filter_map(text)
+        .collect();
+    let mut line = format!(
+        "{} {} {:10} {}",
+        found.at,
+        found.id,
+        text("verdict").unwrap_or_default(),
+        text("method").unwrap_or_default(),
+    );
+    for (word, value) in [
+        ("of", who.join(", ")),
+        ("at", text("nas").unwrap_or_default()),
+    ] {
+        if !value.is_empty() {
+            line.push_str(&format!(" {word} {value}"));
+        }
+    }
+    line.push_str(&format!(": {}", text("reason").unwrap_or_default()));
+    if let Some(sentence) = text("sentence") {
+        line.push_str(&format!(" ({sentence})"));
+    }
+    if found.alike > 0 {
+        line.push_str(&format!(" [+{} like the one before]", found.alike));
+    }
+    line
+}
+
+/// The end of the year 9999.
+const FOREVER: Timestamp = Timestamp::from_unix_seconds(253_402_300_799);
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::access::Correlation;
+
+    #[test]
+    fn moments_are_times_or_so_long_ago() {
+        let at = Timestamp::parse_rfc3339("2026-11-28T09:00:00Z").unwrap();
+        assert_eq!(moment("2026-11-28T09:00:00Z"), Ok(Moment::At(at)));
+        let ago = moment("2h").unwrap();
+        assert_eq!(ago, Moment::Ago(Duration::from_hours(2)));
+        let before = Timestamp::parse_rfc3339("2026-11-28T07:00:00Z").unwrap();
+        assert_eq!(ago.at(at), before);
+        assert!(moment("yesterday").unwrap_err().contains("7d"));
+    }
+
+    #[test]
+    fn a_line_says_when_what_who_where_and_why() {
+        let found = Found {
+            id: Correlation(0x1234),
+            at: Timestamp::parse_rfc3339("2026-11-28T09:00:00Z").unwrap(),
+            alike: 3,
+            line: r#"{"method":"mab","nas":"ap-1","verdict":"block","user":"eve","presented":"aa-bb","reason":"unknown_device","sentence":"Nobody knows it."}"#.to_owned(),
+        };
+        assert_eq!(
+            line(&found),
+            "2026-11-28T09:00:00.000Z 0000000000001234 block      mab of eve, aa-bb at ap-1: \
+             unknown_device (Nobody knows it.) [+3 like the one before]"
+        );
+    }
+}
