@@ -21,6 +21,7 @@ mod error;
 mod gateway;
 mod layout;
 mod material;
+mod methods;
 mod nas;
 mod opened;
 mod rules;
@@ -54,6 +55,7 @@ pub use enforcement::Profiles;
 pub use error::Refused;
 pub use layout::Layout;
 pub use material::MaterialError;
+pub use methods::Methods;
 use opened::Opened;
 pub use settings::Accounting;
 pub use settings::Certificates;
@@ -98,6 +100,8 @@ pub struct Config {
     pub log: Log,
     /// Stopping.
     pub shutdown: Shutdown,
+    /// By which methods a peer may authenticate.
+    pub methods: Methods,
     /// What verdicts become on the network.
     pub enforcement: Enforcement,
     /// Who may ask, in the order of the file; no network twice, no secret weak.
@@ -374,6 +378,7 @@ impl Draft {
             accounting: gateway.accounting,
             log: gateway.log,
             shutdown: gateway.shutdown,
+            methods: gateway.methods,
             enforcement: gateway.enforcement,
             nas,
             users: self.users.into_iter().map(|user| user.entry).collect(),

@@ -4,12 +4,17 @@
 //! forms of passwords and the comparison; it never knows what the answer is used for, and opens
 //! no file: `config` reads `users.toml` and hands over [`Entry`]s.
 //!
+//! A password is shown in the clear, or by an answer to a challenge ([`Proof`](crate::model::Proof)).
+//! Not every stored form can tell for every proof: an argon2 hash only for the password itself, an NT
+//! hash for that and MSCHAP, the password in clear for all.
+//!
 //! An argon2 hash takes tens of milliseconds of a core by design. A caller on a packet loop gets a
 //! [`Job`] for that and runs it on a pool; everything else is answered on the spot.
 //!
 //! The one directory so far is the file, [`Users`]. Start there.
 
 mod file;
+mod mschap;
 mod password;
 
 pub use file::DuplicateUser;

@@ -26,6 +26,8 @@
 //! - RFC 3579 sections 2.1 and 2.2, as far as EAP goes: EAP-Start, invalid packets.
 //! - RFC 5216: whole but for section 2.1.4 (privacy by renegotiation).
 //! - RFC 9190: whole; no early data, no external PSK, no post-handshake authentication.
+//! - RFC 2759 sections 8.2 and 8.7 and RFC 3079 section 3.4: what answers MSCHAPv2, which RADIUS
+//!   carries without EAP so far.
 //! - RFC 8996, RFC 9325: TLS 1.2 and 1.3 with ECDHE and AEAD suites, nothing older.
 //!
 //! # Order of checks
@@ -44,6 +46,7 @@ mod gate;
 mod identity;
 mod key;
 mod method;
+mod mschapv2;
 mod packet;
 mod resumption;
 mod tls;
@@ -86,6 +89,8 @@ pub use key::Msk;
 pub use key::Randoms;
 pub use key::SessionId;
 pub use method::Wanted;
+pub use mschapv2::MsChapV2;
+pub use mschapv2::SessionKeys;
 pub use packet::Code;
 pub use packet::Malformed;
 pub use packet::Packet;

@@ -25,10 +25,11 @@
 //! Slow passwords under way, datagrams for other loops and stored replies have limits of their
 //! own. What finds no place is dropped, counted by reason, and answered when its NAS asks again.
 //!
-//! Left out so far: CHAP, MSCHAP, proxying and dynamic authorization.
+//! Left out so far: proxying and dynamic authorization.
 
 mod accounting;
 mod away;
+mod challenge;
 mod context;
 mod conversation;
 mod counters;
@@ -38,6 +39,7 @@ mod enforce;
 mod job;
 mod judge;
 mod ledger;
+mod methods;
 mod outbox;
 mod password;
 mod refuse;
@@ -50,6 +52,9 @@ pub use enforce::Profile;
 pub use enforce::Profiles;
 pub use job::Done;
 pub use job::Job;
+pub use methods::Method;
+pub use methods::MethodSet;
+pub use methods::Methods;
 pub use outbox::Transmit;
 pub use password::Check;
 pub use password::Passwords;

@@ -11,10 +11,12 @@ use crate::directory::Verification;
 use crate::eap;
 use crate::eap::Resumption;
 use crate::model::Problem;
+use crate::model::Proof;
 use crate::model::Severity;
 use crate::model::causes;
 use crate::network;
 use crate::network::Check;
+use crate::network::MethodSet;
 use crate::network::Passwords;
 use crate::radius::DictionaryError;
 use crate::radius::NasTable;
@@ -62,6 +64,7 @@ pub(super) fn network_settings(
         nas,
         eap,
         enforcement,
+        methods: methods(config),
         passwords: Arc::new(UsersFile(users)),
         config: network::Config {
             patience: config.eap.timeout,
@@ -69,6 +72,16 @@ pub(super) fn network_settings(
             ..network::Config::default()
         },
     })
+}
+
+fn methods(config: &Config) -> network::Methods {
+    let groups = config.methods.groups.iter();
+    network::Methods {
+        default: MethodSet::of(&config.methods.default),
+        groups: groups
+            .map(|(name, list)| (name.clone(), MethodSet::of(list)))
+            .collect(),
+    }
 }
 
 fn enforcement(config: &Config) -> Result<network::Enforcement, DictionaryError> {
@@ -116,12 +129,13 @@ fn profile(written: &config::Profile) -> Result<network::Profile, DictionaryErro
 struct UsersFile(Users);
 
 impl Passwords for UsersFile {
-    fn check(&self, user: &str, password: &[u8]) -> Check {
-        match self.0.verify(user, password) {
-            Verification::Immediate(Outcome::Accepted) => Check::Accepted,
+    fn check(&self, user: &str, proof: &Proof<'_>) -> Check {
+        match self.0.verify(user, proof) {
+            Verification::Immediate(Outcome::Accepted(key)) => Check::Accepted(key),
+            Verification::Immediate(Outcome::Unsuited) => Check::Unsuited,
             Verification::Immediate(Outcome::Refused | Outcome::Unknown) => Check::Refused,
             Verification::Slow(job) => {
-                Check::Slow(Box::new(move || matches!(job.run(), Outcome::Accepted)))
+                Check::Slow(Box::new(move || matches!(job.run(), Outcome::Accepted(_))))
             }
         }
     }

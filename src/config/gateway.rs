@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::enforcement;
 use super::enforcement::Enforcement;
+use super::methods;
+use super::methods::Methods;
 use super::settings::Accounting;
 use super::settings::Certificates;
 use super::settings::Data;
@@ -41,6 +43,7 @@ pub(super) struct Gateway {
     pub(super) accounting: Accounting,
     pub(super) log: Log,
     pub(super) shutdown: Shutdown,
+    pub(super) methods: Methods,
     pub(super) enforcement: Enforcement,
 }
 
@@ -59,6 +62,7 @@ impl Default for Gateway {
             accounting: Accounting::default(),
             log: Log::default(),
             shutdown: Shutdown::default(),
+            methods: Methods::default(),
             enforcement: Enforcement::default(),
         }
     }
@@ -80,6 +84,7 @@ impl Gateway {
         gateway.accounting.read(section.child("accounting"));
         gateway.log.read(section.child("log"));
         gateway.shutdown.read(section.child("shutdown"));
+        gateway.methods = methods::read(section.child("methods"));
         let mut enforce = section.child("enforce");
         gateway.enforcement = enforcement::read(&mut enforce);
         enforce.finish();

@@ -10,6 +10,7 @@ use std::path::Path;
 use super::Draft;
 use super::default;
 use super::gateway::Gateway;
+use super::methods::weakness;
 use super::text::ReadError;
 use super::text::open_to_others;
 use super::users;
@@ -25,7 +26,8 @@ pub(super) fn check(draft: &Draft, sample: &BTreeSet<String>) -> Vec<Problem> {
     ports(draft, &mut problems);
     control_socket(draft, &mut problems);
     folders(draft, &mut problems);
-    enforcement_groups(draft, &mut problems);
+    groups(draft, &mut problems);
+    methods(draft, &mut problems);
     upstream(draft, &mut problems);
     let Some((key, address)) = beyond_loopback(&draft.gateway) else {
         return problems;
@@ -213,9 +215,12 @@ fn control_socket(draft: &Draft, problems: &mut Vec<Problem>) {
     }
 }
 
-fn enforcement_groups(draft: &Draft, problems: &mut Vec<Problem>) {
+fn groups(draft: &Draft, problems: &mut Vec<Problem>) {
     let known: Vec<&str> = draft.nas.iter().map(|nas| nas.group.as_str()).collect();
-    for group in draft.gateway.enforcement.groups.keys() {
+    let enforced = draft.gateway.enforcement.groups.keys();
+    let enforced = enforced.map(|group| ("enforce", group));
+    let methods = draft.gateway.methods.groups.keys();
+    for (section, group) in enforced.chain(methods.map(|group| ("methods", group))) {
         if known.contains(&group.as_str()) {
             continue;
         }
@@ -223,8 +228,19 @@ fn enforcement_groups(draft: &Draft, problems: &mut Vec<Problem>) {
         if let Some(meant) = suggestion(group, known.iter().copied()) {
             message.push_str(&format!(", did you mean {meant}?"));
         }
-        let key = format!("enforce.group.{group}");
+        let key = format!("{section}.group.{group}");
         problems.push(draft.written.gateway.warning(&key, message));
+    }
+}
+
+/// Methods that are switched on and should not be without a thought.
+fn methods(draft: &Draft, problems: &mut Vec<Problem>) {
+    for (key, list) in draft.gateway.methods.lists() {
+        let mut weak: Vec<&str> = list.iter().filter_map(|one| weakness(*one)).collect();
+        weak.dedup();
+        for message in weak {
+            problems.push(draft.written.gateway.warning(&key, message.to_owned()));
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use super::password::Argon2Hash;
 use super::password::Password;
+use crate::model::NtKey;
+use crate::model::Proof;
 use crate::model::Secret;
 use crate::model::UserId;
 
@@ -61,32 +63,34 @@ impl Users {
         self.entries.is_empty()
     }
 
-    /// Compares `password` with what is stored for `name`.
+    /// Compares what was sent with what is stored for `name`.
     ///
     /// Where the file holds argon2 hashes, an unknown name costs as much as the most expensive of
     /// them, so that the time of an answer does not tell which names exist. A name whose password
     /// is stored as NT hash or in clear is answered at once and can be told from both; those are
     /// compared without allocating.
     #[must_use]
-    pub fn verify(&self, name: &str, password: &[u8]) -> Verification {
+    pub fn verify(&self, name: &str, proof: &Proof<'_>) -> Verification {
         let mut folded = [0; UserId::MAX];
         let stored = UserId::fold(name, &mut folded).and_then(|name| self.entries.get(name));
-        let given = || Secret::new(password.to_vec());
-        match (stored, &self.decoy) {
-            (Some(Password::Argon2(hash)), _) => Verification::Slow(Job {
-                stored: Password::Argon2(hash.clone()),
-                given: given(),
+        match (stored, proof) {
+            (Some(Password::Argon2(hash)), Proof::Password(given)) => Verification::Slow(Job {
+                hash: hash.clone(),
+                given: Secret::new(given.to_vec()),
                 known: true,
             }),
-            (Some(stored @ (Password::NtHash(_) | Password::Clear(_))), _) => {
-                Verification::Immediate(Outcome::of(stored.matches(password)))
+            (Some(stored), proof) => Verification::Immediate(stored.answers(proof)),
+            (None, Proof::Password(given)) => match &self.decoy {
+                Some(decoy) => Verification::Slow(Job {
+                    hash: Box::new(decoy.clone()),
+                    given: Secret::new(given.to_vec()),
+                    known: false,
+                }),
+                None => Verification::Immediate(Outcome::Unknown),
+            },
+            (None, Proof::Chap { .. } | Proof::MsChap { .. }) => {
+                Verification::Immediate(Outcome::Unknown)
             }
-            (None, Some(decoy)) => Verification::Slow(Job {
-                stored: Password::Argon2(Box::new(decoy.clone())),
-                given: given(),
-                known: false,
-            }),
-            (None, None) => Verification::Immediate(Outcome::Unknown),
         }
     }
 }
@@ -114,7 +118,7 @@ impl Verification {
 /// A comparison to be made; owns all it needs.
 #[derive(Debug)]
 pub struct Job {
-    stored: Password,
+    hash: Box<Argon2Hash>,
     given: Secret,
     known: bool,
 }
@@ -123,34 +127,27 @@ impl Job {
     /// Compares. Blocks a core for as long as the hash was made to.
     #[must_use]
     pub fn run(self) -> Outcome {
-        let matched = self.stored.matches(self.given.expose());
-        if self.known {
-            Outcome::of(matched)
-        } else {
-            Outcome::Unknown
+        let matched = self.hash.matches(self.given.expose());
+        match (self.known, matched) {
+            (true, true) => Outcome::Accepted(None),
+            (true, false) => Outcome::Refused,
+            (false, _) => Outcome::Unknown,
         }
     }
 }
 
 /// What the directory says of a name and a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Outcome {
-    /// The password is the user's.
-    Accepted,
+    /// The password is the user's; of MSCHAP with the key that it leaves.
+    Accepted(Option<NtKey>),
     /// The user exists, the password is another.
     Refused,
+    /// The user exists, and what is stored of the password cannot tell whether this proof is of it.
+    /// Peers must not be told this apart from `Refused`.
+    Unsuited,
     /// No such user. Peers must not be told this apart from `Refused`.
     Unknown,
-}
-
-impl Outcome {
-    const fn of(matched: bool) -> Self {
-        if matched {
-            Self::Accepted
-        } else {
-            Self::Refused
-        }
-    }
 }
 
 /// A name that two entries share.
@@ -163,6 +160,9 @@ pub struct DuplicateUser {
 
 #[cfg(test)]
 mod tests {
+    use md5::Digest;
+    use md5::Md5;
+
     use super::*;
 
     fn secret(text: &str) -> Secret {
@@ -184,6 +184,16 @@ mod tests {
         Password::NtHash(hash.parse().unwrap())
     }
 
+    fn said(verification: Verification) -> &'static str {
+        match verification.wait() {
+            Outcome::Accepted(None) => "accepted",
+            Outcome::Accepted(Some(_)) => "accepted with a key",
+            Outcome::Refused => "refused",
+            Outcome::Unsuited => "unsuited",
+            Outcome::Unknown => "unknown",
+        }
+    }
+
     fn users() -> Users {
         Users::new(vec![
             entry("alice@contoso.com", argon2("a-password")),
@@ -198,20 +208,55 @@ mod tests {
         let users = users();
         assert_eq!(users.len(), 3);
         for (name, password, expected) in [
-            ("alice@contoso.com", "a-password", Outcome::Accepted),
-            (" Alice@CONTOSO.com", "a-password", Outcome::Accepted),
-            ("alice@contoso.com", "A-password", Outcome::Refused),
-            ("alice@contoso.com", "", Outcome::Refused),
-            ("bob", "clientPass", Outcome::Accepted),
-            ("bob", "clientPass ", Outcome::Refused),
-            ("carol", "c-password", Outcome::Accepted),
-            ("carol", "c-passwor", Outcome::Refused),
-            ("carol", "", Outcome::Refused),
-            ("dave", "a-password", Outcome::Unknown),
-            ("", "a-password", Outcome::Unknown),
+            ("alice@contoso.com", "a-password", "accepted"),
+            (" Alice@CONTOSO.com", "a-password", "accepted"),
+            ("alice@contoso.com", "A-password", "refused"),
+            ("alice@contoso.com", "", "refused"),
+            ("bob", "clientPass", "accepted"),
+            ("bob", "clientPass ", "refused"),
+            ("carol", "c-password", "accepted"),
+            ("carol", "c-passwor", "refused"),
+            ("carol", "", "refused"),
+            ("dave", "a-password", "unknown"),
+            ("", "a-password", "unknown"),
         ] {
-            let outcome = users.verify(name, password.as_bytes()).wait();
-            assert_eq!(outcome, expected, "row {name} {password}");
+            let outcome = users.verify(name, &Proof::Password(password.as_bytes()));
+            assert_eq!(said(outcome), expected, "row {name} {password}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_challenge_needs_a_stored_form_that_can_tell() {
+        let users = users();
+        // RFC 2759 section 9.2: bob's password is that of the RFC.
+        let of_bob = [
+            0x82, 0x30, 0x9e, 0xcd, 0x8d, 0x70, 0x8b, 0x5e, 0xa0, 0x8f, 0xaa, 0x39, 0x81, 0xcd,
+            0x83, 0x54, 0x42, 0x33, 0x11, 0x4a, 0x3d, 0x85, 0xd6, 0xdf,
+        ];
+        let ms_chap = |response| Proof::MsChap {
+            challenge: [0xd0, 0x2e, 0x43, 0x86, 0xbc, 0xe9, 0x12, 0x26],
+            response,
+        };
+        let of_carol: [u8; 16] = Md5::digest(b"\x07c-passwordchallenge").into();
+        let chap = |response| Proof::Chap {
+            identifier: 7,
+            challenge: b"challenge",
+            response,
+        };
+        for (name, proof, expected) in [
+            ("bob", ms_chap(of_bob), "accepted with a key"),
+            ("bob", ms_chap([0; 24]), "refused"),
+            ("carol", ms_chap(of_bob), "refused"),
+            ("alice@contoso.com", ms_chap(of_bob), "unsuited"),
+            ("dave", ms_chap(of_bob), "unknown"),
+            ("carol", chap(&of_carol), "accepted"),
+            ("carol", chap(&[0; 16]), "refused"),
+            ("bob", chap(&of_carol), "unsuited"),
+            ("alice@contoso.com", chap(&of_carol), "unsuited"),
+            ("dave", chap(&of_carol), "unknown"),
+        ] {
+            let outcome = said(users.verify(name, &proof));
+            assert_eq!(outcome, expected, "row {name} {proof:?}");
         }
     }
 
@@ -219,13 +264,13 @@ mod tests {
     fn unknown_names_cost_what_known_ones_do() {
         let users = users();
         for (name, slow) in [("alice@contoso.com", true), ("dave", true), ("bob", false)] {
-            let verification = users.verify(name, b"x");
+            let verification = users.verify(name, &Proof::Password(b"x"));
             let is_slow = matches!(verification, Verification::Slow(_));
             assert_eq!(is_slow, slow, "row {name}");
         }
         let without_argon2 =
             Users::new(vec![entry("carol", Password::Clear(secret("c")))]).unwrap();
-        let verification = without_argon2.verify("dave", b"x");
+        let verification = without_argon2.verify("dave", &Proof::Password(b"x"));
         assert!(matches!(
             verification,
             Verification::Immediate(Outcome::Unknown)
@@ -235,7 +280,8 @@ mod tests {
     #[test]
     fn an_unknown_name_is_never_accepted_by_the_decoy() {
         let users = users();
-        assert_eq!(users.verify("dave", b"a-password").wait(), Outcome::Unknown);
+        let outcome = users.verify("dave", &Proof::Password(b"a-password"));
+        assert_eq!(said(outcome), "unknown");
     }
 
     #[test]

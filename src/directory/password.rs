@@ -10,9 +10,14 @@ use argon2::PasswordVerifier;
 use argon2::password_hash::phc;
 use md4::Digest;
 use md4::Md4;
+use md5::Md5;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::directory::Outcome;
+use crate::directory::mschap;
+use crate::model::NtKey;
+use crate::model::Proof;
 use crate::model::Secret;
 
 /// A stored password, best form first.
@@ -43,6 +48,55 @@ impl Password {
             Self::Argon2(stored) => stored.matches(given),
             Self::NtHash(stored) => stored.matches(given),
             Self::Clear(stored) => stored.ct_eq(given),
+        }
+    }
+
+    /// Compares with what was sent, in a time that does not depend on where the two differ.
+    pub(super) fn answers(&self, proof: &Proof<'_>) -> Outcome {
+        let matches = match (self, proof) {
+            (stored, Proof::Password(given)) => stored.matches(given),
+            (
+                Self::Clear(stored),
+                Proof::Chap {
+                    identifier,
+                    challenge,
+                    response,
+                },
+            ) => {
+                let mut digest = Md5::new();
+                digest.update([*identifier]);
+                digest.update(stored.expose());
+                digest.update(challenge);
+                bool::from(digest.finalize().ct_eq(response.as_slice()))
+            }
+            (
+                Self::NtHash(stored),
+                Proof::MsChap {
+                    challenge,
+                    response,
+                },
+            ) => {
+                return stored.answers(challenge, response);
+            }
+            (
+                Self::Clear(stored),
+                Proof::MsChap {
+                    challenge,
+                    response,
+                },
+            ) => {
+                return match NtHash::new(stored.expose()) {
+                    Some(hash) => hash.answers(challenge, response),
+                    None => Outcome::Unsuited,
+                };
+            }
+            (Self::Argon2(_), Proof::Chap { .. } | Proof::MsChap { .. })
+            | (Self::NtHash(_), Proof::Chap { .. }) => return Outcome::Unsuited,
+        };
+        if matches {
+            Outcome::Accepted(None)
+        } else {
+            Outcome::Refused
         }
     }
 
@@ -92,7 +146,7 @@ impl Argon2Hash {
         })
     }
 
-    fn matches(&self, given: &[u8]) -> bool {
+    pub(super) fn matches(&self, given: &[u8]) -> bool {
         Argon2::default().verify_password(given, &self.0).is_ok()
     }
 }
@@ -151,6 +205,15 @@ impl NtHash {
 
     fn matches(&self, given: &[u8]) -> bool {
         Self::new(given).is_some_and(|given| bool::from(self.0.ct_eq(given.0.as_ref())))
+    }
+
+    fn answers(&self, challenge: &[u8; 8], response: &[u8; 24]) -> Outcome {
+        let expected = mschap::response(&self.0, challenge);
+        if bool::from(expected.ct_eq(response)) {
+            Outcome::Accepted(Some(NtKey::new(Md4::digest(self.0.as_slice()).into())))
+        } else {
+            Outcome::Refused
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::eap::Step;
 use crate::eap::Type;
 use crate::eap::failure;
 use crate::model::Now;
+use crate::network::Method;
 use crate::network::Settings;
 use crate::network::away::Asked;
 use crate::network::away::Parted;
@@ -94,6 +95,10 @@ impl Server {
             self.refuse_eap(now, round.asked, brought, "server: EAP is not configured");
             return Ok(());
         };
+        if !(round.settings.methods).allow(round.asked.nas.group(), Method::EapTls) {
+            self.refuse_eap(now, round.asked, brought, Method::EapTls.is_off());
+            return Ok(());
+        }
         let mut slot = self.begin(now, round, brought, eap);
         // An empty EAP-Message is EAP-Start: the NAS leaves the question to us (RFC 3579 2.1).
         let step = if brought.response.is_empty() {

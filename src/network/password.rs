@@ -10,13 +10,17 @@ use crate::model::Established;
 use crate::model::Identifier;
 use crate::model::MacAddress;
 use crate::model::Now;
+use crate::model::NtKey;
 use crate::model::Plane;
 use crate::model::Presented;
+use crate::model::Proof;
 use crate::model::Subject;
 use crate::model::Verdict;
+use crate::network::Method;
 use crate::network::Settings;
 use crate::network::away::Asked;
 use crate::network::away::Waiting;
+use crate::network::challenge::Extra;
 use crate::network::context::Context;
 use crate::network::context::Refused;
 use crate::network::context::readable;
@@ -32,17 +36,20 @@ use crate::radius::Verified;
 
 /// Who checks passwords; a directory behind it.
 pub trait Passwords: Send + Sync + fmt::Debug {
-    /// Checks a password in the clear at once, or says that it will take long. What is checked at
-    /// once is on the path of a packet: nothing is allocated for it.
-    fn check(&self, user: &str, password: &[u8]) -> Check;
+    /// Checks what was sent at once, or says that it will take long. What is checked at once is on
+    /// the path of a packet: nothing is allocated for it.
+    fn check(&self, user: &str, proof: &Proof<'_>) -> Check;
 }
 
 /// The answer to a password.
 pub enum Check {
-    /// It is the user's.
-    Accepted,
+    /// It is the user's; of MSCHAP with the key that it leaves.
+    Accepted(Option<NtKey>),
     /// It is not, or there is no such user; the two are not told apart.
     Refused,
+    /// What is stored of the user's password cannot tell: an answer to CHAP or MSCHAP needs the
+    /// password in clear or its NT hash. The peer learns no more than of `Refused`.
+    Unsuited,
     /// A slow hash decides: to be run on a worker thread; `true` if accepted.
     Slow(Box<dyn FnOnce() -> bool + Send>),
 }
@@ -50,19 +57,21 @@ pub enum Check {
 impl fmt::Debug for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Accepted => "Accepted",
+            Self::Accepted(_) => "Accepted",
             Self::Refused => "Refused",
+            Self::Unsuited => "Unsuited",
             Self::Slow(_) => "Slow",
         })
     }
 }
 
 /// Who asks without EAP, once that is settled.
-struct Asker<'a> {
-    context: &'a Context,
-    method: &'static str,
-    user: Option<&'a str>,
-    credential: Credential,
+pub(super) struct Asker<'a> {
+    pub(super) context: &'a Context,
+    pub(super) method: &'static str,
+    pub(super) user: Option<&'a str>,
+    pub(super) credential: Credential,
+    pub(super) extra: Extra<'a>,
 }
 
 impl Server {
@@ -92,14 +101,28 @@ impl Server {
             let refused = Refused {
                 method: "pap",
                 user: readable(name),
-                why: "the name is empty or no UTF-8 text",
+                why: NO_NAME,
             };
             self.refuse(now, settings, asked, &context, &refused);
             return Ok(());
         };
-        match settings.passwords.check(name, password.expose()) {
-            Check::Accepted => self.admit_user(now, settings, asked, &context, name),
-            Check::Refused => self.refuse_password(now, settings, asked, &context, name),
+        if !settings.methods.allow(asked.nas.group(), Method::Pap) {
+            let refused = Refused {
+                method: Method::Pap.name(),
+                user: name,
+                why: Method::Pap.is_off(),
+            };
+            self.refuse(now, settings, asked, &context, &refused);
+            return Ok(());
+        }
+        match settings
+            .passwords
+            .check(name, &Proof::Password(password.expose()))
+        {
+            Check::Accepted(_) => self.admit_user(now, settings, asked, &context, name),
+            Check::Refused | Check::Unsuited => {
+                self.refuse_password(now, settings, asked, &context, name)
+            }
             Check::Slow(_) if !self.away.has_room_for_password() => {
                 self.forget(asked);
                 return Err(Discarded::Overloaded);
@@ -147,6 +170,7 @@ impl Server {
             (Some(named), Some(station)) if named != station => {
                 "User-Name and Calling-Station-Id are different addresses"
             }
+            _ if !settings.methods.allow(asked.nas.group(), Method::Mab) => Method::Mab.is_off(),
             (Some(named), Some(_) | None) => {
                 context.station = Some(named);
                 let asker = Asker {
@@ -154,6 +178,7 @@ impl Server {
                     method: "mab",
                     user: None,
                     credential: Credential::None,
+                    extra: Extra::None,
                 };
                 return self.decide_and_answer(now, settings, asked, &asker);
             }
@@ -180,11 +205,12 @@ impl Server {
             method: "pap",
             user: Some(user),
             credential: Credential::Password,
+            extra: Extra::None,
         };
         self.decide_and_answer(now, settings, asked, &asker);
     }
 
-    fn decide_and_answer(
+    pub(super) fn decide_and_answer(
         &mut self,
         now: Now,
         settings: &Settings,
@@ -215,7 +241,7 @@ impl Server {
                 .decide(now.wall, &subject, &mut self.trace);
         }
         let id = self.new_correlation();
-        if !self.answer(now, settings, asked, &decided, id) {
+        if !self.answer(now, settings, asked, (&decided, id), &asker.extra) {
             let user = asker.user.unwrap_or_default();
             return self.record_unsent(now, asked, asker.context, asker.method, user);
         }
@@ -232,8 +258,8 @@ impl Server {
         now: Now,
         settings: &Settings,
         asked: &Asked<'_>,
-        decided: &Decided,
-        id: Correlation,
+        (decided, id): (&Decided, Correlation),
+        extra: &Extra<'_>,
     ) -> bool {
         let Decided { decision, seen, .. } = decided;
         let (verdict, established) = (decision.verdict, seen.established);
@@ -242,14 +268,20 @@ impl Server {
                 .enforcement
                 .profile(asked.nas.group(), verdict, established, seen.credential);
         let message = profile.reply_message.as_deref();
+        let random = self.shared.random;
         let sent = self.reply(now, asked, |buffer, origin, nas| {
             let mut reply = match verdict {
                 Verdict::Allow | Verdict::Quarantine => {
                     let mut reply = Reply::access_accept(buffer, origin, nas.secret());
                     enforce::write(&mut reply, profile, decision, id, now.wall);
+                    extra.accept(&mut reply, random);
                     reply
                 }
-                Verdict::Block => Reply::access_reject(buffer, origin, nas.secret()),
+                Verdict::Block => {
+                    let mut reply = Reply::access_reject(buffer, origin, nas.secret());
+                    extra.reject(&mut reply);
+                    reply
+                }
             };
             if let Some(message) = message {
                 reply.octets(AttributeType::REPLY_MESSAGE, message.as_bytes());
@@ -273,11 +305,15 @@ impl Server {
         let refused = Refused {
             method: "pap",
             user,
-            why: "the password is not this user's, or there is no such user",
+            why: WRONG,
         };
         self.refuse(now, settings, asked, context, &refused);
     }
 }
+
+/// What records say.
+pub(super) const WRONG: &str = "the password is not this user's, or there is no such user";
+pub(super) const NO_NAME: &str = "the name is empty or no UTF-8 text";
 
 /// Whether a password request is MAC authentication bypass: it says so by its Service-Type, or
 /// the password repeats the MAC address of User-Name.

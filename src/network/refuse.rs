@@ -6,6 +6,7 @@ use crate::model::Now;
 use crate::model::Verdict;
 use crate::network::Settings;
 use crate::network::away::Asked;
+use crate::network::challenge::Extra;
 use crate::network::context::Context;
 use crate::network::context::Refused;
 use crate::network::server::Server;
@@ -22,6 +23,18 @@ impl Server {
         context: &Context,
         refused: &Refused<'_>,
     ) {
+        self.refuse_with(now, settings, asked, (context, refused), &Extra::None);
+    }
+
+    /// The same, with what the method says besides.
+    pub(super) fn refuse_with(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        (context, refused): (&Context, &Refused<'_>),
+        extra: &Extra<'_>,
+    ) {
         let (established, credential) = (Established::None, Credential::None);
         let group = asked.nas.group();
         let enforcement = &settings.enforcement;
@@ -32,6 +45,7 @@ impl Server {
             if let Some(message) = message {
                 reply.octets(AttributeType::REPLY_MESSAGE, message.as_bytes());
             }
+            extra.reject(&mut reply);
             reply
         });
         self.counters.not_authenticated.count();

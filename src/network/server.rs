@@ -20,6 +20,7 @@ use crate::network::Config;
 use crate::network::Counters;
 use crate::network::Door;
 use crate::network::Enforcement;
+use crate::network::Methods;
 use crate::network::Passwords;
 use crate::network::Role;
 use crate::network::Transmit;
@@ -27,9 +28,6 @@ use crate::network::away::Asked;
 use crate::network::away::Away;
 use crate::network::away::Aways;
 use crate::network::away::Waiting;
-use crate::network::context::Context;
-use crate::network::context::Refused;
-use crate::network::context::readable;
 use crate::network::conversation::Conversations;
 use crate::network::conversation::State;
 use crate::network::discard::Discarded;
@@ -64,6 +62,8 @@ pub struct Settings {
     pub eap: Option<Arc<crate::eap::Config>>,
     /// Attributes for each outcome.
     pub enforcement: Enforcement,
+    /// By which methods a peer may authenticate.
+    pub methods: Methods,
     /// Who knows passwords.
     pub passwords: Arc<dyn Passwords>,
     /// Bounds.
@@ -369,13 +369,11 @@ impl Server {
                 Ok(())
             }
             Offered::ChapPassword => {
-                let context = Context::new(asked.from.ip(), request);
-                let refused = Refused {
-                    method: "chap",
-                    user: readable(request.user_name().unwrap_or(&[])),
-                    why: "CHAP is not offered here",
-                };
-                self.refuse(now, settings, asked, &context, &refused);
+                self.chap(now, settings, asked, request);
+                Ok(())
+            }
+            Offered::MsChap => {
+                self.ms_chap(now, settings, asked, request);
                 Ok(())
             }
         }

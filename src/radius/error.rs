@@ -97,10 +97,11 @@ pub enum NasMisbehaved {
     #[error("the request holds more than one kind of credential")]
     ConflictingCredentials,
     /// User-Password is not 16 to 128 octets in steps of 16 (RFC 2865 section 5.2), or
-    /// CHAP-Password is not 17 octets (section 5.3).
+    /// CHAP-Password is not 17 octets (section 5.3), or an answer of MSCHAP or its challenge has
+    /// another form than RFC 2548 sections 2.1 and 2.3 give it.
     #[error("{kind} has {octets} octets")]
     PasswordLength {
-        /// Which of the two.
+        /// Which of them.
         kind: AttributeType,
         /// Octets of its value.
         octets: usize,

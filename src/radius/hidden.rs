@@ -177,25 +177,40 @@ impl fmt::Debug for MppeKeys {
     }
 }
 
-/// Salt and three hidden blocks: the length 32, the key, 15 zeros.
-pub(super) fn hide_key(
-    key: &[u8; MppeKeys::OCTETS],
+/// A key of at most 32 octets, hidden: salt, then its length, itself and zeros in whole blocks.
+pub(super) struct HiddenKey {
+    value: [u8; HIDDEN_KEY],
+    length: usize,
+}
+
+impl HiddenKey {
+    pub(super) fn octets(&self) -> &[u8] {
+        self.value.get(..self.length).unwrap_or(&[])
+    }
+}
+
+/// Hides a key of 16 or 32 octets.
+pub(super) fn hide_key<const N: usize>(
+    key: &[u8; N],
     secret: &Secret,
     authenticator: &RequestAuthenticator,
     salt: Salt,
-) -> [u8; HIDDEN_KEY] {
+) -> HiddenKey {
+    const { assert!(N <= MppeKeys::OCTETS, "a longer key has no room") };
     let mut value = [0; HIDDEN_KEY];
     let [high, low, length, rest @ ..] = &mut value;
     let salt = salt.octets();
     [*high, *low] = salt;
-    *length = 32;
+    // Asserted above to be at most 32.
+    *length = u8::try_from(N).unwrap_or(0);
     for (place, octet) in rest.iter_mut().zip(key) {
         *place = *octet;
     }
-    if let Some(chain) = value.get_mut(2..) {
+    let length = const { 2 + (N + 1).next_multiple_of(16) };
+    if let Some(chain) = value.get_mut(2..length) {
         hide(chain, secret, authenticator, &salt);
     }
-    value
+    HiddenKey { value, length }
 }
 
 fn reveal_key(

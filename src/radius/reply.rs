@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
 use crate::radius::attribute::AttributeType;
+use crate::radius::attribute::MAX_VALUE;
 use crate::radius::attribute::TypeSet;
 use crate::radius::attribute::VendorId;
 use crate::radius::authenticator::SharedSecret;
@@ -15,6 +16,7 @@ use crate::radius::encode::Writer;
 use crate::radius::hidden;
 use crate::radius::hidden::MppeKeys;
 use crate::radius::hidden::Salt;
+use crate::radius::mschap;
 use crate::radius::verify::Origin;
 
 /// A reply in the making, in the caller's buffer; 4096 octets are always enough for one.
@@ -164,8 +166,55 @@ impl<'b, 'r> Reply<'b, 'r> {
         let authenticator = *self.origin.authenticator();
         let receive = hidden::hide_key(keys.receive(), secret, &authenticator, salt.next());
         let send = hidden::hide_key(keys.send(), secret, &authenticator, salt);
-        self.vendor(VendorId::MICROSOFT, hidden::MS_MPPE_RECV_KEY, &receive);
-        self.vendor(VendorId::MICROSOFT, hidden::MS_MPPE_SEND_KEY, &send)
+        self.vendor(
+            VendorId::MICROSOFT,
+            hidden::MS_MPPE_RECV_KEY,
+            receive.octets(),
+        )
+        .vendor(VendorId::MICROSOFT, hidden::MS_MPPE_SEND_KEY, send.octets())
+    }
+
+    /// What MSCHAPv2 hands to the NAS (RFC 2548 sections 2.3.3 and 2.4): the answer that shows
+    /// the peer that this side has its password, and session keys of 128 bits, hidden.
+    pub fn ms_chap2_success(
+        &mut self,
+        identifier: u8,
+        answer: &[u8; 42],
+        (receive, send): (&[u8; 16], &[u8; 16]),
+        salt: Salt,
+    ) -> &mut Self {
+        let mut success = [identifier; 43];
+        success
+            .iter_mut()
+            .skip(1)
+            .zip(answer)
+            .for_each(|(to, from)| *to = *from);
+        let secret = self.secret.secret();
+        let authenticator = *self.origin.authenticator();
+        let receive = hidden::hide_key(receive, secret, &authenticator, salt.next());
+        let send = hidden::hide_key(send, secret, &authenticator, salt);
+        let vendor = VendorId::MICROSOFT;
+        self.vendor(vendor, mschap::MS_CHAP2_SUCCESS, &success)
+            .vendor(vendor, mschap::MS_MPPE_ENCRYPTION_POLICY, &ALLOWED)
+            .vendor(vendor, mschap::MS_MPPE_ENCRYPTION_TYPES, &RC4_40_OR_128)
+            .vendor(vendor, hidden::MS_MPPE_RECV_KEY, receive.octets())
+            .vendor(vendor, hidden::MS_MPPE_SEND_KEY, send.octets())
+    }
+
+    /// Why MSCHAP failed, for the peer (RFC 2548 section 2.1.5): in an Access-Reject.
+    pub fn ms_chap_error(&mut self, identifier: u8, text: &str) -> &mut Self {
+        let mut value = [0; MAX_VALUE];
+        let length = text.len().min(MAX_ERROR);
+        let (first, rest) = (&[identifier], text.as_bytes().iter().take(length));
+        value
+            .iter_mut()
+            .zip(first.iter().chain(rest))
+            .for_each(|(to, from)| *to = *from);
+        if let Some(value) = value.get(..=length) {
+            self.writer
+                .vendor(VendorId::MICROSOFT, mschap::MS_CHAP_ERROR, value);
+        }
+        self
     }
 
     /// An attribute from the configuration.
@@ -249,6 +298,13 @@ fn answers(reply: Code, request: Code) -> bool {
         | Code::ProtocolError => false,
     }
 }
+
+/// MS-MPPE-Encryption-Policy and -Types (RFC 2548 sections 2.4.4 and 2.4.5).
+const ALLOWED: [u8; 4] = [0, 0, 0, 1];
+const RC4_40_OR_128: [u8; 4] = [0, 0, 0, 6];
+
+/// Octets of the text of MS-CHAP-Error: what a vendor's attribute holds, less the identifier.
+const MAX_ERROR: usize = MAX_VALUE - 7;
 
 /// Attributes of requests, and those the builder writes.
 const NOT_IN_ACCEPT: TypeSet = TypeSet::of(&[

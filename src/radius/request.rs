@@ -17,6 +17,7 @@ use crate::radius::code::Code;
 use crate::radius::error::NasMisbehaved;
 use crate::radius::hidden;
 use crate::radius::hidden::Password;
+use crate::radius::mschap::MsChap;
 use crate::radius::packet::Packet;
 
 /// A request, by its code.
@@ -60,6 +61,8 @@ pub enum Offered {
     UserPassword,
     /// A CHAP-Password.
     ChapPassword,
+    /// An answer to MSCHAP's challenge, of either version.
+    MsChap,
     /// None of them: MAC authentication bypass in the form without a password.
     ///
     /// RFC-DEVIATION: RFC 2865 section 4.1 wants a password or a State in every Access-Request.
@@ -86,22 +89,20 @@ pub struct ChapResponse<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct AccessRequest<'a> {
     packet: Packet<'a>,
+    ms_chap: Option<MsChap<'a>>,
 }
 
 impl<'a> AccessRequest<'a> {
     fn new(packet: Packet<'a>) -> Result<Self, NasMisbehaved> {
         refuse_repeated(&packet, SINGLE_IN_ACCESS)?;
+        let ms_chap = MsChap::read(&packet)?;
         let offered = [
             AttributeType::EAP_MESSAGE,
             AttributeType::USER_PASSWORD,
             AttributeType::CHAP_PASSWORD,
         ];
-        if offered
-            .iter()
-            .filter(|&&kind| packet.contains(kind))
-            .count()
-            > 1
-        {
+        let offered = offered.iter().filter(|&&kind| packet.contains(kind));
+        if offered.count() + usize::from(ms_chap.is_some()) > 1 {
             return Err(NasMisbehaved::ConflictingCredentials);
         }
         if packet.eap_is_split() {
@@ -111,7 +112,7 @@ impl<'a> AccessRequest<'a> {
             hidden::is_hidden_password(octets)
         })?;
         check_length(&packet, AttributeType::CHAP_PASSWORD, |octets| octets == 17)?;
-        Ok(Self { packet })
+        Ok(Self { packet, ms_chap })
     }
 
     /// What it offers to be judged by.
@@ -123,6 +124,8 @@ impl<'a> AccessRequest<'a> {
             Offered::UserPassword
         } else if self.packet.contains(AttributeType::CHAP_PASSWORD) {
             Offered::ChapPassword
+        } else if self.ms_chap.is_some() {
+            Offered::MsChap
         } else {
             Offered::Nothing
         }
@@ -148,6 +151,12 @@ impl<'a> AccessRequest<'a> {
                 .find(AttributeType::CHAP_CHALLENGE)
                 .unwrap_or_else(|| self.packet.authenticator_field()),
         })
+    }
+
+    /// MSCHAP's answer, if there is one.
+    #[must_use]
+    pub const fn ms_chap(&self) -> Option<MsChap<'a>> {
+        self.ms_chap
     }
 
     /// State, as it was sent to the NAS.

@@ -243,3 +243,91 @@ fn metrics(gateway: &Gateway) -> String {
         .expect("curl is installed by tests/run");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
+
+/// An answer that RFC 2759 section 9.2 gives for the name `User` and the password `clientPass`.
+const RFC2759_CHALLENGE: &str = "0x5b5d7c7d7b3f2f3e3c2c602132262628";
+const RFC2759_RESPONSE: &str = "0x070021402324255e262a28295f2b3a337c7e0000000000000000\
+                                82309ecd8d708b5ea08faa3981cd83544233114a3d85d6df";
+
+#[test]
+fn answers_to_challenges_are_checked_where_their_method_is_switched_on() {
+    let gateway = Gateway::start(|conf| {
+        for rule in ["no_policy_applies      ", "unknown_device         "] {
+            let written = format!("{rule}= \"quarantine\"");
+            conf.replace("policy.toml", &written, &format!("{rule}= \"allow\""));
+        }
+        // The user of the RFC is in no inventory.
+        conf.replace(
+            "policy.toml",
+            "unknown_user           = \"block\"",
+            "unknown_user = \"allow\"",
+        );
+        conf.replace(
+            "gateway.toml",
+            r#"allow = ["eap-tls", "pap", "mab"]"#,
+            r#"allow = ["chap", "mschap", "mschapv2"]"#,
+        );
+        conf.append(
+            "users.toml",
+            "\n[[user]]\nname = \"User\"\nnt_hash = \"44ebba8d5312b8d611474411f56989ae\"\n",
+        );
+    });
+    let ask = |attributes: &str| {
+        let attributes = format!("{attributes}\n{SIGNED}");
+        send(
+            gateway.authentication,
+            "auth",
+            &gateway.secret(),
+            &attributes,
+        )
+    };
+    for (attributes, accepted) in [
+        (
+            "User-Name = \"carol\"\nCHAP-Password = \"carol-sample\"",
+            true,
+        ),
+        ("User-Name = \"carol\"\nCHAP-Password = \"wrong\"", false),
+        ("User-Name = \"bob\"\nCHAP-Password = \"bob-sample\"", false),
+        (
+            "User-Name = \"bob\"\nMS-CHAP-Password = \"bob-sample\"",
+            true,
+        ),
+        (
+            "User-Name = \"carol\"\nMS-CHAP-Password = \"carol-sample\"",
+            true,
+        ),
+        ("User-Name = \"bob\"\nMS-CHAP-Password = \"wrong\"", false),
+        (
+            "User-Name = \"alice\"\nMS-CHAP-Password = \"alice-sample\"",
+            false,
+        ),
+        (
+            "User-Name = \"carol\"\nUser-Password = \"carol-sample\"",
+            false,
+        ),
+    ] {
+        let answer = ask(attributes);
+        let expected = if accepted {
+            "Received Access-Accept"
+        } else {
+            "Received Access-Reject"
+        };
+        assert!(answer.contains(expected), "row {attributes}: {answer}");
+    }
+    let version2 = format!(
+        "User-Name = \"User\"\nMS-CHAP-Challenge = {RFC2759_CHALLENGE}\nMS-CHAP2-Response = {RFC2759_RESPONSE}"
+    );
+    let answer = ask(&version2);
+    assert!(answer.contains("Received Access-Accept"), "{answer}");
+    // The identifier, then "S=407A5589115FD0D6209F510FE9C04566932CDA56" (RFC 2759 section 9.2).
+    let success = "MS-CHAP2-Success = 0x07533d343037413535383931313546443044363230394635313046453943303435363639333243444135360a";
+    let success = success.trim_end_matches("0a");
+    assert!(answer.contains(success), "{answer}");
+    // As `radclient` took them out of hiding (RFC 3079 section 3.5.3).
+    for key in [
+        "MS-MPPE-Send-Key = 0x8b7cdc149b993a1ba118cb153f56dccb",
+        "MS-MPPE-Recv-Key = 0xd5f0e9521e3ea9589645e86051c82226",
+    ] {
+        assert!(answer.contains(key), "{key} is not in {answer}");
+    }
+}

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use portreeve::model::Proof;
 use portreeve::net::Clock;
 use portreeve::net::Pool;
 use portreeve::net::radius;
@@ -133,7 +134,7 @@ impl Drop for Gateway {
 struct Fragile;
 
 impl Passwords for Fragile {
-    fn check(&self, user: &str, _: &[u8]) -> Check {
+    fn check(&self, user: &str, _: &Proof<'_>) -> Check {
         let panics = user == "panic@contoso.com";
         Check::Slow(Box::new(move || {
             assert!(!panics, "a password check that panics, on purpose");

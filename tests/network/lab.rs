@@ -17,6 +17,8 @@ use portreeve::inventory::UserReport;
 use portreeve::inventory::Writer;
 use portreeve::model::ComplianceState;
 use portreeve::model::Now;
+use portreeve::model::NtKey;
+use portreeve::model::Proof;
 use portreeve::model::SourceId;
 use portreeve::model::Tri;
 use portreeve::model::UserId;
@@ -25,6 +27,7 @@ use portreeve::network::Check;
 use portreeve::network::Config;
 use portreeve::network::Door;
 use portreeve::network::Enforcement;
+use portreeve::network::Methods;
 use portreeve::network::Passwords;
 use portreeve::network::Profile;
 use portreeve::network::Profiles;
@@ -421,6 +424,7 @@ fn settings(root: &Authority, server: &Holder, resumption: &Arc<Resumption>) -> 
         nas: NasTable::new(nas_configs()).unwrap(),
         eap: Some(Arc::new(eap)),
         enforcement: enforcement(),
+        methods: Methods::default(),
         passwords: Arc::new(Book::default()),
         config: Config::default(),
     }
@@ -469,6 +473,13 @@ fn enforcement() -> Enforcement {
     }
 }
 
+/// The answers to challenges that are right, and what MSCHAP's leaves: bob's password is not stored
+/// in a form that can tell.
+pub(crate) const CHAP_RESPONSE: [u8; 16] = [0xc1; 16];
+pub(crate) const NT_RESPONSE: [u8; 24] = [0xc2; 24];
+pub(crate) const NT_KEY: [u8; 16] = [0xc3; 16];
+pub(crate) const BOB: &str = "bob@contoso.com";
+
 /// Passwords: the user's own name backwards. Those of `bob` are slow to check.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
@@ -476,11 +487,22 @@ pub(crate) struct Book {
 }
 
 impl Passwords for Book {
-    fn check(&self, user: &str, password: &[u8]) -> Check {
+    fn check(&self, user: &str, proof: &Proof<'_>) -> Check {
+        let password = match proof {
+            Proof::Password(password) => *password,
+            Proof::Chap { response, .. } if **response == CHAP_RESPONSE => {
+                return Check::Accepted(None);
+            }
+            Proof::MsChap { response, .. } if *response == NT_RESPONSE => {
+                return Check::Accepted(Some(NtKey::new(NT_KEY)));
+            }
+            Proof::Chap { .. } | Proof::MsChap { .. } if user == BOB => return Check::Unsuited,
+            Proof::Chap { .. } | Proof::MsChap { .. } => return Check::Refused,
+        };
         let right = !self.nobody && user.bytes().rev().eq(password.iter().copied());
         match user {
-            "bob@contoso.com" => Check::Slow(Box::new(move || right)),
-            _ if right => Check::Accepted,
+            BOB => Check::Slow(Box::new(move || right)),
+            _ if right => Check::Accepted(None),
             _ => Check::Refused,
         }
     }

@@ -9,6 +9,7 @@ mod accepts;
 mod accounting;
 mod allocation;
 mod bounds;
+mod challenges;
 mod changes;
 mod conversation;
 mod doors;

@@ -298,23 +298,6 @@ fn a_slow_password_is_worked_on_once() {
 }
 
 #[test]
-fn chap_is_rejected() {
-    let mut lab = Lab::new();
-    let mut nas = lab.nas();
-    let request = nas.access(|request| {
-        request
-            .octets(AttributeType::USER_NAME, ALICE.as_bytes())
-            .octets(AttributeType::CHAP_PASSWORD, &[7; 17])
-            .octets(AttributeType::CHAP_CHALLENGE, &[9; 16]);
-    });
-    let reply = lab.ask(&nas, &request).unwrap();
-    assert_eq!(reply.code, Code::AccessReject);
-    let record = lab.record();
-    assert_eq!(record.method.as_str(), "chap");
-    assert_eq!(refusal(&record), "CHAP is not offered here");
-}
-
-#[test]
 fn a_network_name_that_is_no_text_is_no_network() {
     // Was cut at the first octet that is no text, and so made equal to another network's.
     let mut lab = Lab::new();

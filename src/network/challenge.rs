@@ -1,0 +1,232 @@
+//! Passwords that are not sent: the NAS has challenged the peer, and the answer comes with the
+//! challenge (CHAP, MSCHAP, MSCHAPv2, as VPN concentrators send them).
+
+use crate::eap::MsChapV2;
+use crate::model::Credential;
+use crate::model::Now;
+use crate::model::NtKey;
+use crate::model::Proof;
+use crate::network::Check;
+use crate::network::Method;
+use crate::network::Settings;
+use crate::network::away::Asked;
+use crate::network::context::Context;
+use crate::network::context::Refused;
+use crate::network::context::readable;
+use crate::network::password::Asker;
+use crate::network::password::NO_NAME;
+use crate::network::password::WRONG;
+use crate::network::server::Server;
+use crate::radius::AccessRequest;
+use crate::radius::MsChap;
+use crate::radius::Reply;
+use crate::radius::Salt;
+
+/// What an answer of ours has besides the attributes of its outcome.
+#[derive(Clone, Copy)]
+pub(super) enum Extra<'a> {
+    /// Nothing.
+    None,
+    /// What MSCHAP of either version says to the peer.
+    MsChap {
+        /// Of the exchange.
+        identifier: u8,
+        /// Of version 2, which is told something when it succeeds.
+        login: Option<&'a MsChapV2<'a>>,
+        /// Once the password is known to be right.
+        key: Option<&'a NtKey>,
+    },
+}
+
+impl Extra<'_> {
+    /// The same, with the password known to be right.
+    fn with<'a>(&'a self, right: Option<&'a NtKey>) -> Extra<'a> {
+        match *self {
+            Extra::None => Extra::None,
+            Extra::MsChap {
+                identifier, login, ..
+            } => Extra::MsChap {
+                identifier,
+                login,
+                key: right,
+            },
+        }
+    }
+
+    /// Into an Access-Accept.
+    pub(super) fn accept(&self, reply: &mut Reply<'_, '_>, random: fn(&mut [u8])) {
+        let Self::MsChap {
+            identifier,
+            login: Some(login),
+            key: Some(key),
+        } = self
+        else {
+            return;
+        };
+        let mut salt = [0; 2];
+        random(&mut salt);
+        let keys = login.session_keys(key);
+        reply.ms_chap2_success(
+            *identifier,
+            &login.authenticator_response(key),
+            (&keys.receive, &keys.send),
+            Salt::new(u16::from_be_bytes(salt)),
+        );
+    }
+
+    /// Into an Access-Reject. `E=691`: the password is wrong; `E=649`: it is right, and there is no
+    /// access for this device (RFC 2759 section 6). No challenge to try again with (`R=0`).
+    pub(super) fn reject(&self, reply: &mut Reply<'_, '_>) {
+        if let Self::MsChap {
+            identifier, key, ..
+        } = self
+        {
+            let text = match key {
+                None => "E=691 R=0 V=3",
+                Some(_) => "E=649 R=0 V=3",
+            };
+            reply.ms_chap_error(*identifier, text);
+        }
+    }
+}
+
+/// An answer to a challenge.
+struct Answer<'a> {
+    method: Method,
+    proof: Proof<'a>,
+    extra: Extra<'a>,
+}
+
+impl Server {
+    /// Answers an Access-Request with a CHAP-Password.
+    pub(super) fn chap(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        request: &AccessRequest<'_>,
+    ) {
+        let Some(chap) = request.chap() else {
+            return self.forget(asked);
+        };
+        let answer = Answer {
+            method: Method::Chap,
+            proof: Proof::Chap {
+                identifier: chap.identifier,
+                challenge: chap.challenge,
+                response: chap.response,
+            },
+            extra: Extra::None,
+        };
+        self.answered(now, settings, asked, request, &answer);
+    }
+
+    /// Answers an Access-Request with an MS-CHAP-Response or MS-CHAP2-Response.
+    pub(super) fn ms_chap(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        request: &AccessRequest<'_>,
+    ) {
+        let (identifier, login) = match request.ms_chap() {
+            None => return self.forget(asked),
+            Some(MsChap::V1 {
+                identifier,
+                challenge,
+                response,
+            }) => {
+                let answer = Answer {
+                    method: Method::MsChap,
+                    proof: Proof::MsChap {
+                        challenge: *challenge,
+                        response: *response,
+                    },
+                    extra: Extra::MsChap {
+                        identifier,
+                        login: None,
+                        key: None,
+                    },
+                };
+                return self.answered(now, settings, asked, request, &answer);
+            }
+            Some(MsChap::V2 {
+                identifier,
+                challenge,
+                peer_challenge,
+                response,
+            }) => {
+                let name = request.user_name().unwrap_or(&[]);
+                let login = MsChapV2 {
+                    challenge,
+                    peer_challenge,
+                    response,
+                    name,
+                };
+                (identifier, login)
+            }
+        };
+        let answer = Answer {
+            method: Method::MsChapV2,
+            proof: Proof::MsChap {
+                challenge: login.challenge_hash(),
+                response: *login.response,
+            },
+            extra: Extra::MsChap {
+                identifier,
+                login: Some(&login),
+                key: None,
+            },
+        };
+        self.answered(now, settings, asked, request, &answer);
+    }
+
+    fn answered(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        request: &AccessRequest<'_>,
+        answer: &Answer<'_>,
+    ) {
+        let Answer {
+            method,
+            proof,
+            extra,
+        } = answer;
+        let context = Context::new(asked.from.ip(), request);
+        let sent = request.user_name().unwrap_or(&[]);
+        let name = std::str::from_utf8(sent)
+            .ok()
+            .filter(|name| !name.is_empty());
+        let (name, why) = match name {
+            _ if !settings.methods.allow(asked.nas.group(), *method) => (None, method.is_off()),
+            None => (None, NO_NAME),
+            Some(name) => match settings.passwords.check(name, proof) {
+                Check::Accepted(key) => {
+                    let asker = Asker {
+                        context: &context,
+                        method: method.name(),
+                        user: Some(name),
+                        credential: Credential::Password,
+                        extra: extra.with(key.as_ref()),
+                    };
+                    return self.decide_and_answer(now, settings, asked, &asker);
+                }
+                Check::Refused => (Some(name), WRONG),
+                Check::Unsuited => (Some(name), UNSUITED),
+                // No directory of today needs time for a challenge.
+                Check::Slow(_) => (Some(name), "the directory cannot tell at once"),
+            },
+        };
+        let refused = Refused {
+            method: method.name(),
+            user: name.unwrap_or_else(|| readable(sent)),
+            why,
+        };
+        self.refuse_with(now, settings, asked, (&context, &refused), extra);
+    }
+}
+
+const UNSUITED: &str = "what users.toml has of this user's password cannot answer a challenge: \
+                        CHAP needs the password in clear, MSCHAP that or the NT hash";
