@@ -134,6 +134,7 @@ fn config(address: IpAddr) -> NasConfig {
         secret: Secret::new(b"a secret of 24 octets...".to_vec()),
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: true,
+        dynamic_authorization: None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `radius.rs` | UDP, one socket for each loop and address | one thread for each loop | `Servers::stop` |
 //! | `pool.rs` | – | handshake workers | with the last `Pool` handle |
 //! | `control.rs` | a Unix socket of mode 0600 | one task for each connection | with its runtime |
+//! | `dynamic.rs` | UDP, one socket for each family | one task | with its runtime |
 //! | `eas.rs` | TCP, TLS | one task for each connection | `serve` returns after the drain |
 //! | `upstream.rs` | – | one task for each pooled connection | with its connection |
 //! | `metrics.rs` | TCP, plain HTTP | one task for each connection | with its runtime |
@@ -15,6 +16,7 @@
 pub mod body;
 mod clock;
 pub mod control;
+pub mod dynamic;
 pub mod eas;
 pub mod metrics;
 mod pool;

@@ -25,15 +25,17 @@
 //! Slow passwords under way, datagrams for other loops and stored replies have limits of their
 //! own. What finds no place is dropped, counted by reason, and answered when its NAS asks again.
 //!
-//! Left out so far: proxying and dynamic authorization.
+//! Left out so far: proxying, and CoA-Requests.
 
 mod accounting;
+mod admission;
 mod away;
 mod challenge;
 mod context;
 mod conversation;
 mod counters;
 mod discard;
+mod dynamic;
 mod eap;
 mod enforce;
 mod job;
@@ -45,8 +47,11 @@ mod password;
 mod refuse;
 mod server;
 
+pub use admission::Admissions;
 pub use counters::Counter;
 pub use counters::Counters;
+pub use dynamic::Dynamic;
+pub use dynamic::DynamicCounters;
 pub use enforce::Enforcement;
 pub use enforce::Profile;
 pub use enforce::Profiles;

@@ -81,6 +81,7 @@ fn table(listen: SocketAddr, secret: Secret) -> io::Result<NasTable> {
         secret,
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: false,
+        dynamic_authorization: None,
     };
     NasTable::new(vec![nas]).map_err(|errors| {
         io::Error::other(

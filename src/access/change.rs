@@ -9,7 +9,6 @@ use crate::access::permit::Place;
 use crate::access::permit::Registration;
 use crate::inventory::Change;
 use crate::model::Timestamp;
-use crate::model::Verdict;
 use crate::policy::Trace;
 
 /// What a pass over registrations did.
@@ -76,6 +75,13 @@ impl Live {
         found
     }
 
+    /// Judges again one that may have been overtaken by a change while it registered.
+    pub(super) fn judge_one(&self, now: Timestamp, registration: &Arc<Registration>) {
+        let mut found = Found::default();
+        found.add(registration);
+        self.judge(now, found);
+    }
+
     fn judge(&self, now: Timestamp, found: Found) -> Sweep {
         let mut trace = Trace::default();
         let mut sweep = Sweep::default();
@@ -85,18 +91,12 @@ impl Live {
                 (decided, Place::of(subject, &decided))
             });
             sweep.judged += 1;
-            match decided.decision.verdict {
-                Verdict::Allow if place == registration.place => {
-                    registration.set_revisit(&decided);
-                }
-                // Allowed for another device or user now, whose changes would not find it where
-                // it is filed: it ends, and its client asks again.
-                Verdict::Allow => {
-                    sweep.revoked += usize::from(registration.revoke(decided));
-                }
-                Verdict::Quarantine | Verdict::Block => {
-                    sweep.revoked += usize::from(registration.revoke(decided));
-                }
+            // One that is taken for another device or user now would not be found where it is
+            // filed by their changes: it ends, too, and its client asks again.
+            if decided.decision.verdict == registration.given && place == registration.place {
+                registration.set_revisit(&decided);
+            } else {
+                sweep.revoked += usize::from(registration.revoke(decided));
             }
         }
         sweep

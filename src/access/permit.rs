@@ -46,6 +46,8 @@ pub(super) struct Registration {
     /// Where it is filed; what is decided elsewhere later would not be found here.
     pub(super) place: Place,
     pub(super) subject: OwnedSubject,
+    /// What it was let in with; another verdict ends it.
+    pub(super) given: Verdict,
     /// Unix milliseconds at which a fact used expires; `i64::MAX` for never.
     pub(super) revisit: AtomicI64,
     revoked: OnceLock<Decided>,
@@ -133,6 +135,22 @@ impl Live {
         (decided, None)
     }
 
+    /// Registers a subject that was let in with `decided`, for as long as it stays: the permit
+    /// resolves when the verdict becomes another one, a better one too, or when the subject is
+    /// taken for another device or user. If that has happened already, it resolves at once.
+    pub fn hold(
+        self: &Arc<Self>,
+        now: Timestamp,
+        subject: &Subject<'_>,
+        decided: &Decided,
+    ) -> Permit {
+        let permit = self.register(subject, decided);
+        if !self.point.is_current(decided) {
+            self.judge_one(now, &permit.registration);
+        }
+        permit
+    }
+
     /// How many requests are registered now.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -151,6 +169,7 @@ impl Live {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             place,
             subject: OwnedSubject::from(subject),
+            given: decided.decision.verdict,
             revisit: AtomicI64::new(i64::MAX),
             revoked: OnceLock::new(),
             waker: AtomicWaker::new(),
@@ -209,6 +228,11 @@ pub struct Permit {
 pub type Revoked = Decided;
 
 impl Permit {
+    /// Who was let in, in the form that decisions take.
+    pub fn with_subject<T>(&self, ask: impl FnOnce(&Subject<'_>) -> T) -> T {
+        self.registration.subject.with(ask)
+    }
+
     /// The decision that took the permission back, if that has happened.
     #[must_use]
     pub fn revoked(&self) -> Option<Revoked> {

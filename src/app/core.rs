@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::inventory;
 use crate::model::Problem;
 use crate::net::Clock;
+use crate::network::Admissions;
 use crate::policy;
 use crate::policy::Policy;
 use crate::sync;
@@ -31,6 +32,8 @@ pub(super) struct Core {
     pub(super) point: Arc<DecisionPoint>,
     pub(super) live: Arc<Live>,
     pub(super) sessions: Arc<Sessions>,
+    /// Who is in at NASes that take Disconnect-Requests.
+    pub(super) admissions: Arc<Admissions>,
     pub(super) records: Arc<RecordQueue>,
     pub(super) correlations: Arc<CorrelationSource>,
     pub(super) sources: sync::Handle,
@@ -60,10 +63,15 @@ impl Core {
         let warm::Opened { writer, reader, .. } = opened;
         let point = Arc::new(DecisionPoint::new(reader, load_policy(config)?));
         let live = Arc::new(Live::new(Arc::clone(&point)));
+        let admissions = Arc::new(Admissions::new(Arc::clone(&point), MAX_SESSIONS));
         let (handle, tasks) = {
             let _inside = runtime.enter();
-            let live = Arc::clone(&live);
+            let (live, network) = (Arc::clone(&live), Arc::clone(admissions.live()));
             sync::start(&sources, writer, &sync_clock(clock), move |changes| {
+                let put_out = network.sweep(clock.now().wall, changes).revoked;
+                if put_out > 0 {
+                    info!(changes = changes.len(), put_out, "network sessions end");
+                }
                 let swept = live.sweep(clock.now().wall, changes);
                 if swept.revoked > 0 {
                     info!(
@@ -95,6 +103,7 @@ impl Core {
             point,
             live,
             sessions: Arc::new(Sessions::new(MAX_SESSIONS)),
+            admissions,
             records: Arc::new(RecordQueue::new(config.journal.queue)),
             correlations: Arc::new(CorrelationSource::starting_at(clock.now().wall)),
             sources: handle,

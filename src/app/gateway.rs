@@ -35,9 +35,13 @@ use crate::model::Problem;
 use crate::model::Timestamp;
 use crate::net::Clock;
 use crate::net::control;
+use crate::net::dynamic;
 use crate::net::eas::Front;
 use crate::net::metrics::Pages;
 use crate::net::radius::Listen;
+use crate::network::Admissions;
+use crate::network::Dynamic;
+use crate::network::DynamicCounters;
 use crate::network::Role;
 use crate::store::Claim;
 use crate::sync;
@@ -90,6 +94,7 @@ impl Gateway {
         );
         let (recent, statistics) = (journal.recent(), journal.statistics());
         let radius = Radius::start(&config, &core)?;
+        let disconnects = core.runtime.block_on(start_disconnects(&config, &core))?;
         let journal = journal.spawn().map_err(StartError::System)?;
 
         let metrics = Metrics {
@@ -103,6 +108,8 @@ impl Gateway {
             clock: core.clock,
             mail: front.as_ref().map(|front| Arc::clone(&front.counters)),
             snapshots: core.snapshots.clone(),
+            admissions: Arc::clone(&core.admissions),
+            disconnects,
         };
         let desk = Desk {
             clock: core.clock,
@@ -137,7 +144,8 @@ impl Gateway {
             socket,
             Arc::new(move |request| desk.answer(&request)),
         ));
-        runtime.spawn(housekeeping(clock, Arc::clone(&live), sessions));
+        let admissions = Arc::clone(&radius.shared.admissions);
+        runtime.spawn(housekeeping(clock, Arc::clone(&live), sessions, admissions));
         let mail = Mail::start(&runtime, front, mail_listeners);
         Ok(Self {
             config,
@@ -181,7 +189,9 @@ impl Gateway {
         }
         if policy.hash() != self.point.policy().hash() {
             self.point.replace_policy(policy);
-            self.live.sweep_all(self.clock.now().wall);
+            let now = self.clock.now().wall;
+            self.live.sweep_all(now);
+            self.radius.shared.admissions.live().sweep_all(now);
             for problem in groups::unmet_now(&self.point) {
                 tracing::warn!("{problem}");
             }
@@ -282,6 +292,25 @@ impl Mail {
     }
 }
 
+/// Opens the sockets of dynamic authorization.
+async fn start_disconnects(
+    config: &Config,
+    core: &Core,
+) -> Result<Arc<DynamicCounters>, StartError> {
+    let sockets = dynamic::Sockets::bind(&config.listen.authentication).await;
+    let sockets = sockets.map_err(StartError::System)?;
+    let counters = Arc::new(DynamicCounters::default());
+    let engine = Dynamic::new(
+        Arc::clone(&core.admissions),
+        Arc::clone(&core.records),
+        Arc::clone(&core.correlations),
+        Arc::clone(&counters),
+    );
+    let admissions = Arc::clone(&core.admissions);
+    tokio::spawn(dynamic::serve(sockets, engine, admissions, core.clock));
+    Ok(counters)
+}
+
 /// Keeps other gateways out of the folders of records.
 fn claim_folders(config: &Config) -> Result<Vec<Claim>, StartError> {
     let mut folders = vec![&config.journal.folder, &config.accounting.folder];
@@ -359,16 +388,23 @@ fn serve_metrics(
 }
 
 /// What has to be done once in a while and hangs on no request.
-async fn housekeeping(clock: Clock, live: Arc<Live>, sessions: Arc<Sessions>) {
+async fn housekeeping(
+    clock: Clock,
+    live: Arc<Live>,
+    sessions: Arc<Sessions>,
+    admissions: Arc<Admissions>,
+) {
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     let mut ticks = 0_u32;
     loop {
         tick.tick().await;
         let now = clock.now().wall;
         live.sweep_due(now);
+        admissions.live().sweep_due(now);
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(60) {
             sessions.expire(now, SESSION_SILENCE);
+            admissions.expire(now);
         }
     }
 }

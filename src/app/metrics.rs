@@ -23,8 +23,10 @@ use crate::journal;
 use crate::model::Timestamp;
 use crate::net::Clock;
 use crate::net::eas;
+use crate::network::Admissions;
 use crate::network::Counter;
 use crate::network::Counters;
+use crate::network::DynamicCounters;
 use crate::sync;
 use crate::sync::State;
 use crate::sync::Status;
@@ -44,6 +46,8 @@ pub(super) struct Metrics {
     pub(super) mail: Option<Arc<eas::Counters>>,
     /// Of the inventory, unless they are switched off.
     pub(super) snapshots: Option<Arc<Snapshots>>,
+    pub(super) admissions: Arc<Admissions>,
+    pub(super) disconnects: Arc<DynamicCounters>,
 }
 
 impl Metrics {
@@ -146,6 +150,18 @@ impl Metrics {
         ]
     }
 
+    fn disconnects(&self) -> [(&'static str, u64); 6] {
+        let of = &self.disconnects;
+        [
+            ("sent", of.sent.get()),
+            ("repeated", of.repeated.get()),
+            ("acknowledged", of.acknowledged.get()),
+            ("refused", of.refused.get()),
+            ("unanswered", of.unanswered.get()),
+            ("stray", of.stray.get()),
+        ]
+    }
+
     pub(super) fn replies(&self) -> Vec<(&'static str, u64)> {
         OUTCOMES
             .iter()
@@ -218,6 +234,22 @@ impl Collector for Metrics {
             "sessions",
             "Accounting sessions that are open",
             self.sessions.len(),
+        )?;
+        page.gauge(
+            "network_peers",
+            "Peers that are in and can be put out",
+            self.admissions.len(),
+        )?;
+        page.counter(
+            "network_peers_refused",
+            "Peers let in that cannot be put out, for want of places",
+            self.admissions.refused(),
+        )?;
+        page.family(
+            "disconnects",
+            "Disconnect-Requests, by what came of them",
+            "outcome",
+            &self.disconnects(),
         )?;
         page.gauge("mail_requests", "Mail requests under way", self.live.len())?;
         self.snapshots(&mut page)?;

@@ -42,6 +42,7 @@ impl Radius {
             settings: ArcSwap::from_pointee(settings),
             point: Arc::clone(&core.point),
             sessions: Arc::clone(&core.sessions),
+            admissions: Arc::clone(&core.admissions),
             records: Arc::clone(&core.records),
             correlations: Arc::clone(&core.correlations),
             random: super::fill_random,

@@ -21,6 +21,7 @@ pub(super) struct Entry {
     pub(super) group: String,
     pub(super) message_authenticator: MessageAuthenticatorPolicy,
     pub(super) accounting: bool,
+    pub(super) dynamic_authorization: Option<u16>,
     /// Its key, `nas[0]`.
     pub(super) key: String,
 }
@@ -44,6 +45,7 @@ impl Entry {
             secret: secret.clone(),
             message_authenticator: self.message_authenticator,
             accounting: self.accounting,
+            dynamic_authorization: self.dynamic_authorization,
         })
     }
 
@@ -82,6 +84,9 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
     section.set("message_authenticator", &mut message_authenticator);
     let mut accounting = true;
     section.set("accounting", &mut accounting);
+    let (mut takes_disconnects, mut port) = (false, DYNAMIC_AUTHORIZATION);
+    section.set("dynamic_authorization", &mut takes_disconnects);
+    section.set_within("dynamic_authorization_port", 1..=u16::MAX, &mut port);
     section.finish();
 
     if networks.as_ref().is_some_and(Vec::is_empty) {
@@ -122,6 +127,7 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
         group,
         message_authenticator,
         accounting,
+        dynamic_authorization: takes_disconnects.then_some(port),
         key,
     })
 }
@@ -184,6 +190,8 @@ fn overlap(network: IpNet, key: &str, other: &Entry, written: &Written) -> Optio
     })
 }
 
+/// RFC 5176 section 2.
+const DYNAMIC_AUTHORIZATION: u16 = 3799;
 /// The group of a NAS that names none.
 const DEFAULT_GROUP: &str = "default";
 /// Entries of one file: networks are prefixes, so this is far more than any site lists, and the

@@ -31,6 +31,9 @@ impl Server {
             // A kind we do not know is answered all the same: the NAS would repeat it for ever.
             AcctStatusType::Other(_) => News::Nothing,
         };
+        if asked.nas.dynamic_authorization().is_some() {
+            self.follow(now, asked, request);
+        }
         let entry = Entry {
             news,
             held: asked.held,
@@ -46,6 +49,22 @@ impl Server {
         if !entered {
             self.counters.discard(Discarded::ReplyTooLong);
             self.forget(asked);
+        }
+    }
+
+    /// Whether those who were let in are still in.
+    fn follow(&self, now: Now, asked: &Asked<'_>, request: &AccountingRequest<'_>) {
+        let admissions = &self.shared.admissions;
+        let number = request.classes().find_map(enforce::decision_of);
+        match (request.status(), number) {
+            (AcctStatusType::Start | AcctStatusType::InterimUpdate, Some(number)) => {
+                admissions.named(now.wall, number, request.session_id());
+            }
+            (AcctStatusType::Stop, Some(number)) => drop(admissions.remove(number)),
+            (AcctStatusType::AccountingOn | AcctStatusType::AccountingOff, _) => {
+                admissions.close_all_of(asked.from.ip());
+            }
+            _ => {}
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::model::Monotonic;
 use crate::network::Door;
+use crate::network::admission::PeerIdentity;
 use crate::network::context::Context;
 use crate::network::conversation::Standing;
 use crate::network::conversation::State;
@@ -25,6 +26,8 @@ pub(super) struct Asked<'a> {
     pub(super) nas: &'a Arc<Nas>,
     pub(super) origin: Origin<'a>,
     pub(super) held: Option<Held>,
+    /// Of a NAS that takes Disconnect-Requests.
+    pub(super) peer: Option<Arc<PeerIdentity>>,
 }
 
 /// A request that waits for a job, and what its answer will need.
@@ -35,6 +38,7 @@ pub(super) struct Away {
     pub(super) nas: Arc<Nas>,
     pub(super) origin: HeldOrigin,
     pub(super) held: Option<Held>,
+    pub(super) peer: Option<Arc<PeerIdentity>>,
     pub(super) waiting: Waiting,
 }
 
@@ -70,6 +74,7 @@ impl Away {
             nas: &self.nas,
             origin: self.origin.origin(),
             held: self.held,
+            peer: self.peer.clone(),
         }
     }
 

@@ -245,6 +245,7 @@ impl Server {
             let user = asker.user.unwrap_or_default();
             return self.record_unsent(now, asked, asker.context, asker.method, user);
         }
+        self.admitted(now, asked, id, &subject, &decided, None);
         let mut record = asker.context.record(id, asker.method, &subject, &decided);
         if let Some(station) = asker.context.station {
             record.presented = Text::display(&station);

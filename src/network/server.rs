@@ -16,6 +16,7 @@ use crate::access::Trace;
 use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Verdict;
+use crate::network::Admissions;
 use crate::network::Config;
 use crate::network::Counters;
 use crate::network::Door;
@@ -24,6 +25,7 @@ use crate::network::Methods;
 use crate::network::Passwords;
 use crate::network::Role;
 use crate::network::Transmit;
+use crate::network::admission::PeerIdentity;
 use crate::network::away::Asked;
 use crate::network::away::Away;
 use crate::network::away::Aways;
@@ -79,6 +81,8 @@ pub struct Shared {
     pub point: Arc<DecisionPoint>,
     /// Accounting sessions.
     pub sessions: Arc<Sessions>,
+    /// Who is in at NASes that take Disconnect-Requests.
+    pub admissions: Arc<Admissions>,
     /// Where records go.
     pub records: Arc<RecordQueue>,
     /// Numbers of records.
@@ -319,15 +323,19 @@ impl Server {
             return self.hand_over(worker, door, from, &packet);
         }
         let held = self.duplicates.begin(now.monotonic, from, &verified);
-        let asked = Asked {
+        let mut asked = Asked {
             door,
             from,
             nas,
             origin: verified.origin(),
             held,
+            peer: None,
         };
         match (request, door.role) {
             (Request::Access(request), Role::Authentication) => {
+                if nas.dynamic_authorization().is_some() {
+                    asked.peer = Some(Arc::new(PeerIdentity::of(&request)));
+                }
                 self.access(now, settings, &asked, &request, &verified)
             }
             (Request::Accounting(request), Role::Accounting) => {
@@ -448,6 +456,7 @@ impl Server {
             nas: Arc::clone(asked.nas),
             origin: verified.hold(),
             held: asked.held,
+            peer: asked.peer.clone(),
             waiting,
         };
         let ticket = self.away.put(deadline, away);

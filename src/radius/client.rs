@@ -95,6 +95,22 @@ impl<'b, 'k> RequestBuilder<'b, 'k> {
         Self::unsigned(buffer, Code::AccountingRequest, identifier, zeros, secret)
     }
 
+    /// A Disconnect-Request (RFC 5176 section 2.1): signed, its authenticator computed by
+    /// [`finish`](Self::finish).
+    #[must_use]
+    pub fn disconnect_request(
+        buffer: &'b mut [u8],
+        identifier: u8,
+        secret: &'k SharedSecret,
+    ) -> Self {
+        let zeros = RequestAuthenticator::new([0; 16]);
+        let code = Code::DisconnectRequest;
+        let mut request = Self::unsigned(buffer, code, identifier, zeros, secret);
+        // Over zeros in the authenticator's place (RFC 5176 section 3.3).
+        request.writer.message_authenticator();
+        request
+    }
+
     fn unsigned(
         buffer: &'b mut [u8],
         code: Code,
@@ -165,7 +181,7 @@ impl<'b, 'k> RequestBuilder<'b, 'k> {
     pub fn finish(self) -> Result<&'b [u8], EncodeError> {
         let code = self.writer.code();
         let packet = self.writer.finish(self.secret)?;
-        if code == Code::AccountingRequest {
+        if matches!(code, Code::AccountingRequest | Code::DisconnectRequest) {
             let authenticator = self.secret.request_authenticator(packet);
             encode::set_authenticator(packet, authenticator.octets());
         }

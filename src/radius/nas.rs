@@ -56,6 +56,9 @@ pub struct NasConfig {
     pub message_authenticator: MessageAuthenticatorPolicy,
     /// Whether it may send accounting.
     pub accounting: bool,
+    /// The UDP port at which it takes Disconnect-Requests (RFC 5176 section 2); `None` if it takes
+    /// none.
+    pub dynamic_authorization: Option<u16>,
 }
 
 /// A network device in use.
@@ -67,6 +70,7 @@ pub struct Nas {
     secret: SharedSecret,
     message_authenticator: MessageAuthenticatorPolicy,
     accounting: bool,
+    dynamic_authorization: Option<u16>,
     learned: AtomicBool,
 }
 
@@ -79,6 +83,7 @@ impl Nas {
             secret: SharedSecret::new(config.secret),
             message_authenticator: config.message_authenticator,
             accounting: config.accounting,
+            dynamic_authorization: config.dynamic_authorization,
             learned: AtomicBool::new(false),
         }
     }
@@ -117,6 +122,12 @@ impl Nas {
     #[must_use]
     pub const fn accounting(&self) -> bool {
         self.accounting
+    }
+
+    /// The port at which it takes Disconnect-Requests, if it does.
+    #[must_use]
+    pub const fn dynamic_authorization(&self) -> Option<u16> {
+        self.dynamic_authorization
     }
 
     /// Whether a right Message-Authenticator was seen while the policy was `auto`, so that `auto`

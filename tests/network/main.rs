@@ -12,6 +12,7 @@ mod bounds;
 mod challenges;
 mod changes;
 mod conversation;
+mod disconnects;
 mod doors;
 mod duplicates;
 mod handover;

@@ -34,6 +34,7 @@ pub(crate) fn config(name: &str, network: &str) -> NasConfig {
         secret: Secret::new(SECRET.to_vec()),
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: true,
+        dynamic_authorization: None,
     }
 }
 

@@ -22,6 +22,7 @@ use portreeve::model::Secret;
 use portreeve::model::SourceId;
 use portreeve::model::Timestamp;
 use portreeve::model::Tri;
+use portreeve::network::Admissions;
 use portreeve::network::Settings;
 use portreeve::network::Shared;
 use portreeve::policy;
@@ -104,6 +105,7 @@ impl World {
             settings: Arc::new(settings).into(),
             point: Arc::clone(&self.point),
             sessions: Arc::new(Sessions::new(100)),
+            admissions: Arc::new(Admissions::new(Arc::clone(&self.point), 100)),
             records: Arc::new(RecordQueue::new(records)),
             correlations: Arc::new(CorrelationSource::starting_at(noon().wall)),
             random,
@@ -151,5 +153,6 @@ pub(crate) fn nas_config(name: &str, group: &str, network: &str) -> NasConfig {
         secret: Secret::new(SECRET.to_vec()),
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: true,
+        dynamic_authorization: None,
     }
 }

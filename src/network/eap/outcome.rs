@@ -86,6 +86,9 @@ impl Server {
         });
         if sent {
             self.count_decision(verdict);
+            slot.judge.with_subject(&outcome.certificate, |subject| {
+                self.admitted(now, round.asked, id, subject, decided, user);
+            });
             self.record_as(
                 id,
                 slot,

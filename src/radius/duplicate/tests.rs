@@ -211,6 +211,7 @@ fn with_request<T>(
         secret,
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: true,
+        dynamic_authorization: None,
     }])
     .unwrap();
     let from: SocketAddr = "192.0.2.1:1000".parse().unwrap();

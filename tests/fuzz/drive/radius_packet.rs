@@ -48,6 +48,7 @@ pub fn drive(octets: &[u8]) {
         secret: Secret::new(b"testing123".to_vec()),
         message_authenticator: MessageAuthenticatorPolicy::Off,
         accounting: true,
+        dynamic_authorization: None,
     }])
     .expect("one sound entry");
     let nas = table.iter().next().expect("one entry");

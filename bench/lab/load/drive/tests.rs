@@ -73,6 +73,7 @@ fn serve(socket: &UdpSocket, behave: impl Fn(u32, u32) -> Behaviour) {
         secret: Secret::new(secret.to_vec()),
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: true,
+        dynamic_authorization: None,
     };
     let right = NasTable::new(vec![config(SECRET)]).unwrap();
     let wrong = SharedSecret::new(Secret::new(b"another secret entirely".to_vec()));

@@ -1,0 +1,322 @@
+//! Peers that were let in by NASes that take Disconnect-Requests (RFC 5176), for as long as they
+//! may be in: what has to end when the verdict about one of them changes.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Wake;
+use std::task::Waker;
+use std::time::Duration;
+
+use dashmap::DashMap;
+
+use crate::access::Correlation;
+use crate::access::Decided;
+use crate::access::DecisionPoint;
+use crate::access::Live;
+use crate::access::Permit;
+use crate::model::Now;
+use crate::model::Subject;
+use crate::model::Timestamp;
+use crate::model::Verdict;
+use crate::network::away::Asked;
+use crate::network::server::Server;
+use crate::radius::AccessRequest;
+use crate::radius::AttributeType;
+use crate::radius::Nas;
+
+/// By what a NAS knows a peer (RFC 5176 section 3): each attribute as the NAS sent it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PeerIdentity {
+    pub(super) attributes: Vec<(AttributeType, Box<[u8]>)>,
+}
+
+impl PeerIdentity {
+    /// What an Access-Request says of its peer and of the NAS.
+    pub(super) fn of(request: &AccessRequest<'_>) -> Self {
+        let attributes = IDENTIFYING.into_iter().filter_map(|kind| {
+            let value = request.find(kind).filter(|value| !value.is_empty())?;
+            Some((kind, value.into()))
+        });
+        Self {
+            attributes: attributes.collect(),
+        }
+    }
+
+    pub(super) fn find(&self, kind: AttributeType) -> Option<&[u8]> {
+        let mut attributes = self.attributes.iter();
+        attributes
+            .find(|(of, _)| *of == kind)
+            .map(|(_, value)| &**value)
+    }
+
+    /// The same, with another value of one attribute.
+    pub(super) fn set(&mut self, kind: AttributeType, value: &[u8]) {
+        self.attributes.retain(|(of, _)| *of != kind);
+        self.attributes.push((kind, value.into()));
+    }
+}
+
+/// A peer that is in.
+pub(super) struct Admission {
+    pub(super) permit: Permit,
+    pub(super) nas: Arc<Nas>,
+    /// Address that the NAS asked from.
+    pub(super) address: IpAddr,
+    pub(super) peer: PeerIdentity,
+    /// When it is forgotten, should nobody say that it has ended.
+    until: Timestamp,
+}
+
+/// All peers that are in, by the decision that let them in.
+pub struct Admissions {
+    /// Of the network alone, so that the mail plane's requests are counted apart.
+    live: Arc<Live>,
+    open: DashMap<Correlation, Admission>,
+    /// The newest admission of each peer of each NAS: a peer that comes again has left before.
+    newest: DashMap<(IpAddr, Box<[u8]>), Correlation>,
+    due: Arc<Due>,
+    capacity: usize,
+    count: AtomicUsize,
+    refused: AtomicU64,
+}
+
+/// Decisions that have been taken back.
+#[derive(Default)]
+struct Due {
+    numbers: Mutex<Vec<Correlation>>,
+    bell: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+/// Puts one admission among those that are due; what waits for its permit.
+struct Cutter {
+    number: Correlation,
+    due: Arc<Due>,
+}
+
+impl Wake for Cutter {
+    fn wake(self: Arc<Self>) {
+        let numbers = self.due.numbers.lock();
+        numbers
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(self.number);
+        if let Some(bell) = self.due.bell.get() {
+            bell();
+        }
+    }
+}
+
+impl Admissions {
+    /// Nobody is in. At most `capacity` peers are followed; beyond that peers are let in, counted
+    /// and cannot be put out, but for their Session-Timeout.
+    #[must_use]
+    pub fn new(point: Arc<DecisionPoint>, capacity: usize) -> Self {
+        Self {
+            live: Arc::new(Live::new(point)),
+            open: DashMap::new(),
+            newest: DashMap::new(),
+            due: Arc::default(),
+            capacity,
+            count: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// Has `bell` rung whenever somebody has to be put out; the first one stays.
+    pub fn ring(&self, bell: Box<dyn Fn() + Send + Sync>) {
+        // A second one would be a mistake of the wiring, and the first still rings.
+        drop(self.due.bell.set(bell));
+    }
+
+    /// What a change has to be told to: it judges again those who hang on it.
+    #[must_use]
+    pub const fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// How many are in.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody is in.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many were let in without a place here.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// A peer has been let in. If the verdict has changed meanwhile, it is due at once.
+    pub(super) fn admit(
+        &self,
+        now: Timestamp,
+        number: Correlation,
+        subject: &Subject<'_>,
+        decided: &Decided,
+        (nas, address, peer): (&Arc<Nas>, IpAddr, PeerIdentity),
+    ) {
+        let station = peer
+            .find(AttributeType::CALLING_STATION_ID)
+            .map(Box::<[u8]>::from);
+        if let Some(station) = station
+            && let Some(before) = self.newest.insert((address, station), number)
+        {
+            self.remove(before);
+        }
+        if self.count.fetch_add(1, Ordering::Relaxed) >= self.capacity {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let permit = self.live.hold(now, subject, decided);
+        let admission = Admission {
+            permit,
+            nas: Arc::clone(nas),
+            address,
+            peer,
+            until: now + FORGOTTEN,
+        };
+        self.open.insert(number, admission);
+        let waker = Waker::from(Arc::new(Cutter {
+            number,
+            due: Arc::clone(&self.due),
+        }));
+        let mut context = Context::from_waker(&waker);
+        let is_due = match self.open.get_mut(&number) {
+            Some(mut admission) => std::pin::Pin::new(&mut admission.permit)
+                .poll(&mut context)
+                .is_ready(),
+            None => false,
+        };
+        if is_due {
+            waker.wake();
+        }
+    }
+
+    /// The NAS calls the session so (RFC 2866 section 5.5), and it goes on.
+    pub(super) fn named(&self, now: Timestamp, number: Correlation, session: &[u8]) {
+        if let Some(mut admission) = self.open.get_mut(&number) {
+            admission.until = now + FORGOTTEN;
+            let kind = AttributeType::ACCT_SESSION_ID;
+            if admission.peer.find(kind) != Some(session) {
+                admission.peer.set(kind, session);
+            }
+        }
+    }
+
+    /// The peer has left, or was put out.
+    pub(super) fn remove(&self, number: Correlation) -> Option<Admission> {
+        let (_, admission) = self.open.remove(&number)?;
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        if let Some(station) = admission.peer.find(AttributeType::CALLING_STATION_ID) {
+            let peer = (admission.address, station.into());
+            self.newest.remove_if(&peer, |_, newest| *newest == number);
+        }
+        Some(admission)
+    }
+
+    /// The NAS has begun anew: nobody is in there.
+    pub(super) fn close_all_of(&self, nas: IpAddr) {
+        self.remove_where(|admission| admission.address == nas);
+    }
+
+    /// Forgets those of whom nothing was heard for a day. To be called once in a while.
+    pub fn expire(&self, now: Timestamp) {
+        self.remove_where(|admission| admission.until <= now);
+    }
+
+    fn remove_where(&self, leaves: impl Fn(&Admission) -> bool) {
+        let leaving: Vec<Correlation> = self
+            .open
+            .iter()
+            .filter(|entry| leaves(entry.value()))
+            .map(|entry| *entry.key())
+            .collect();
+        for number in leaving {
+            drop(self.remove(number));
+        }
+    }
+
+    /// Those who have to be put out; each is asked for once.
+    pub(super) fn take_due(&self) -> Vec<Correlation> {
+        let mut numbers = self
+            .due
+            .numbers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *numbers)
+    }
+
+    /// Looks at one who is in.
+    pub(super) fn with<T>(
+        &self,
+        number: Correlation,
+        ask: impl FnOnce(&Admission) -> T,
+    ) -> Option<T> {
+        self.open.get(&number).map(|admission| ask(&admission))
+    }
+}
+
+impl Server {
+    /// A peer has been let in; where it can be put out again, it is followed. `named` is the user
+    /// whom the Access-Accept names, as the NAS does from then on.
+    pub(super) fn admitted(
+        &self,
+        now: Now,
+        asked: &Asked<'_>,
+        id: Correlation,
+        subject: &Subject<'_>,
+        decided: &Decided,
+        named: Option<&str>,
+    ) {
+        if let (Some(peer), Verdict::Allow | Verdict::Quarantine) =
+            (&asked.peer, decided.decision.verdict)
+        {
+            let mut peer = PeerIdentity::clone(peer);
+            if let Some(name) = named {
+                peer.set(AttributeType::USER_NAME, name.as_bytes());
+            }
+            let peer = (asked.nas, asked.from.ip(), peer);
+            self.shared
+                .admissions
+                .admit(now.wall, id, subject, decided, peer);
+        }
+    }
+}
+
+/// How many there are, and not whose.
+impl fmt::Debug for Admissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admissions")
+            .field("open", &self.len())
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What identifies a session at its NAS (RFC 5176 section 3, Table 1) and is known when it begins.
+/// State, Class and ports are left out: NASes refuse what they do not expect (hostapd answers 401).
+const IDENTIFYING: [AttributeType; 5] = [
+    AttributeType::NAS_IP_ADDRESS,
+    AttributeType::NAS_IDENTIFIER,
+    AttributeType::USER_NAME,
+    AttributeType::CALLING_STATION_ID,
+    AttributeType::ACCT_SESSION_ID,
+];
+
+/// Sessions without accounting, or whose Stop was lost, end within a day as a rule: profiles and
+/// NASes have them authenticate again.
+const FORGOTTEN: Duration = Duration::from_hours(24);

@@ -1,0 +1,367 @@
+//! Who is in is put out when the verdict changes (RFC 5176).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmac::Hmac;
+use hmac::KeyInit;
+use hmac::Mac;
+use md5::Digest;
+use md5::Md5;
+use portreeve::access::DecisionRecord;
+use portreeve::model::ComplianceState;
+use portreeve::model::Verdict;
+use portreeve::network::Dynamic;
+use portreeve::network::DynamicCounters;
+use portreeve::radius::AttributeType;
+use portreeve::radius::Code;
+use portreeve::radius::NasTable;
+use portreeve::radius::Packet;
+
+use crate::lab::ALICE;
+use crate::lab::GOOD;
+use crate::lab::GOOD_MAC;
+use crate::lab::Lab;
+use crate::lab::nas_configs;
+use crate::lab::verdict;
+use crate::nas::Nas;
+use crate::world::SECRET;
+use crate::world::nas_config;
+
+/// The NAS of these tests; its port is not the default one.
+const NAS: &str = "192.0.2.9";
+const PORT: u16 = 3800;
+const ERROR_CAUSE: u8 = 101;
+
+/// A lab with a NAS that takes Disconnect-Requests, and the engine that sends them.
+struct Door {
+    lab: Lab,
+    dynamic: Dynamic,
+    counters: Arc<DynamicCounters>,
+    nas: Nas,
+}
+
+impl Door {
+    fn new() -> Self {
+        let lab = Lab::new();
+        lab.reload(|settings| {
+            let mut config = nas_config("ap-9", "office", "192.0.2.9/32");
+            config.dynamic_authorization = Some(PORT);
+            let all = nas_configs().into_iter().chain([config]).collect();
+            settings.nas = NasTable::new(all).unwrap();
+        });
+        let counters = Arc::new(DynamicCounters::default());
+        let shared = &lab.shared;
+        let dynamic = Dynamic::new(
+            Arc::clone(&shared.admissions),
+            Arc::clone(&shared.records),
+            Arc::clone(&shared.correlations),
+            Arc::clone(&counters),
+        );
+        let nas = Nas::new(&format!("{NAS}:50000"), SECRET);
+        Self {
+            lab,
+            dynamic,
+            counters,
+            nas,
+        }
+    }
+
+    /// Lets a MAC address in, under an Acct-Session-Id; gives the Class.
+    fn enter(&mut self, mac: &str, session: &str) -> Vec<u8> {
+        let request = self.nas.access(|request| {
+            request
+                .octets(AttributeType::USER_NAME, mac.as_bytes())
+                .octets(AttributeType::CALLING_STATION_ID, mac.as_bytes())
+                .octets(AttributeType::NAS_IDENTIFIER, b"ap")
+                .octets(AttributeType::ACCT_SESSION_ID, session.as_bytes());
+        });
+        let reply = self.lab.ask(&self.nas, &request).unwrap();
+        assert_eq!(reply.code, Code::AccessAccept);
+        reply.all(AttributeType::CLASS).pop().unwrap()
+    }
+
+    /// Accounting of a session.
+    fn account(&mut self, status: u32, session: &str, class: &[u8]) {
+        let request = self.nas.accounting(|request| {
+            request
+                .integer(AttributeType::ACCT_STATUS_TYPE, status)
+                .octets(AttributeType::ACCT_SESSION_ID, session.as_bytes())
+                .octets(AttributeType::CLASS, class);
+        });
+        let from = self.nas.address;
+        let door = crate::lab::ACCOUNTING;
+        self.lab.deliver(0, door, from, &request);
+        self.lab.settle();
+    }
+
+    /// The device of [`GOOD_MAC`] is in this state now.
+    fn judged(&mut self, state: ComplianceState) {
+        let changes = self.lab.judged(GOOD, GOOD_MAC, state);
+        let live = self.lab.shared.admissions.live();
+        live.sweep(self.lab.now.wall, &changes);
+    }
+
+    /// What leaves now.
+    fn sent(&mut self) -> Vec<Vec<u8>> {
+        self.dynamic.handle_due(self.lab.now);
+        self.dynamic.handle_timeout(self.lab.now);
+        let mut sent = Vec::new();
+        while let Some((to, octets)) = self.dynamic.poll_transmit() {
+            assert_eq!(to, self.at());
+            sent.push(octets);
+        }
+        sent
+    }
+
+    fn at(&self) -> SocketAddr {
+        SocketAddr::new(NAS.parse().unwrap(), PORT)
+    }
+
+    /// The NAS answers a request.
+    fn answer(&mut self, request: &[u8], code: u8, cause: Option<u32>) {
+        let answer = answer(request, code, cause, SECRET);
+        self.dynamic
+            .handle_datagram(self.lab.now, self.at(), &answer);
+    }
+
+    /// The records of disconnects since the last call.
+    fn records(&self) -> Vec<DecisionRecord> {
+        let records = self.lab.records().into_iter();
+        records
+            .filter(|record| record.method.as_str().starts_with("disconnect"))
+            .collect()
+    }
+}
+
+/// A signed answer, written from RFC 5176 section 2.3 and RFC 2865 section 3 without the
+/// gateway's code.
+fn answer(request: &[u8], code: u8, cause: Option<u32>, secret: &[u8]) -> Vec<u8> {
+    let cause = cause.map(|cause| [&[ERROR_CAUSE, 6][..], &cause.to_be_bytes()].concat());
+    let attributes = cause.unwrap_or_default();
+    let length = u16::try_from(20 + attributes.len()).unwrap().to_be_bytes();
+    let head = [code, request[1], length[0], length[1]];
+    let signed = [&head[..], &request[4..20], &attributes, secret].concat();
+    [&head[..], &Md5::digest(signed), &attributes].concat()
+}
+
+#[test]
+fn a_device_that_turns_bad_is_put_out_by_a_signed_request_rfc5176_2_1() {
+    let mut door = Door::new();
+    door.enter(GOOD_MAC, "s-1");
+    assert!(door.sent().is_empty(), "nothing has changed");
+    door.judged(ComplianceState::NonCompliant);
+    let sent = door.sent();
+    let [request] = sent.as_slice() else {
+        panic!("one request, not {}", sent.len())
+    };
+    let packet = Packet::new_checked(request).unwrap();
+    assert_eq!(packet.code(), Code::DisconnectRequest);
+    let text = |kind| packet.find(kind).map(String::from_utf8_lossy);
+    for (kind, expected) in [
+        (AttributeType::CALLING_STATION_ID, GOOD_MAC),
+        (AttributeType::USER_NAME, GOOD_MAC),
+        (AttributeType::ACCT_SESSION_ID, "s-1"),
+        (AttributeType::NAS_IDENTIFIER, "ap"),
+    ] {
+        assert_eq!(text(kind).as_deref(), Some(expected), "{kind}");
+    }
+    let now = u32::try_from(door.lab.now.wall.unix_seconds()).unwrap();
+    assert_eq!(packet.integer(AttributeType::EVENT_TIMESTAMP), Some(now));
+    // RFC 5176 section 2.3: MD5 over the packet with zeros in the authenticator's place.
+    let zeros = [&request[..4], &[0; 16], &request[20..], SECRET].concat();
+    assert_eq!(request[4..20], *Md5::digest(zeros));
+    // Section 3.3: HMAC-MD5 over the same, with zeros in its own place, too.
+    assert_eq!(request[20..22], [80, 18], "it is the first attribute");
+    let mut unsigned = request.clone();
+    unsigned[4..20].fill(0);
+    unsigned[22..38].fill(0);
+    let mut mac = Hmac::<Md5>::new_from_slice(SECRET).unwrap();
+    mac.update(&unsigned);
+    assert_eq!(request[22..38], *mac.finalize().into_bytes());
+}
+
+#[test]
+fn an_answer_ends_it_and_the_record_says_what_it_was() {
+    for (code, cause, method) in [
+        (41, None, "disconnect ack"),
+        (42, Some(503), "disconnect nak 503"),
+        (42, None, "disconnect nak 0"),
+    ] {
+        let mut door = Door::new();
+        door.enter(GOOD_MAC, "s-1");
+        door.judged(ComplianceState::NonCompliant);
+        let request = door.sent().pop().unwrap();
+        door.answer(&request, code, cause);
+        let records = door.records();
+        let [record] = records.as_slice() else {
+            panic!("one record, not {records:?}")
+        };
+        assert_eq!(record.method.as_str(), method);
+        assert_eq!(verdict(record), Verdict::Block);
+        assert_eq!(record.nas.as_str(), "ap-9");
+        door.lab.passes(Duration::from_mins(1));
+        assert!(door.sent().is_empty(), "it is over");
+        assert!(door.lab.shared.admissions.is_empty());
+        assert_eq!(door.dynamic.pending(), 0);
+    }
+}
+
+#[test]
+fn an_unanswered_request_is_repeated_unchanged_and_given_up_rfc5080_2_2_1() {
+    let mut door = Door::new();
+    door.enter(GOOD_MAC, "s-1");
+    door.judged(ComplianceState::NonCompliant);
+    let first = door.sent().pop().unwrap();
+    for wait in [1, 2, 4] {
+        door.lab
+            .passes(Duration::from_secs(wait) - Duration::from_millis(1));
+        assert!(door.sent().is_empty(), "before {wait} s");
+        door.lab.passes(Duration::from_millis(1));
+        assert_eq!(door.sent(), std::slice::from_ref(&first), "after {wait} s");
+    }
+    door.lab.passes(Duration::from_secs(8));
+    assert!(door.sent().is_empty());
+    let records = door.records();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].method.as_str(), "disconnect unanswered");
+    assert_eq!(door.counters.repeated.get(), 3);
+    assert_eq!(door.counters.unanswered.get(), 1);
+}
+
+#[test]
+fn answers_that_are_forged_or_from_elsewhere_change_nothing_rfc5176_6() {
+    let mut door = Door::new();
+    door.enter(GOOD_MAC, "s-1");
+    door.judged(ComplianceState::NonCompliant);
+    let request = door.sent().pop().unwrap();
+    let right = answer(&request, 41, None, SECRET);
+    let forged = answer(&request, 41, None, b"another secret");
+    let mut other = right.clone();
+    other[1] = other[1].wrapping_add(1);
+    let elsewhere = SocketAddr::new("192.0.2.8".parse().unwrap(), PORT);
+    let accept = answer(&request, 2, None, SECRET);
+    for (from, octets) in [
+        (door.at(), &forged),
+        (door.at(), &other),
+        (elsewhere, &right),
+        (door.at(), &accept),
+        (door.at(), &vec![0; 3]),
+    ] {
+        door.dynamic.handle_datagram(door.lab.now, from, octets);
+    }
+    assert_eq!(door.counters.stray.get(), 5);
+    assert_eq!(door.dynamic.pending(), 1);
+    door.dynamic
+        .handle_datagram(door.lab.now, door.at(), &right);
+    assert_eq!(door.counters.acknowledged.get(), 1);
+}
+
+#[test]
+fn a_better_verdict_puts_out_too_so_that_the_device_gets_its_access() {
+    let mut door = Door::new();
+    let bad = crate::lab::UNMANAGED_MAC;
+    door.enter(bad, "s-1");
+    let changes = door
+        .lab
+        .judged(crate::lab::UNMANAGED, bad, ComplianceState::Compliant);
+    let live = door.lab.shared.admissions.live();
+    live.sweep(door.lab.now.wall, &changes);
+    let request = door.sent().pop().unwrap();
+    door.answer(&request, 41, None);
+    assert_eq!(verdict(&door.records()[0]), Verdict::Allow);
+}
+
+#[test]
+fn who_has_left_or_come_again_is_not_put_out_for_the_session_before() {
+    let mut door = Door::new();
+    let class = door.enter(GOOD_MAC, "s-1");
+    door.account(2, "s-1", &class);
+    door.judged(ComplianceState::NonCompliant);
+    assert!(door.sent().is_empty(), "Stop");
+    door.judged(ComplianceState::Compliant);
+    door.enter(GOOD_MAC, "s-2");
+    door.account(7, "on", b"");
+    door.judged(ComplianceState::NonCompliant);
+    assert!(door.sent().is_empty(), "Accounting-On");
+    door.judged(ComplianceState::Compliant);
+    door.enter(GOOD_MAC, "s-3");
+    door.enter(GOOD_MAC, "s-4");
+    assert_eq!(door.lab.shared.admissions.len(), 1);
+    door.judged(ComplianceState::NonCompliant);
+    let sent = door.sent();
+    assert_eq!(sent.len(), 1);
+    let packet = Packet::new_checked(&sent[0]).unwrap();
+    assert_eq!(
+        packet.find(AttributeType::ACCT_SESSION_ID),
+        Some(&b"s-4"[..])
+    );
+}
+
+#[test]
+fn the_session_is_called_as_accounting_calls_it() {
+    let mut door = Door::new();
+    let class = door.enter(GOOD_MAC, "before");
+    door.account(1, "after", &class);
+    door.judged(ComplianceState::NonCompliant);
+    let request = door.sent().pop().unwrap();
+    let packet = Packet::new_checked(&request).unwrap();
+    let session = packet.find(AttributeType::ACCT_SESSION_ID);
+    assert_eq!(session, Some(&b"after"[..]));
+}
+
+#[test]
+fn a_certificate_of_a_device_that_turns_bad_is_put_out_by_its_accepted_name() {
+    let mut door = Door::new();
+    let mut pair = door.lab.pair(GOOD);
+    pair.nas = Nas::new(&format!("{NAS}:50001"), SECRET);
+    door.lab.login(&mut pair);
+    door.judged(ComplianceState::NonCompliant);
+    let request = door.sent().pop().unwrap();
+    let packet = Packet::new_checked(&request).unwrap();
+    assert_eq!(
+        packet.find(AttributeType::USER_NAME),
+        Some(ALICE.as_bytes())
+    );
+}
+
+#[test]
+fn nases_that_take_no_requests_get_none() {
+    let mut door = Door::new();
+    door.nas = door.lab.nas();
+    door.enter(GOOD_MAC, "s-1");
+    assert!(door.lab.shared.admissions.is_empty());
+    door.judged(ComplianceState::NonCompliant);
+    assert!(door.sent().is_empty());
+}
+
+#[test]
+fn a_crowd_is_put_out_at_a_bounded_rate_and_none_is_forgotten() {
+    let mut door = Door::new();
+    // The same device at many ports: each is a session of its own.
+    const CROWD: usize = 90;
+    for number in 0..CROWD {
+        let request = door.nas.access(|request| {
+            let station = format!("02-00-00-00-00-{number:02X}");
+            request
+                .octets(AttributeType::USER_NAME, GOOD_MAC.as_bytes())
+                .octets(AttributeType::ACCT_SESSION_ID, station.as_bytes());
+        });
+        let reply = door.lab.ask(&door.nas, &request).unwrap();
+        assert_eq!(reply.code, Code::AccessAccept);
+    }
+    assert_eq!(door.lab.shared.admissions.len(), CROWD);
+    door.judged(ComplianceState::NonCompliant);
+    let mut sent = door.sent();
+    assert_eq!(sent.len(), CROWD);
+    let mut identifiers: Vec<u8> = sent.iter().map(|request| request[1]).collect();
+    identifiers.sort_unstable();
+    identifiers.dedup();
+    assert_eq!(identifiers.len(), CROWD, "each answer is told apart");
+    for request in sent.drain(..) {
+        door.answer(&request, 41, None);
+    }
+    assert_eq!(door.dynamic.pending(), 0);
+    assert_eq!(door.counters.acknowledged.get(), 90);
+}
