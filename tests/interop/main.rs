@@ -15,3 +15,4 @@ mod held;
 mod mail;
 mod nginx;
 mod radclient;
+mod wired;
