@@ -17,6 +17,7 @@ mod explain;
 mod hash_password;
 mod output;
 mod probe;
+mod release;
 mod run;
 mod status;
 mod sync;
@@ -53,6 +54,7 @@ enum Command {
     Sync(sync::Arguments),
     Explain(explain::Arguments),
     Decisions(decisions::Arguments),
+    Release(release::Arguments),
     Device(device::Arguments),
     Probe(probe::Arguments),
     HashPassword(hash_password::Arguments),
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Some(Command::Sync(arguments)) => sync::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Decisions(arguments)) => decisions::run(&arguments),
+        Some(Command::Release(arguments)) => release::run(&arguments),
         Some(Command::Device(arguments)) => device::run(&arguments),
         Some(Command::Probe(arguments)) => probe::run(&arguments),
         Some(Command::Certs(arguments)) => certs::run(&arguments),

@@ -30,6 +30,7 @@
 mod accounting;
 mod admission;
 mod away;
+mod brake;
 mod challenge;
 mod context;
 mod conversation;
@@ -48,6 +49,7 @@ mod refuse;
 mod server;
 
 pub use admission::Admissions;
+pub use brake::Swept;
 pub use counters::Counter;
 pub use counters::Counters;
 pub use dynamic::Dynamic;

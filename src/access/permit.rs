@@ -233,6 +233,12 @@ impl Permit {
         self.registration.subject.with(ask)
     }
 
+    /// The verdict that it was given for.
+    #[must_use]
+    pub fn given(&self) -> Verdict {
+        self.registration.given
+    }
+
     /// The decision that took the permission back, if that has happened.
     #[must_use]
     pub fn revoked(&self) -> Option<Revoked> {

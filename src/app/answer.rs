@@ -61,6 +61,7 @@ impl Desk {
                 quick,
                 accept,
             } => sources::ask(&self.sources, source.as_deref(), *quick, *accept),
+            Request::Release { keep } => self.release(*keep),
             Request::SyncProgress { source, number } => {
                 let now = self.clock.now().wall;
                 sources::progress(&self.sources, source.as_deref(), *number, now)
@@ -86,6 +87,8 @@ impl Desk {
             "generation": { "inventory": generation.inventory, "policy": generation.policy },
             "sessions": self.sessions.len(),
             "mail_requests": self.live.len(),
+            "network_peers": self.metrics.admissions.len(),
+            "network_peers_held": self.metrics.admissions.held(),
             "records_lost": lost,
             "doors": self.doors.iter().map(|(door, address)| {
                 json!({ "door": door, "address": address.to_string() })
@@ -105,6 +108,13 @@ impl Desk {
             self.sessions.len(),
             self.live.len(),
         );
+        let held = self.metrics.admissions.held();
+        if held > 0 {
+            text.push_str(&format!(
+                "{held} network sessions would end and are held: `portreeve release` ends them, \
+                 `portreeve release --keep` lets them stay\n"
+            ));
+        }
         for (door, address) in &self.doors {
             text.push_str(&format!("door {door}: {address}\n"));
         }
@@ -127,6 +137,19 @@ impl Desk {
             text.push_str(&format!("{problem}\n"));
         }
         Response::Answer { json, text }
+    }
+
+    fn release(&self, keep: bool) -> Response {
+        let count = self.metrics.admissions.release(self.clock.now().wall, keep);
+        if count == 0 {
+            return refused("nothing is held");
+        }
+        let what = if keep { "stay" } else { "end now" };
+        tracing::warn!(sessions = count, keep, "held network sessions are released");
+        Response::Answer {
+            json: json!({ "released": count, "kept": keep }),
+            text: format!("{count} network sessions {what}\n"),
+        }
     }
 
     fn explain(&self, id: &str) -> Response {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tracing::error;
 use tracing::info;
 
 use crate::access::CorrelationSource;
@@ -21,6 +22,7 @@ use crate::inventory;
 use crate::model::Problem;
 use crate::net::Clock;
 use crate::network::Admissions;
+use crate::network::Swept;
 use crate::policy;
 use crate::policy::Policy;
 use crate::sync;
@@ -66,12 +68,9 @@ impl Core {
         let admissions = Arc::new(Admissions::new(Arc::clone(&point), MAX_SESSIONS));
         let (handle, tasks) = {
             let _inside = runtime.enter();
-            let (live, network) = (Arc::clone(&live), Arc::clone(admissions.live()));
+            let (live, network) = (Arc::clone(&live), Arc::clone(&admissions));
             sync::start(&sources, writer, &sync_clock(clock), move |changes| {
-                let put_out = network.sweep(clock.now().wall, changes).revoked;
-                if put_out > 0 {
-                    info!(changes = changes.len(), put_out, "network sessions end");
-                }
+                tell(network.sweep(clock.now().wall, changes));
                 let swept = live.sweep(clock.now().wall, changes);
                 if swept.revoked > 0 {
                     info!(
@@ -111,6 +110,23 @@ impl Core {
             source_settings: sources,
             snapshots: opened.snapshots,
         })
+    }
+}
+
+/// Says what a change does to those who are in the network.
+pub(super) fn tell(swept: Swept) {
+    if swept.due > 0 {
+        info!(
+            sessions = swept.due,
+            "network sessions end: their verdict has changed"
+        );
+    }
+    if swept.held > 0 {
+        error!(
+            sessions = swept.held,
+            "a change would end more than a tenth of the network's sessions and is held: `portreeve \
+             release` ends them, `portreeve release --keep` lets them stay"
+        );
     }
 }
 

@@ -20,6 +20,7 @@ use crate::app::banner::Banner;
 use crate::app::core::Core;
 use crate::app::core::load_policy;
 use crate::app::core::load_sources;
+use crate::app::core::tell;
 use crate::app::groups;
 use crate::app::mail;
 use crate::app::material;
@@ -191,7 +192,7 @@ impl Gateway {
             self.point.replace_policy(policy);
             let now = self.clock.now().wall;
             self.live.sweep_all(now);
-            self.radius.shared.admissions.live().sweep_all(now);
+            tell(self.radius.shared.admissions.sweep_all(now));
             for problem in groups::unmet_now(&self.point) {
                 tracing::warn!("{problem}");
             }
@@ -400,7 +401,7 @@ async fn housekeeping(
         tick.tick().await;
         let now = clock.now().wall;
         live.sweep_due(now);
-        admissions.live().sweep_due(now);
+        tell(admissions.sweep_due(now));
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(60) {
             sessions.expire(now, SESSION_SILENCE);

@@ -240,6 +240,11 @@ impl Collector for Metrics {
             "Peers that are in and can be put out",
             self.admissions.len(),
         )?;
+        page.gauge(
+            "network_peers_held",
+            "Peers that a change would put out, held by the brake",
+            self.admissions.held(),
+        )?;
         page.counter(
             "network_peers_refused",
             "Peers let in that cannot be put out, for want of places",

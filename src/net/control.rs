@@ -61,6 +61,11 @@ pub enum Request {
         /// The complete list is taken however short it is.
         accept: bool,
     },
+    /// Those whom a change would put out in numbers are let go of.
+    Release {
+        /// They stay in.
+        keep: bool,
+    },
     /// What has become of a [`Request::Sync`].
     SyncProgress {
         /// As it was asked.

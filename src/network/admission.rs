@@ -2,9 +2,12 @@
 //! may be in: what has to end when the verdict about one of them changes.
 
 use std::fmt;
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
@@ -22,11 +25,14 @@ use crate::access::Decided;
 use crate::access::DecisionPoint;
 use crate::access::Live;
 use crate::access::Permit;
+use crate::access::Sweep;
+use crate::access::Trace;
 use crate::model::Now;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::network::away::Asked;
+use crate::network::brake::Held;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
 use crate::radius::AttributeType;
@@ -79,10 +85,14 @@ pub(super) struct Admission {
 pub struct Admissions {
     /// Of the network alone, so that the mail plane's requests are counted apart.
     live: Arc<Live>,
+    point: Arc<DecisionPoint>,
     open: DashMap<Correlation, Admission>,
     /// The newest admission of each peer of each NAS: a peer that comes again has left before.
     newest: DashMap<(IpAddr, Box<[u8]>), Correlation>,
     due: Arc<Due>,
+    held: Mutex<Held>,
+    /// One sweep at a time, so that each is weighed by itself.
+    sweeping: Mutex<()>,
     capacity: usize,
     count: AtomicUsize,
     refused: AtomicU64,
@@ -91,8 +101,29 @@ pub struct Admissions {
 /// Decisions that have been taken back.
 #[derive(Default)]
 struct Due {
-    numbers: Mutex<Vec<Correlation>>,
+    lists: Mutex<Lists>,
     bell: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+#[derive(Default)]
+struct Lists {
+    /// To be put out.
+    due: Vec<Correlation>,
+    /// What a sweep under way has found so far.
+    gathered: Option<Vec<Correlation>>,
+}
+
+impl Due {
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        // A panic elsewhere while holding the lock leaves usable lists.
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ring(&self) {
+        if let Some(bell) = self.bell.get() {
+            bell();
+        }
+    }
 }
 
 /// Puts one admission among those that are due; what waits for its permit.
@@ -103,13 +134,14 @@ struct Cutter {
 
 impl Wake for Cutter {
     fn wake(self: Arc<Self>) {
-        let numbers = self.due.numbers.lock();
-        numbers
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(self.number);
-        if let Some(bell) = self.due.bell.get() {
-            bell();
+        let mut lists = self.due.lists();
+        if let Some(gathered) = &mut lists.gathered {
+            gathered.push(self.number);
+            return;
         }
+        lists.due.push(self.number);
+        drop(lists);
+        self.due.ring();
     }
 }
 
@@ -119,10 +151,13 @@ impl Admissions {
     #[must_use]
     pub fn new(point: Arc<DecisionPoint>, capacity: usize) -> Self {
         Self {
-            live: Arc::new(Live::new(point)),
+            live: Arc::new(Live::new(Arc::clone(&point))),
+            point,
             open: DashMap::new(),
             newest: DashMap::new(),
             due: Arc::default(),
+            held: Mutex::default(),
+            sweeping: Mutex::default(),
             capacity,
             count: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
@@ -133,12 +168,6 @@ impl Admissions {
     pub fn ring(&self, bell: Box<dyn Fn() + Send + Sync>) {
         // A second one would be a mistake of the wiring, and the first still rings.
         drop(self.due.bell.set(bell));
-    }
-
-    /// What a change has to be told to: it judges again those who hang on it.
-    #[must_use]
-    pub const fn live(&self) -> &Arc<Live> {
-        &self.live
     }
 
     /// How many are in.
@@ -190,20 +219,76 @@ impl Admissions {
             until: now + FORGOTTEN,
         };
         self.open.insert(number, admission);
+        self.follow(number);
+    }
+
+    /// Has the permit say when it is taken back; if that has happened, it is due at once.
+    fn follow(&self, number: Correlation) {
         let waker = Waker::from(Arc::new(Cutter {
             number,
             due: Arc::clone(&self.due),
         }));
         let mut context = Context::from_waker(&waker);
-        let is_due = match self.open.get_mut(&number) {
-            Some(mut admission) => std::pin::Pin::new(&mut admission.permit)
-                .poll(&mut context)
-                .is_ready(),
-            None => false,
-        };
-        if is_due {
+        let polled = self
+            .open
+            .get_mut(&number)
+            .map(|mut admission| Pin::new(&mut admission.permit).poll(&mut context));
+        if polled.is_some_and(|polled| polled.is_ready()) {
             waker.wake();
         }
+    }
+
+    /// What would be decided about somebody now; `None` if that is what let the peer in, which is
+    /// followed anew then, or if the peer has left.
+    pub(super) fn judged(&self, now: Timestamp, number: Correlation) -> Option<Decided> {
+        let decided = self.with(number, |admission| {
+            let decided = self.decide(now, &admission.permit);
+            (decided, admission.permit.given())
+        });
+        let (decided, given) = decided?;
+        if decided.decision.verdict != given {
+            return Some(decided);
+        }
+        self.stays(now, number);
+        None
+    }
+
+    /// Lets somebody stay with what is decided now, whatever that is, until that changes.
+    pub(super) fn stays(&self, now: Timestamp, number: Correlation) {
+        if let Some(mut admission) = self.open.get_mut(&number) {
+            let decided = self.decide(now, &admission.permit);
+            let permit = admission
+                .permit
+                .with_subject(|subject| self.live.hold(now, subject, &decided));
+            admission.permit = permit;
+        }
+        self.follow(number);
+    }
+
+    fn decide(&self, now: Timestamp, permit: &Permit) -> Decided {
+        permit.with_subject(|subject| self.point.decide(now, subject, &mut Trace::default()))
+    }
+
+    /// Those whom `sweep` finds, apart from everybody else who is due.
+    pub(super) fn gathered(&self, sweep: impl FnOnce(&Live) -> Sweep) -> Vec<Correlation> {
+        let _one = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
+        self.due.lists().gathered = Some(Vec::new());
+        sweep(&self.live);
+        let gathered = self.due.lists().gathered.take();
+        gathered.unwrap_or_default()
+    }
+
+    /// They are due.
+    pub(super) fn put_out(&self, numbers: Vec<Correlation>) {
+        if !numbers.is_empty() {
+            self.due.lists().due.extend(numbers);
+            self.due.ring();
+        }
+    }
+
+    /// Those whom the brake holds.
+    pub(super) fn brake(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The NAS calls the session so (RFC 2866 section 5.5), and it goes on.
@@ -252,12 +337,7 @@ impl Admissions {
 
     /// Those who have to be put out; each is asked for once.
     pub(super) fn take_due(&self) -> Vec<Correlation> {
-        let mut numbers = self
-            .due
-            .numbers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *numbers)
+        std::mem::take(&mut self.due.lists().due)
     }
 
     /// Looks at one who is in.

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use crate::access::Correlation;
 use crate::access::CorrelationSource;
+use crate::access::Decided;
 use crate::access::DecisionRecord;
 use crate::access::RecordQueue;
-use crate::access::Revoked;
 use crate::access::Text;
 use crate::model::Monotonic;
 use crate::model::Now;
@@ -75,7 +75,7 @@ struct Identifiers {
 struct Flight {
     number: Correlation,
     admission: Admission,
-    decided: Revoked,
+    decided: Decided,
     octets: Vec<u8>,
     tries: u8,
     /// When it is tried again.
@@ -198,10 +198,11 @@ impl Dynamic {
         while self.flights.contains_key(&(to, identifier)) {
             identifier = identifier.wrapping_add(1);
         }
-        let Some(admission) = self.admissions.remove(number) else {
+        // What was decided when the change came may be outdated, too.
+        let Some(decided) = self.admissions.judged(now.wall, number) else {
             return Sent::Done;
         };
-        let Some(decided) = admission.permit.revoked() else {
+        let Some(admission) = self.admissions.remove(number) else {
             return Sent::Done;
         };
         let Some(octets) = request(now, identifier, &admission) else {

@@ -285,6 +285,14 @@ fn without_a_history_nothing_is_kept_and_the_search_says_so() {
     assert!(!gateway.path("var/history").exists());
 }
 
+#[test]
+fn release_says_that_nothing_is_held() {
+    let gateway = Gateway::start(|_| {});
+    let nothing = command(&gateway, &["release"]);
+    assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
+    assert!(says(&nothing, "nothing is held"), "{nothing:?}");
+}
+
 /// A short list was held back without a word of how to release it, and only a restart did.
 #[test]
 fn sync_asks_the_sources_now_and_tells_what_came_of_it_r47() {

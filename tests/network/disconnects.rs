@@ -99,8 +99,10 @@ impl Door {
     /// The device of [`GOOD_MAC`] is in this state now.
     fn judged(&mut self, state: ComplianceState) {
         let changes = self.lab.judged(GOOD, GOOD_MAC, state);
-        let live = self.lab.shared.admissions.live();
-        live.sweep(self.lab.now.wall, &changes);
+        self.lab
+            .shared
+            .admissions
+            .sweep(self.lab.now.wall, &changes);
     }
 
     /// What leaves now.
@@ -266,8 +268,12 @@ fn a_better_verdict_puts_out_too_so_that_the_device_gets_its_access() {
     let changes = door
         .lab
         .judged(crate::lab::UNMANAGED, bad, ComplianceState::Compliant);
-    let live = door.lab.shared.admissions.live();
-    live.sweep(door.lab.now.wall, &changes);
+    let swept = door
+        .lab
+        .shared
+        .admissions
+        .sweep(door.lab.now.wall, &changes);
+    assert_eq!((swept.due, swept.held), (1, 0));
     let request = door.sent().pop().unwrap();
     door.answer(&request, 41, None);
     assert_eq!(verdict(&door.records()[0]), Verdict::Allow);
@@ -336,32 +342,103 @@ fn nases_that_take_no_requests_get_none() {
     assert!(door.sent().is_empty());
 }
 
-#[test]
-fn a_crowd_is_put_out_at_a_bounded_rate_and_none_is_forgotten() {
-    let mut door = Door::new();
-    // The same device at many ports: each is a session of its own.
-    const CROWD: usize = 90;
-    for number in 0..CROWD {
-        let request = door.nas.access(|request| {
-            let station = format!("02-00-00-00-00-{number:02X}");
-            request
-                .octets(AttributeType::USER_NAME, GOOD_MAC.as_bytes())
-                .octets(AttributeType::ACCT_SESSION_ID, station.as_bytes());
-        });
-        let reply = door.lab.ask(&door.nas, &request).unwrap();
-        assert_eq!(reply.code, Code::AccessAccept);
+impl Door {
+    /// The same device at many ports: each is a session of its own.
+    fn enter_many(&mut self, mac: &str, count: usize) {
+        for number in 0..count {
+            let request = self.nas.access(|request| {
+                let session = format!("{mac} {number}");
+                request
+                    .octets(AttributeType::USER_NAME, mac.as_bytes())
+                    .octets(AttributeType::ACCT_SESSION_ID, session.as_bytes());
+            });
+            let reply = self.lab.ask(&self.nas, &request).unwrap();
+            assert_eq!(reply.code, Code::AccessAccept);
+        }
     }
+}
+
+#[test]
+fn a_crowd_is_held_and_released_with_what_is_decided_then() {
+    const CROWD: usize = 90;
+    let mut door = Door::new();
+    door.enter_many(GOOD_MAC, CROWD);
     assert_eq!(door.lab.shared.admissions.len(), CROWD);
     door.judged(ComplianceState::NonCompliant);
-    let mut sent = door.sent();
+    assert!(door.sent().is_empty());
+    let admissions = Arc::clone(&door.lab.shared.admissions);
+    assert_eq!(admissions.held(), CROWD);
+
+    // Mended meanwhile: nobody has to go, and the next change counts again.
+    door.judged(ComplianceState::Compliant);
+    assert_eq!(admissions.release(door.lab.now.wall, false), CROWD);
+    assert!(door.sent().is_empty());
+    assert_eq!(admissions.release(door.lab.now.wall, false), 0);
+
+    door.judged(ComplianceState::NonCompliant);
+    assert_eq!(admissions.release(door.lab.now.wall, false), CROWD);
+    let sent = door.sent();
     assert_eq!(sent.len(), CROWD);
     let mut identifiers: Vec<u8> = sent.iter().map(|request| request[1]).collect();
     identifiers.sort_unstable();
     identifiers.dedup();
     assert_eq!(identifiers.len(), CROWD, "each answer is told apart");
-    for request in sent.drain(..) {
+    for request in sent {
         door.answer(&request, 41, None);
     }
     assert_eq!(door.dynamic.pending(), 0);
     assert_eq!(door.counters.acknowledged.get(), 90);
+}
+
+#[test]
+fn those_who_are_let_stay_stay_until_their_next_change() {
+    const CROWD: usize = 60;
+    let mut door = Door::new();
+    door.enter_many(GOOD_MAC, CROWD);
+    door.judged(ComplianceState::NonCompliant);
+    let admissions = Arc::clone(&door.lab.shared.admissions);
+    assert_eq!(admissions.release(door.lab.now.wall, true), CROWD);
+    assert!(door.sent().is_empty());
+    door.judged(ComplianceState::Compliant);
+    assert_eq!(
+        admissions.held(),
+        CROWD,
+        "a better verdict is a change, too"
+    );
+    assert_eq!(admissions.len(), CROWD);
+}
+
+#[test]
+fn few_and_small_shares_are_not_held() {
+    for (good, others, held) in [(49, 0, 0), (50, 0, 50), (60, 540, 0), (61, 540, 61)] {
+        let mut door = Door::new();
+        door.lab.reload(|settings| {
+            let mut config = nas_config("ap-9", "office", "192.0.2.9/32");
+            config.dynamic_authorization = Some(PORT);
+            settings.nas = NasTable::new(vec![config]).unwrap();
+        });
+        door.enter_many(GOOD_MAC, good);
+        door.enter_many(crate::lab::UNMANAGED_MAC, others);
+        door.judged(ComplianceState::NonCompliant);
+        let admissions = &door.lab.shared.admissions;
+        assert_eq!(admissions.held(), held, "row {good} of {}", good + others);
+    }
+}
+
+#[test]
+fn a_crowd_is_put_out_at_a_bounded_rate_and_none_is_forgotten() {
+    const CROWD: usize = 300;
+    let mut door = Door::new();
+    door.enter_many(GOOD_MAC, CROWD);
+    door.judged(ComplianceState::NonCompliant);
+    door.lab.shared.admissions.release(door.lab.now.wall, false);
+    assert_eq!(door.sent().len(), 100, "at once");
+    door.lab.passes(Duration::from_millis(50));
+    assert_eq!(door.sent().len(), 50, "one a millisecond");
+    door.lab.passes(Duration::from_millis(60));
+    let last = door.sent();
+    assert_eq!(last.len(), 50, "no more than 200 wait for one NAS");
+    door.answer(&last[0], 41, None);
+    assert_eq!(door.sent().len(), 1);
+    assert_eq!(door.dynamic.pending(), CROWD - 1);
 }

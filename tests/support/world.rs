@@ -105,7 +105,7 @@ impl World {
             settings: Arc::new(settings).into(),
             point: Arc::clone(&self.point),
             sessions: Arc::new(Sessions::new(100)),
-            admissions: Arc::new(Admissions::new(Arc::clone(&self.point), 100)),
+            admissions: Arc::new(Admissions::new(Arc::clone(&self.point), 1000)),
             records: Arc::new(RecordQueue::new(records)),
             correlations: Arc::new(CorrelationSource::starting_at(noon().wall)),
             random,
