@@ -59,6 +59,7 @@ pub use enforce::Profile;
 pub use enforce::Profiles;
 pub use job::Done;
 pub use job::Job;
+pub use job::Lane;
 pub use methods::Method;
 pub use methods::MethodSet;
 pub use methods::Methods;
@@ -97,8 +98,8 @@ pub struct Door {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// EAP conversations under way at one time. Beyond that a new one takes the place of the
-    /// oldest whose peer has not answered the method yet, or is dropped where there is none;
-    /// those with progress finish. Default 16,384: at 20 KiB each, 320 MiB.
+    /// oldest whose peer has not answered the method yet, or else of one whose peer has fallen
+    /// silent for a second, or is dropped where there is none; those with progress finish. Default 16,384: at 20 KiB each, 320 MiB.
     pub conversations: usize,
     /// How long a conversation may wait for its peer, and for a worker; all of it may last twice
     /// as long. Default 30 s: the time that access points give a supplicant before they begin

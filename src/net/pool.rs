@@ -1,11 +1,16 @@
 //! Worker threads for what must not delay a packet loop: TLS cryptography and slow hashes.
 //!
+//! Conversations that have begun go before new ones ([`Lane`]), and the pool knows from what jobs
+//! have taken how long a new one would wait: the loops refuse new ones while that is too long, so
+//! that those that are begun end before their peers give up. A worker offers its core to others
+//! after each job: a packet loop on the same core then waits for one job and not for the
+//! scheduler's tick.
+//!
 //! [`Pool::start`] spawns its threads, each of which owns nothing but the job in hand. They end
 //! when the pool is dropped, after the job in hand; a job that is lost with them is a
 //! conversation that its peer starts anew. A job that panics is reported to its loop as lost, and
 //! its thread goes on.
 
-use std::collections::VecDeque;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -15,11 +20,13 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::sync::atomic::fence;
 use std::thread;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 use nix::sys::eventfd::EfdFlags;
@@ -29,6 +36,11 @@ use crate::net::clock::Clock;
 use crate::network::Done;
 use crate::network::Handover;
 use crate::network::Job;
+use crate::network::Lane;
+
+mod lanes;
+
+use lanes::Lanes;
 
 /// Where a packet loop gets what others have for it: finished jobs and datagrams that belong to
 /// one of its conversations.
@@ -136,11 +148,14 @@ struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     capacity: usize,
+    threads: usize,
+    /// Microseconds that a new conversation's job would wait; written under the lock.
+    wait: AtomicU64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    waiting: VecDeque<(Job, Arc<Mailbox>)>,
+    waiting: Lanes<(Job, Arc<Mailbox>)>,
     /// Workers without a job: while there is none, nobody need be woken.
     idle: usize,
     closed: bool,
@@ -151,6 +166,13 @@ impl Queue {
         // A job that panicked did so outside the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Tells the loops how long the queue is now.
+    fn publish(&self, state: &State) {
+        let wait = state.waiting.wait(self.threads).as_micros();
+        let wait = u64::try_from(wait).unwrap_or(u64::MAX);
+        self.wait.store(wait, Ordering::Relaxed);
+    }
 }
 
 impl Pool {
@@ -160,12 +182,19 @@ impl Pool {
     ///
     /// When the system gives no thread.
     pub fn start(threads: usize, capacity: usize, clock: Clock) -> io::Result<Self> {
+        let (threads, capacity) = (threads.max(1), capacity.max(1));
         let queue = Arc::new(Queue {
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                waiting: Lanes::new(capacity),
+                idle: 0,
+                closed: false,
+            }),
             arrived: Condvar::new(),
-            capacity: capacity.max(1),
+            capacity,
+            threads,
+            wait: AtomicU64::new(0),
         });
-        let threads = (0..threads.max(1))
+        let threads = (0..threads)
             .map(|number| {
                 let queue = Arc::clone(&queue);
                 thread::Builder::new()
@@ -186,14 +215,21 @@ impl Pool {
         self.threads.len()
     }
 
+    /// Whether a conversation that begins now would wait too long for its first flight.
+    pub(super) fn is_behind(&self) -> bool {
+        Duration::from_micros(self.queue.wait.load(Ordering::Relaxed)) > LONGEST_WAIT
+    }
+
     /// Puts a job in, to be answered to `mailbox`; gives it back if the queue is full, or the
     /// mailbox's loop has as many under way as it can take back.
     pub(super) fn submit(&self, job: Job, mailbox: &Arc<Mailbox>) -> Result<(), Box<Job>> {
         let mut state = self.queue.lock();
-        if state.waiting.len() >= self.queue.capacity || !mailbox.reserve() {
+        let lane = job.lane();
+        if !state.waiting.has_room(lane) || !mailbox.reserve() {
             return Err(Box::new(job));
         }
-        state.waiting.push_back((job, Arc::clone(mailbox)));
+        state.waiting.push(lane, (job, Arc::clone(mailbox)));
+        self.queue.publish(&state);
         let wake = state.idle > 0;
         drop(state);
         if wake {
@@ -216,24 +252,34 @@ impl Drop for Pool {
 }
 
 fn work(queue: &Queue, clock: Clock) {
-    while let Some((job, mailbox)) = next(queue) {
-        let loss = job.loss();
+    let mut last = None;
+    while let Some((job, mailbox)) = next(queue, last) {
+        let (loss, lane, began) = (job.loss(), job.lane(), clock.now());
         // The job owns all it touches, and what it leaves half done goes with it.
-        let done = catch_unwind(AssertUnwindSafe(|| job.run(|| clock.now())));
+        let done = catch_unwind(AssertUnwindSafe(|| job.run(|| began)));
         mailbox.put_done(done.unwrap_or_else(|_| {
             tracing::error!("a handshake or password check ended by a panic; its peer starts anew");
             loss
         }));
+        last = Some((lane, clock.now().monotonic.since(began.monotonic)));
+        // On a core that is shared with a packet loop, the loop would wait until the scheduler
+        // looks at the clock: up to 4 ms.
+        thread::yield_now();
     }
 }
 
-fn next(queue: &Queue) -> Option<(Job, Arc<Mailbox>)> {
+/// Waits for a job; says before what the last one took.
+fn next(queue: &Queue, last: Option<(Lane, Duration)>) -> Option<(Job, Arc<Mailbox>)> {
     let mut state = queue.lock();
+    if let Some((lane, time)) = last {
+        state.waiting.took(lane, time);
+    }
     loop {
         if state.closed {
             return None;
         }
-        if let Some(next) = state.waiting.pop_front() {
+        if let Some(next) = state.waiting.pop() {
+            queue.publish(&state);
             return Some(next);
         }
         state.idle += 1;
@@ -248,3 +294,9 @@ fn next(queue: &Queue) -> Option<(Job, Arc<Mailbox>)> {
 /// Datagrams on their way to another packet loop: they are rare, a NAS that changes its source
 /// port in the middle of a conversation; a lost one is sent again.
 const MAX_HANDOVERS: usize = 1024;
+
+/// The longest that a new conversation may have to wait for a worker. It needs workers twice, and
+/// others that have begun go first, so that its peer waits at most some three times as long for
+/// an answer: NASes ask again after one to five seconds, and supplicants give up after some 30.
+/// Far longer than a worker needs to have the next job, so that none is ever idle under overload.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);

@@ -11,6 +11,7 @@ use crate::network::admission::PeerIdentity;
 use crate::network::context::Context;
 use crate::network::conversation::Standing;
 use crate::network::conversation::State;
+use crate::network::job::Lane;
 use crate::network::job::Ticket;
 use crate::network::judge::ConversationJudge;
 use crate::radius::HeldOrigin;
@@ -75,6 +76,14 @@ impl Away {
             origin: self.origin.origin(),
             held: self.held,
             peer: self.peer.clone(),
+        }
+    }
+
+    pub(super) const fn lane(&self) -> Lane {
+        match &self.waiting {
+            Waiting::Handshake(parted) if parted.standing.worked => Lane::Begun,
+            Waiting::Handshake(_) => Lane::First,
+            Waiting::Password { .. } => Lane::Slow,
         }
     }
 

@@ -5,9 +5,11 @@
 //! meanwhile is told from one whose State nobody gave.
 //!
 //! When all places are taken, the oldest conversation whose peer has not yet answered the method
-//! gives way to a new one; conversations with progress are never put out. One source may have
-//! three quarters of the places in progress, so that a flood from behind one NAS leaves room for
-//! the others.
+//! gives way to a new one. Where there is none, one gives way whose peer has answered the method and then
+//! fallen silent: it has proved nothing yet, since the proof is what ends a conversation. Peers
+//! that go along are never put out. One source may have three quarters of the places in progress, so
+//! that a flood from behind one NAS leaves room for the others; beyond that its own silent ones
+//! give way.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -82,16 +84,21 @@ pub(super) struct Standing {
     number: u64,
     /// Whether the peer has answered the method's first request.
     pub(super) answered: bool,
+    /// Whether a worker has done a flight of it.
+    pub(super) worked: bool,
     /// When it ends however it is going.
     ends: Monotonic,
     /// When it has waited too long where it is now.
     deadline: Monotonic,
+    /// Since when it has been there.
+    since: Monotonic,
 }
 
 impl Standing {
     /// Gives it more time for the next step.
     pub(super) fn prolong(&mut self, now: Monotonic, patience: Duration) {
         self.deadline = (now + patience).min(self.ends);
+        self.since = now;
     }
 
     pub(super) const fn deadline(&self) -> Monotonic {
@@ -116,6 +123,17 @@ pub(super) enum Found {
     Away,
     /// None, or another peer's.
     Nothing,
+}
+
+/// Whether a source may have one more conversation in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    /// It has not had its share.
+    Free,
+    /// It has, and one of its own has gone.
+    Freed,
+    /// It has.
+    Taken,
 }
 
 #[derive(Debug)]
@@ -172,8 +190,10 @@ impl Conversations {
             binding,
             number: self.begun,
             answered: false,
+            worked: false,
             ends: now + patience.saturating_mul(LIFETIME),
             deadline: now + patience,
+            since: now,
         }
     }
 
@@ -183,32 +203,61 @@ impl Conversations {
     }
 
     /// Whether one more would find a place among `capacity`.
-    pub(super) fn has_room(&self, capacity: usize) -> bool {
-        self.places.len() < capacity || !self.unanswered.is_empty()
+    pub(super) fn has_room(&self, now: Monotonic, capacity: usize) -> bool {
+        self.places.len() < capacity
+            || !self.unanswered.is_empty()
+            || self.silent(now, |_| true).is_some()
     }
 
-    /// Whether one more from the same source may make progress.
-    pub(super) fn may_progress(&self, standing: &Standing, capacity: usize) -> bool {
-        let share = capacity - capacity / 4;
-        standing.answered
-            || self
-                .progress
-                .get(&standing.binding.from)
-                .is_none_or(|&count| count < share)
+    /// Whether one more from the same source may make progress. Puts one of the source's own out
+    /// for it, if that has fallen silent, and then says so.
+    pub(super) fn may_progress(
+        &mut self,
+        now: Monotonic,
+        standing: &Standing,
+        capacity: usize,
+    ) -> Share {
+        let (share, from) = (capacity - capacity / 4, standing.binding.from);
+        if standing.answered || self.progress.get(&from).is_none_or(|&count| count < share) {
+            return Share::Free;
+        }
+        match self.silent(now, |standing| standing.binding.from == from) {
+            Some(state) => {
+                self.remove(state);
+                Share::Freed
+            }
+            None => Share::Taken,
+        }
     }
 
-    /// Puts the oldest out whose peer has not answered, until one more has room. Says how many
-    /// had to go.
-    pub(super) fn make_room(&mut self, capacity: usize) -> usize {
+    /// Puts out, until one more has room: first the oldest whose peer has not answered, then
+    /// those whose peer has fallen silent. Says how many had to go.
+    pub(super) fn make_room(&mut self, now: Monotonic, capacity: usize) -> usize {
         let mut gone = 0;
-        while self.places.len() >= capacity
-            && let Some((_, state)) = self.unanswered.first_key_value()
-        {
-            let state = *state;
+        while self.places.len() >= capacity {
+            let oldest = self.unanswered.first_key_value().map(|(_, state)| *state);
+            let Some(state) = oldest.or_else(|| self.silent(now, |_| true)) else {
+                break;
+            };
             self.remove(state);
             gone += 1;
         }
         gone
+    }
+
+    /// One that waits for a peer which has answered the method and then been silent for
+    /// [`SILENT`]; about the longest of all.
+    fn silent(&self, now: Monotonic, is_meant: impl Fn(&Standing) -> bool) -> Option<State> {
+        // Deadlines are in the order of silence, but for the few that near their end.
+        let first = self.deadlines.iter().take(LOOKED_AT);
+        first.map(|(_, state)| *state).find(|state| {
+            self.places.get(state).is_some_and(|place| {
+                place.held.is_some()
+                    && place.standing.answered
+                    && now.since(place.standing.since) >= SILENT
+                    && is_meant(&place.standing)
+            })
+        })
     }
 
     /// Lets a conversation wait for the request that brings `state`.
@@ -312,6 +361,14 @@ impl Conversations {
 /// of an hour.
 const LIFETIME: u32 = 2;
 
+/// From when on a peer counts as silent where places are short: a supplicant answers within some
+/// tenths of a second. Workers begin at most some 8,000 conversations of a core in a second, far
+/// fewer than there are places by default, so that a flood always has silent ones.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// Places looked at for a silent one: those that are away, or another source's, are passed over.
+const LOOKED_AT: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,12 +427,16 @@ mod tests {
             let standing = standing(&mut table, 1, number == 0);
             table.part(state(number), standing);
         }
-        assert!(table.has_room(4));
-        assert_eq!(table.make_room(4), 1);
+        assert!(table.has_room(Monotonic::default(), 4));
+        assert_eq!(table.make_room(Monotonic::default(), 4), 1);
         assert!(!table.rejoin(state(1)), "the oldest without progress");
-        assert_eq!(table.make_room(4), 0);
-        assert_eq!(table.make_room(1), 2, "the one with progress stays");
-        assert!(!table.has_room(1));
+        assert_eq!(table.make_room(Monotonic::default(), 4), 0);
+        assert_eq!(
+            table.make_room(Monotonic::default(), 1),
+            2,
+            "the one with progress stays"
+        );
+        assert!(!table.has_room(Monotonic::default(), 1));
         assert!(table.rejoin(state(0)));
     }
 
@@ -390,11 +451,23 @@ mod tests {
             standing(&mut table, 1, false),
             standing(&mut table, 2, false),
         );
-        assert!(!table.may_progress(&another, 4));
-        assert!(table.may_progress(&another, 5));
-        assert!(table.may_progress(&elsewhere, 4));
+        assert_eq!(
+            table.may_progress(Monotonic::default(), &another, 4),
+            Share::Taken
+        );
+        assert_eq!(
+            table.may_progress(Monotonic::default(), &another, 5),
+            Share::Free
+        );
+        assert_eq!(
+            table.may_progress(Monotonic::default(), &elsewhere, 4),
+            Share::Free
+        );
         assert!(table.rejoin(state(2)));
-        assert!(table.may_progress(&another, 4));
+        assert_eq!(
+            table.may_progress(Monotonic::default(), &another, 4),
+            Share::Free
+        );
     }
 
     #[test]

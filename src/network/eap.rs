@@ -19,6 +19,7 @@ use crate::network::context::Refused;
 use crate::network::context::readable;
 use crate::network::conversation::Binding;
 use crate::network::conversation::Found;
+use crate::network::conversation::Share;
 use crate::network::conversation::Slot;
 use crate::network::conversation::State;
 use crate::network::discard::Discarded;
@@ -87,8 +88,11 @@ impl Server {
         round: &Round<'_>,
         brought: &Brought<'_>,
     ) -> Result<(), Discarded> {
+        if self.overloaded {
+            return Err(Discarded::Overloaded);
+        }
         let capacity = round.settings.config.conversations;
-        if self.draining || !self.conversations.has_room(capacity) {
+        if self.draining || !self.conversations.has_room(now.monotonic, capacity) {
             return Err(Discarded::ConversationsFull);
         }
         let Some(eap) = &round.settings.eap else {
@@ -111,7 +115,7 @@ impl Server {
         }
         match step {
             Step::Request(request) => {
-                for _ in 0..self.conversations.make_room(capacity) {
+                for _ in 0..self.conversations.make_room(now.monotonic, capacity) {
                     self.counters.evicted.count();
                 }
                 self.counters.conversations.count();
@@ -157,9 +161,16 @@ impl Server {
         };
         let progresses = answers_method(&slot.conversation, brought.response);
         let capacity = round.settings.config.conversations;
-        if progresses && !self.conversations.may_progress(&slot.standing, capacity) {
-            self.conversations.wait(state, slot);
-            return Err(Discarded::ShareFull);
+        if progresses {
+            let (now, standing) = (now.monotonic, &slot.standing);
+            match self.conversations.may_progress(now, standing, capacity) {
+                Share::Free => {}
+                Share::Freed => self.counters.evicted.count(),
+                Share::Taken => {
+                    self.conversations.wait(state, slot);
+                    return Err(Discarded::ShareFull);
+                }
+            }
         }
         let was_named = slot.conversation.identity().is_some();
         let step = slot.conversation.handle(now, brought.response);
@@ -211,11 +222,12 @@ impl Server {
             settings,
             wants_key_name: parted.wants_key_name,
         };
-        let slot = Slot {
+        let mut slot = Slot {
             conversation,
             judge: parted.judge,
             standing: parted.standing,
         };
+        slot.standing.worked = true;
         self.take_step(now, &round, slot, step);
     }
 

@@ -10,7 +10,19 @@ use crate::model::Now;
 #[derive(Debug)]
 pub struct Job {
     pub(super) ticket: Ticket,
+    pub(super) lane: Lane,
     pub(super) work: Work,
+}
+
+/// What is lost if a job is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// A flight of a conversation that was worked on before: that work too.
+    Begun,
+    /// The first flight of a conversation: nothing yet.
+    First,
+    /// A slow hash, a hundred times as long as a flight: nothing yet.
+    Slow,
 }
 
 /// Which request waits for a job.
@@ -50,6 +62,12 @@ pub(super) enum Worked {
 }
 
 impl Job {
+    /// Where it queues.
+    #[must_use]
+    pub const fn lane(&self) -> Lane {
+        self.lane
+    }
+
     /// What to hand back instead if running the job fails by a panic, so that nobody waits for
     /// it. To be asked for before.
     #[must_use]

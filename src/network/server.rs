@@ -106,8 +106,10 @@ pub struct Server {
     handovers: VecDeque<Handover>,
     pub(super) counters: Arc<Counters>,
     pub(super) trace: Trace,
-    /// Whether only conversations that have begun are gone on with.
+    /// Whether only conversations that have begun are gone on with, because this is the end.
     pub(super) draining: bool,
+    /// The same, because the workers are behind.
+    pub(super) overloaded: bool,
 }
 
 /// Without conversations, requests and replies: they hold names and keys.
@@ -165,6 +167,7 @@ impl Server {
             counters: Arc::default(),
             trace: Trace::default(),
             draining: false,
+            overloaded: false,
         }
     }
 
@@ -177,6 +180,13 @@ impl Server {
     /// From now on only goes on with what has begun: the gateway is about to stop.
     pub fn refuse_new_conversations(&mut self) {
         self.draining = true;
+    }
+
+    /// Says whether the workers are so far behind that a conversation which begins now would not
+    /// end in time. While they are, new ones are dropped and counted: their NASes ask again, or
+    /// elsewhere. Those that have begun go on.
+    pub const fn set_overloaded(&mut self, overloaded: bool) {
+        self.overloaded = overloaded;
     }
 
     /// Whether nothing has begun that is not finished. Conversations whose peer has not answered
@@ -459,8 +469,9 @@ impl Server {
             peer: asked.peer.clone(),
             waiting,
         };
+        let lane = away.lane();
         let ticket = self.away.put(deadline, away);
-        self.jobs.push_back(Job { ticket, work });
+        self.jobs.push_back(Job { ticket, lane, work });
     }
 
     /// Lets go of a request whose job will not come back.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use portreeve::network::Job;
+use portreeve::network::Lane;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 
@@ -133,6 +134,101 @@ fn a_login_beyond_the_share_goes_on_when_there_is_room_again() {
     let (mut pair, next) = running.remove(0);
     lab.go_on(&mut pair, next).accepted(&pair.nas);
     lab.go_on(&mut waiting, request).accepted(&waiting.nas);
+}
+
+#[test]
+fn those_who_answer_and_fall_silent_give_way() {
+    // A flood of logins that answer the first request and then stop kept everybody out for 30 s.
+    let mut lab = Lab::new();
+    lab.configure(|config| config.conversations = 8);
+    let mut flood = Vec::new();
+    for number in 0..8 {
+        let mut attacker = another(&lab, number, &format!("192.0.2.{}:1812", 100 + number));
+        flood.push(lab.login_up_to(&mut attacker, 2));
+        lab.passes(Duration::from_millis(1));
+    }
+    lab.passes(Duration::from_millis(900));
+    let mut running = another(&lab, 50, "192.0.2.9:1812");
+    let first = running.request();
+    assert!(lab.ask(&running.nas, &first).is_none());
+    assert_eq!(lab.dropped("conversations_full"), 1);
+    lab.passes(Duration::from_millis(100));
+    let request = lab.login_up_to(&mut running, 2);
+    for number in 51..58 {
+        let mut late = another(&lab, number, "192.0.2.10:1812");
+        lab.login(&mut late).accepted(&late.nas);
+    }
+    assert_eq!(
+        lab.servers[0].counters().evicted.get(),
+        2,
+        "a place for the running one, and one for all the others"
+    );
+    lab.go_on(&mut running, request).accepted(&running.nas);
+    // The one that had been silent for longest is the one that is gone.
+    let attacker = Nas::new("192.0.2.100:1812", SECRET);
+    let reply = lab.ask(&attacker, &flood[0]).unwrap();
+    assert_eq!(reply.code, Code::AccessReject);
+}
+
+#[test]
+fn a_source_beyond_its_share_loses_its_own_silent_ones() {
+    let mut lab = Lab::new();
+    lab.configure(|config| config.conversations = 8);
+    for number in 0..6 {
+        let mut attacker = another(&lab, number, "192.0.2.66:1812");
+        lab.login_up_to(&mut attacker, 2);
+    }
+    lab.passes(Duration::from_secs(1));
+    let mut good = another(&lab, 200, "192.0.2.66:1812");
+    lab.login(&mut good).accepted(&good.nas);
+    assert_eq!(lab.dropped("share_full"), 0);
+    assert_eq!(lab.servers[0].counters().evicted.get(), 1);
+}
+
+#[test]
+fn new_conversations_are_refused_first_while_workers_are_behind() {
+    let mut lab = Lab::new();
+    let mut running = another(&lab, 1, "192.0.2.1:1812");
+    let request = lab.login_up_to(&mut running, 1);
+    lab.servers[0].set_overloaded(true);
+    let mut late = another(&lab, 2, "192.0.2.1:1812");
+    let first = late.request();
+    assert!(lab.ask(&late.nas, &first).is_none());
+    assert_eq!(lab.dropped("overloaded"), 1);
+    // What has begun ends, and who needs no worker is served.
+    lab.go_on(&mut running, request).accepted(&running.nas);
+    let mut nas = lab.nas();
+    let status = nas.status();
+    assert!(lab.ask(&nas, &status).is_some());
+    lab.servers[0].set_overloaded(false);
+    lab.go_on(&mut late, first).accepted(&late.nas);
+}
+
+#[test]
+fn flights_of_what_has_begun_are_told_from_first_ones() {
+    let mut lab = Lab::new();
+    let mut pair = another(&lab, 1, "192.0.2.1:1812");
+    let mut request = lab.login_up_to(&mut pair, 1);
+    let mut lanes = Vec::new();
+    loop {
+        let now = lab.now;
+        lab.servers[0].handle_datagram(now, AUTHENTICATION, pair.nas.address, &request);
+        while let Some(job) = lab.servers[0].poll_job() {
+            lanes.push(job.lane());
+            let done = job.run(|| now);
+            lab.servers[0].handle_job(now, done);
+        }
+        let sent = lab.take_sent(0);
+        let reply = pair.nas.believe(&request, &sent[0].octets);
+        match pair.take(now, reply) {
+            Next::Request(next) => request = next,
+            Next::End(end) => {
+                end.accepted(&pair.nas);
+                break;
+            }
+        }
+    }
+    assert_eq!(lanes, [Lane::First, Lane::Begun]);
 }
 
 #[test]
