@@ -6,7 +6,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `radius`, `eap_tls`, `mail` | the cases: who takes part, under what load |
+//! | `radius`, `eap_tls`, `mail`, `overload` | the cases: who takes part, under what load |
 //! | `gateway`, `freeradius`, `hostapd`, `front` | how each program is started, in its best form |
 //! | `program`, `folder`, `pki` | processes, places and certificates of a comparison |
 //! | `contest`, `figures` | rounds in turn, and what one of them measured |
@@ -25,6 +25,7 @@ mod gateway;
 mod hostapd;
 mod judge;
 mod mail;
+mod overload;
 mod pki;
 mod plot;
 mod program;
@@ -82,6 +83,10 @@ pub(crate) enum Case {
     Mail,
     /// Pings that wait.
     Held,
+    /// Twice what Portreeve can do, of EAP-TLS and of MAC authentication bypass.
+    Overload,
+    /// A million conversations that nobody goes on with, and logins meanwhile.
+    Flood,
 }
 
 /// What all cases have in common.
@@ -151,6 +156,10 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     }
     if arguments.includes(Case::Held) {
         mail::run_held(&setting, &mut report)?;
+    }
+    if arguments.includes(Case::Overload) || arguments.includes(Case::Flood) {
+        let cases = [Case::Overload, Case::Flood].map(|case| arguments.includes(case));
+        overload::run(&setting, cases, &mut report)?;
     }
     report.finish()
 }

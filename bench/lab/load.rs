@@ -3,6 +3,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `radius`, `eap_tls`, `eas` | one kind of traffic each |
+//! | `flood` | conversations that nobody goes on with, and logins meanwhile |
 //! | `certs`, `inventory`, `world` | the made-up devices and users that the traffic speaks of |
 //! | `pace` | when operations begin: closed or open loop |
 //! | `drive`, `udp` | operations in flight over RADIUS, in batches of datagrams |
@@ -18,6 +19,7 @@ mod drive;
 mod eap_tls;
 mod eas;
 mod expect;
+mod flood;
 mod histogram;
 mod inventory;
 mod pace;
@@ -48,6 +50,7 @@ pub(crate) struct Arguments {
 enum Command {
     Radius(radius::Arguments),
     EapTls(eap_tls::Arguments),
+    Flood(flood::Arguments),
     Eas(eas::Arguments),
     Certs(certs::Arguments),
     Inventory(inventory::Arguments),
@@ -58,6 +61,7 @@ pub(crate) fn run(arguments: Arguments) -> io::Result<()> {
     match arguments.command {
         Command::Radius(arguments) => radius::run(arguments),
         Command::EapTls(arguments) => eap_tls::run(arguments),
+        Command::Flood(arguments) => flood::run(arguments),
         Command::Eas(arguments) => eas::run(arguments),
         Command::Certs(arguments) => certs::run(&arguments),
         Command::Inventory(arguments) => inventory::run(&arguments),

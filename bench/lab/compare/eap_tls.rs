@@ -43,24 +43,9 @@ pub(super) fn run(setting: &Setting, report: &mut Report) -> io::Result<()> {
         let pki = Pki::make(setting, algorithm, cold)?;
         let cache = Cache::new()?;
         let mut contenders = start(setting, &pki, &cache)?;
+        let (devices, root) = (pki.file(pki::WARM), pki.file("root.pem"));
         for contender in &mut contenders {
-            let (devices, root) = (pki.file(pki::WARM), pki.file("root.pem"));
-            let first = [
-                "load",
-                "eap-tls",
-                "--json",
-                "--devices",
-                &devices,
-                "--ca",
-                &root,
-                "--count",
-                "1",
-                "--outstanding",
-                "1",
-                "--timeout",
-                "500",
-            ];
-            contender.await_first_answer(setting, &first);
+            contender.await_first_answer(setting, &first_login(&devices, &root));
         }
         for version in ["1.3", "1.2"] {
             for resumed in [false, true] {
@@ -190,19 +175,34 @@ fn targets(version: &str, resumed: bool) -> Vec<Target> {
     }
 }
 
-/// Portreeve first.
-fn start(setting: &Setting, pki: &Pki, cache: &Cache) -> io::Result<Vec<Contender>> {
-    let secret = text(&setting.folder.write("secret", super::radius::SECRET)?);
-    let door = |port: u16, secret: &str| {
-        let server = format!("127.0.0.1:{port}");
-        words(&["--server", &server, "--secret-file", secret])
-    };
-    let mut gateway = Gateway::new(
-        setting,
-        &format!("portreeve-{}", pki.name()),
-        DEVICES,
-        USERS,
-    )?;
+/// One login, to see that a server is there.
+fn first_login<'a>(devices: &'a str, root: &'a str) -> [&'a str; 13] {
+    [
+        "load",
+        "eap-tls",
+        "--json",
+        "--devices",
+        devices,
+        "--ca",
+        root,
+        "--count",
+        "1",
+        "--outstanding",
+        "1",
+        "--timeout",
+        "500",
+    ]
+}
+
+/// How a generator finds a server.
+fn door(port: u16, secret: &str) -> Vec<String> {
+    let server = format!("127.0.0.1:{port}");
+    words(&["--server", &server, "--secret-file", secret])
+}
+
+/// Portreeve with certificates of `pki`, in a folder of its own.
+pub(super) fn start_ours(setting: &Setting, pki: &Pki, folder: &str) -> io::Result<Contender> {
+    let mut gateway = Gateway::new(setting, folder, DEVICES, USERS)?;
     let port = gateway.open("authentication")?;
     let quoted = |file: &str| format!("\"{}\"", pki.file(file));
     gateway.set("certificate", quoted("server.pem"));
@@ -213,6 +213,16 @@ fn start(setting: &Setting, pki: &Pki, cache: &Cache) -> io::Result<Vec<Contende
     let ours = gateway.start(setting);
     let secret_of_ours = gateway.file("certs/secrets/nas-local");
     let ours = ours.map(|program| (program, door(port, &secret_of_ours)));
+    let mut ours = Contender::server(gateway.about(setting), ours);
+    let (devices, root) = (pki.file(pki::WARM), pki.file("root.pem"));
+    ours.await_first_answer(setting, &first_login(&devices, &root));
+    Ok(ours)
+}
+
+/// Portreeve first.
+fn start(setting: &Setting, pki: &Pki, cache: &Cache) -> io::Result<Vec<Contender>> {
+    let secret = text(&setting.folder.write("secret", super::radius::SECRET)?);
+    let ours = start_ours(setting, pki, &format!("portreeve-{}", pki.name()))?;
     let floor = Contender {
         about: About {
             name: FLOOR,
@@ -237,12 +247,7 @@ fn start(setting: &Setting, pki: &Pki, cache: &Cache) -> io::Result<Vec<Contende
         started.map(|program| (program, signed_later(door(port, &secret)))),
     );
     hostapd.limit = Some(hostapd::EAP_LIMIT);
-    Ok(vec![
-        Contender::server(gateway.about(setting), ours),
-        floor,
-        freeradius,
-        hostapd,
-    ])
+    Ok(vec![ours, floor, freeradius, hostapd])
 }
 
 /// Peers put Message-Authenticator behind other attributes.

@@ -17,6 +17,8 @@ pub(super) struct Figures {
     pub(super) p999: f64,
     /// The most octets of memory that the server has held so far, or what each Ping takes.
     pub(super) memory: f64,
+    /// Octets that the server's memory grew by meanwhile, where that is asked.
+    pub(super) growth: f64,
     /// Share of the operations that went wrong, 0 to 1, and how.
     pub(super) wrong: f64,
     pub(super) errors: String,
@@ -28,6 +30,8 @@ struct Line {
     operations: u64,
     per_second: f64,
     errors: BTreeMap<String, u64>,
+    #[serde(default)]
+    notes: BTreeMap<String, u64>,
     latency_us: Latency,
     server_cpu_us: Option<f64>,
 }
@@ -68,6 +72,11 @@ impl Figures {
             p99: line.latency_us.p99,
             p999: line.latency_us.p999,
             memory: 0.0,
+            growth: line
+                .notes
+                .get("server_growth_octets")
+                .copied()
+                .map_or(0.0, count),
             wrong: wrong / (right + wrong),
             errors,
         })
@@ -95,6 +104,7 @@ impl Figures {
             p99: of(|round| round.p99)?,
             p999: of(|round| round.p999)?,
             memory: of(|round| round.memory)?,
+            growth: of(|round| round.growth)?,
             wrong: of(|round| round.wrong)?,
             errors: errors.join("; "),
         })

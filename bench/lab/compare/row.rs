@@ -49,6 +49,10 @@ pub(super) enum Measure {
     Memory,
     /// Memory for each operation that is held.
     Held,
+    /// Time for each operation that was served, by the clock.
+    Each,
+    /// What the server's memory grew by.
+    Growth,
 }
 
 impl Measure {
@@ -71,6 +75,8 @@ impl Measure {
             Self::P999 => "p99.9",
             Self::Memory => "peak memory",
             Self::Held => "memory each",
+            Self::Each => "time for each served",
+            Self::Growth => "growth of memory",
         }
     }
 
@@ -78,8 +84,8 @@ impl Measure {
         match self {
             Self::Cpu => "µs/operation",
             Self::Rate => "1/s",
-            Self::P50 | Self::P99 | Self::P999 => "µs",
-            Self::Memory => "MiB",
+            Self::P50 | Self::P99 | Self::P999 | Self::Each => "µs",
+            Self::Memory | Self::Growth => "MiB",
             Self::Held => "KiB",
         }
     }
@@ -95,6 +101,8 @@ impl Measure {
             Self::P999 => figures.p999,
             Self::Memory => figures.memory / f64::from(1 << 20),
             Self::Held => figures.memory / 1024.0,
+            Self::Each => 1e6 / figures.rate,
+            Self::Growth => figures.growth / f64::from(1 << 20),
         };
         (value.is_finite() && value > 0.0).then(|| rounded(value))
     }

@@ -2,6 +2,7 @@
 //! their end. An operation is one request and its reply, or a whole conversation.
 
 use std::io;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -46,7 +47,11 @@ pub(super) struct ServerArguments {
     /// Times a request is sent; 1 never repeats one.
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=10))]
-    tries: u32,
+    pub(super) tries: u32,
+    /// Overload: an operation whose first request gets no answer was refused by the server, and is
+    /// counted but no error. One that was begun and not finished still is.
+    #[arg(long)]
+    pub(super) shed: bool,
 }
 
 impl ServerArguments {
@@ -54,12 +59,17 @@ impl ServerArguments {
     pub(super) fn open(&self, in_flight: usize, threads: u32) -> io::Result<Ports> {
         let threads = usize::try_from(threads).unwrap_or(1).max(1);
         let count = self.port_count(in_flight).div_ceil(threads);
+        self.open_from(&vec![None; count])
+    }
+
+    /// Ports at addresses of this machine; the system chooses where there is `None`.
+    pub(super) fn open_from(&self, sources: &[Option<IpAddr>]) -> io::Result<Ports> {
         let patience = Patience {
             timeout: Duration::from_millis(self.timeout),
             tries: self.tries,
         };
         let secret = SharedSecret::new(read_secret(&self.secret_file)?);
-        Ports::open(self.server, count, secret, patience)
+        Ports::open(self.server, sources, secret, patience)
     }
 
     /// The most operations that can be in flight at once.
@@ -131,6 +141,8 @@ pub(super) enum Next {
     Done,
     /// It is over, and this was wrong.
     Failed(&'static str),
+    /// It never began: the server has too much to do, and is allowed to.
+    Refused,
 }
 
 /// What a thread's run came to.
@@ -144,6 +156,8 @@ struct Running<T> {
     task: T,
     port: usize,
     intended: Monotonic,
+    /// Whether the server has answered a request of it.
+    answered: bool,
 }
 
 struct Drive<'a, T: Traffic> {
@@ -184,7 +198,8 @@ pub(super) fn drive<T: Traffic>(
         let now = clock.now().monotonic;
         drive.ports.expire(now, &mut gone);
         for place in gone.drain(..) {
-            drive.end(now, place, Next::Failed("timeout"));
+            let how = drive.given_up(place, server.shed);
+            drive.end(now, place, how);
         }
         drive.begin(now)?;
         drive.ports.flush(now)?;
@@ -203,7 +218,11 @@ pub(super) fn drive<T: Traffic>(
     }
     let unfinished = u64::try_from(drive.in_flight()).unwrap_or(u64::MAX);
     drive.tally.fail_many("unfinished", unfinished);
-    drive.tally.fail_many("never_begun", drive.plan.missed());
+    if server.shed {
+        drive.tally.note_many("never_begun", drive.plan.missed());
+    } else {
+        drive.tally.fail_many("never_begun", drive.plan.missed());
+    }
     Ok(Driven {
         tally: drive.tally,
         elapsed: drive.last_end.since(drive.plan.start()),
@@ -213,6 +232,19 @@ pub(super) fn drive<T: Traffic>(
 impl<T: Traffic> Drive<'_, T> {
     fn in_flight(&self) -> usize {
         self.running.len() - self.places.len()
+    }
+
+    /// What it means that a request was not answered.
+    fn given_up(&self, place: usize, shed: bool) -> Next {
+        let answered = match self.running.get(place) {
+            Some(Some(running)) => running.answered,
+            Some(None) | None => false,
+        };
+        match (shed, answered) {
+            (true, false) => Next::Refused,
+            (true, true) => Next::Failed("broken_off"),
+            (false, _) => Next::Failed("timeout"),
+        }
     }
 
     /// How long there is nothing to do but to wait for replies.
@@ -241,6 +273,7 @@ impl<T: Traffic> Drive<'_, T> {
                 task,
                 port,
                 intended,
+                answered: false,
             });
             let place = match self.places.pop() {
                 Some(place) => {
@@ -289,6 +322,7 @@ impl<T: Traffic> Drive<'_, T> {
                     let Some(Some(running)) = self.running.get_mut(task) else {
                         continue;
                     };
+                    running.answered = true;
                     let answer = Answer {
                         reply,
                         request,
@@ -296,7 +330,7 @@ impl<T: Traffic> Drive<'_, T> {
                     };
                     match self.traffic.read(now, &mut running.task, &answer) {
                         Next::Request => self.request(task)?,
-                        next @ (Next::Done | Next::Failed(_)) => {
+                        next @ (Next::Done | Next::Failed(_) | Next::Refused) => {
                             self.end(now.monotonic, task, next);
                         }
                     }
@@ -319,8 +353,12 @@ impl<T: Traffic> Drive<'_, T> {
         match how {
             Next::Done | Next::Request => self.tally.succeed(now.since(running.intended)),
             Next::Failed(kind) => self.tally.fail(kind),
+            Next::Refused => self.tally.note("refused"),
         }
-        self.last_end = now;
+        // Those who wait in vain do not stretch the time in which the others were served.
+        if how != Next::Refused {
+            self.last_end = now;
+        }
         self.traffic.end(running.task);
     }
 }

@@ -44,7 +44,7 @@ use talk::Talk;
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    server: ServerArguments,
+    pub(super) server: ServerArguments,
     /// Folder with the devices' certificates, NAME.pem; `load certs` makes one.
     #[arg(long, value_name = "FOLDER")]
     devices: PathBuf,
@@ -77,9 +77,9 @@ pub(super) struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..=64))]
     threads: u32,
     #[command(flatten)]
-    pace: PaceArguments,
+    pub(super) pace: PaceArguments,
     #[command(flatten)]
-    report: ReportArguments,
+    pub(super) report: ReportArguments,
 }
 
 /// Runs the generator.
@@ -125,6 +125,35 @@ pub(super) fn run(arguments: Arguments) -> io::Result<()> {
         threads: arguments.threads,
     }
     .report(&arguments.report, &meter, &driven.tally)
+}
+
+/// Full handshakes for so many seconds, while something else goes on.
+pub(super) fn logins(arguments: &Arguments, clock: Clock, seconds: u64) -> io::Result<Driven> {
+    let mut traffic = split(device::read(arguments)?, arguments);
+    let pace = arguments.pace.lasting(seconds);
+    go(arguments, &mut traffic, clock, |thread, _| {
+        pace.plan(clock.now().monotonic, thread, arguments.threads)
+    })
+}
+
+/// What the first of the devices says first about TLS: an EAP-Response, to be sent with the
+/// identifier of the Request in its second octet.
+pub(super) fn first_flight(arguments: &Arguments, now: Now) -> io::Result<Vec<u8>> {
+    let devices = device::read(arguments)?;
+    let device = devices.first().ok_or_else(|| unusable("no device"))?;
+    let mut peer = Supplicant::new(Arc::clone(&device.profile));
+    drop(peer.identity_response(1));
+    /// Flag S of EAP-TLS (RFC 5216 section 3.1).
+    const START: [u8; 1] = [0x20];
+    match peer.handle(
+        now,
+        &portreeve::eap::request(2, portreeve::eap::Type::TLS, &START),
+    ) {
+        portreeve::probe::Answer::Response(hello) => Ok(hello),
+        portreeve::probe::Answer::Success(_) | portreeve::probe::Answer::Failure(_) => {
+            Err(io::Error::other("the peer does not begin"))
+        }
+    }
 }
 
 /// Runs every thread's plan, and adds up.

@@ -93,6 +93,24 @@ impl PaceArguments {
         }
     }
 
+    /// The same for so many seconds.
+    pub(super) fn lasting(&self, seconds: u64) -> Self {
+        Self {
+            seconds,
+            ..self.clone()
+        }
+    }
+
+    /// An open loop of `count` operations.
+    pub(super) fn open_loop(rate: u64, count: u64, seconds: u64) -> Self {
+        Self {
+            outstanding: 1,
+            rate: Some(rate),
+            count: Some(count),
+            seconds,
+        }
+    }
+
     /// The longest it may take, apart from the answers that are still waited for.
     pub(super) fn duration(&self) -> Duration {
         Duration::from_secs(self.seconds)

@@ -78,7 +78,19 @@ impl Tally {
 
     /// Counts what is no error.
     pub(super) fn note(&mut self, kind: &'static str) {
-        *self.notes.entry(kind).or_default() += 1;
+        self.note_many(kind, 1);
+    }
+
+    /// Several of them.
+    pub(super) fn note_many(&mut self, kind: &'static str, count: u64) {
+        if count > 0 {
+            *self.notes.entry(kind).or_default() += count;
+        }
+    }
+
+    /// What is no error, of one kind.
+    pub(super) fn noted(&self, kind: &str) -> u64 {
+        self.notes.get(kind).copied().unwrap_or(0)
     }
 
     /// Adds another thread's.

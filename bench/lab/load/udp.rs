@@ -8,6 +8,7 @@ mod batch;
 use std::collections::VecDeque;
 use std::io;
 use std::io::IoSlice;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
@@ -116,14 +117,14 @@ enum State {
 }
 
 impl Ports {
-    /// Opens `count` ports to `server`.
+    /// Opens a port to `server` at each of `sources`.
     pub(super) fn open(
         server: SocketAddr,
-        count: usize,
+        sources: &[Option<IpAddr>],
         secret: SharedSecret,
         patience: Patience,
     ) -> io::Result<Self> {
-        let ports = (0..count.max(1)).map(|_| Port::open(server));
+        let ports = sources.iter().map(|source| Port::open(server, *source));
         Ok(Self {
             ports: ports.collect::<io::Result<_>>()?,
             secret,
@@ -279,12 +280,15 @@ impl Ports {
 }
 
 impl Port {
-    fn open(server: SocketAddr) -> io::Result<Self> {
+    fn open(server: SocketAddr, source: Option<IpAddr>) -> io::Result<Self> {
         let socket = Socket::new(
             Domain::for_address(server),
             Type::DGRAM,
             Some(Protocol::UDP),
         )?;
+        if let Some(source) = source {
+            socket.bind(&SocketAddr::new(source, 0).into())?;
+        }
         socket.connect(&server.into())?;
         socket.set_nonblocking(true)?;
         // What the system grants is enough for 256 datagrams either way.

@@ -69,7 +69,7 @@ fn serve(socket: &UdpSocket, behave: impl Fn(u32, u32) -> Behaviour) {
     let config = |secret: &[u8]| NasConfig {
         name: "nas".into(),
         group: "default".into(),
-        network: std::net::IpAddr::from([127, 0, 0, 1]).into(),
+        network: IpAddr::from([127, 0, 0, 1]).into(),
         secret: Secret::new(secret.to_vec()),
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: true,
