@@ -24,6 +24,8 @@ mod callgrind;
 mod codecs;
 #[path = "instructions/decision.rs"]
 mod decision;
+#[path = "decide/gateway.rs"]
+mod gateway;
 #[path = "instructions/handshake.rs"]
 mod handshake;
 #[path = "../tests/support/nas.rs"]

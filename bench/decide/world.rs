@@ -83,6 +83,13 @@ pub(crate) struct World {
 impl World {
     /// With so many devices.
     pub(crate) fn load(devices: u32) -> Self {
+        let mut world = Self::of_users(devices);
+        world.add_devices();
+        world
+    }
+
+    /// With room for so many devices, of whose users it knows already.
+    pub(crate) fn of_users(devices: u32) -> Self {
         let (mut writer, reader) = open(Config {
             expected_devices: usize::try_from(devices).unwrap_or(0),
             expected_names: usize::try_from(USERS).unwrap_or(0),
@@ -90,19 +97,20 @@ impl World {
         });
         let source = writer.name_source("benchmark");
         writer.apply(source, NOW, (0..USERS).map(user).collect());
-        for first in (0..devices).step_by(10_000) {
-            let some = first..devices.min(first + 10_000);
-            writer.apply(
-                source,
-                NOW,
-                some.map(|number| report(number, true)).collect(),
-            );
-        }
         Self {
             writer,
             reader,
             source,
             devices,
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn add_devices(&mut self) {
+        for first in (0..self.devices).step_by(10_000) {
+            let some = first..self.devices.min(first + 10_000);
+            let reports = some.map(|number| report(number, true)).collect();
+            self.writer.apply(self.source, NOW, reports);
         }
     }
 

@@ -14,9 +14,10 @@ use portreeve::radius::Request;
 use portreeve::radius::Salt;
 use portreeve::radius::verify;
 
+use crate::gateway::SECRET;
+use crate::gateway::table;
 use crate::measured;
 use crate::nas::Nas;
-use crate::network::table;
 
 /// Each codec by itself.
 pub(crate) fn run(over: &mut dyn FnMut(&str, u32)) {
@@ -27,7 +28,7 @@ pub(crate) fn run(over: &mut dyn FnMut(&str, u32)) {
 
 fn radius(over: &mut dyn FnMut(&str, u32)) {
     let table = table();
-    let mut nas = Nas::new("192.0.2.1:1812", crate::network::SECRET);
+    let mut nas = Nas::new("192.0.2.1:1812", SECRET);
     let known = table.find(nas.address.ip()).expect("it is in the table");
     let octets = request(&mut nas);
     let packet = Packet::new_checked(&octets).expect("it was just built");

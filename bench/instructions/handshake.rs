@@ -10,12 +10,11 @@ use portreeve::probe::Credential;
 use portreeve::probe::Profile;
 use portreeve::probe::ProfileSettings;
 
+use crate::gateway::AUTHENTICATION;
+use crate::gateway::Gateway;
+use crate::gateway::SECRET;
 use crate::measured;
 use crate::nas::Nas;
-use crate::network::AUTHENTICATION;
-use crate::network::Gateway;
-use crate::network::SECRET;
-use crate::network::noon;
 use crate::pair::End;
 use crate::pair::Next;
 use crate::pair::Pair;
@@ -27,7 +26,7 @@ use crate::pki::Holder;
 pub(crate) fn run(over: &mut dyn FnMut(&str, u32)) {
     let root = Authority::root("Root");
     for version in [TlsVersion::Tls13, TlsVersion::Tls12] {
-        let mut gateway = Gateway::new(Some(server(&root, version)), noon());
+        let mut gateway = Gateway::new(Some(server(&root, version)));
         for resumed in [false, true] {
             let devices: Vec<Arc<Profile>> = (0..CONVERSATIONS)
                 .map(|_| device(&root, if resumed { 4 } else { 0 }))
@@ -58,23 +57,12 @@ fn login(
     let mut pair = Pair::new(nas, device, "anonymous@contoso.com");
     let mut request = pair.request();
     let end = loop {
-        let (server, now) = (&mut gateway.server, gateway.now);
-        count(&mut || {
-            server.handle_datagram(now, AUTHENTICATION, pair.nas.address, &request);
-            while let Some(job) = server.poll_job() {
-                let done = job.run(|| now);
-                server.handle_job(now, done);
-            }
-            server.handle_timeout(now);
-        });
-        let mut reply = Vec::new();
-        for transmit in server.transmits() {
-            reply = transmit.octets.to_vec();
-        }
-        count(&mut || server.clear_transmits());
-        while gateway.shared.records.pop().is_some() {}
+        count(&mut || gateway.take_in(AUTHENTICATION, pair.nas.address, &request));
+        let reply = gateway.reply();
+        count(&mut || gateway.server.clear_transmits());
+        gateway.forget_records();
         let reply = pair.nas.believe(&request, &reply);
-        match pair.take(now, reply) {
+        match pair.take(gateway.now, reply) {
             Next::Request(next) => request = next,
             Next::End(end) => break end,
         }

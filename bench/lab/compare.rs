@@ -62,6 +62,9 @@ pub(crate) struct Arguments {
     /// Devices in the inventories [default: 1000000].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1_000..=5_000_000))]
     devices: Option<u32>,
+    /// Pings that are held [default: 8000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    held: Option<u32>,
     /// Folder with the configuration to start from.
     #[arg(long, value_name = "FOLDER", default_value = "conf")]
     conf: PathBuf,
@@ -155,7 +158,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
         mail::run(&setting, &mut report)?;
     }
     if arguments.includes(Case::Held) {
-        mail::run_held(&setting, &mut report)?;
+        mail::run_held(&setting, arguments.held, &mut report)?;
     }
     if arguments.includes(Case::Overload) || arguments.includes(Case::Flood) {
         let cases = [Case::Overload, Case::Flood].map(|case| arguments.includes(case));

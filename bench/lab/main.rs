@@ -8,6 +8,7 @@ mod load;
 mod login;
 mod null;
 mod origin;
+mod svg;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -90,8 +90,13 @@ pub(super) fn run(setting: &Setting, report: &mut Report) -> io::Result<()> {
 }
 
 /// Pings that wait: what each takes of a front that was just started.
-pub(super) fn run_held(setting: &Setting, report: &mut Report) -> io::Result<()> {
-    let pings = if setting.quick { QUICK_PINGS } else { PINGS };
+pub(super) fn run_held(
+    setting: &Setting,
+    pings: Option<u32>,
+    report: &mut Report,
+) -> io::Result<()> {
+    let usual = if setting.quick { QUICK_PINGS } else { PINGS };
+    let pings = pings.unwrap_or(usual);
     let scene = Scene {
         name: "mail-held",
         body: 1_024,

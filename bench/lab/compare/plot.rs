@@ -6,6 +6,8 @@ use super::report::is_peer;
 use super::report::short;
 use super::row::Measure;
 use super::row::Row;
+use crate::svg::element;
+use crate::svg::picture;
 
 /// A bar.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,11 +141,7 @@ fn draw(title: &str, groups: &[Group]) -> String {
     let mut heading = String::new();
     let line = format!("{title}: what an operation costs the server (shorter is better)");
     element(&mut heading, 20.0, 26.0, "start", "#111111", "bold", &line);
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{y}\" \
-         viewBox=\"0 0 {WIDTH} {y}\" font-family=\"sans-serif\" font-size=\"13\">\n\
-         <rect width=\"{WIDTH}\" height=\"{y}\" fill=\"#ffffff\"/>\n{heading}{body}</svg>\n"
-    )
+    picture(y, &format!("{heading}{body}"))
 }
 
 /// A figure of wrong answers is not one of the case, and says so.
@@ -153,22 +151,6 @@ fn blemish(bar: &Bar) -> String {
         format!(" ({:.0} % wrong)", wrong * 100.0)
     })
 }
-
-fn element(svg: &mut String, x: f64, y: f64, anchor: &str, colour: &str, weight: &str, text: &str) {
-    svg.push_str(&format!(
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{colour}\" \
-         font-weight=\"{weight}\">{}</text>\n",
-        escaped(text)
-    ));
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-}
-
-const WIDTH: f64 = 820.0;
 
 /// Where bars begin.
 const LEFT: f64 = 200.0;
