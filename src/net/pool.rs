@@ -295,8 +295,7 @@ fn next(queue: &Queue, last: Option<(Lane, Duration)>) -> Option<(Job, Arc<Mailb
 /// port in the middle of a conversation; a lost one is sent again.
 const MAX_HANDOVERS: usize = 1024;
 
-/// The longest that a new conversation may have to wait for a worker. It needs workers twice, and
-/// others that have begun go first, so that its peer waits at most some three times as long for
-/// an answer: NASes ask again after one to five seconds, and supplicants give up after some 30.
-/// Far longer than a worker needs to have the next job, so that none is ever idle under overload.
+/// The longest that a new conversation may have to wait for a worker: NASes ask again after one to
+/// five seconds, and supplicants give up after some 30. Conversations whose first flights are
+/// still on their way here come on top, which may double it. Far longer than a worker needs to have the next job, so that none is ever idle under overload.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);

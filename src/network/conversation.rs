@@ -362,8 +362,8 @@ impl Conversations {
 const LIFETIME: u32 = 2;
 
 /// From when on a peer counts as silent where places are short: a supplicant answers within some
-/// tenths of a second. Workers begin at most some 8,000 conversations of a core in a second, far
-/// fewer than there are places by default, so that a flood always has silent ones.
+/// tenths of a second. Workers begin at most some 8,000 conversations of a core in a second,
+/// not more than there are places by default, so that a flood always has silent ones.
 const SILENT: Duration = Duration::from_secs(1);
 
 /// Places looked at for a silent one: those that are away, or another source's, are passed over.
