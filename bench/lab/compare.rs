@@ -7,7 +7,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `radius`, `eap_tls`, `mail`, `overload` | the cases: who takes part, under what load |
-//! | `gateway`, `freeradius`, `hostapd`, `front` | how each program is started, in its best form |
+//! | `gateway`, `freeradius`, `hostapd`, `go`, `front` | how each program is started, in its best form |
 //! | `program`, `folder`, `pki` | processes, places and certificates of a comparison |
 //! | `contest`, `figures` | rounds in turn, and what one of them measured |
 //! | `row`, `judge` | a figure beside a peer's, and the targets |
@@ -22,6 +22,7 @@ mod folder;
 mod freeradius;
 mod front;
 mod gateway;
+mod go;
 mod hostapd;
 mod judge;
 mod mail;
@@ -65,6 +66,10 @@ pub(crate) struct Arguments {
     /// Pings that are held [default: 8000].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     held: Option<u32>,
+    /// Folder with the source of layeh.com/radius, for the server in Go, where the module proxy is
+    /// not to be had.
+    #[arg(long, value_name = "FOLDER")]
+    layeh: Option<PathBuf>,
     /// Folder with the configuration to start from.
     #[arg(long, value_name = "FOLDER", default_value = "conf")]
     conf: PathBuf,
@@ -99,6 +104,7 @@ struct Setting {
     seconds: u32,
     rounds: u32,
     quick: bool,
+    layeh: Option<PathBuf>,
     folder: Folder,
     clock: Clock,
 }
@@ -117,6 +123,7 @@ impl Arguments {
             seconds: pick(self.seconds, 2, 5),
             rounds: pick(self.rounds, 1, 3),
             quick: self.quick,
+            layeh: self.layeh.clone(),
             folder: Folder::new(&self.conf)?,
             clock: Clock::start(),
         })

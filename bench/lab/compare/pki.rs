@@ -35,15 +35,26 @@ pub(super) struct Pki {
 impl Pki {
     /// Makes them: `cold` devices for full handshakes, and some that resume.
     pub(super) fn make(setting: &Setting, algorithm: Algorithm, cold: u32) -> io::Result<Self> {
-        let name = match algorithm {
-            Algorithm::P256 => "p256",
-            Algorithm::Rsa2048 => "rsa2048",
+        Self::make_with(setting, algorithm, algorithm, cold)
+    }
+
+    /// The same with another kind of key for the server than for root and devices.
+    pub(super) fn make_with(
+        setting: &Setting,
+        algorithm: Algorithm,
+        server: Algorithm,
+        cold: u32,
+    ) -> io::Result<Self> {
+        let name = match (algorithm, server) {
+            (Algorithm::P256, Algorithm::P256) => "p256",
+            (Algorithm::P256, Algorithm::Rsa2048) => "p256-rsa2048",
+            (Algorithm::Rsa2048, _) => "rsa2048",
         };
         let pki = Self {
             name,
             folder: text(&setting.folder.path(name)),
         };
-        pki.make_root(setting, algorithm)
+        pki.make_root(setting, algorithm, server)
             .map_err(io::Error::other)?;
         pki.make_devices(setting, algorithm, COLD, cold)?;
         pki.make_devices(setting, algorithm, WARM, RESUMING)?;
@@ -64,6 +75,7 @@ impl Pki {
         &self,
         setting: &Setting,
         algorithm: Algorithm,
+        of_server: Algorithm,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let now = Clock::start().now().wall.unix_seconds();
         let begin = OffsetDateTime::from_unix_timestamp(now)? - Duration::from_secs(3600);
@@ -87,7 +99,7 @@ impl Pki {
         ];
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         server.use_authority_key_identifier_extension = true;
-        let key = algorithm.key()?;
+        let key = of_server.key()?;
         let server = server.signed_by(&key, &root)?;
         let list = CertificateRevocationListParams {
             this_update: begin,
@@ -120,7 +132,13 @@ impl Pki {
         let (count, users, out) = (count.to_string(), USERS.to_string(), self.file(folder));
         let mut command = vec!["load", "certs", "--root", &root, "--root-key", &root_key];
         command.extend(["--count", &count, "--users", &users, "--out", &out]);
-        command.extend(["--algorithm", self.name]);
+        command.extend([
+            "--algorithm",
+            match algorithm {
+                Algorithm::P256 => "p256",
+                Algorithm::Rsa2048 => "rsa2048",
+            },
+        ]);
         if algorithm == Algorithm::Rsa2048 {
             // Ten thousand keys of this kind take a quarter of an hour.
             command.push("--one-key");

@@ -16,6 +16,7 @@ use super::freeradius;
 use super::freeradius::Form;
 use super::gateway::Gateway;
 use super::gateway::USERS;
+use super::go;
 use super::hostapd;
 use super::program::Program;
 use super::report::Report;
@@ -122,6 +123,7 @@ fn targets(latency: bool) -> Vec<Target> {
     vec![
         cpu(Of::Ours, 6.0),
         cpu(Of::Peer(NULL), 1.5),
+        cpu(Of::Peer(go::NAME), 0.6),
         cpu(Of::Best(&["FreeRADIUS -s", "FreeRADIUS threaded"]), 0.333),
     ]
 }
@@ -180,6 +182,12 @@ fn start(setting: &Setting) -> io::Result<Vec<Contender>> {
             started.map(|program| (program, unsigned(door(port, &secret, setting.devices)))),
         ));
     }
+    let port = free_port()?;
+    let started = go::start(setting, port, &secret, USERS);
+    contenders.push(Contender::server(
+        go::about(setting.devices),
+        started.map(|program| (program, door(port, &secret, setting.devices))),
+    ));
     let devices = setting.devices.min(hostapd::MOST_DEVICES);
     let port = free_port()?;
     let started = hostapd::start_with_users(setting, port);
@@ -232,4 +240,4 @@ const NULL: &str = "null server";
 const MORE_POLICIES: u32 = 43;
 
 /// Contenders before hostapd.
-const WITHOUT_HOSTAPD: usize = 5;
+const WITHOUT_HOSTAPD: usize = 6;
