@@ -38,6 +38,19 @@ use portreeve::policy::parse;
 
 /// A laptop with a certificate on the Wi-Fi.
 pub(crate) fn decide(point: &DecisionPoint, trace: &mut Trace, number: u32) {
+    let decided = subject(number, |subject| {
+        black_box(point.decide(NOW, subject, trace))
+    });
+    // A device that is just being changed is in quarantine; nothing else may happen.
+    assert!(
+        decided.decision.verdict != Verdict::Block,
+        "{:?}",
+        decided.decision
+    );
+}
+
+/// Shows the subject of such a laptop.
+pub(crate) fn subject<R>(number: u32, show: impl FnOnce(&Subject<'_>) -> R) -> R {
     let mut name = [0; 32];
     let user = user_name(&mut name, number % USERS);
     let device = [
@@ -50,7 +63,7 @@ pub(crate) fn decide(point: &DecisionPoint, trace: &mut Trace, number: u32) {
             established: Established::Claimed,
         },
     ];
-    let subject = Subject {
+    show(&Subject {
         plane: Plane::Network,
         user: Some(user),
         credential: Credential::Certificate,
@@ -62,14 +75,7 @@ pub(crate) fn decide(point: &DecisionPoint, trace: &mut Trace, number: u32) {
             ssid: Some("corp"),
         }),
         mail: None,
-    };
-    let decided = black_box(point.decide(NOW, &subject, trace));
-    // A device that is just being changed is in quarantine; nothing else may happen.
-    assert!(
-        decided.decision.verdict != Verdict::Block,
-        "{:?}",
-        decided.decision
-    );
+    })
 }
 
 /// An inventory of devices and their users.

@@ -6,7 +6,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `radius`, `eap_tls`, `mail`, `overload` | the cases: who takes part, under what load |
+//! | `radius`, `eap_tls`, `mail`, `change`, `overload` | the cases: who takes part, under what load |
 //! | `gateway`, `freeradius`, `hostapd`, `go`, `front` | how each program is started, in its best form |
 //! | `program`, `folder`, `pki` | processes, places and certificates of a comparison |
 //! | `contest`, `figures` | rounds in turn, and what one of them measured |
@@ -15,6 +15,7 @@
 //!
 //! A peer that cannot be started or that answers wrongly has a row that says so; the rest goes on.
 
+mod change;
 mod contest;
 mod eap_tls;
 mod figures;
@@ -91,6 +92,8 @@ pub(crate) enum Case {
     Mail,
     /// Pings that wait.
     Held,
+    /// The state of one device changes.
+    Change,
     /// Twice what Portreeve can do, of EAP-TLS and of MAC authentication bypass.
     Overload,
     /// A million conversations that nobody goes on with, and logins meanwhile.
@@ -166,6 +169,9 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     }
     if arguments.includes(Case::Held) {
         mail::run_held(&setting, arguments.held, &mut report)?;
+    }
+    if arguments.includes(Case::Change) {
+        change::run(&setting, &mut report)?;
     }
     if arguments.includes(Case::Overload) || arguments.includes(Case::Flood) {
         let cases = [Case::Overload, Case::Flood].map(|case| arguments.includes(case));

@@ -53,6 +53,10 @@ pub(super) enum Measure {
     Each,
     /// What the server's memory grew by.
     Growth,
+    /// Processor time of writing one row.
+    Write,
+    /// Time until a change counts.
+    Counts,
 }
 
 impl Measure {
@@ -77,6 +81,8 @@ impl Measure {
             Self::Held => "memory each",
             Self::Each => "time for each served",
             Self::Growth => "growth of memory",
+            Self::Write => "write of the row",
+            Self::Counts => "until it counts",
         }
     }
 
@@ -84,7 +90,7 @@ impl Measure {
         match self {
             Self::Cpu => "µs/operation",
             Self::Rate => "1/s",
-            Self::P50 | Self::P99 | Self::P999 | Self::Each => "µs",
+            Self::P50 | Self::P99 | Self::P999 | Self::Each | Self::Write | Self::Counts => "µs",
             Self::Memory | Self::Growth => "MiB",
             Self::Held => "KiB",
         }
@@ -103,6 +109,8 @@ impl Measure {
             Self::Held => figures.memory / 1024.0,
             Self::Each => 1e6 / figures.rate,
             Self::Growth => figures.growth / f64::from(1 << 20),
+            Self::Write => figures.cpu,
+            Self::Counts => figures.p50,
         };
         (value.is_finite() && value > 0.0).then(|| rounded(value))
     }
