@@ -85,6 +85,19 @@ pub enum Role {
     Accounting,
 }
 
+/// How far the workers are behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backlog {
+    /// A conversation that begins now is worked on soon.
+    #[default]
+    Short,
+    /// It would have to wait: sources that have several in progress begin no more, so that a
+    /// flood from behind some NASes leaves the others a way in.
+    Long,
+    /// It would wait for too long: nobody begins one.
+    TooLong,
+}
+
 /// Where a datagram came in, and its reply goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Door {

@@ -1,8 +1,8 @@
 //! Worker threads for what must not delay a packet loop: TLS cryptography and slow hashes.
 //!
 //! Conversations that have begun go before new ones ([`Lane`]), and the pool knows from what jobs
-//! have taken how long a new one would wait: the loops refuse new ones while that is too long, so
-//! that those that are begun end before their peers give up. A worker offers its core to others
+//! have taken how long a new one would wait ([`Backlog`]): the loops refuse new ones while that is
+//! too long, so that those that are begun end before their peers give up. A worker offers its core to others
 //! after each job: a packet loop on the same core then waits for one job and not for the
 //! scheduler's tick.
 //!
@@ -33,6 +33,7 @@ use nix::sys::eventfd::EfdFlags;
 use nix::sys::eventfd::EventFd;
 
 use crate::net::clock::Clock;
+use crate::network::Backlog;
 use crate::network::Done;
 use crate::network::Handover;
 use crate::network::Job;
@@ -215,9 +216,16 @@ impl Pool {
         self.threads.len()
     }
 
-    /// Whether a conversation that begins now would wait too long for its first flight.
-    pub(super) fn is_behind(&self) -> bool {
-        Duration::from_micros(self.queue.wait.load(Ordering::Relaxed)) > LONGEST_WAIT
+    /// How long a conversation that begins now would wait for its first flight.
+    pub(super) fn backlog(&self) -> Backlog {
+        let wait = Duration::from_micros(self.queue.wait.load(Ordering::Relaxed));
+        if wait > 4 * LONG_WAIT {
+            Backlog::TooLong
+        } else if wait > LONG_WAIT {
+            Backlog::Long
+        } else {
+            Backlog::Short
+        }
     }
 
     /// Puts a job in, to be answered to `mailbox`; gives it back if the queue is full, or the
@@ -295,7 +303,9 @@ fn next(queue: &Queue, last: Option<(Lane, Duration)>) -> Option<(Job, Arc<Mailb
 /// port in the middle of a conversation; a lost one is sent again.
 const MAX_HANDOVERS: usize = 1024;
 
-/// The longest that a new conversation may have to wait for a worker: NASes ask again after one to
-/// five seconds, and supplicants give up after some 30. Conversations whose first flights are
-/// still on their way here come on top, which may double it. Far longer than a worker needs to have the next job, so that none is ever idle under overload.
-const LONGEST_WAIT: Duration = Duration::from_millis(250);
+/// From how long a wait on new conversations are refused to sources that have a few in progress;
+/// at four times that, to all. NASes ask again after one to five seconds, and supplicants give up
+/// after some 30. Conversations whose first flights are still on their way here come on top, which
+/// may double it. Far longer than a worker needs to have the next job, so that none is ever idle
+/// under overload.
+const LONG_WAIT: Duration = Duration::from_millis(250);

@@ -322,7 +322,7 @@ impl Loop {
                 return;
             }
         };
-        self.server.set_overloaded(self.pool.is_behind());
+        self.server.set_backlog(self.pool.backlog());
         let now = self.clock.now();
         for (buffer, (length, from)) in buffers.octets.iter().zip(lengths) {
             if let (Some(from), Some(datagram)) = (from, buffer.get(..length)) {

@@ -202,6 +202,11 @@ impl Conversations {
         self.progress.is_empty()
     }
 
+    /// How many of a source's conversations go on, their peers having answered the method.
+    pub(super) fn in_progress(&self, from: IpAddr) -> usize {
+        self.progress.get(&from).copied().unwrap_or(0)
+    }
+
     /// Whether one more would find a place among `capacity`.
     pub(super) fn has_room(&self, now: Monotonic, capacity: usize) -> bool {
         self.places.len() < capacity

@@ -9,6 +9,7 @@ use crate::eap::Step;
 use crate::eap::Type;
 use crate::eap::failure;
 use crate::model::Now;
+use crate::network::Backlog;
 use crate::network::Method;
 use crate::network::Settings;
 use crate::network::away::Asked;
@@ -88,7 +89,12 @@ impl Server {
         round: &Round<'_>,
         brought: &Brought<'_>,
     ) -> Result<(), Discarded> {
-        if self.overloaded {
+        let overloaded = match self.backlog {
+            Backlog::Short => false,
+            Backlog::Long => self.conversations.in_progress(round.asked.from.ip()) >= A_FEW,
+            Backlog::TooLong => true,
+        };
+        if overloaded {
             return Err(Discarded::Overloaded);
         }
         let capacity = round.settings.config.conversations;
@@ -410,3 +416,7 @@ fn answers_method(conversation: &Conversation, response: &[u8]) -> bool {
     let tls = Some(&Type::TLS.0);
     conversation.last_request().get(TYPE) == tls && response.get(TYPE) == tls
 }
+
+/// Conversations in progress of one source with which it may still begin another one while the
+/// workers are behind.
+const A_FEW: usize = 4;

@@ -17,6 +17,7 @@ use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Verdict;
 use crate::network::Admissions;
+use crate::network::Backlog;
 use crate::network::Config;
 use crate::network::Counters;
 use crate::network::Door;
@@ -108,8 +109,8 @@ pub struct Server {
     pub(super) trace: Trace,
     /// Whether only conversations that have begun are gone on with, because this is the end.
     pub(super) draining: bool,
-    /// The same, because the workers are behind.
-    pub(super) overloaded: bool,
+    /// How far the workers are behind.
+    pub(super) backlog: Backlog,
 }
 
 /// Without conversations, requests and replies: they hold names and keys.
@@ -167,7 +168,7 @@ impl Server {
             counters: Arc::default(),
             trace: Trace::default(),
             draining: false,
-            overloaded: false,
+            backlog: Backlog::default(),
         }
     }
 
@@ -182,11 +183,10 @@ impl Server {
         self.draining = true;
     }
 
-    /// Says whether the workers are so far behind that a conversation which begins now would not
-    /// end in time. While they are, new ones are dropped and counted: their NASes ask again, or
-    /// elsewhere. Those that have begun go on.
-    pub const fn set_overloaded(&mut self, overloaded: bool) {
-        self.overloaded = overloaded;
+    /// Says how far the workers are behind. While they are, new conversations are dropped and
+    /// counted: their NASes ask again, or elsewhere. Those that have begun go on.
+    pub const fn set_backlog(&mut self, backlog: Backlog) {
+        self.backlog = backlog;
     }
 
     /// Whether nothing has begun that is not finished. Conversations whose peer has not answered

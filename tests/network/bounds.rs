@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use portreeve::network::Backlog;
 use portreeve::network::Job;
 use portreeve::network::Lane;
 use portreeve::radius::AttributeType;
@@ -190,7 +191,7 @@ fn new_conversations_are_refused_first_while_workers_are_behind() {
     let mut lab = Lab::new();
     let mut running = another(&lab, 1, "192.0.2.1:1812");
     let request = lab.login_up_to(&mut running, 1);
-    lab.servers[0].set_overloaded(true);
+    lab.servers[0].set_backlog(Backlog::TooLong);
     let mut late = another(&lab, 2, "192.0.2.1:1812");
     let first = late.request();
     assert!(lab.ask(&late.nas, &first).is_none());
@@ -200,8 +201,30 @@ fn new_conversations_are_refused_first_while_workers_are_behind() {
     let mut nas = lab.nas();
     let status = nas.status();
     assert!(lab.ask(&nas, &status).is_some());
-    lab.servers[0].set_overloaded(false);
+    lab.servers[0].set_backlog(Backlog::Short);
     lab.go_on(&mut late, first).accepted(&late.nas);
+}
+
+#[test]
+fn a_flood_behind_some_nases_leaves_others_a_way_in() {
+    // Peers that sent their first flight and no more kept the workers busy: a login elsewhere was
+    // refused as often as they were.
+    let mut lab = Lab::new();
+    for number in 0..4 {
+        let mut attacker = another(&lab, number, "192.0.2.66:1812");
+        lab.login_up_to(&mut attacker, 2);
+    }
+    lab.servers[0].set_backlog(Backlog::Long);
+    let mut attacker = another(&lab, 5, "192.0.2.66:1812");
+    let request = attacker.request();
+    assert!(lab.ask(&attacker.nas, &request).is_none());
+    assert_eq!(lab.dropped("overloaded"), 1);
+    let mut good = another(&lab, 200, "192.0.2.9:1812");
+    lab.login(&mut good).accepted(&good.nas);
+    lab.servers[0].set_backlog(Backlog::TooLong);
+    let mut late = another(&lab, 201, "192.0.2.9:1812");
+    let request = late.request();
+    assert!(lab.ask(&late.nas, &request).is_none());
 }
 
 #[test]
