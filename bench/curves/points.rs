@@ -192,6 +192,7 @@ fn nases(count: u32) {
         secret: Secret::new(SECRET.to_vec()),
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: true,
+        dynamic_authorization: None,
     });
     let table = NasTable::new(configs.collect()).expect("sound entries");
     if count >= 10_000 {

@@ -15,11 +15,14 @@ use portreeve::eap;
 use portreeve::model::MacAddress;
 use portreeve::model::Monotonic;
 use portreeve::model::Now;
+use portreeve::model::Proof;
 use portreeve::model::Secret;
+use portreeve::network::Admissions;
 use portreeve::network::Check;
 use portreeve::network::Config;
 use portreeve::network::Door;
 use portreeve::network::Enforcement;
+use portreeve::network::Methods;
 use portreeve::network::Passwords;
 use portreeve::network::Profile;
 use portreeve::network::Profiles;
@@ -59,6 +62,7 @@ impl Gateway {
             nas: table(),
             eap: eap.map(Arc::new),
             enforcement: enforcement(),
+            methods: Methods::default(),
             passwords: Arc::new(OneForAll),
             config: Config {
                 conversations: 100_000,
@@ -67,8 +71,9 @@ impl Gateway {
         };
         let shared = Arc::new(Shared {
             settings: Arc::new(settings).into(),
-            point,
+            point: Arc::clone(&point),
             sessions: Arc::new(Sessions::new(1_000_000)),
+            admissions: Arc::new(Admissions::new(point, 100_000)),
             records: Arc::new(RecordQueue::new(1_000)),
             correlations: Arc::new(CorrelationSource::starting_at(now.wall)),
             random,
@@ -175,6 +180,7 @@ pub(crate) fn table() -> NasTable {
         secret: Secret::new(SECRET.to_vec()),
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: true,
+        dynamic_authorization: None,
     });
     NasTable::new(configs.to_vec()).expect("sound entries")
 }
@@ -207,11 +213,10 @@ fn enforcement() -> Enforcement {
 struct OneForAll;
 
 impl Passwords for OneForAll {
-    fn check(&self, _: &str, password: &[u8]) -> Check {
-        if password == PASSWORD {
-            Check::Accepted
-        } else {
-            Check::Refused
+    fn check(&self, _: &str, proof: &Proof<'_>) -> Check {
+        match proof {
+            Proof::Password(PASSWORD) => Check::Accepted(None),
+            Proof::Password(_) | Proof::Chap { .. } | Proof::MsChap { .. } => Check::Refused,
         }
     }
 }

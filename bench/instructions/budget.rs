@@ -169,7 +169,7 @@ const fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// Cargo runs benches in the package's folder.
+/// `bench/budget` runs this in the package's folder.
 const FILE: &str = "bench/budget.toml";
 
 const HEAD: &str = "\
