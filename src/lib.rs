@@ -33,8 +33,9 @@
 //! | room | kind | owns | may name |
 //! | --- | --- | --- | --- |
 //! | `model` | core | the words every plane uses | |
+//! | `trust` | core | chains of client certificates and revocation lists, verified | `model` |
 //! | `radius` | core | RADIUS octets, signatures, duplicates, NAS table | `model` |
-//! | `eap` | core | EAP octets, conversations, methods, keys | `model` |
+//! | `eap` | core | EAP octets, conversations, methods, keys | `trust`, `model` |
 //! | `eas` | core | ActiveSync request heads, commands, refusals | `model` |
 //! | `document` | core | TOML texts read key by key, every problem with its line | `model` |
 //! | `policy` | core | rules, their evaluation, their lint | `document`, `model` |
@@ -44,7 +45,7 @@
 //! | `mail` | core | the ActiveSync gateway without sockets | `access`, `eas`, `model` |
 //! | `store` | shell | files on disk: what is durable, and when an answer may say so | `model` |
 //! | `journal` | shell | decision records on disk and in memory | `access`, `store`, `model` |
-//! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `model` |
+//! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `trust`, `model` |
 //! | `sync` | shell | pulling facts from files and management systems | `inventory`, `document`, `model` |
 //! | `directory` | shell | asking who a user is | `model` |
 //! | `probe` | shell | clients of our own: RADIUS, the EAP-TLS peer, ActiveSync | `radius`, `eap`, `eas`, `model` |
@@ -93,3 +94,4 @@ pub mod probe;
 pub mod radius;
 pub mod store;
 pub mod sync;
+pub mod trust;

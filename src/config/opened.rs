@@ -12,10 +12,12 @@ use super::certificate::FileError;
 use super::certificate::Inspected;
 use super::material;
 use super::nas::SecretSource;
+use super::settings::Eap;
 use super::text::ReadError;
 use super::text::open_to_others;
 use super::text::read_octets;
 use crate::document::Written;
+use crate::eap::Misconfigured;
 use crate::model::Problem;
 use crate::model::Secret;
 use crate::model::Severity;
@@ -191,13 +193,12 @@ impl<'d> Opened<'d> {
     /// Lists past their date are used all the same unless `demand_revocation` is set, when nobody
     /// whom they cover gets in.
     fn revocation_lists(&mut self, files: &[PathBuf]) {
-        const PLACE: &str = "eap.revocation_lists";
         let written = &self.draft.written.gateway;
         for path in files {
             let lists = match material::revocation_lists(path) {
                 Ok(lists) => lists,
                 Err(error) => {
-                    self.unusable(written, PLACE, path, &error);
+                    self.unusable(written, LISTS, path, &error);
                     continue;
                 }
             };
@@ -209,7 +210,7 @@ impl<'d> Opened<'d> {
                     "{}: a newer revocation list was due on {end}",
                     path.display()
                 );
-                self.problems.push(written.warning(PLACE, message));
+                self.problems.push(written.warning(LISTS, message));
             }
         }
     }
@@ -225,8 +226,23 @@ impl<'d> Opened<'d> {
             // A file is missing or broken, which has been said.
             return;
         };
-        if let Err(error) = crate::eap::Config::build(settings) {
-            self.problems.push(written.error("eap", causes(&error)));
+        match crate::eap::Config::build(settings) {
+            Ok(built) => {
+                for (position, issuer) in built.waiting_lists() {
+                    let message = format!(
+                        "{}a revocation list of {issuer}, which is no authority of eap.client_ca: it \
+                         counts once a device has presented that authority's certificate",
+                        list_file(eap, *position)
+                    );
+                    self.problems.push(written.warning(LISTS, message));
+                }
+            }
+            Err(Misconfigured::RevocationList(error)) => {
+                let file = error.list().map(|position| list_file(eap, position));
+                let message = file.unwrap_or_default() + &causes(&error);
+                self.problems.push(written.error(LISTS, message));
+            }
+            Err(error) => self.problems.push(written.error("eap", causes(&error))),
         }
     }
 
@@ -296,6 +312,22 @@ fn opened(path: &Path, mode: u32) -> String {
     let path = path.display();
     format!("{path} has mode {mode:04o}, others may read it: chmod 600 {path}")
 }
+
+/// Which file holds the revocation list that stands at `position`, from 1, among those of all
+/// files; to begin a sentence with.
+fn list_file(eap: &Eap, position: usize) -> String {
+    let mut before = 0;
+    for path in &eap.revocation_lists {
+        before += material::revocation_lists(path).map_or(0, |lists| lists.len());
+        if position <= before {
+            return format!("{}: ", path.display());
+        }
+    }
+    String::new()
+}
+
+/// Where revocation lists are named.
+const LISTS: &str = "eap.revocation_lists";
 
 /// Octets of a secret file: RADIUS sets no bound, no NAS takes more than 128.
 const MAX_SECRET: u64 = 1024;

@@ -29,6 +29,11 @@ impl TimeProvider for Clock {
     }
 }
 
+/// A point in time as rustls wants it; times before 1970 count as 1970.
+pub(super) fn unix_time(wall: Timestamp) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(unix_seconds(wall)))
+}
+
 fn unix_seconds(wall: Timestamp) -> u64 {
     u64::try_from(wall.unix_seconds()).unwrap_or(0)
 }

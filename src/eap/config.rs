@@ -1,13 +1,11 @@
 //! What the server is and whom it trusts, built once from parsed material.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use rustls::CommonState;
 use rustls::ConfigBuilder;
 use rustls::ProtocolVersion;
-use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::SupportedProtocolVersion;
 use rustls::WantsVerifier;
@@ -17,19 +15,17 @@ use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::ResolvesServerCert;
 use rustls::server::StoresServerSessions;
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
-use x509_parser::prelude::CertificateRevocationList;
-use x509_parser::prelude::FromDer;
 
 use super::error::Misconfigured;
 use super::gate::Gate;
 use super::resumption::Resumption;
-use crate::model::CertificateId;
 use crate::model::Fingerprint;
+use crate::trust::Material;
+use crate::trust::Verifier;
 
 /// What an operator chooses; [`Config::build`] checks it.
 #[derive(Debug)]
@@ -128,8 +124,7 @@ pub struct Config {
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
     resolver: Arc<dyn ResolvesServerCert>,
     tickets: usize,
-    pub(super) verifier: Arc<dyn ClientCertVerifier>,
-    pub(super) revoked: HashSet<CertificateId>,
+    pub(super) verifier: Verifier,
     pub(super) trust: Fingerprint,
     pub(super) resumption: Option<Arc<Resumption>>,
     pub(super) max_rounds: u16,
@@ -152,7 +147,14 @@ impl Config {
                 tickets: settings.tickets,
             });
         }
-        let verifier = verifier(&settings, Arc::clone(&provider))?;
+        let material = Material {
+            roots: &settings.roots,
+            // Our own certificate often comes from the authority that devices have theirs from.
+            known: settings.chain.get(1..).unwrap_or(&[]),
+            revocation_lists: &settings.revocation_lists,
+            demand_revocation: settings.demand_revocation,
+        };
+        let verifier = Verifier::build(material, &provider)?;
         let certified = CertifiedKey::from_der(settings.chain, settings.key, &provider)
             .map_err(Misconfigured::Credential)?;
         let builder = ServerConfig::builder_with_provider(provider)
@@ -163,11 +165,17 @@ impl Config {
             resolver: Arc::new(SingleCertAndKey::from(certified)),
             tickets: usize::from(settings.tickets),
             verifier,
-            revoked: revoked(&settings.revocation_lists)?,
             trust: trust(&settings.roots),
             resumption: settings.resumption,
             max_rounds: settings.max_rounds,
         })
+    }
+
+    /// Revocation lists whose issuer is neither a root nor in our own chain: their places, from 1,
+    /// and the issuers' names. Such a list tells something once a device has presented its issuer.
+    #[must_use]
+    pub fn waiting_lists(&self) -> &[(usize, String)] {
+        self.verifier.waiting_lists()
     }
 
     /// The configuration of one conversation: everything is shared but the verifier, the store
@@ -192,46 +200,6 @@ impl Config {
 /// The one cipher provider: ECDHE with AES-GCM or ChaCha20-Poly1305 only (RFC 9325).
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
-
-/// webpki's verifier: chain, validity, the clientAuth usage where usages are stated, revocation.
-fn verifier(
-    settings: &Settings,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, Misconfigured> {
-    if settings.roots.is_empty() {
-        return Err(Misconfigured::NoRoots);
-    }
-    let mut roots = RootCertStore::empty();
-    for (position, root) in (1..).zip(&settings.roots) {
-        roots
-            .add(root.clone())
-            .map_err(|source| Misconfigured::Root { position, source })?;
-    }
-    let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-        .with_crls(settings.revocation_lists.iter().cloned());
-    builder = if settings.demand_revocation {
-        builder.enforce_revocation_expiration()
-    } else {
-        builder.allow_unknown_revocation_status()
-    };
-    builder.build().map_err(Misconfigured::Verifier)
-}
-
-/// What the lists revoke, for handshakes that are resumed: webpki does not see those. The lists'
-/// signatures are not verified here; who is named wrongly only has to do a full handshake.
-fn revoked(
-    lists: &[CertificateRevocationListDer<'static>],
-) -> Result<HashSet<CertificateId>, Misconfigured> {
-    let mut revoked = HashSet::new();
-    for (position, list) in (1..).zip(lists) {
-        let (_, list) = CertificateRevocationList::from_der(list)
-            .map_err(|_| Misconfigured::RevocationList { position })?;
-        let issuer = list.issuer().as_raw();
-        let certificates = list.iter_revoked_certificates();
-        revoked.extend(certificates.map(|entry| CertificateId::new(issuer, entry.raw_serial())));
-    }
-    Ok(revoked)
 }
 
 /// Names a set of roots, whatever their order.

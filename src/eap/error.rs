@@ -13,6 +13,7 @@ use crate::model::CertificateIdentity;
 use crate::model::alert_name;
 use crate::model::certificate_error;
 use crate::model::tls_error;
+use crate::trust::Unusable;
 
 /// A response that changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -310,15 +311,9 @@ pub enum Misconfigured {
         #[source]
         source: rustls::Error,
     },
-    /// A revocation list that cannot be read.
-    #[error("revocation list {position} cannot be read")]
-    RevocationList {
-        /// Its place in the list, from 1.
-        position: usize,
-    },
-    /// The verifier refuses roots or revocation lists.
-    #[error("roots and revocation lists cannot be used")]
-    Verifier(#[source] rustls::server::VerifierBuilderError),
+    /// A revocation list.
+    #[error(transparent)]
+    RevocationList(Unusable),
     /// Our own chain and key.
     #[error("the certificate and its key cannot be used")]
     Credential(#[source] rustls::Error),
@@ -334,6 +329,18 @@ pub enum Misconfigured {
         /// How many were wanted.
         tickets: u8,
     },
+}
+
+impl From<Unusable> for Misconfigured {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::NoRoots => Self::NoRoots,
+            Unusable::Root { position, source } => Self::Root { position, source },
+            list @ (Unusable::List { .. } | Unusable::Signature { .. }) => {
+                Self::RevocationList(list)
+            }
+        }
+    }
 }
 
 #[cfg(test)]

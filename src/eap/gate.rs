@@ -36,6 +36,7 @@ use rustls::time_provider::TimeProvider;
 use zeroize::Zeroizing;
 
 use super::clock::Clock;
+use super::clock::unix_time;
 use super::config::Config;
 use super::config::MAX_TICKETS;
 use super::resumption::Id;
@@ -45,7 +46,7 @@ use crate::model::Fingerprint;
 use crate::model::Now;
 use crate::model::Timestamp;
 use crate::model::Verdict;
-use crate::model::check_key_usages;
+use crate::trust::Chain;
 
 /// Asked by a method when the peer is authenticated and before anything tells the peer so.
 ///
@@ -80,7 +81,7 @@ pub enum Stage {
 /// The answer to a final question.
 #[derive(Clone, Debug)]
 pub(super) struct Judged {
-    pub(super) certificate: Arc<CertificateIdentity>,
+    pub(super) chain: Arc<Chain>,
     pub(super) verdict: Verdict,
 }
 
@@ -101,8 +102,8 @@ struct State {
     offered: Option<(Id, Past)>,
     /// What rustls wants stored, until the conversation succeeds.
     pending: Vec<(Id, Zeroizing<Vec<u8>>, Past)>,
-    /// What a certificate says whose chain is good, so that it is read once.
-    verified: Option<Arc<CertificateIdentity>>,
+    /// The chain that is good, until its holder has proved to hold its key.
+    verified: Option<Arc<Chain>>,
     /// A certificate that was refused, for the record.
     refused: Option<Box<CertificateIdentity>>,
 }
@@ -142,7 +143,8 @@ impl Gate {
                 (Stage::OfferedTicket | Stage::Resumed, ..) => return None,
             }
         };
-        (judged.certificate.fingerprint == Fingerprint::of(leaf)).then_some(judged)
+        let certificate = judged.chain.certificate();
+        (certificate.fingerprint == Fingerprint::of(leaf)).then_some(judged)
     }
 
     /// The conversation has succeeded: what it may resume later is stored.
@@ -174,27 +176,24 @@ impl Gate {
         })
     }
 
-    /// The peer has proved to hold the key of this verified certificate.
-    fn judge_full(&self, leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
+    /// The peer has proved to hold the key of the certificate that was verified last, which is the
+    /// one that its signature was checked with: rustls has both from one message.
+    fn judge_full(&self) -> Result<(), rustls::Error> {
         let verified = self.state().verified.take();
-        let certificate = match verified {
-            Some(known) if known.fingerprint == Fingerprint::of(leaf) => known,
-            Some(_) | None => read(leaf)?,
-        };
-        let verdict = self.ask(&certificate, Stage::Full);
+        let chain =
+            verified.ok_or_else(|| rustls::Error::General("a signature without a chain".into()))?;
+        let certificate = chain.certificate();
+        let verdict = self.ask(certificate, Stage::Full);
         let mut state = self.state();
         let passes = match verdict {
             Verdict::Allow | Verdict::Quarantine => true,
             Verdict::Block => {
-                state.refused = Some(Box::new(CertificateIdentity::clone(&certificate)));
+                state.refused = Some(Box::new(CertificateIdentity::clone(certificate)));
                 false
             }
         };
         let at = state.now.wall;
-        let judged = Judged {
-            certificate,
-            verdict,
-        };
+        let judged = Judged { chain, verdict };
         state.judged = Some((Stage::Full, judged, at));
         if passes {
             Ok(())
@@ -213,12 +212,13 @@ impl Gate {
                 None => state.offered.as_ref()?.1.clone(),
             }
         };
-        let verdict = self.ask(&past.certificate, Stage::Resumed);
+        let certificate = past.chain.certificate();
+        let verdict = self.ask(certificate, Stage::Resumed);
         let mut state = self.state();
         match verdict {
             Verdict::Allow | Verdict::Quarantine => {}
             Verdict::Block => {
-                state.refused = Some(Box::new(CertificateIdentity::clone(&past.certificate)));
+                state.refused = Some(Box::new(CertificateIdentity::clone(certificate)));
                 if let (Some(resumption), Some((id, _))) = (&self.config.resumption, &state.offered)
                 {
                     resumption.remove(id);
@@ -226,7 +226,7 @@ impl Gate {
             }
         }
         let judged = Judged {
-            certificate: past.certificate,
+            chain: past.chain,
             verdict,
         };
         state.judged = Some((Stage::Resumed, judged.clone(), past.authenticated_at));
@@ -239,12 +239,10 @@ impl Gate {
         let id = Id::try_from(name).ok()?;
         let now = self.state().now.wall;
         let (mut value, past) = resumption.find(&id, now, self.config.trust, take)?;
-        let certificate = &past.certificate;
-        let valid = certificate.not_before <= now
-            && now <= certificate.not_after
-            && !self.config.revoked.contains(&certificate.id);
+        let (chain, verifier) = (&past.chain, &self.config.verifier);
+        let valid = verifier.verify_again(chain, unix_time(now)).is_ok();
         let passes = valid
-            && match self.ask(certificate, Stage::OfferedTicket) {
+            && match self.ask(chain.certificate(), Stage::OfferedTicket) {
                 Verdict::Allow | Verdict::Quarantine => true,
                 Verdict::Block => false,
             };
@@ -281,7 +279,7 @@ impl Gate {
             return false;
         }
         let past = Past {
-            certificate: Arc::clone(&judged.certificate),
+            chain: Arc::clone(&judged.chain),
             authenticated_at: *authenticated_at,
             trust: self.config.trust,
         };
@@ -302,15 +300,9 @@ fn refusal(why: impl std::error::Error + Send + Sync + 'static) -> rustls::Error
     CertificateError::Other(OtherError(Arc::new(why))).into()
 }
 
-fn read(leaf: &CertificateDer<'_>) -> Result<Arc<CertificateIdentity>, rustls::Error> {
-    let certificate =
-        CertificateIdentity::parse(leaf).map_err(|_| CertificateError::BadEncoding)?;
-    Ok(Arc::new(certificate))
-}
-
 impl ClientCertVerifier for Gate {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.config.verifier.root_hint_subjects()
+        self.config.verifier.hints()
     }
 
     fn verify_client_cert(
@@ -319,21 +311,17 @@ impl ClientCertVerifier for Gate {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.config
-            .verifier
-            .verify_client_cert(end_entity, intermediates, now)
-            .and_then(|verified| {
-                let issuers = intermediates.iter().map(|issuer| &**issuer);
-                check_key_usages(end_entity, issuers).map_err(refusal)?;
-                let certificate = read(end_entity)?;
+        let verifier = &self.config.verifier;
+        let chain = verifier
+            .verify(end_entity, intermediates, now)
+            .and_then(|chain| match chain.certificate().ambiguity {
+                None => Ok(chain),
                 // Whose it is must not depend on the order of its names.
-                if let Some(ambiguity) = certificate.ambiguity {
-                    return Err(refusal(ambiguity));
-                }
-                self.state().verified = Some(certificate);
-                Ok(verified)
+                Some(ambiguity) => Err(refusal(ambiguity)),
             })
-            .map_err(|error| self.refuse(end_entity, error))
+            .map_err(|error| self.refuse(end_entity, error))?;
+        self.state().verified = Some(chain);
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -346,7 +334,7 @@ impl ClientCertVerifier for Gate {
         let valid = verifier
             .verify_tls12_signature(message, certificate, signature)
             .map_err(|error| self.refuse(certificate, error))?;
-        self.judge_full(certificate)?;
+        self.judge_full()?;
         Ok(valid)
     }
 
@@ -360,12 +348,12 @@ impl ClientCertVerifier for Gate {
         let valid = verifier
             .verify_tls13_signature(message, certificate, signature)
             .map_err(|error| self.refuse(certificate, error))?;
-        self.judge_full(certificate)?;
+        self.judge_full()?;
         Ok(valid)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.config.verifier.supported_verify_schemes()
+        self.config.verifier.schemes()
     }
 }
 

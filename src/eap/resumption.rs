@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 use crate::model::CertificateIdentity;
 use crate::model::Fingerprint;
 use crate::model::Timestamp;
+use crate::trust::Chain;
 
 /// The store. Cheap to share in an `Arc`; looked up and written by handshake workers.
 pub struct Resumption {
@@ -65,7 +66,7 @@ impl Resumption {
             let going: Vec<Id> = shard
                 .entries
                 .iter()
-                .filter(|(_, entry)| matches(&entry.past.certificate))
+                .filter(|(_, entry)| matches(entry.past.chain.certificate()))
                 .map(|(id, _)| *id)
                 .collect();
             forgotten += going.len();
@@ -172,8 +173,8 @@ pub(super) type Id = [u8; 32];
 /// What is known from the handshake that an entry goes back to.
 #[derive(Clone, Debug)]
 pub(super) struct Past {
-    /// The certificate that the peer proved to hold.
-    pub(super) certificate: Arc<CertificateIdentity>,
+    /// The chain of the certificate that the peer proved to hold.
+    pub(super) chain: Arc<Chain>,
     /// When it did, in a full handshake.
     pub(super) authenticated_at: Timestamp,
     /// The trust anchors it was verified with.

@@ -278,7 +278,7 @@ impl Link {
         };
         let done = Box::new(Authenticated {
             keys,
-            certificate: judged.certificate,
+            certificate: Arc::clone(judged.chain.certificate()),
             verdict: judged.verdict,
             version,
             suite: self.tunnel.suite(),

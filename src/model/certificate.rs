@@ -113,6 +113,14 @@ impl CertificateIdentity {
     pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
         let (_, certificate) =
             X509Certificate::from_der(der).map_err(|_| CertificateError::NotX509)?;
+        Self::of(der, &certificate)
+    }
+
+    /// The same of a certificate that is read already, of which `der` are the octets.
+    pub(crate) fn of(
+        der: &[u8],
+        certificate: &X509Certificate<'_>,
+    ) -> Result<Self, CertificateError> {
         let mut names = Self {
             fingerprint: Fingerprint::of(der),
             id: CertificateId::new(certificate.issuer().as_raw(), certificate.raw_serial()),

@@ -60,7 +60,6 @@ use crate::mail::Peer;
 use crate::mail::Reply;
 use crate::mail::Told;
 use crate::model::CertificateIdentity;
-use crate::model::check_key_usages;
 use crate::net::body::Download;
 use crate::net::body::Upload;
 use crate::net::clock::Clock;
@@ -229,16 +228,13 @@ async fn connection(
     }
 }
 
-/// What the handshake has shown of the client; `None` if its certificate cannot be read or its keys
-/// may not be used so, although it verified.
+/// What the handshake has shown of the client; `None` if its certificate cannot be read, although
+/// it verified.
 fn peer(stream: &TlsStream<TcpStream>, address: IpAddr) -> Option<Arc<Peer>> {
     let (_, session) = stream.get_ref();
     let chain = session.peer_certificates().unwrap_or(&[]);
-    let leaf = chain.first();
-    if let Some((leaf, issuers)) = chain.split_first() {
-        check_key_usages(leaf, issuers.iter().map(|issuer| &**issuer)).ok()?;
-    }
-    let certificate = leaf
+    let certificate = chain
+        .first()
         .map(|leaf| CertificateIdentity::parse(leaf))
         .transpose()
         .ok()?;

@@ -8,15 +8,25 @@
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+use rustls::DigitallySignedStruct;
+use rustls::DistinguishedName;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
+use rustls::SignatureScheme;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::UnixTime;
 use rustls::pki_types::pem::PemObject;
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerified;
 use rustls::server::danger::ClientCertVerifier;
+
+use crate::trust::Material;
+use crate::trust::Unusable;
+use crate::trust::Verifier;
 
 /// The PEM texts of a TLS server.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +125,7 @@ pub enum TlsError {
     Rustls(#[from] rustls::Error),
     /// The roots of client certificates cannot be used.
     #[error("the roots of client certificates cannot be used")]
-    Verifier(#[from] rustls::server::VerifierBuilderError),
+    Verifier(#[from] Unusable),
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -126,9 +136,60 @@ fn client_verifier(
     roots: &[u8],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let store = Arc::new(store(roots, "roots of client certificates")?);
-    let builder = WebPkiClientVerifier::builder_with_provider(store, Arc::clone(provider));
-    Ok(builder.allow_unauthenticated().build()?)
+    let roots = certificates(roots, "roots of client certificates")?;
+    let material = Material {
+        roots: &roots,
+        ..Material::default()
+    };
+    Ok(Arc::new(Gate(Verifier::build(material, provider)?)))
+}
+
+/// Asks for a certificate and takes none as an answer; one that is presented must be good.
+#[derive(Debug)]
+struct Gate(Verifier);
+
+impl ClientCertVerifier for Gate {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.hints()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.0.verify(end_entity, intermediates, now)?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.schemes()
+    }
 }
 
 fn store(pem: &[u8], what: &'static str) -> Result<RootCertStore, TlsError> {

@@ -7,6 +7,7 @@ use portreeve::config::Purpose;
 use portreeve::model::Severity;
 use portreeve::model::Timestamp;
 use rcgen::ExtendedKeyUsagePurpose;
+use rcgen::KeyPair;
 
 use crate::home::Home;
 use crate::home::now;
@@ -259,6 +260,43 @@ fn revocation_lists_are_read_and_warned_of_when_they_are_old() {
         problem
             .message
             .contains("a newer revocation list was due on"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_list_that_its_authority_has_not_signed_is_refused_with_its_file() {
+    let home = Home::new();
+    home.edit(
+        "gateway.toml",
+        "revocation_lists = []",
+        "revocation_lists = [\"certs/good.pem\", \"certs/forged.pem\"]",
+    );
+    home.write_revocation_list("good", 24);
+    home.write_list_signed_with(KeyPair::generate().unwrap(), "forged", 24);
+    let problem = only(home.refused().problems);
+    assert_eq!(problem.key, "eap.revocation_lists");
+    assert!(
+        problem.message.contains("forged.pem: ")
+            && problem.message.ends_with("and not signed with its key"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_list_of_an_authority_that_nobody_knows_is_warned_of() {
+    let home = Home::new();
+    home.edit(
+        "gateway.toml",
+        "revocation_lists = []",
+        "revocation_lists = [\"certs/good.pem\", \"certs/strange.pem\"]",
+    );
+    home.write_revocation_list("good", 24);
+    home.write_strange_list("strange", 24);
+    let problem = only(home.loaded().warnings);
+    assert_eq!(problem.key, "eap.revocation_lists");
+    assert!(
+        problem.message.contains("strange.pem: ") && problem.message.contains("CN=Strange CA"),
         "{problem}"
     );
 }

@@ -16,6 +16,7 @@ use portreeve::model::Timestamp;
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
 use rcgen::CertificateRevocationListParams;
+use rcgen::DnType;
 use rcgen::ExtendedKeyUsagePurpose;
 use rcgen::IsCa;
 use rcgen::Issuer;
@@ -105,12 +106,32 @@ impl Home {
         self.write_leaf(&root, name, "radius.example.org", usages);
     }
 
-    /// An empty revocation list of an authority of its own, good for `hours`.
+    /// An empty revocation list of the sample root, good for `hours`.
     pub(crate) fn write_revocation_list(&self, name: &str, hours: u64) {
+        let key = fs::read_to_string(self.path("certs/keys/root.key")).unwrap();
+        let key = KeyPair::from_pem(&key).unwrap();
+        self.write_list_signed_with(key, name, hours);
+    }
+
+    /// The same with any key.
+    pub(crate) fn write_list_signed_with(&self, key: KeyPair, name: &str, hours: u64) {
+        let root = fs::read_to_string(self.path("certs/root.pem")).unwrap();
+        self.write_list(&Issuer::from_ca_cert_pem(&root, key).unwrap(), name, hours);
+    }
+
+    /// The same of an authority that nobody knows.
+    pub(crate) fn write_strange_list(&self, name: &str, hours: u64) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Strange CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::CrlSign];
+        self.write_list(&Issuer::new(params, key), name, hours);
+    }
+
+    fn write_list(&self, issuer: &Issuer<'_, KeyPair>, name: &str, hours: u64) {
         let begin = time::OffsetDateTime::from_unix_timestamp(now().unix_seconds()).unwrap();
         let list = CertificateRevocationListParams {
             this_update: begin,
@@ -120,7 +141,7 @@ impl Home {
             revoked_certs: Vec::new(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        let list = list.signed_by(&Issuer::new(params, key)).unwrap();
+        let list = list.signed_by(issuer).unwrap();
         fs::write(self.path(&format!("certs/{name}.pem")), list.pem().unwrap()).unwrap();
     }
 

@@ -7,6 +7,9 @@ use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
 use rcgen::CertificateRevocationListParams;
 use rcgen::CertifiedIssuer;
+use rcgen::CrlDistributionPoint;
+use rcgen::CrlIssuingDistributionPoint;
+use rcgen::CrlScope;
 use rcgen::CustomExtension;
 use rcgen::DnType;
 use rcgen::ExtendedKeyUsagePurpose;
@@ -66,6 +69,10 @@ pub(crate) struct Device {
     pub(crate) for_servers: bool,
     /// Octets of ballast in the certificate.
     pub(crate) ballast: usize,
+    /// The URI of a CRL distribution point.
+    pub(crate) point: Option<&'static str>,
+    /// Key usage keyEncipherment instead of none stated.
+    pub(crate) enciphers: bool,
 }
 
 impl Default for Device {
@@ -81,6 +88,26 @@ impl Default for Device {
             not_yet_valid: false,
             for_servers: false,
             ballast: 0,
+            point: None,
+            enciphers: false,
+        }
+    }
+}
+
+/// What a revocation list says.
+pub(crate) struct List<'l> {
+    pub(crate) serials: &'l [u8],
+    pub(crate) number: u8,
+    /// The URI of its distribution point, and what kind of certificates it is of.
+    pub(crate) scope: Option<(&'l str, Option<CrlScope>)>,
+}
+
+impl Default for List<'_> {
+    fn default() -> Self {
+        Self {
+            serials: &[],
+            number: 1,
+            scope: None,
         }
     }
 }
@@ -99,6 +126,35 @@ impl Authority {
 
     pub(crate) fn certificate(&self) -> CertificateDer<'static> {
         self.0.der().clone()
+    }
+
+    /// A CA below this one with a serial number that lists can name.
+    pub(crate) fn intermediate_with(&self, name: &str, serial: u8) -> Self {
+        let mut params = authority(name);
+        params.serial_number = Some(SerialNumber::from_slice(&[serial]));
+        Self(CertifiedIssuer::signed_by(params, key(), &self.0).unwrap())
+    }
+
+    /// Another certificate for a CA below this one, by which its key may issue certificates and
+    /// no lists.
+    pub(crate) fn without_crl_sign(&self, below: &Self, name: &str) -> CertificateDer<'static> {
+        self.certify(below, name, KeyUsagePurpose::KeyCertSign)
+    }
+
+    /// Another one, by which it may issue lists and no certificates.
+    pub(crate) fn without_key_cert_sign(
+        &self,
+        below: &Self,
+        name: &str,
+    ) -> CertificateDer<'static> {
+        self.certify(below, name, KeyUsagePurpose::CrlSign)
+    }
+
+    fn certify(&self, below: &Self, name: &str, usage: KeyUsagePurpose) -> CertificateDer<'static> {
+        let mut params = authority(name);
+        params.key_usages = vec![usage];
+        let certificate = params.signed_by(below.0.key(), &self.0).unwrap();
+        certificate.der().clone()
     }
 
     /// The CA itself as if it were a device.
@@ -159,6 +215,14 @@ impl Authority {
         } else {
             ExtendedKeyUsagePurpose::ClientAuth
         }];
+        if device.enciphers {
+            params.key_usages = vec![KeyUsagePurpose::KeyEncipherment];
+        }
+        params
+            .crl_distribution_points
+            .extend(device.point.map(|uri| CrlDistributionPoint {
+                uris: vec![uri.to_owned()],
+            }));
         if device.ballast > 0 {
             params.custom_extensions.push(filler(device.ballast));
         }
@@ -167,7 +231,14 @@ impl Authority {
 
     /// A list that revokes these serial numbers, good until 2026-12-01.
     pub(crate) fn revocation_list(&self, serials: &[u8]) -> CertificateRevocationListDer<'static> {
-        let revoked_certs = serials.iter().map(|&serial| RevokedCertParams {
+        self.list(&List {
+            serials,
+            ..List::default()
+        })
+    }
+
+    pub(crate) fn list(&self, list: &List<'_>) -> CertificateRevocationListDer<'static> {
+        let revoked_certs = list.serials.iter().map(|&serial| RevokedCertParams {
             serial_number: SerialNumber::from_slice(&[serial]),
             revocation_time: date_time_ymd(2026, 5, 1),
             reason_code: None,
@@ -176,8 +247,15 @@ impl Authority {
         let params = CertificateRevocationListParams {
             this_update: date_time_ymd(2026, 1, 1),
             next_update: date_time_ymd(2026, 12, 1),
-            crl_number: SerialNumber::from_slice(&[1]),
-            issuing_distribution_point: None,
+            crl_number: SerialNumber::from_slice(&[list.number]),
+            issuing_distribution_point: list.scope.as_ref().map(|(point, scope)| {
+                CrlIssuingDistributionPoint {
+                    distribution_point: CrlDistributionPoint {
+                        uris: vec![(*point).to_owned()],
+                    },
+                    scope: *scope,
+                }
+            }),
             revoked_certs: revoked_certs.collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };

@@ -1,0 +1,34 @@
+//! Whom a certificate proves: chains of device certificates verified against an operator's roots
+//! and revocation lists, for both doors that ask for a certificate.
+//!
+//! # Start here
+//!
+//! [`Verifier::build`] checks roots and lists once; [`Verifier::verify`] is asked in each
+//! handshake and gives a [`Chain`], what the rest of the gateway needs of a certificate, read once.
+//!
+//! # What is done once and what each time
+//!
+//! - A list's signature is verified once: when the verifier is built, or, if none of the roots has
+//!   issued it, when the first chain comes that carries its issuer. Which certificates it revokes
+//!   is a set from then on, keyed by issuer and serial number.
+//! - Each time: validity of every certificate of the path, the purpose clientAuth, key usages, the
+//!   sets, and, where a current list is demanded, the list's nextUpdate. That the peer holds its
+//!   key is proven in each full handshake and remembered nowhere.
+//!
+//! # What is implemented
+//!
+//! RFC 5280 sections 6.1 (by webpki), 4.2.1.3, 4.2.1.12 and 6.3 with complete lists: an issuing
+//! distribution point may narrow a list to users or authorities, or to the distribution points
+//! that it names. Delta lists, indirect ones, and lists by reason are refused when they are read.
+
+mod chain;
+mod error;
+mod key_usage;
+mod revocation;
+mod verifier;
+
+pub use chain::Chain;
+pub use error::Unusable;
+pub use key_usage::KeyMisused;
+pub use verifier::Material;
+pub use verifier::Verifier;

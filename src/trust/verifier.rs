@@ -1,0 +1,358 @@
+//! The verifier that both doors ask.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use rustls::CertificateError;
+use rustls::DigitallySignedStruct;
+use rustls::DistinguishedName;
+use rustls::RootCertStore;
+use rustls::SignatureScheme;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::crypto::verify_tls12_signature;
+use rustls::crypto::verify_tls13_signature;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::CertificateRevocationListDer;
+use rustls::pki_types::UnixTime;
+use rustls::server::VerifierBuilderError;
+use rustls::server::WebPkiClientVerifier;
+use webpki::EndEntityCert;
+use webpki::VerifiedPath;
+use x509_parser::prelude::CertificateRevocationList;
+use x509_parser::prelude::FromDer;
+
+use super::chain::Chain;
+use super::chain::Facts;
+use super::chain::Issuer;
+use super::chain::Link;
+use super::error::Unusable;
+use super::error::in_tls;
+use super::error::refusal;
+use super::key_usage::KeyMisused;
+use super::revocation::List;
+use super::revocation::Revocation;
+use super::revocation::signed_by_one;
+
+/// What a verifier is made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Material<'m> {
+    /// The roots that certificates must lead to.
+    pub roots: &'m [CertificateDer<'static>],
+    /// Authorities below them that are known beforehand: a list by one of them is found to be
+    /// signed by it now and not in the first handshake. They are not trusted for being here.
+    pub known: &'m [CertificateDer<'static>],
+    /// Revocation lists of the roots and of authorities below them.
+    pub revocation_lists: &'m [CertificateRevocationListDer<'static>],
+    /// Whether a certificate that no list covers, or only one that is out of date, is refused.
+    pub demand_revocation: bool,
+}
+
+/// Verifies chains of client certificates. One for each configuration: after a reload handshakes
+/// ask another one, which remembers nothing of this.
+pub struct Verifier {
+    roots: RootCertStore,
+    /// The roots as issuers, in the order of the store.
+    anchors: Vec<Arc<Issuer>>,
+    hints: Vec<DistinguishedName>,
+    revocation: Revocation,
+    waiting: Vec<(usize, String)>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Verifier {
+    /// Checks the material.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that cannot be used.
+    pub fn build(material: Material<'_>, provider: &Arc<CryptoProvider>) -> Result<Self, Unusable> {
+        if material.roots.is_empty() {
+            return Err(Unusable::NoRoots);
+        }
+        let mut roots = RootCertStore::empty();
+        for (position, root) in (1..).zip(material.roots) {
+            roots
+                .add(root.clone())
+                .map_err(|source| Unusable::Root { position, source })?;
+        }
+        let anchors: Vec<_> = roots.roots.iter().map(anchor).collect();
+        let algorithms = provider.signature_verification_algorithms;
+        let (lists, waiting) = read_lists(&material, &roots, &anchors, provider)?;
+        Ok(Self {
+            hints: roots.subjects(),
+            roots,
+            anchors,
+            revocation: Revocation::new(lists, material.demand_revocation, algorithms),
+            waiting,
+            algorithms,
+        })
+    }
+
+    /// Revocation lists whose issuer is not known: their places, from 1, and the issuers' names.
+    /// Such a list begins to tell something when the first chain comes that carries its issuer.
+    #[must_use]
+    pub fn waiting_lists(&self) -> &[(usize, String)] {
+        &self.waiting
+    }
+
+    /// Verifies the chain that a client presents at `now`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as rustls's own verifier would say; a key that is misused is told as
+    /// [`CertificateError::Other`] with a [`KeyMisused`].
+    pub fn verify(
+        &self,
+        holder: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Arc<Chain>, rustls::Error> {
+        let read = Facts::of_holder(holder);
+        let authorities: Vec<_> = others.iter().map(|der| Facts::of_authority(der)).collect();
+        let links = RefCell::new(Vec::new());
+        let check = |path: &VerifiedPath<'_>| {
+            let Ok((_, facts)) = &read else {
+                return Err(webpki::Error::BadDer);
+            };
+            let found = self.links(path, facts, (others, &authorities))?;
+            found
+                .iter()
+                .try_for_each(|link| self.revocation.check(link, now))?;
+            links.replace(found);
+            Ok(())
+        };
+        EndEntityCert::try_from(holder)
+            .and_then(|holder| {
+                holder.verify_for_usage(
+                    self.algorithms.all,
+                    &self.roots.roots,
+                    others,
+                    now,
+                    webpki::KeyUsage::client_auth(),
+                    None,
+                    Some(&check),
+                )?;
+                Ok(())
+            })
+            .map_err(in_tls)?;
+        let (identity, facts) = read.map_err(|_| CertificateError::BadEncoding)?;
+        if !facts.usages.signs {
+            return Err(refusal(KeyMisused::Signing));
+        }
+        // All that were presented: which of them lead to the root is the client's business.
+        if authorities.iter().flatten().any(|one| !one.usages.issues) {
+            return Err(refusal(KeyMisused::Issuing));
+        }
+        Ok(Arc::new(Chain::new(identity, links.into_inner())))
+    }
+
+    /// Whether a chain that was verified earlier, by this verifier or another one with the same
+    /// roots, is good at `now`: validity, purpose, revocation of each certificate.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn verify_again(&self, chain: &Chain, now: UnixTime) -> Result<(), rustls::Error> {
+        chain
+            .links()
+            .iter()
+            .try_for_each(|link| {
+                link.check(now)?;
+                self.revocation.check(link, now)
+            })
+            .map_err(in_tls)
+    }
+
+    /// The names of the roots, for the request of a certificate.
+    #[must_use]
+    pub fn hints(&self) -> &[DistinguishedName] {
+        &self.hints
+    }
+
+    /// Signature schemes for CertificateVerify.
+    #[must_use]
+    pub fn schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+
+    /// Verifies the CertificateVerify of TLS 1.2.
+    ///
+    /// # Errors
+    ///
+    /// When the holder has not signed.
+    pub fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        holder: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, holder, signature, &self.algorithms)
+    }
+
+    /// Verifies the CertificateVerify of TLS 1.3.
+    ///
+    /// # Errors
+    ///
+    /// When the holder has not signed.
+    pub fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        holder: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, holder, signature, &self.algorithms)
+    }
+
+    /// The certificates of a path, each with its issuer. `presented` are the authorities that
+    /// came, and what was read of them.
+    fn links(
+        &self,
+        path: &VerifiedPath<'_>,
+        holder: &Facts,
+        presented: (&[CertificateDer<'_>], &[Option<Facts>]),
+    ) -> Result<Vec<Link>, webpki::Error> {
+        let mut links = Vec::with_capacity(1);
+        let mut facts = holder.clone();
+        for authority in path.intermediate_certificates() {
+            let der = authority.der();
+            let (ders, read) = presented;
+            let next = ders
+                .iter()
+                .zip(read)
+                .find_map(|(one, facts)| (*one == der).then_some(facts.as_ref()))
+                .flatten()
+                .ok_or(webpki::Error::BadDer)?;
+            let issuer = Arc::new(Issuer {
+                name: authority.subject().into(),
+                key: authority.subject_public_key_info().as_ref().into(),
+                lists: next.usages.lists,
+            });
+            links.push(Link { facts, issuer });
+            facts = next.clone();
+        }
+        let position = self.roots.roots.iter();
+        let issuer = position
+            .zip(&self.anchors)
+            .find_map(|(root, issuer)| std::ptr::eq(root, path.anchor()).then_some(issuer))
+            .ok_or(webpki::Error::UnknownIssuer)?;
+        let issuer = Arc::clone(issuer);
+        links.push(Link { facts, issuer });
+        Ok(links)
+    }
+}
+
+/// Shows how much there is only: names of authorities say little, lists say too much.
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier")
+            .field("roots", &self.anchors.len())
+            .field("waiting_lists", &self.waiting)
+            .finish_non_exhaustive()
+    }
+}
+
+type Lists = (Vec<List>, Vec<(usize, String)>);
+
+/// Reads the lists and verifies those whose issuer is known.
+fn read_lists(
+    material: &Material<'_>,
+    roots: &RootCertStore,
+    anchors: &[Arc<Issuer>],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Lists, Unusable> {
+    let algorithms = provider.signature_verification_algorithms;
+    let known: Vec<_> = material.known.iter().filter_map(issuer).collect();
+    let shared = Arc::new(roots.clone());
+    let (mut lists, mut waiting) = (Vec::new(), Vec::new());
+    for (position, der) in (1..).zip(material.revocation_lists) {
+        check_kind(der, &shared, provider).map_err(|source| Unusable::List { position, source })?;
+        let list = List::read(der).ok_or_else(|| {
+            let source = rustls::CertRevocationListError::ParseError.into();
+            Unusable::List { position, source }
+        })?;
+        match signed_by_one(&list, anchors, &algorithms) {
+            Some(true) => {}
+            // A root may have handed its name to an authority that is known.
+            Some(false) if signed_by_one(&list, &known, &algorithms) != Some(true) => {
+                let issuer = issuer_text(der);
+                return Err(Unusable::Signature { position, issuer });
+            }
+            Some(false) => {}
+            None => {
+                if signed_by_one(&list, &known, &algorithms) != Some(true) {
+                    waiting.push((position, issuer_text(der)));
+                }
+            }
+        }
+        lists.push(list);
+    }
+    Ok((lists, waiting))
+}
+
+/// Lets webpki read a list whole: version, extensions that are critical and unknown, delta and
+/// indirect lists, lists by reason (RFC 5280 sections 5.2 and 5.3).
+fn check_kind(
+    list: &CertificateRevocationListDer<'static>,
+    roots: &Arc<RootCertStore>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<(), rustls::Error> {
+    let (roots, provider) = (Arc::clone(roots), Arc::clone(provider));
+    WebPkiClientVerifier::builder_with_provider(roots, provider)
+        .with_crls([list.clone()])
+        .build()
+        .map(drop)
+        .map_err(|error| match error {
+            VerifierBuilderError::InvalidCrl(error) => error.into(),
+            other @ (VerifierBuilderError::NoRootAnchors | _) => {
+                rustls::Error::General(other.to_string())
+            }
+        })
+}
+
+fn issuer_text(list: &CertificateRevocationListDer<'_>) -> String {
+    CertificateRevocationList::from_der(list)
+        .map(|(_, list)| list.issuer().to_string())
+        .unwrap_or_default()
+}
+
+/// A root as an issuer. webpki has taken the outer tag and length off its key.
+fn anchor(root: &rustls::pki_types::TrustAnchor<'_>) -> Arc<Issuer> {
+    Arc::new(Issuer {
+        name: root.subject.as_ref().into(),
+        key: sequence(&root.subject_public_key_info),
+        lists: true,
+    })
+}
+
+/// The authority of a certificate.
+fn issuer(certificate: &CertificateDer<'_>) -> Option<Arc<Issuer>> {
+    let facts = Facts::of_authority(certificate)?;
+    let certificate = EndEntityCert::try_from(certificate).ok()?;
+    Some(Arc::new(Issuer {
+        name: certificate.subject().into(),
+        key: certificate.subject_public_key_info().as_ref().into(),
+        lists: facts.usages.lists,
+    }))
+}
+
+/// Puts the tag and length of a SEQUENCE before its contents.
+fn sequence(contents: &[u8]) -> Box<[u8]> {
+    const SEQUENCE: u8 = 0x30;
+    const LONG_FORM: u8 = 0x80;
+    let length = contents.len();
+    let octets = length.to_be_bytes();
+    let significant = octets.iter().skip_while(|octet| **octet == 0);
+    let mut der = vec![SEQUENCE];
+    match u8::try_from(length) {
+        Ok(short) if short < LONG_FORM => der.push(short),
+        _ => {
+            let count = u8::try_from(significant.clone().count()).unwrap_or(u8::MAX);
+            der.push(LONG_FORM | count);
+            der.extend(significant);
+        }
+    }
+    der.extend_from_slice(contents);
+    der.into()
+}
