@@ -14,6 +14,8 @@
 //! - Each time: validity of every certificate of the path, the purpose clientAuth, key usages, the
 //!   sets, and, where a current list is demanded, the list's nextUpdate. That the peer holds its
 //!   key is proven in each full handshake and remembered nowhere.
+//! - The signatures of a chain are verified when it comes for the first time; a bounded number of
+//!   chains is remembered, as long as the roots and lists are the same. `memory` says who gets in.
 //!
 //! # What is implemented
 //!
@@ -24,6 +26,7 @@
 mod chain;
 mod error;
 mod key_usage;
+mod memory;
 mod revocation;
 mod verifier;
 

@@ -181,6 +181,11 @@ impl Eap {
             0..=10_000_000,
             &mut self.resumption_capacity,
         );
+        section.set_within(
+            "remembered_chains",
+            0..=10_000_000,
+            &mut self.remembered_chains,
+        );
         section.finish();
     }
 }

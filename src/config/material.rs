@@ -41,6 +41,7 @@ impl Eap {
             settings.revocation_lists.extend(lists);
         }
         settings.demand_revocation = self.demand_revocation;
+        settings.remembered_chains = self.remembered_chains;
         settings.lowest = self.tls_min;
         settings.highest = self.tls_max;
         settings.tickets = self.tickets;

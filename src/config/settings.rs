@@ -127,6 +127,8 @@ pub struct Eap {
     pub resumption_lifetime: Duration,
     /// Sessions remembered for resumption; the oldest is forgotten first.
     pub resumption_capacity: usize,
+    /// Verified certificate chains that are remembered.
+    pub remembered_chains: usize,
 }
 
 impl Default for Eap {
@@ -145,6 +147,7 @@ impl Default for Eap {
             tickets: 1,
             resumption_lifetime: Resumption::DEFAULT_LIFETIME,
             resumption_capacity: Resumption::DEFAULT_ENTRIES,
+            remembered_chains: crate::eap::Settings::DEFAULT_REMEMBERED_CHAINS,
         }
     }
 }

@@ -23,7 +23,6 @@ use rustls::time_provider::TimeProvider;
 use super::error::Misconfigured;
 use super::gate::Gate;
 use super::resumption::Resumption;
-use crate::model::Fingerprint;
 use crate::trust::Material;
 use crate::trust::Verifier;
 
@@ -40,6 +39,9 @@ pub struct Settings {
     pub revocation_lists: Vec<CertificateRevocationListDer<'static>>,
     /// Whether a certificate that no list covers, or only one that is out of date, is refused.
     pub demand_revocation: bool,
+    /// Verified chains to remember, so that a device which comes again costs less; what may have
+    /// changed meanwhile is looked at each time. About 1 KiB each, 0 remembers none.
+    pub remembered_chains: usize,
     /// Lowest TLS version.
     pub lowest: TlsVersion,
     /// Highest TLS version.
@@ -53,6 +55,9 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Default number of chains to remember: a building's devices, as for resumption.
+    pub const DEFAULT_REMEMBERED_CHAINS: usize = 16 * 1024;
+
     /// The defaults around the material that has none: TLS 1.2 and 1.3, one ticket, resumption.
     #[must_use]
     pub fn new(
@@ -66,6 +71,7 @@ impl Settings {
             roots,
             revocation_lists: Vec::new(),
             demand_revocation: false,
+            remembered_chains: Self::DEFAULT_REMEMBERED_CHAINS,
             lowest: TlsVersion::Tls12,
             highest: TlsVersion::Tls13,
             tickets: 1,
@@ -125,7 +131,6 @@ pub struct Config {
     resolver: Arc<dyn ResolvesServerCert>,
     tickets: usize,
     pub(super) verifier: Verifier,
-    pub(super) trust: Fingerprint,
     pub(super) resumption: Option<Arc<Resumption>>,
     pub(super) max_rounds: u16,
 }
@@ -153,6 +158,7 @@ impl Config {
             known: settings.chain.get(1..).unwrap_or(&[]),
             revocation_lists: &settings.revocation_lists,
             demand_revocation: settings.demand_revocation,
+            remembered: settings.remembered_chains,
         };
         let verifier = Verifier::build(material, &provider)?;
         let certified = CertifiedKey::from_der(settings.chain, settings.key, &provider)
@@ -165,7 +171,6 @@ impl Config {
             resolver: Arc::new(SingleCertAndKey::from(certified)),
             tickets: usize::from(settings.tickets),
             verifier,
-            trust: trust(&settings.roots),
             resumption: settings.resumption,
             max_rounds: settings.max_rounds,
         })
@@ -200,17 +205,6 @@ impl Config {
 /// The one cipher provider: ECDHE with AES-GCM or ChaCha20-Poly1305 only (RFC 9325).
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
-
-/// Names a set of roots, whatever their order.
-fn trust(roots: &[CertificateDer<'static>]) -> Fingerprint {
-    let mut each: Vec<[u8; 32]> = roots
-        .iter()
-        .map(|root| Fingerprint::of(root).octets())
-        .collect();
-    each.sort_unstable();
-    each.dedup();
-    Fingerprint::of(each.as_flattened())
 }
 
 /// The most tickets in one handshake. One is enough for a device; some supplicants are disturbed

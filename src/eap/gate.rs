@@ -182,6 +182,7 @@ impl Gate {
         let verified = self.state().verified.take();
         let chain =
             verified.ok_or_else(|| rustls::Error::General("a signature without a chain".into()))?;
+        self.config.verifier.remember(&chain);
         let certificate = chain.certificate();
         let verdict = self.ask(certificate, Stage::Full);
         let mut state = self.state();
@@ -238,7 +239,7 @@ impl Gate {
         let resumption = self.config.resumption.as_ref()?;
         let id = Id::try_from(name).ok()?;
         let now = self.state().now.wall;
-        let (mut value, past) = resumption.find(&id, now, self.config.trust, take)?;
+        let (mut value, past) = resumption.find(&id, now, self.config.verifier.trust(), take)?;
         let (chain, verifier) = (&past.chain, &self.config.verifier);
         let valid = verifier.verify_again(chain, unix_time(now)).is_ok();
         let passes = valid
@@ -281,7 +282,7 @@ impl Gate {
         let past = Past {
             chain: Arc::clone(&judged.chain),
             authenticated_at: *authenticated_at,
-            trust: self.config.trust,
+            trust: self.config.verifier.trust(),
         };
         state.pending.push((id, value, past));
         true

@@ -139,6 +139,7 @@ fn client_verifier(
     let roots = certificates(roots, "roots of client certificates")?;
     let material = Material {
         roots: &roots,
+        remembered: REMEMBERED_CHAINS,
         ..Material::default()
     };
     Ok(Arc::new(Gate(Verifier::build(material, provider)?)))
@@ -163,7 +164,7 @@ impl ClientCertVerifier for Gate {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.0.verify(end_entity, intermediates, now)?;
+        self.0.verify_and_keep(end_entity, intermediates, now)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -173,8 +174,10 @@ impl ClientCertVerifier for Gate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0
-            .verify_tls12_signature(message, certificate, signature)
+        let verifier = &self.0;
+        let valid = verifier.verify_tls12_signature(message, certificate, signature)?;
+        verifier.remember_proven(certificate);
+        Ok(valid)
     }
 
     fn verify_tls13_signature(
@@ -183,8 +186,10 @@ impl ClientCertVerifier for Gate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0
-            .verify_tls13_signature(message, certificate, signature)
+        let verifier = &self.0;
+        let valid = verifier.verify_tls13_signature(message, certificate, signature)?;
+        verifier.remember_proven(certificate);
+        Ok(valid)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -210,8 +215,16 @@ fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'st
     Ok(chain)
 }
 
+/// Chains of mail clients' certificates that are remembered, those of a building's devices. Most
+/// clients present none.
+const REMEMBERED_CHAINS: usize = 16 * 1024;
+
 #[cfg(test)]
 mod tests {
+    use rustls::SupportedProtocolVersion;
+    use rustls::client::ResolvesClientCert;
+    use rustls::sign::CertifiedKey;
+
     use super::*;
 
     fn pair() -> (String, String) {
@@ -229,6 +242,88 @@ mod tests {
                 client_roots,
             };
             assert!(server(pem).is_ok());
+        }
+    }
+
+    /// Presents a chain and signs with whatever key it has.
+    #[derive(Debug)]
+    struct Presented(Arc<CertifiedKey>);
+
+    impl ResolvesClientCert for Presented {
+        fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+
+        fn has_certs(&self) -> bool {
+            true
+        }
+    }
+
+    /// What the server says against a client that has this certificate and this key.
+    fn meets(
+        server: &Arc<ServerConfig>,
+        front: &str,
+        version: &'static SupportedProtocolVersion,
+        (chain, key): (&str, &str),
+    ) -> String {
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let key = aws_lc_rs::sign::any_supported_type(&key).unwrap();
+        let chain = certificates(chain.as_bytes(), "chain").unwrap();
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(store(front.as_bytes(), "roots").unwrap())
+            .with_client_cert_resolver(Arc::new(Presented(Arc::new(CertifiedKey::new(
+                chain, key,
+            )))));
+        let name = "mail.example.org".try_into().unwrap();
+        let mut client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut server = rustls::ServerConnection::new(Arc::clone(server)).unwrap();
+        for _ in 0..10 {
+            let mut wire = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut wire).unwrap();
+            }
+            let mut wire = wire.as_slice();
+            while !wire.is_empty() {
+                server.read_tls(&mut wire).unwrap();
+                if let Err(error) = server.process_new_packets() {
+                    return error.to_string();
+                }
+            }
+            let mut wire = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut wire).unwrap();
+            }
+            let mut wire = wire.as_slice();
+            while !wire.is_empty() {
+                client.read_tls(&mut wire).unwrap();
+                client.process_new_packets().unwrap();
+            }
+        }
+        assert!(!server.is_handshaking(), "ten turns are enough");
+        String::new()
+    }
+
+    /// The second time the chain is remembered.
+    #[test]
+    fn a_client_that_is_known_still_has_to_sign() {
+        let (front, front_key) = pair();
+        let (phone, phone_key) = pair();
+        let (_, stolen) = pair();
+        let config = server(ServerPem {
+            chain: front.as_bytes(),
+            key: front_key.as_bytes(),
+            client_roots: Some(phone.as_bytes()),
+        });
+        let config = Arc::new(config.unwrap());
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            for _ in 0..2 {
+                let met = meets(&config, &front, version, (&phone, &phone_key));
+                assert_eq!(met, "");
+                let met = meets(&config, &front, version, (&phone, &stolen));
+                assert_eq!(met, "invalid peer certificate: BadSignature");
+            }
         }
     }
 

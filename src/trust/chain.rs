@@ -11,6 +11,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::prelude::X509Certificate;
 
 use super::key_usage::KeyUsages;
+use super::memory::Key;
 use crate::model::CertificateError;
 use crate::model::CertificateId;
 use crate::model::CertificateIdentity;
@@ -22,13 +23,20 @@ pub struct Chain {
     certificate: Arc<CertificateIdentity>,
     /// From the holder's certificate to the one that a root has issued.
     links: Box<[Link]>,
+    /// What it is remembered by; `None` if it is not to be.
+    key: Option<Key>,
 }
 
 impl Chain {
-    pub(super) fn new(certificate: CertificateIdentity, links: Vec<Link>) -> Self {
+    pub(super) fn new(
+        certificate: CertificateIdentity,
+        links: Vec<Link>,
+        key: Option<Key>,
+    ) -> Self {
         Self {
             certificate: Arc::new(certificate),
             links: links.into(),
+            key,
         }
     }
 
@@ -38,6 +46,7 @@ impl Chain {
         Self {
             certificate,
             links: Box::default(),
+            key: None,
         }
     }
 
@@ -45,6 +54,10 @@ impl Chain {
     #[must_use]
     pub const fn certificate(&self) -> &Arc<CertificateIdentity> {
         &self.certificate
+    }
+
+    pub(super) const fn key(&self) -> Option<Key> {
+        self.key
     }
 
     pub(super) const fn links(&self) -> &[Link] {

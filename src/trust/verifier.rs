@@ -1,5 +1,6 @@
 //! The verifier that both doors ask.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -31,9 +32,12 @@ use super::error::Unusable;
 use super::error::in_tls;
 use super::error::refusal;
 use super::key_usage::KeyMisused;
+use super::memory::Key;
+use super::memory::Memory;
 use super::revocation::List;
 use super::revocation::Revocation;
 use super::revocation::signed_by_one;
+use crate::model::Fingerprint;
 
 /// What a verifier is made of.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,18 +51,28 @@ pub struct Material<'m> {
     pub revocation_lists: &'m [CertificateRevocationListDer<'static>],
     /// Whether a certificate that no list covers, or only one that is out of date, is refused.
     pub demand_revocation: bool,
+    /// Verified chains to remember, about 1 KiB each.
+    pub remembered: usize,
 }
 
 /// Verifies chains of client certificates. One for each configuration: after a reload handshakes
-/// ask another one, which remembers nothing of this.
+/// ask another one, which remembers nothing of this, so no other roots and lists than its own have
+/// ever stood behind what it remembers.
 pub struct Verifier {
     roots: RootCertStore,
+    /// Names the roots.
+    trust: Fingerprint,
+    /// The certificates of the roots: some devices present theirs too.
+    root_certificates: Box<[CertificateDer<'static>]>,
     /// The roots as issuers, in the order of the store.
     anchors: Vec<Arc<Issuer>>,
     hints: Vec<DistinguishedName>,
     revocation: Revocation,
     waiting: Vec<(usize, String)>,
     algorithms: WebPkiSupportedAlgorithms,
+    memory: Memory,
+    /// Chains whose holder has not signed yet, by its certificate.
+    unproven: Memory,
 }
 
 impl Verifier {
@@ -83,10 +97,14 @@ impl Verifier {
         Ok(Self {
             hints: roots.subjects(),
             roots,
+            trust: trust(material.roots),
+            root_certificates: material.roots.into(),
             anchors,
             revocation: Revocation::new(lists, material.demand_revocation, algorithms),
             waiting,
             algorithms,
+            memory: Memory::new(material.remembered),
+            unproven: Memory::new(material.remembered.min(UNPROVEN)),
         })
     }
 
@@ -97,7 +115,7 @@ impl Verifier {
         &self.waiting
     }
 
-    /// Verifies the chain that a client presents at `now`.
+    /// Verifies the chain that a client presents at `now`, whether it is remembered or not.
     ///
     /// # Errors
     ///
@@ -109,9 +127,63 @@ impl Verifier {
         others: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<Arc<Chain>, rustls::Error> {
+        let presented = [holder].into_iter().chain(others).map(|one| &**one);
+        let key = Key::of(self.trust, presented);
+        if let Some(chain) = self.memory.find(&key)
+            && self.verify_again(&chain, now).is_ok()
+        {
+            return Ok(chain);
+        }
+        // One that is not good any more may lead to a root in another way, or is told why not.
+        self.verify_signatures(holder, others, now, key)
+    }
+
+    /// The same for a caller that has no place of its own in which to keep the chain until its
+    /// holder has signed: [`remember_proven`](Self::remember_proven) finds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub fn verify_and_keep(
+        &self,
+        holder: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        let chain = self.verify(holder, others, now)?;
+        self.unproven.put(Key::of(self.trust, [&**holder]), chain);
+        Ok(())
+    }
+
+    /// Remembers the chain of a holder that has just proved to hold its key, if
+    /// [`verify_and_keep`](Self::verify_and_keep) saw it not long ago.
+    pub fn remember_proven(&self, holder: &CertificateDer<'_>) {
+        if let Some(chain) = self.unproven.find(&Key::of(self.trust, [&**holder])) {
+            self.remember(&chain);
+        }
+    }
+
+    /// Remembers a chain that [`verify`](Self::verify) gave and whose holder has since proved to
+    /// hold its key.
+    pub fn remember(&self, chain: &Arc<Chain>) {
+        if let Some(key) = chain.key()
+            && self.memory.find(&key).is_none()
+        {
+            self.memory.put(key, Arc::clone(chain));
+        }
+    }
+
+    fn verify_signatures(
+        &self,
+        holder: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: UnixTime,
+        key: Key,
+    ) -> Result<Arc<Chain>, rustls::Error> {
         let read = Facts::of_holder(holder);
         let authorities: Vec<_> = others.iter().map(|der| Facts::of_authority(der)).collect();
         let links = RefCell::new(Vec::new());
+        let direct = Cell::new(false);
         let check = |path: &VerifiedPath<'_>| {
             let Ok((_, facts)) = &read else {
                 return Err(webpki::Error::BadDer);
@@ -121,6 +193,7 @@ impl Verifier {
                 .iter()
                 .try_for_each(|link| self.revocation.check(link, now))?;
             links.replace(found);
+            direct.set(self.is_direct(path, others));
             Ok(())
         };
         EndEntityCert::try_from(holder)
@@ -145,7 +218,22 @@ impl Verifier {
         if authorities.iter().flatten().any(|one| !one.usages.issues) {
             return Err(refusal(KeyMisused::Issuing));
         }
-        Ok(Arc::new(Chain::new(identity, links.into_inner())))
+        let key = direct.get().then_some(key);
+        Ok(Arc::new(Chain::new(identity, links.into_inner(), key)))
+    }
+
+    /// Whether what was presented is the path itself, in its order, with or without the root.
+    fn is_direct(&self, path: &VerifiedPath<'_>, others: &[CertificateDer<'_>]) -> bool {
+        let mut rest = others.iter();
+        let leads = path
+            .intermediate_certificates()
+            .all(|authority| rest.next().is_some_and(|next| *next == authority.der()));
+        let ends = match rest.as_slice() {
+            [] => true,
+            [last] => self.root_certificates.iter().any(|root| root == last),
+            [..] => false,
+        };
+        leads && ends
     }
 
     /// Whether a chain that was verified earlier, by this verifier or another one with the same
@@ -163,6 +251,12 @@ impl Verifier {
                 self.revocation.check(link, now)
             })
             .map_err(in_tls)
+    }
+
+    /// Names the set of roots, whatever their order.
+    #[must_use]
+    pub const fn trust(&self) -> Fingerprint {
+        self.trust
     }
 
     /// The names of the roots, for the request of a certificate.
@@ -248,9 +342,20 @@ impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Verifier")
             .field("roots", &self.anchors.len())
+            .field("memory", &self.memory)
             .field("waiting_lists", &self.waiting)
             .finish_non_exhaustive()
     }
+}
+
+fn trust(roots: &[CertificateDer<'_>]) -> Fingerprint {
+    let mut each: Vec<[u8; 32]> = roots
+        .iter()
+        .map(|root| Fingerprint::of(root).octets())
+        .collect();
+    each.sort_unstable();
+    each.dedup();
+    Fingerprint::of(each.as_flattened())
 }
 
 type Lists = (Vec<List>, Vec<(usize, String)>);
@@ -356,3 +461,7 @@ fn sequence(contents: &[u8]) -> Box<[u8]> {
     der.extend_from_slice(contents);
     der.into()
 }
+
+/// Connections of a shared door that are between Certificate and CertificateVerify, a moment of one
+/// round trip at most. One that is pushed out is remembered when it comes again.
+const UNPROVEN: usize = 256;

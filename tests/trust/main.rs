@@ -7,6 +7,7 @@
 
 mod chains;
 mod lists;
+mod memory;
 
 #[path = "../support/pki.rs"]
 mod pki;
