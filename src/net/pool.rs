@@ -6,6 +6,10 @@
 //! after each job: a packet loop on the same core then waits for one job and not for the
 //! scheduler's tick.
 //!
+//! Threads wake one another as seldom as they can, since that costs as much as a tenth of a
+//! handshake: a worker that has more to do rings for what it has done once in a millisecond at
+//! most, and a loop calls no worker twice.
+//!
 //! [`Pool::start`] spawns its threads, each of which owns nothing but the job in hand. They end
 //! when the pool is dropped, after the job in hand; a job that is lost with them is a
 //! conversation that its peer starts anew. A job that panics is reported to its loop as lost, and
@@ -32,6 +36,7 @@ use crossbeam_queue::ArrayQueue;
 use nix::sys::eventfd::EfdFlags;
 use nix::sys::eventfd::EventFd;
 
+use crate::model::Monotonic;
 use crate::net::clock::Clock;
 use crate::network::Backlog;
 use crate::network::Done;
@@ -130,10 +135,45 @@ impl Mailbox {
         free
     }
 
+    /// Puts a finished job in. The loop sees it when it next looks; whoever puts in sees to it that
+    /// it is woken.
     fn put_done(&self, done: Done) {
         // Never refused: `reserve` has set its place aside.
         drop(self.done.push(done));
-        self.ring_a_sleeper();
+    }
+}
+
+/// Loops that have to be woken for what a worker has put in.
+#[derive(Debug, Default)]
+struct Owed {
+    mailboxes: Vec<Arc<Mailbox>>,
+    since: Monotonic,
+}
+
+impl Owed {
+    fn add(&mut self, mailbox: Arc<Mailbox>, now: Monotonic) {
+        if self.mailboxes.is_empty() {
+            self.since = now;
+        }
+        let known = |other: &Arc<Mailbox>| Arc::ptr_eq(other, &mailbox);
+        if !self.mailboxes.iter().any(known) {
+            self.mailboxes.push(mailbox);
+        }
+    }
+
+    /// Whether they may not wait for another job of this kind.
+    fn is_due_before(&self, lane: Lane, now: Monotonic) -> bool {
+        let long = match lane {
+            Lane::Begun | Lane::First => false,
+            Lane::Slow => true,
+        };
+        long || now.since(self.since) >= LONGEST_SILENCE
+    }
+
+    fn ring(&mut self) {
+        for mailbox in self.mailboxes.drain(..) {
+            mailbox.ring_a_sleeper();
+        }
     }
 }
 
@@ -157,8 +197,10 @@ struct Queue {
 #[derive(Debug)]
 struct State {
     waiting: Lanes<(Job, Arc<Mailbox>)>,
-    /// Workers without a job: while there is none, nobody need be woken.
+    /// Workers without a job that nobody has called: while there is none, nobody need be woken.
     idle: usize,
+    /// Workers that were called and have not come yet.
+    called: usize,
     closed: bool,
 }
 
@@ -188,6 +230,7 @@ impl Pool {
             state: Mutex::new(State {
                 waiting: Lanes::new(capacity),
                 idle: 0,
+                called: 0,
                 closed: false,
             }),
             arrived: Condvar::new(),
@@ -239,6 +282,10 @@ impl Pool {
         state.waiting.push(lane, (job, Arc::clone(mailbox)));
         self.queue.publish(&state);
         let wake = state.idle > 0;
+        if wake {
+            state.idle -= 1;
+            state.called += 1;
+        }
         drop(state);
         if wake {
             self.queue.arrived.notify_one();
@@ -260,24 +307,35 @@ impl Drop for Pool {
 }
 
 fn work(queue: &Queue, clock: Clock) {
+    let mut owed = Owed::default();
     let mut last = None;
-    while let Some((job, mailbox)) = next(queue, last) {
+    while let Some((job, mailbox)) = next(queue, last, &mut owed) {
         let (loss, lane, began) = (job.loss(), job.lane(), clock.now());
+        if owed.is_due_before(lane, began.monotonic) {
+            owed.ring();
+        }
         // The job owns all it touches, and what it leaves half done goes with it.
         let done = catch_unwind(AssertUnwindSafe(|| job.run(|| began)));
         mailbox.put_done(done.unwrap_or_else(|_| {
             tracing::error!("a handshake or password check ended by a panic; its peer starts anew");
             loss
         }));
-        last = Some((lane, clock.now().monotonic.since(began.monotonic)));
+        let now = clock.now().monotonic;
+        owed.add(mailbox, now);
+        last = Some((lane, now.since(began.monotonic)));
         // On a core that is shared with a packet loop, the loop would wait until the scheduler
         // looks at the clock: up to 4 ms.
         thread::yield_now();
     }
+    owed.ring();
 }
 
-/// Waits for a job; says before what the last one took.
-fn next(queue: &Queue, last: Option<(Lane, Duration)>) -> Option<(Job, Arc<Mailbox>)> {
+/// Waits for a job, after waking the loops; says before what the last one took.
+fn next(
+    queue: &Queue,
+    last: Option<(Lane, Duration)>,
+    owed: &mut Owed,
+) -> Option<(Job, Arc<Mailbox>)> {
     let mut state = queue.lock();
     if let Some((lane, time)) = last {
         state.waiting.took(lane, time);
@@ -290,12 +348,24 @@ fn next(queue: &Queue, last: Option<(Lane, Duration)>) -> Option<(Job, Arc<Mailb
             queue.publish(&state);
             return Some(next);
         }
+        if !owed.mailboxes.is_empty() {
+            // Without the lock: a loop that wakes takes the core and then wants it.
+            drop(state);
+            owed.ring();
+            state = queue.lock();
+            continue;
+        }
         state.idle += 1;
         state = queue
             .arrived
             .wait(state)
             .unwrap_or_else(PoisonError::into_inner);
-        state.idle -= 1;
+        // Whoever wakes first has been called, and by chance it was another one.
+        if state.called > 0 {
+            state.called -= 1;
+        } else {
+            state.idle -= 1;
+        }
     }
 }
 
@@ -309,3 +379,7 @@ const MAX_HANDOVERS: usize = 1024;
 /// may double it. Far longer than a worker needs to have the next job, so that none is ever idle
 /// under overload.
 const LONG_WAIT: Duration = Duration::from_millis(250);
+
+/// The longest that a loop may sleep while what it waits for is done: the time of some flights, of
+/// which each waits for a worker as long anyway when there are more of them.
+const LONGEST_SILENCE: Duration = Duration::from_millis(1);

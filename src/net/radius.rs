@@ -354,13 +354,9 @@ impl Loop {
         }
     }
 
-    /// Sends what the core has to send and gives its jobs away.
+    /// Sends what the core has to send and gives its jobs away, in this order: a worker that is
+    /// called may take this core.
     fn drain(&mut self, buffers: &mut Buffers) {
-        while let Some(job) = self.server.poll_job() {
-            if let Err(job) = self.pool.submit(job, &self.mailbox) {
-                self.server.handle_refused_job(*job);
-            }
-        }
         while let Some(handover) = self.server.poll_handover() {
             let refused = match self.mailboxes.get(usize::from(handover.worker())) {
                 Some(mailbox) => mailbox.hand_over(handover).err(),
@@ -371,13 +367,17 @@ impl Loop {
             }
         }
         self.record();
-        if self.server.transmits().next().is_none() {
-            return;
+        if self.server.transmits().next().is_some() {
+            for (index, (socket, _)) in self.sockets.iter().enumerate() {
+                send(socket, index, &self.server, buffers);
+            }
+            self.server.clear_transmits();
         }
-        for (index, (socket, _)) in self.sockets.iter().enumerate() {
-            send(socket, index, &self.server, buffers);
+        while let Some(job) = self.server.poll_job() {
+            if let Err(job) = self.pool.submit(job, &self.mailbox) {
+                self.server.handle_refused_job(*job);
+            }
         }
-        self.server.clear_transmits();
     }
 }
 
