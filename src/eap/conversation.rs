@@ -197,6 +197,20 @@ impl Conversation {
         }
     }
 
+    /// Whether the work that is due takes less than handing it to another thread, about 10 µs:
+    /// no signature, no key agreement.
+    #[must_use]
+    pub fn has_light_work(&self) -> bool {
+        match &self.state {
+            State::Working(method) => method.is_light(),
+            State::Fresh
+            | State::AskedIdentity
+            | State::Offered(_)
+            | State::Speaking(_)
+            | State::Over => false,
+        }
+    }
+
     /// The Request that waits for its response, to be repeated after [`Discard::Invalid`]; empty
     /// before the first one.
     #[must_use]

@@ -156,6 +156,24 @@ impl EapTls {
         }
     }
 
+    /// Whether the work that is due is symmetric cryptography only: the end of a resumed handshake,
+    /// or what the peer says to our last flight. At most [`MAX_MESSAGE`](super::MAX_MESSAGE) is
+    /// decrypted and some keys are derived.
+    pub(super) fn is_light(&self) -> bool {
+        match &self.state {
+            State::Working(_, After::Receive) => self
+                .link
+                .as_ref()
+                .is_some_and(|link| link.tunnel.is_resumed()),
+            State::Working(_, After::Confirm(_) | After::Refuse(_)) => true,
+            State::Receiving(_)
+            | State::Sending(..)
+            | State::Confirming(..)
+            | State::Refusing(_)
+            | State::Over => false,
+        }
+    }
+
     /// The certificate that was refused, for the record.
     pub(super) fn take_refused(&self) -> Option<Box<CertificateIdentity>> {
         self.link.as_ref()?.gate.take_refused()

@@ -1,5 +1,7 @@
 //! EAP inside RADIUS (RFC 3579): from EAP-Message to conversation, from step to reply.
 
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use crate::eap::Conversation;
@@ -187,6 +189,11 @@ impl Server {
             slot.standing.binding = brought.binding;
         }
         match step {
+            Step::Work if slot.conversation.has_light_work() => {
+                slot.standing.answered |= progresses;
+                self.work_here(now, round, slot);
+                Ok(())
+            }
             // The work that is due was refused for want of workers; now it is tried again.
             Step::Work | Step::Discard(Discard::Silent(Silent::Busy)) => {
                 slot.standing.answered |= progresses;
@@ -206,6 +213,22 @@ impl Server {
             Step::Discard(Discard::Invalid(_)) | Step::Success(_) | Step::Failure(_) => {
                 self.take_step(now, round, slot, step);
                 Ok(())
+            }
+        }
+    }
+
+    /// Does work that takes less than giving it away.
+    fn work_here(&mut self, now: Now, round: &Round<'_>, mut slot: Slot) {
+        // As with a worker, a panic costs its own conversation only, which goes with it.
+        let worked = catch_unwind(AssertUnwindSafe(|| {
+            let step = slot.conversation.work(now);
+            (slot, step)
+        }));
+        match worked {
+            Ok((slot, step)) => self.take_step(now, round, slot, step),
+            Err(_) => {
+                self.counters.lost.count();
+                self.forget(round.asked);
             }
         }
     }

@@ -61,6 +61,25 @@ fn an_allowed_device_resumes_and_is_judged_again_rfc9190_5_7() {
     }
 }
 
+/// Its ClientHello asks for a key agreement, or for nobody knows what; its Finished for some
+/// hashes.
+#[test]
+fn only_the_end_of_a_resumed_handshake_is_light_work() {
+    for version in BOTH {
+        let world = World::new();
+        let config = world.config();
+        let mut settings = world.roamer();
+        settings.highest = version;
+        let profile = Arc::new(Profile::build(settings).unwrap());
+        let full = world.connect(&config, &profile);
+        assert!(!full.succeeded().resumed);
+        assert_eq!(full.light, [false, false], "row {version}");
+        let resumed = world.connect(&config, &profile);
+        assert!(resumed.succeeded().resumed);
+        assert_eq!(resumed.light, [false, true], "row {version}");
+    }
+}
+
 #[test]
 fn each_conversation_has_its_own_keys() {
     for version in BOTH {

@@ -90,6 +90,8 @@ pub(crate) struct Seen {
     pub(crate) largest_response: usize,
     /// How often the server had work.
     pub(crate) works: usize,
+    /// Which of it was light.
+    pub(crate) light: Vec<bool>,
 }
 
 impl World {
@@ -179,12 +181,12 @@ impl World {
     ) -> Seen {
         let mut response = first;
         let mut largest_response = 0;
-        let mut works = 0;
+        let mut light = Vec::new();
         loop {
             largest_response = largest_response.max(response.len());
             let mut step = conversation.handle(self.now, &response);
             if matches!(step, Step::Work) {
-                works += 1;
+                light.push(conversation.has_light_work());
                 step = conversation.work(self.now);
             }
             let (packet, server) = match step {
@@ -209,7 +211,8 @@ impl World {
                 peer,
                 report: supplicant.report().clone(),
                 largest_response,
-                works,
+                works: light.len(),
+                light,
             };
         }
     }
