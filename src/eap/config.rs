@@ -7,6 +7,7 @@ use rustls::CommonState;
 use rustls::ConfigBuilder;
 use rustls::ProtocolVersion;
 use rustls::ServerConfig;
+use rustls::SupportedCipherSuite;
 use rustls::SupportedProtocolVersion;
 use rustls::WantsVerifier;
 use rustls::crypto::CryptoProvider;
@@ -163,7 +164,7 @@ impl Config {
         let verifier = Verifier::build(material, &provider)?;
         let certified = CertifiedKey::from_der(settings.chain, settings.key, &provider)
             .map_err(Misconfigured::Credential)?;
-        let builder = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(Arc::new(cheapest_first(&provider)))
             .with_protocol_versions(&versions)
             .map_err(Misconfigured::Tls)?;
         Ok(Self {
@@ -195,11 +196,29 @@ impl Config {
         tls.time_provider = Arc::clone(gate) as Arc<dyn TimeProvider>;
         tls.send_tls13_tickets = self.tickets;
         tls.max_early_data_size = 0;
+        tls.ignore_client_order = true;
         // A compressed chain is a small message that grows (RFC 8879 section 4).
         tls.cert_compressors = Vec::new();
         tls.cert_decompressors = Vec::new();
         Arc::new(tls)
     }
+}
+
+/// The suites with SHA-256 before those with SHA-384, for a server that chooses.
+///
+/// They are as good as one another here (RFC 9325 section 4.2), and peers that are bound to the
+/// larger ones (192-bit mode of WPA3) offer no other. Processors have instructions for SHA-256:
+/// with SHA-384 the key schedule of TLS 1.3 takes a fifth of a resumed handshake.
+fn cheapest_first(provider: &CryptoProvider) -> CryptoProvider {
+    let mut provider = provider.clone();
+    provider.cipher_suites.sort_by_key(|suite| {
+        let common = match suite {
+            SupportedCipherSuite::Tls12(suite) => &suite.common,
+            SupportedCipherSuite::Tls13(suite) => &suite.common,
+        };
+        common.hash_provider.output_len()
+    });
+    provider
 }
 
 /// The one cipher provider: ECDHE with AES-GCM or ChaCha20-Poly1305 only (RFC 9325).

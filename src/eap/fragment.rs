@@ -144,11 +144,12 @@ pub enum Progress {
     Whole(Vec<u8>),
 }
 
-/// Cuts one message into the Type-Data of packets.
+/// Cuts one message into the Type-Data of packets. What has been handed out is not kept.
 #[derive(Debug)]
 pub struct Fragmenter {
-    message: Vec<u8>,
-    sent: usize,
+    /// What is still to be handed out; `None` after the last fragment.
+    rest: Option<Vec<u8>>,
+    first: bool,
     room: usize,
 }
 
@@ -158,8 +159,8 @@ impl Fragmenter {
     #[must_use]
     pub fn new(message: Vec<u8>, room: usize) -> Self {
         Self {
-            message,
-            sent: 0,
+            rest: Some(message),
+            first: true,
             room: room.max(SMALLEST_ROOM),
         }
     }
@@ -167,15 +168,12 @@ impl Fragmenter {
     /// The next Type-Data; `None` when all has been handed out. An empty message is one packet
     /// without data.
     pub fn next_fragment(&mut self) -> Option<Vec<u8>> {
-        let rest = self.message.get(self.sent..)?;
-        let first = self.sent == 0;
+        let mut rest = self.rest.take()?;
+        let first = std::mem::replace(&mut self.first, false);
         let whole = first && rest.len() < self.room;
-        let head = match (whole, first) {
-            (true, _) | (false, false) => 1,
-            (false, true) => 5,
-        };
+        let announces = first && !whole;
+        let head = if announces { 5 } else { 1 };
         let taken = rest.len().min(self.room.saturating_sub(head));
-        let data = rest.get(..taken)?;
         let more = taken < rest.len();
 
         let mut octets = Vec::with_capacity(head.saturating_add(taken));
@@ -183,27 +181,29 @@ impl Fragmenter {
         if more {
             flags |= MORE_FRAGMENTS;
         }
-        if head == 5 {
+        if announces {
             flags |= LENGTH_INCLUDED;
         }
         octets.push(flags);
-        if head == 5 {
-            let length = u32::try_from(self.message.len()).unwrap_or(u32::MAX);
+        if announces {
+            let length = u32::try_from(rest.len()).unwrap_or(u32::MAX);
             octets.extend_from_slice(&length.to_be_bytes());
         }
-        octets.extend_from_slice(data);
-        self.sent = if more {
-            self.sent.saturating_add(taken)
-        } else {
-            usize::MAX
-        };
+        octets.extend(rest.drain(..taken));
+        if more {
+            if first {
+                // It waits for the peer, as thousands may.
+                rest.shrink_to_fit();
+            }
+            self.rest = Some(rest);
+        }
         Some(octets)
     }
 
     /// Whether all has been handed out.
     #[must_use]
     pub const fn is_done(&self) -> bool {
-        self.sent > self.message.len()
+        self.rest.is_none()
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Conversations that have begun go before new ones ([`Lane`]), and the pool knows from what jobs
 //! have taken how long a new one would wait ([`Backlog`]): the loops refuse new ones while that is
-//! too long, so that those that are begun end before their peers give up. A worker offers its core to others
-//! after each job: a packet loop on the same core then waits for one job and not for the
+//! too long, so that those that are begun end before their peers give up. A worker offers its core
+//! to others between jobs: a packet loop on the same core then waits for a few jobs and not for the
 //! scheduler's tick.
 //!
 //! Threads wake one another as seldom as they can, since that costs as much as a tenth of a
@@ -308,6 +308,7 @@ impl Drop for Pool {
 
 fn work(queue: &Queue, clock: Clock) {
     let mut owed = Owed::default();
+    let mut offered = clock.now().monotonic;
     let mut last = None;
     while let Some((job, mailbox)) = next(queue, last, &mut owed) {
         let (loss, lane, began) = (job.loss(), job.lane(), clock.now());
@@ -325,7 +326,10 @@ fn work(queue: &Queue, clock: Clock) {
         last = Some((lane, now.since(began.monotonic)));
         // On a core that is shared with a packet loop, the loop would wait until the scheduler
         // looks at the clock: up to 4 ms.
-        thread::yield_now();
+        if now.since(offered) >= LONGEST_HOLD {
+            thread::yield_now();
+            offered = clock.now().monotonic;
+        }
     }
     owed.ring();
 }
@@ -383,3 +387,7 @@ const LONG_WAIT: Duration = Duration::from_millis(250);
 /// The longest that a loop may sleep while what it waits for is done: the time of some flights, of
 /// which each waits for a worker as long anyway when there are more of them.
 const LONGEST_SILENCE: Duration = Duration::from_millis(1);
+
+/// The longest that a worker keeps its core, rounded up to a whole job. Each time costs two
+/// switches, and what the packet loop finds then is one datagram more.
+const LONGEST_HOLD: Duration = Duration::from_micros(500);

@@ -90,6 +90,24 @@ fn quarantine_gets_keys_ticket_and_indication() {
     assert_eq!(seen.report.tickets, 1);
 }
 
+/// The peer would rather have the larger one.
+#[test]
+fn the_server_chooses_a_suite_with_sha_256() {
+    let world = World::new();
+    for (version, suite) in [
+        (TlsVersion::Tls12, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+        (TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"),
+    ] {
+        let mut settings = world.roamer();
+        settings.highest = version;
+        let profile = Arc::new(Profile::build(settings).unwrap());
+        for _ in 0..2 {
+            let seen = world.connect(&world.config(), &profile);
+            assert_eq!(seen.succeeded().suite, suite);
+        }
+    }
+}
+
 #[test]
 fn as_many_tickets_as_configured() {
     let world = World::new();
