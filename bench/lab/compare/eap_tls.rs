@@ -3,7 +3,8 @@
 //!
 //! Portreeve checks revocation, the others do not. For full handshakes every conversation has
 //! another certificate, as long as there are some; RSA's share a key, which the servers cannot
-//! make use of.
+//! make use of. Portreeve remembers far fewer chains than there are certificates, so none of them
+//! is remembered when it comes again; *known devices* are few, and all are.
 
 use std::fs;
 use std::io;
@@ -48,18 +49,17 @@ pub(super) fn run(setting: &Setting, report: &mut Report) -> io::Result<()> {
             contender.await_first_answer(setting, &first_login(&devices, &root));
         }
         for version in ["1.3", "1.2"] {
-            for resumed in [false, true] {
-                let kind = if resumed { "resumed" } else { "full" };
+            for kind in [Kind::Full, Kind::Known, Kind::Resumed] {
                 let key = match algorithm {
                     Algorithm::P256 => "P-256",
                     Algorithm::Rsa2048 => "RSA-2048",
                 };
-                let case = format!("EAP-TLS {version}, {key}, {kind}");
-                let load = load(setting, &pki, version, resumed);
+                let case = format!("EAP-TLS {version}, {key}, {}", kind.name());
+                let load = load(setting, &pki, version, kind);
                 let outcomes = contest::run(setting, &case, &mut contenders, &load)?;
                 // Targets are about P-256, which is what devices are enrolled with.
                 let targets = match algorithm {
-                    Algorithm::P256 => targets(version, resumed),
+                    Algorithm::P256 => targets(version, kind),
                     Algorithm::Rsa2048 => Vec::new(),
                 };
                 report.add(&case, &Measure::OF_REQUESTS, &outcomes, &targets)?;
@@ -87,7 +87,7 @@ fn run_mab_beside(
     let missing = || io::Error::other("chrt is not installed (package util-linux)");
     let chrt = program::find("chrt").ok_or_else(missing)?;
     let mut command = words(&[&text(&chrt), "--idle", "0", &text(setting.folder.lab())]);
-    command.extend(load(setting, pki, "1.3", false).server);
+    command.extend(load(setting, pki, "1.3", Kind::Full).server);
     command.extend(ours.iter().flat_map(|ours| ours.door.iter().cloned()));
     // Until it is ended.
     if let Some(seconds) = command.iter().position(|word| word == "--seconds")
@@ -119,8 +119,32 @@ fn run_mab_beside(
     report.add(case, &measures, &outcomes, &[Target { measure, of, most }])
 }
 
-fn load(setting: &Setting, pki: &Pki, version: &str, resumed: bool) -> Load {
-    let devices = pki.file(if resumed { pki::WARM } else { pki::COLD });
+/// What a handshake is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Full, with a certificate that was not seen for long.
+    Full,
+    /// Full, of devices that come again and again.
+    Known,
+    /// Resumed.
+    Resumed,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Known => "full, known devices",
+            Self::Resumed => "resumed",
+        }
+    }
+}
+
+fn load(setting: &Setting, pki: &Pki, version: &str, kind: Kind) -> Load {
+    let devices = pki.file(match kind {
+        Kind::Full => pki::COLD,
+        Kind::Known | Kind::Resumed => pki::WARM,
+    });
     let (seconds, root) = (setting.seconds.to_string(), pki.file("root.pem"));
     let count = if setting.quick { "200" } else { "2000" };
     let mut server = words(&[
@@ -147,25 +171,26 @@ fn load(setting: &Setting, pki: &Pki, version: &str, resumed: bool) -> Load {
         "--count",
         count,
     ]);
-    if resumed {
+    if kind == Kind::Resumed {
         server.push("--resume".to_owned());
         floor.push("--resume".to_owned());
     }
     Load { server, floor }
 }
 
-fn targets(version: &str, resumed: bool) -> Vec<Target> {
+fn targets(version: &str, kind: Kind) -> Vec<Target> {
     let cpu = |of, most| Target {
         measure: Measure::Cpu,
         of,
         most,
     };
-    match (resumed, version) {
-        (false, _) => vec![
+    match (kind, version) {
+        (Kind::Known, _) => vec![cpu(Of::Peer(FLOOR), 1.0)],
+        (Kind::Full, _) => vec![
             cpu(Of::Peer(FLOOR), 1.25),
             cpu(Of::Peer("FreeRADIUS -s"), 0.333),
         ],
-        (true, version) => {
+        (Kind::Resumed, version) => {
             let goal = if version == "1.3" { 125.0 } else { 50.0 };
             vec![
                 cpu(Of::Ours, goal),
@@ -210,6 +235,7 @@ pub(super) fn start_ours(setting: &Setting, pki: &Pki, folder: &str) -> io::Resu
     gateway.set("client_ca", format!("[{}]", quoted("root.pem")));
     gateway.set("revocation_lists", format!("[{}]", quoted("revoked.pem")));
     gateway.set("demand_revocation", "true".to_owned());
+    gateway.set("remembered_chains", REMEMBERED.to_string());
     let ours = gateway.start(setting);
     let secret_of_ours = gateway.file("certs/secrets/nas-local");
     let ours = ours.map(|program| (program, door(port, &secret_of_ours)));
@@ -284,4 +310,8 @@ const FLOOR: &str = "rustls in memory";
 
 /// Devices in the inventory, and certificates for full handshakes.
 const DEVICES: u32 = 10_000;
-const QUICK_COLD: u32 = 500;
+const QUICK_COLD: u32 = 4_000;
+
+/// Chains that Portreeve remembers: all of the known devices, and none of the others, of which as
+/// many come in between as fill it several times.
+const REMEMBERED: u32 = 1_024;

@@ -220,6 +220,7 @@ mod tests {
             "client_ca",
             "revocation_lists",
             "demand_revocation",
+            "remembered_chains",
             "upstream",
             "max_connections",
             "max_connections_per_address",
