@@ -43,6 +43,7 @@ mod conversation;
 mod error;
 mod fragment;
 mod gate;
+mod hello;
 mod identity;
 mod key;
 mod method;
@@ -51,6 +52,7 @@ mod packet;
 mod resumption;
 mod tls;
 mod tunnel;
+mod turnstile;
 
 pub(crate) use clock::Clock;
 pub use config::Config;

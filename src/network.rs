@@ -32,6 +32,7 @@ mod admission;
 mod away;
 mod brake;
 mod challenge;
+mod chance;
 mod context;
 mod conversation;
 mod counters;

@@ -4,17 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::CommonState;
-use rustls::ConfigBuilder;
 use rustls::ProtocolVersion;
 use rustls::ServerConfig;
 use rustls::SupportedCipherSuite;
 use rustls::SupportedProtocolVersion;
-use rustls::WantsVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::PrivateKeyDer;
-use rustls::server::ResolvesServerCert;
 use rustls::server::StoresServerSessions;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
@@ -22,8 +19,8 @@ use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 
 use super::error::Misconfigured;
-use super::gate::Gate;
 use super::resumption::Resumption;
+use super::turnstile::Turnstile;
 use crate::trust::Material;
 use crate::trust::Verifier;
 
@@ -128,10 +125,9 @@ impl fmt::Display for TlsVersion {
 /// [`Settings`] that have been checked, shared by the conversations that began with them.
 #[derive(Debug)]
 pub struct Config {
-    builder: ConfigBuilder<ServerConfig, WantsVerifier>,
-    resolver: Arc<dyn ResolvesServerCert>,
-    tickets: usize,
-    pub(super) verifier: Verifier,
+    /// That of all conversations, to be used inside of a [`Turnstile`].
+    pub(super) tls: Arc<ServerConfig>,
+    pub(super) verifier: Arc<Verifier>,
     pub(super) resumption: Option<Arc<Resumption>>,
     pub(super) max_rounds: u16,
 }
@@ -161,16 +157,28 @@ impl Config {
             demand_revocation: settings.demand_revocation,
             remembered: settings.remembered_chains,
         };
-        let verifier = Verifier::build(material, &provider)?;
+        let verifier = Arc::new(Verifier::build(material, &provider)?);
         let certified = CertifiedKey::from_der(settings.chain, settings.key, &provider)
             .map_err(Misconfigured::Credential)?;
-        let builder = ServerConfig::builder_with_provider(Arc::new(cheapest_first(&provider)))
+        let turnstile = Arc::new(Turnstile {
+            verifier: Arc::clone(&verifier),
+            resumes: settings.resumption.is_some(),
+        });
+        let mut tls = ServerConfig::builder_with_provider(Arc::new(cheapest_first(&provider)))
             .with_protocol_versions(&versions)
-            .map_err(Misconfigured::Tls)?;
+            .map_err(Misconfigured::Tls)?
+            .with_client_cert_verifier(Arc::clone(&turnstile) as Arc<dyn ClientCertVerifier>)
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        tls.session_storage = Arc::clone(&turnstile) as Arc<dyn StoresServerSessions>;
+        tls.time_provider = turnstile as Arc<dyn TimeProvider>;
+        tls.send_tls13_tickets = usize::from(settings.tickets);
+        tls.max_early_data_size = 0;
+        tls.ignore_client_order = true;
+        // A compressed chain is a small message that grows (RFC 8879 section 4).
+        tls.cert_compressors = Vec::new();
+        tls.cert_decompressors = Vec::new();
         Ok(Self {
-            builder,
-            resolver: Arc::new(SingleCertAndKey::from(certified)),
-            tickets: usize::from(settings.tickets),
+            tls: Arc::new(tls),
             verifier,
             resumption: settings.resumption,
             max_rounds: settings.max_rounds,
@@ -182,25 +190,6 @@ impl Config {
     #[must_use]
     pub fn waiting_lists(&self) -> &[(usize, String)] {
         self.verifier.waiting_lists()
-    }
-
-    /// The configuration of one conversation: everything is shared but the verifier, the store
-    /// and the clock. About 1 µs, of a handshake's 150 to 400.
-    pub(super) fn with_gate(&self, gate: &Arc<Gate>) -> Arc<ServerConfig> {
-        let mut tls = self
-            .builder
-            .clone()
-            .with_client_cert_verifier(Arc::clone(gate) as Arc<dyn ClientCertVerifier>)
-            .with_cert_resolver(Arc::clone(&self.resolver));
-        tls.session_storage = Arc::clone(gate) as Arc<dyn StoresServerSessions>;
-        tls.time_provider = Arc::clone(gate) as Arc<dyn TimeProvider>;
-        tls.send_tls13_tickets = self.tickets;
-        tls.max_early_data_size = 0;
-        tls.ignore_client_order = true;
-        // A compressed chain is a small message that grows (RFC 8879 section 4).
-        tls.cert_compressors = Vec::new();
-        tls.cert_decompressors = Vec::new();
-        Arc::new(tls)
     }
 }
 

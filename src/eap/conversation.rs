@@ -198,11 +198,12 @@ impl Conversation {
     }
 
     /// Whether the work that is due takes less than handing it to another thread, about 10 µs:
-    /// no signature, no key agreement.
+    /// no signature, no key agreement. It turns out otherwise once for a session that is known and
+    /// not resumed after all.
     #[must_use]
     pub fn has_light_work(&self) -> bool {
         match &self.state {
-            State::Working(method) => method.is_light(),
+            State::Working(method) => method.is_light(&self.config),
             State::Fresh
             | State::AskedIdentity
             | State::Offered(_)

@@ -12,8 +12,7 @@
 //! - **Resumed**: when the resumed handshake is complete. Block withholds tickets and the
 //!   protected success indication.
 //!
-//! A [`Gate`] belongs to one conversation: it is rustls's verifier, store and clock in that
-//! conversation's configuration, a structure of shared pointers.
+//! A [`Gate`] belongs to one conversation; [`turnstile`](super::turnstile) leads rustls to it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,15 +22,11 @@ use std::sync::PoisonError;
 
 use rustls::CertificateError;
 use rustls::DigitallySignedStruct;
-use rustls::DistinguishedName;
 use rustls::OtherError;
-use rustls::SignatureScheme;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::UnixTime;
-use rustls::server::StoresServerSessions;
 use rustls::server::danger::ClientCertVerified;
-use rustls::server::danger::ClientCertVerifier;
 use rustls::time_provider::TimeProvider;
 use zeroize::Zeroizing;
 
@@ -85,7 +80,7 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
 }
 
-/// One conversation's verifier, store and clock.
+/// One conversation's verifier, store of sessions and clock.
 pub(super) struct Gate {
     config: Arc<Config>,
     judge: Arc<dyn Judge>,
@@ -235,7 +230,7 @@ impl Gate {
     }
 
     /// An entry that a peer names, if resuming it is worth a try.
-    fn recall(&self, name: &[u8], take: bool) -> Option<Vec<u8>> {
+    pub(super) fn recall(&self, name: &[u8], take: bool) -> Option<Vec<u8>> {
         let resumption = self.config.resumption.as_ref()?;
         let id = Id::try_from(name).ok()?;
         let now = self.state().now.wall;
@@ -256,8 +251,7 @@ impl Gate {
     }
 
     /// Keeps what rustls wants stored, if the peer has passed.
-    fn keep(&self, name: &[u8], value: Vec<u8>) -> bool {
-        let value = Zeroizing::new(value);
+    pub(super) fn keep(&self, name: &[u8], value: Zeroizing<Vec<u8>>) -> bool {
         let Ok(id) = Id::try_from(name) else {
             return false;
         };
@@ -301,12 +295,8 @@ fn refusal(why: impl std::error::Error + Send + Sync + 'static) -> rustls::Error
     CertificateError::Other(OtherError(Arc::new(why))).into()
 }
 
-impl ClientCertVerifier for Gate {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.config.verifier.hints()
-    }
-
-    fn verify_client_cert(
+impl Gate {
+    pub(super) fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -325,7 +315,7 @@ impl ClientCertVerifier for Gate {
         Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
+    pub(super) fn verify_tls12_signature(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
@@ -339,7 +329,7 @@ impl ClientCertVerifier for Gate {
         Ok(valid)
     }
 
-    fn verify_tls13_signature(
+    pub(super) fn verify_tls13_signature(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
@@ -353,33 +343,7 @@ impl ClientCertVerifier for Gate {
         Ok(valid)
     }
 
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.config.verifier.schemes()
-    }
-}
-
-impl StoresServerSessions for Gate {
-    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
-        self.keep(&key, value)
-    }
-
-    /// A TLS 1.2 session id.
-    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.recall(key, false)
-    }
-
-    /// A TLS 1.3 ticket: good for one use.
-    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.recall(key, true)
-    }
-
-    fn can_cache(&self) -> bool {
-        self.config.resumption.is_some()
-    }
-}
-
-impl TimeProvider for Gate {
-    fn current_time(&self) -> Option<UnixTime> {
+    pub(super) fn current_time(&self) -> Option<UnixTime> {
         self.clock.current_time()
     }
 }

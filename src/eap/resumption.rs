@@ -138,6 +138,11 @@ impl Resumption {
         usable.then_some((entry.value, entry.past))
     }
 
+    /// Whether there is an entry, usable or not.
+    pub(super) fn holds(&self, id: &Id) -> bool {
+        lock(self.shard(id)).entries.contains_key(id)
+    }
+
     /// Forgets one entry.
     pub(super) fn remove(&self, id: &Id) {
         lock(self.shard(id)).remove(id);

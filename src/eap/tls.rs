@@ -23,8 +23,10 @@ use super::fragment::Progress;
 use super::fragment::Reassembler;
 use super::gate::Gate;
 use super::gate::Judge;
+use super::hello;
 use super::key::Keys;
 use super::tunnel::Tunnel;
+use super::turnstile::Turnstile;
 use crate::model::CertificateIdentity;
 use crate::model::Now;
 use crate::model::Verdict;
@@ -133,6 +135,7 @@ impl EapTls {
         let State::Working(message, after) = std::mem::replace(&mut self.state, State::Over) else {
             return Turn::Failure(FailureReason::Internal("worked out of turn".into()));
         };
+        let first = self.link.is_none();
         let link = match self.link.take() {
             Some(link) => link,
             None => match Link::new(config, judge, now) {
@@ -142,8 +145,9 @@ impl EapTls {
         };
         let link = self.link.insert(link);
         link.gate.set_now(now);
+        let _inside = Turnstile::enter(&link.gate);
         match after {
-            After::Receive => match link.advance(&message) {
+            After::Receive => match link.advance(&message, first, config) {
                 Next::Send(flight, after) => {
                     let fragmenter = Fragmenter::new(flight, self.room);
                     self.send(fragmenter, after)
@@ -156,15 +160,20 @@ impl EapTls {
         }
     }
 
-    /// Whether the work that is due is symmetric cryptography only: the end of a resumed handshake,
-    /// or what the peer says to our last flight. At most [`MAX_MESSAGE`](super::MAX_MESSAGE) is
-    /// decrypted and some keys are derived.
-    pub(super) fn is_light(&self) -> bool {
+    /// Whether the work that is due is symmetric cryptography only: that of a resumed handshake, in
+    /// TLS 1.3 its end, or what the peer says to our last flight. At most
+    /// [`MAX_MESSAGE`](super::MAX_MESSAGE) is decrypted and some keys are derived.
+    ///
+    /// A peer that asks for a session that is known here and makes sure that it is not resumed gets
+    /// a full handshake where a light one was expected, once: the session is forgotten then.
+    pub(super) fn is_light(&self, config: &Config) -> bool {
         match &self.state {
-            State::Working(_, After::Receive) => self
-                .link
-                .as_ref()
-                .is_some_and(|link| link.tunnel.is_resumed()),
+            State::Working(message, After::Receive) => match &self.link {
+                Some(link) => link.tunnel.is_resumed(),
+                None => config.resumption.as_ref().is_some_and(|known| {
+                    hello::session(message).is_some_and(|session| known.holds(&session))
+                }),
+            },
             State::Working(_, After::Confirm(_) | After::Refuse(_)) => true,
             State::Receiving(_)
             | State::Sending(..)
@@ -242,13 +251,21 @@ enum Next {
 impl Link {
     fn new(config: &Arc<Config>, judge: &Arc<dyn Judge>, now: Now) -> Result<Self, rustls::Error> {
         let gate = Gate::new(Arc::clone(config), Arc::clone(judge), now);
-        let tunnel = Tunnel::new(config.with_gate(&gate))?;
+        let tunnel = Tunnel::new(Arc::clone(&config.tls))?;
         Ok(Self { tunnel, gate })
     }
 
-    /// Feeds a message of the handshake.
-    fn advance(&mut self, message: &[u8]) -> Next {
-        let received = match self.tunnel.receive(message) {
+    /// Feeds a message of the handshake, the `first` or a later one.
+    fn advance(&mut self, message: &[u8], first: bool, config: &Config) -> Next {
+        let received = self.tunnel.receive(message);
+        if first
+            && !self.tunnel.is_resumed()
+            && let Some(known) = &config.resumption
+            && let Some(session) = hello::session(message)
+        {
+            known.remove(&session);
+        }
+        let received = match received {
             Ok(received) => received,
             Err(error) => return self.refuse(error.into()),
         };

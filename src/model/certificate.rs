@@ -255,7 +255,7 @@ fn principal_name(name: &GeneralName<'_>) -> Option<String> {
     let GeneralName::OtherName(oid, value) = name else {
         return None;
     };
-    (oid.to_id_string() == PRINCIPAL_NAME)
+    (oid.as_bytes() == PRINCIPAL_NAME)
         .then(|| utf8_string(value))
         .flatten()
 }
@@ -283,10 +283,14 @@ fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 }
 
 fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }
 
-const PRINCIPAL_NAME: &str = "1.3.6.1.4.1.311.20.2.3";
+/// 1.3.6.1.4.1.311.20.2.3 in DER, without tag and length.
+const PRINCIPAL_NAME: &[u8] = &[0x2b, 6, 1, 4, 1, 0x82, 0x37, 20, 2, 3];
 
 #[cfg(test)]
 mod tests {

@@ -287,9 +287,7 @@ impl Server {
             Arc::clone(asked.nas),
             Context::new(asked.from.ip(), brought.request),
         ));
-        let mut first = [0; 1];
-        (self.shared.random)(&mut first);
-        let [identifier] = first;
+        let [identifier] = self.chance.next();
         let eap_packet = settings.config.eap_packet;
         let largest = brought
             .request

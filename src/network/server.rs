@@ -31,6 +31,7 @@ use crate::network::away::Asked;
 use crate::network::away::Away;
 use crate::network::away::Aways;
 use crate::network::away::Waiting;
+use crate::network::chance::Chance;
 use crate::network::conversation::Conversations;
 use crate::network::conversation::State;
 use crate::network::discard::Discarded;
@@ -97,6 +98,7 @@ pub struct Shared {
 /// The RADIUS server of one packet loop.
 pub struct Server {
     worker: u8,
+    pub(super) chance: Chance,
     pub(super) shared: Arc<Shared>,
     pub(super) conversations: Conversations,
     pub(super) away: Aways,
@@ -157,6 +159,7 @@ impl Server {
     pub fn new(worker: u8, shared: Arc<Shared>) -> Self {
         Self {
             worker,
+            chance: Chance::new(shared.random),
             shared,
             conversations: Conversations::new(),
             away: Aways::default(),
@@ -499,10 +502,8 @@ impl Server {
     }
 
     /// A new State of this loop.
-    pub(super) fn new_state(&self) -> State {
-        let mut random = [0; 16];
-        (self.shared.random)(&mut random);
-        State::new(self.worker, u128::from_ne_bytes(random))
+    pub(super) fn new_state(&mut self) -> State {
+        State::new(self.worker, u128::from_ne_bytes(self.chance.next()))
     }
 
     pub(super) fn new_correlation(&self) -> Correlation {

@@ -61,11 +61,13 @@ fn an_allowed_device_resumes_and_is_judged_again_rfc9190_5_7() {
     }
 }
 
-/// Its ClientHello asks for a key agreement, or for nobody knows what; its Finished for some
-/// hashes.
+/// In TLS 1.3 a ClientHello asks for a key agreement.
 #[test]
-fn only_the_end_of_a_resumed_handshake_is_light_work() {
-    for version in BOTH {
+fn the_work_of_a_resumed_handshake_is_light_but_for_key_agreement() {
+    for (version, expected) in [
+        (TlsVersion::Tls12, [true, true]),
+        (TlsVersion::Tls13, [false, true]),
+    ] {
         let world = World::new();
         let config = world.config();
         let mut settings = world.roamer();
@@ -76,8 +78,35 @@ fn only_the_end_of_a_resumed_handshake_is_light_work() {
         assert_eq!(full.light, [false, false], "row {version}");
         let resumed = world.connect(&config, &profile);
         assert!(resumed.succeeded().resumed);
-        assert_eq!(resumed.light, [false, true], "row {version}");
+        assert_eq!(resumed.light, expected, "row {version}");
     }
+}
+
+#[test]
+fn a_session_that_is_asked_for_and_not_resumed_makes_light_work_once() {
+    let (world, config, profile) = after_a_full_handshake(TlsVersion::Tls12);
+    let mut supplicant = Supplicant::new(profile);
+    let mut conversation = world.conversation(&config, 1024);
+    let identity = supplicant.identity_response(1);
+    let Step::Request(start) = conversation.handle(world.now, &identity) else {
+        panic!("no start");
+    };
+    let Answer::Response(hello) = supplicant.handle(world.now, &start) else {
+        panic!("no hello");
+    };
+    // The session was made with an extended master secret, which the peer no longer offers: the
+    // extension's number becomes one that nobody knows.
+    let extended = hello.windows(4).rposition(|four| four == [0, 23, 0, 0]);
+    let mut tampered = hello.clone();
+    tampered[extended.unwrap()] = 0xfa;
+    for (hello, light) in [(&tampered, true), (&tampered, false), (&hello, false)] {
+        let mut conversation = world.conversation(&config, 1024);
+        conversation.handle(world.now, &identity);
+        assert!(matches!(conversation.handle(world.now, hello), Step::Work));
+        assert_eq!(conversation.has_light_work(), light);
+        conversation.work(world.now);
+    }
+    assert!(world.resumption.is_empty());
 }
 
 #[test]
