@@ -21,6 +21,7 @@ mod seen;
 mod session;
 mod subject;
 
+pub use crate::inventory::Change;
 pub use crate::policy::Trace;
 pub use change::Sweep;
 pub use decide::Decided;

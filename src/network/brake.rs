@@ -4,10 +4,11 @@
 //! network within seconds, and help with it. Such a batch is held until somebody says what is to
 //! become of it; nobody new gets in by that, since each login is decided anew.
 
+use crate::access::Change;
 use crate::access::Correlation;
 use crate::access::Live;
 use crate::access::Sweep;
-use crate::inventory::Change;
+
 use crate::model::Timestamp;
 use crate::network::admission::Admissions;
 
