@@ -1,4 +1,5 @@
-//! Bodies in flight: frames pass one by one, and three clocks watch them.
+//! Bodies in flight: where their octets come from, why they end early, and the clocks that watch
+//! them.
 
 use std::error::Error;
 use std::future::Future;
@@ -8,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
-use std::task::ready;
 use std::time::Duration;
 
 use hyper::body::Body;
@@ -20,15 +20,21 @@ use tokio::time::Instant;
 use tokio::time::Sleep;
 use tokio::time::sleep_until;
 
-use crate::access::Permit;
 use crate::net::eas::Counters;
+use crate::net::http1::Buffer;
+use crate::net::http1::Length;
+use crate::net::http1::put_piece;
+use crate::net::upstream::Exchange;
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum Cut {
-    /// The connection it came from broke, or it was malformed.
+    /// The connection it came from broke, or ended.
     #[error("the body ended early")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Box<dyn Error + Send + Sync>),
+    /// What came is not framed as a body has to be.
+    #[error("the body is malformed")]
+    Malformed(#[source] Box<dyn Error + Send + Sync>),
     /// The client sends too slowly.
     #[error("the body came too slowly")]
     Slow,
@@ -40,202 +46,204 @@ pub enum Cut {
     Revoked,
 }
 
-impl Cut {
-    /// Whether what came is not framed as a body has to be. One that merely ends too early is not
-    /// malformed: its sender is gone.
-    pub(super) fn is_malformed(&self) -> bool {
-        let Self::Broken(error) = self else {
-            return false;
-        };
-        let cause = error
-            .source()
-            .and_then(<dyn Error>::downcast_ref::<io::Error>);
-        cause.is_some_and(|cause| {
-            matches!(
-                cause.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
-            )
-        })
-    }
-}
-
-/// A body on its way to the mail server.
-#[derive(Debug)]
-pub enum Upload {
-    /// None.
-    Empty,
-    /// A client's.
-    Client(Box<Paced>),
-}
-
-impl Upload {
-    /// The body of a client's request. The client may be waited for `patience` in all, and as much
-    /// longer as its octets take at the slowest speed that is borne (512 octets a second).
-    #[must_use]
-    pub fn new(body: Incoming, patience: Duration) -> Self {
-        if body.is_end_stream() {
-            return Self::Empty;
-        }
-        Self::Client(Box::new(Paced {
-            body,
-            patience,
-            received: 0,
-            waited: Duration::ZERO,
-            waiting: None,
-        }))
-    }
-}
-
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = Cut;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
+/// The body of a client's request.
+pub(in crate::net) trait Source {
+    /// Puts octets of the body into `output`, in chunks if it goes in chunks, and tells how many; 0
+    /// at the end.
+    fn poll_octets(
+        &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
-            Self::Client(paced) => paced.poll(context),
-        }
-    }
+        output: &mut Buffer,
+        is_chunked: bool,
+    ) -> Poll<Result<usize, Cut>>;
+}
 
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Client(paced) => paced.body.is_end_stream(),
-        }
-    }
+/// No body.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::net) struct Nothing;
 
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Client(paced) => paced.body.size_hint(),
+impl Source for Nothing {
+    fn poll_octets(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &mut Buffer,
+        _: bool,
+    ) -> Poll<Result<usize, Cut>> {
+        Poll::Ready(Ok(0))
+    }
+}
+
+/// A body that comes over HTTP/2.
+impl Source for Incoming {
+    fn poll_octets(
+        &mut self,
+        context: &mut Context<'_>,
+        output: &mut Buffer,
+        is_chunked: bool,
+    ) -> Poll<Result<usize, Cut>> {
+        loop {
+            let frame = match Pin::new(&mut *self).poll_frame(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(Ok(0)),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(Cut::Broken(error.into())));
+                }
+                Poll::Ready(Some(Ok(frame))) => frame,
+            };
+            // Trailers say nothing that the mail server should believe.
+            if let Some(octets) = frame.data_ref().filter(|octets| !octets.is_empty()) {
+                put_piece(output, is_chunked, octets);
+                return Poll::Ready(Ok(octets.len()));
+            }
         }
     }
 }
 
-/// A client's body with a lower bound on its speed. Only time spent waiting for the client counts,
-/// never the mail server's.
+/// The lower bound on the speed of a client's body. The client may be waited for so long in all,
+/// and as much longer as its octets take at [`SLOWEST`]. Only time spent waiting for the client
+/// counts, never the mail server's.
 #[derive(Debug)]
-pub struct Paced {
-    body: Incoming,
+pub(in crate::net) struct Pace {
     patience: Duration,
     received: u64,
     waited: Duration,
-    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    since: Option<Instant>,
 }
 
-impl Paced {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        loop {
-            match Pin::new(&mut self.body).poll_frame(context) {
-                Poll::Ready(frame) => {
-                    if let Some((since, _)) = self.waiting.take() {
-                        self.waited = self.waited.saturating_add(since.elapsed());
-                    }
-                    match frame {
-                        None => return Poll::Ready(None),
-                        Some(Err(error)) => return Poll::Ready(Some(Err(Cut::Broken(error)))),
-                        // Trailers say nothing that the mail server should believe.
-                        Some(Ok(frame)) if frame.is_trailers() => {}
-                        Some(Ok(frame)) => {
-                            let length = frame.data_ref().map_or(0, Bytes::len);
-                            let length = u64::try_from(length).unwrap_or(u64::MAX);
-                            self.received = self.received.saturating_add(length);
-                            return Poll::Ready(Some(Ok(frame)));
-                        }
-                    }
-                }
-                Poll::Pending => {
-                    let earned = Duration::from_secs(self.received / SLOWEST);
-                    let allowed = self.patience.saturating_add(earned);
-                    let left = allowed.saturating_sub(self.waited);
-                    let (_, sleep) = self.waiting.get_or_insert_with(|| {
-                        let now = Instant::now();
-                        (now, Box::pin(sleep_until(now + left)))
-                    });
-                    ready!(sleep.as_mut().poll(context));
-                    return Poll::Ready(Some(Err(Cut::Slow)));
-                }
-            }
-        }
-    }
-}
-
-/// The mail server's answer on its way to the client, as long as its permit holds.
-#[derive(Debug)]
-pub struct Guarded {
-    body: Incoming,
-    permit: Permit,
-    hold: Duration,
-    silence: Option<Pin<Box<Sleep>>>,
-}
-
-impl Guarded {
-    /// `hold`: how long the mail server may be silent.
-    pub(super) fn new(body: Incoming, permit: Permit, hold: Duration) -> Self {
+impl Pace {
+    pub(in crate::net) const fn new(patience: Duration) -> Self {
         Self {
-            body,
-            permit,
-            hold,
-            silence: None,
+            patience,
+            received: 0,
+            waited: Duration::ZERO,
+            since: None,
         }
+    }
+
+    /// The client is waited for, from now on if not already.
+    pub(in crate::net) fn wait(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// So many octets have come.
+    pub(in crate::net) fn go_on(&mut self, octets: usize) {
+        if let Some(since) = self.since.take() {
+            self.waited = self.waited.saturating_add(since.elapsed());
+        }
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
+        self.received = self.received.saturating_add(octets);
+    }
+
+    /// Until when the client is waited for, if it is.
+    pub(in crate::net) fn deadline(&self) -> Option<Instant> {
+        let since = self.since?;
+        let earned = Duration::from_secs(self.received / SLOWEST);
+        let allowed = self.patience.saturating_add(earned);
+        Some(since + allowed.saturating_sub(self.waited))
     }
 }
 
-impl Body for Guarded {
-    type Data = Bytes;
-    type Error = Cut;
+/// The one timer of a connection or stream. Deadlines that move on, as they do with every request,
+/// do not touch it: it is set anew when it rings too early, and when one is nearer than the last.
+#[derive(Debug, Default)]
+pub(in crate::net) struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
+impl Alarm {
+    /// Ready at the deadline, or soon after it.
+    pub(in crate::net) fn poll(
+        &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let guarded = self.get_mut();
-        if Pin::new(&mut guarded.permit).poll(context).is_ready() {
-            return Poll::Ready(Some(Err(Cut::Revoked)));
+        deadline: Instant,
+    ) -> Poll<()> {
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if deadline < sleep.deadline() {
+            sleep.as_mut().reset(deadline);
         }
-        loop {
-            match Pin::new(&mut guarded.body).poll_frame(context) {
-                Poll::Ready(frame) => {
-                    guarded.silence = None;
-                    match frame {
-                        Some(Ok(frame)) if frame.is_trailers() => {}
-                        frame => {
-                            let frame = frame.map(|frame| frame.map_err(Cut::Broken));
-                            return Poll::Ready(frame);
-                        }
+        while sleep.as_mut().poll(context).is_ready() {
+            if sleep.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+/// The mail server's answer on its way to a client of HTTP/2, as long as its permit holds.
+#[derive(Debug)]
+pub struct Relay {
+    exchange: Exchange,
+    source: Incoming,
+    alarm: Alarm,
+    /// Octets that are still to come, if that is known.
+    left: Option<u64>,
+    counters: Arc<Counters>,
+}
+
+impl Relay {
+    pub(in crate::net) fn new(
+        exchange: Exchange,
+        source: Incoming,
+        alarm: Alarm,
+        length: Length,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let left = match length {
+            Length::Known(octets) => Some(octets),
+            Length::Chunked | Length::UntilClose => None,
+        };
+        Self {
+            exchange,
+            source,
+            alarm,
+            left,
+            counters,
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        match self.exchange.poll_piece(context, &mut self.source) {
+            Poll::Ready(Ok(0)) => {
+                self.exchange.finish();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Ok(count)) => {
+                let piece = Bytes::copy_from_slice(self.exchange.piece(count));
+                self.exchange.take(count);
+                if let Some(left) = &mut self.left {
+                    *left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
+                    if *left == 0 {
+                        // Nobody asks again after the last octet.
+                        self.exchange.finish();
                     }
                 }
-                Poll::Pending => {
-                    let hold = guarded.hold;
-                    let silence = guarded
-                        .silence
-                        .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + hold)));
-                    ready!(silence.as_mut().poll(context));
-                    return Poll::Ready(Some(Err(Cut::Silent)));
+                Poll::Ready(Some(Ok(piece)))
+            }
+            Poll::Ready(Err(cut)) => {
+                if matches!(cut, Cut::Revoked) {
+                    self.counters.revoked.fetch_add(1, Ordering::Relaxed);
                 }
+                Poll::Ready(Some(Err(cut)))
+            }
+            Poll::Pending => {
+                let late = self.alarm.poll(context, self.exchange.deadline());
+                late.map(|()| Some(Err(self.exchange.late())))
             }
         }
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
-/// The body of an answer to a client.
+/// The body of an answer to a client of HTTP/2.
 #[derive(Debug)]
 pub enum Download {
     /// Ours.
     Text(Option<Bytes>),
-    /// The mail server's, and where it is counted if it is cut.
-    Upstream(Box<Guarded>, Arc<Counters>),
+    /// The mail server's.
+    Upstream(Box<Relay>),
 }
 
 impl Body for Download {
@@ -251,20 +259,16 @@ impl Body for Download {
                 let text = text.take().filter(|text| !text.is_empty());
                 Poll::Ready(text.map(|text| Ok(Frame::data(text))))
             }
-            Self::Upstream(body, counters) => {
-                let frame = ready!(Pin::new(body.as_mut()).poll_frame(context));
-                if let Some(Err(Cut::Revoked)) = frame {
-                    counters.revoked.fetch_add(1, Ordering::Relaxed);
-                }
-                Poll::Ready(frame)
-            }
+            Self::Upstream(relay) => relay
+                .poll(context)
+                .map(|piece| piece.map(|piece| piece.map(Frame::data))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Text(text) => text.as_ref().is_none_or(Bytes::is_empty),
-            Self::Upstream(body, _) => body.is_end_stream(),
+            Self::Upstream(relay) => relay.left == Some(0),
         }
     }
 
@@ -274,9 +278,14 @@ impl Body for Download {
                 let length = text.as_ref().map_or(0, Bytes::len);
                 SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
             }
-            Self::Upstream(body, _) => body.size_hint(),
+            Self::Upstream(relay) => relay.left.map_or_else(SizeHint::new, SizeHint::with_exact),
         }
     }
+}
+
+/// The end of a connection where a body was to come.
+pub(in crate::net) fn ended_early() -> Cut {
+    Cut::Broken(io::Error::from(io::ErrorKind::UnexpectedEof).into())
 }
 
 /// Octets a second that a client must send once its patience is used up: a sixteenth of the slowest

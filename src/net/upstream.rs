@@ -1,58 +1,48 @@
 //! Connections to the mail server: a pool, names, TLS, and two ways to send.
 //!
-//! [`Upstream::ask`] sends an OPTIONS of our own. [`Upstream::forward`] sends a client's request,
-//! and needs its [`Permit`]: it is polled beside the exchange, and when it resolves the exchange is
-//! cut. Bodies are streamed both ways and never held.
+//! [`Lane::ask`] sends an OPTIONS of our own. [`Lane::forward`] sends a client's request, and needs
+//! its [`Permit`]: it is polled beside the exchange, and when it resolves the exchange is cut.
+//! Bodies are streamed both ways and never held.
 //!
 //! A server may answer before it has read all of a request, and stop listening: its answer counts,
-//! see `upstream/patient.rs`.
+//! see `upstream/link.rs`.
 //!
-//! The pool is of HTTP/1.1 connections. One that the server has closed is noticed before it is
-//! used; if it closes at that very moment, a request of which nothing has been written is sent on
-//! another connection, and any other fails: a command may have been carried out. A short idle time
-//! keeps that rare with servers that reset idle connections. A connection is used again only after
-//! an answer that was read to its end; octets after it close the connection.
+//! Each runtime has a pool of its own, of HTTP/1.1 connections. One that the server has closed is
+//! noticed before it is used; if it closes at that very moment, a request of which nothing has been
+//! written is sent on another connection, and any other fails: a command may have been carried out.
+//! A short idle time keeps that rare with servers that reset idle connections. A connection is used
+//! again only after an answer that was read to its end; octets after it close the connection.
 //!
-//! Tasks: the HTTP library drives each connection in one task, which ends with the connection.
-//! Aborting it fails the request on it, and nothing else.
+//! No task: an exchange runs in the task of whoever waits for it, and an idle connection in none.
 
-use std::error::Error;
-use std::future::Future;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::Context;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::net::NetError;
-use http_body_util::BodyExt;
-use hyper::HeaderMap;
-use hyper::Request;
-use hyper::Response;
-use hyper::StatusCode;
-use hyper_rustls::HttpsConnector;
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::Name;
-use hyper_util::rt::TokioExecutor;
-use hyper_util::rt::TokioTimer;
+use http::HeaderMap;
+use http::Request;
+use http::StatusCode;
 use rustls::ClientConfig;
 use tokio::time::timeout;
-use tower_service::Service;
-use tracing::warn;
 
 use crate::access::Decided;
 use crate::access::Permit;
 use crate::model::causes;
 use crate::net::body::Cut;
-use crate::net::body::Guarded;
-use crate::net::body::Upload;
+use crate::net::body::Nothing;
+use crate::net::http1::Length;
 
-mod patient;
+mod exchange;
+mod link;
+mod pool;
 
-use patient::Connector;
+pub(in crate::net) use exchange::Exchange;
+pub use pool::OpenError;
+
+use pool::Pool;
 
 /// Times of the way to the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,22 +70,31 @@ impl Default for Timing {
     }
 }
 
-/// The mail server, as a pool of connections.
-#[derive(Debug)]
+/// The mail server.
 pub struct Upstream {
-    client: Client<HttpsConnector<Connector>, Upload>,
+    tls: Arc<ClientConfig>,
     timing: Timing,
 }
 
-/// What came of a forwarded request.
+/// The mail server as one runtime reaches it: with connections of its own.
+pub struct Lane {
+    pool: Arc<Pool>,
+    timing: Timing,
+}
+
+/// Why a request has no answer.
 #[derive(Debug)]
-pub enum Forwarded {
-    /// An answer has begun; its body holds the permit.
-    Answer(Response<Guarded>),
+pub(in crate::net) enum Ended {
     /// The permission was taken back before an answer had begun.
     Revoked(Box<Decided>),
-    /// There is no answer.
+    /// Anything else.
     Failed(Failure),
+}
+
+impl<T: Into<Failure>> From<T> for Ended {
+    fn from(failure: T) -> Self {
+        Self::Failed(failure.into())
+    }
 }
 
 /// Why there is no answer.
@@ -106,35 +105,49 @@ pub enum Failure {
     Timeout,
     /// No connection, or one that broke.
     #[error("the connection to the mail server failed")]
-    Connection(#[source] hyper_util::client::legacy::Error),
+    Connection(#[from] LinkError),
     /// The client's body broke off, or came too slowly.
     #[error("the body of the request did not arrive")]
-    Body(#[source] hyper_util::client::legacy::Error),
+    Body(#[source] Cut),
     /// The client's body is none: its chunks are not framed as RFC 9112 section 7.1 says.
     #[error("the body of the request is malformed")]
-    Malformed(#[source] hyper_util::client::legacy::Error),
+    Malformed(#[source] Cut),
+}
+
+/// What is wrong with a connection.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// It could not be opened.
+    #[error(transparent)]
+    Open(OpenError),
+    /// The mail server closed it before it had answered.
+    #[error("the connection was closed before the answer was there")]
+    Closed,
+    /// It broke.
+    #[error("the connection broke")]
+    Io(#[source] io::Error),
+    /// What came is no answer of HTTP/1.1.
+    #[error("the answer is none of HTTP/1.1")]
+    NotHttp,
+}
+
+impl From<Cut> for Failure {
+    /// Of a request's body.
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::Malformed(_) => Self::Malformed(cut),
+            Cut::Silent => Self::Timeout,
+            Cut::Broken(_) | Cut::Slow | Cut::Revoked => Self::Body(cut),
+        }
+    }
 }
 
 impl Failure {
-    /// Sorts an error of the library by blame.
-    fn new(error: hyper_util::client::legacy::Error) -> Self {
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            match inner.downcast_ref::<Cut>() {
-                Some(cut) if cut.is_malformed() => return Self::Malformed(error),
-                Some(_) => return Self::Body(error),
-                None => {}
-            }
-            cause = inner.source();
-        }
-        Self::Connection(error)
-    }
-
     /// Whether the mail server could not even be connected to.
     #[must_use]
     pub fn is_down(&self) -> bool {
         match self {
-            Self::Connection(error) => error.is_connect(),
+            Self::Connection(error) => matches!(error, LinkError::Open(_)),
             Self::Timeout | Self::Body(_) | Self::Malformed(_) => false,
         }
     }
@@ -147,113 +160,100 @@ impl Failure {
 }
 
 impl Upstream {
-    /// Reads the system's resolver configuration; connects to nothing yet. Without a usable
-    /// configuration only mail servers given by address can be reached.
+    /// Connects to nothing yet.
     #[must_use]
     pub fn new(tls: ClientConfig, timing: Timing) -> Self {
-        let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
-        let resolver = resolver
-            .inspect_err(|error| warn!(%error, "the system's resolver configuration is unusable"))
-            .ok();
-        let mut connector = HttpConnector::new_with_resolver(Resolver(resolver));
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(timing.connect));
-        // A waiting Ping is silent for an hour: this notices a server that is gone.
-        connector.set_keepalive(Some(KEEPALIVE));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(Connector(connector));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(timing.idle)
-            .pool_max_idle_per_host(MAX_IDLE)
-            .build(connector);
-        Self { client, timing }
+        Self {
+            tls: Arc::new(tls),
+            timing,
+        }
     }
 
+    /// A way there for the runtime that calls.
+    #[must_use]
+    pub fn open_lane(&self) -> Lane {
+        Lane {
+            pool: Arc::new(Pool::new(Arc::clone(&self.tls), self.timing)),
+            timing: self.timing,
+        }
+    }
+}
+
+impl Lane {
     /// Sends a request of our own, without body, and reads the head of the answer.
     ///
     /// # Errors
     ///
     /// When there is none in time.
     pub async fn ask(&self, request: Request<()>) -> Result<(StatusCode, HeaderMap), Failure> {
-        let sent = self.client.request(request.map(|()| Upload::Empty));
-        let answer = timeout(self.timing.ask, sent).await;
-        let answer = answer
-            .map_err(|_| Failure::Timeout)?
-            .map_err(Failure::new)?;
-        let (head, body) = answer.into_parts();
+        let timing = self.timing;
+        let (length, hold) = (Length::Known(0), timing.hold);
+        let mut exchange = Exchange::new(&self.pool, None, &request, length, timing.ask, hold);
+        let answer = poll_fn(|context| exchange.poll_answer(context, &mut Nothing));
+        let answer = timeout(timing.ask, answer).await;
+        let head = match answer.map_err(|_| Failure::Timeout)? {
+            Ok(head) => head,
+            Err(Ended::Failed(failure)) => return Err(failure),
+            // Nothing was permitted that could be taken back.
+            Err(Ended::Revoked(_)) => return Err(LinkError::Closed.into()),
+        };
         // Read to its end, if that is near, so that the connection can be used again.
-        let rest = http_body_util::Limited::new(body, MAX_ASKED).collect();
+        let mut left = MAX_ASKED;
+        let rest = poll_fn(|context| {
+            loop {
+                match exchange.poll_piece(context, &mut Nothing) {
+                    Poll::Ready(Ok(0)) => {
+                        exchange.finish();
+                        return Poll::Ready(());
+                    }
+                    Poll::Ready(Ok(count)) if count <= left => {
+                        exchange.take(count);
+                        left -= count;
+                    }
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        });
         let _unread = timeout(ASKED_BODY, rest).await;
         Ok((head.status, head.headers))
     }
 
-    /// Sends a client's request. Needs the proof that it is allowed, and drops it with the request.
-    pub async fn forward(&self, mut permit: Permit, request: Request<Upload>) -> Forwarded {
-        let answer = timeout(self.timing.hold, self.client.request(request));
-        tokio::select! {
-            // First of all, so that nothing is sent if the permission is gone already.
-            biased;
-            decided = &mut permit => Forwarded::Revoked(Box::new(decided)),
-            answer = answer => match answer {
-                Ok(Ok(answer)) => {
-                    let hold = self.timing.hold;
-                    Forwarded::Answer(answer.map(|body| Guarded::new(body, permit, hold)))
-                }
-                Ok(Err(error)) => Forwarded::Failed(Failure::new(error)),
-                Err(_) => Forwarded::Failed(Failure::Timeout),
-            },
-        }
+    /// Begins to send a client's request, whose body has this length; the client may be waited for
+    /// `patience` in all. Needs the proof that it is allowed, and drops it with the request.
+    pub(in crate::net) fn forward(
+        &self,
+        permit: Permit,
+        request: &Request<()>,
+        length: Length,
+        patience: Duration,
+    ) -> Exchange {
+        let hold = self.timing.hold;
+        Exchange::new(&self.pool, Some(permit), request, length, patience, hold)
+    }
+
+    /// Closes connections that are idle for too long; to be called every second or so.
+    pub fn sweep(&self) {
+        self.pool.sweep();
     }
 }
 
-/// Names to addresses, for the connector.
-#[derive(Clone, Debug)]
-struct Resolver(Option<TokioResolver>);
-
-impl Service<Name> for Resolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = Box<dyn Error + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let resolver = self.0.clone();
-        Box::pin(async move {
-            let resolver = resolver.ok_or("no resolver is configured on this system")?;
-            let found = resolver.lookup_ip(name.as_str()).await;
-            let found = found.map_err(|error| no_address(name.as_str(), error))?;
-            // The connector puts the port in.
-            let addresses: Vec<SocketAddr> = found
-                .iter()
-                .map(|address| SocketAddr::new(address, 0))
-                .collect();
-            Ok(addresses.into_iter())
-        })
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("timing", &self.timing)
+            .finish_non_exhaustive()
     }
 }
 
-/// Why a name has no address; the resolver prints its whole query.
-fn no_address(name: &str, error: NetError) -> Box<dyn Error + Send + Sync> {
-    if error.is_no_records_found() {
-        format!("the name {name} has no address").into()
-    } else {
-        error.into()
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane")
+            .field("timing", &self.timing)
+            .finish_non_exhaustive()
     }
 }
 
-/// Idle connections kept: what a few hundred requests a second need within the idle time. Beyond it
-/// a connection is closed after its request.
-const MAX_IDLE: usize = 256;
-/// Probing a silent connection from then on.
-const KEEPALIVE: Duration = Duration::from_mins(1);
 /// The most that is read of the body of an OPTIONS answer, which has none, or an error page.
 const MAX_ASKED: usize = 16 * 1024;
 /// And how long that is waited for.

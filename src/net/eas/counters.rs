@@ -17,6 +17,7 @@ use crate::mail::Reply;
 use crate::model::Monotonic;
 use crate::net::upstream::Failure;
 
+use super::limits::Places;
 use super::seldom::Seldom;
 
 /// What has happened so far.
@@ -33,6 +34,8 @@ pub struct Counters {
     /// Requests ended because their permission was taken back: waiting ones, and answers that had
     /// begun.
     pub revoked: AtomicU64,
+    /// Open connections by address.
+    pub(super) places: Places,
     replies: [AtomicU64; Outcome::ALL.len()],
     answered: Mutex<BTreeMap<&'static str, u64>>,
     upstream_down: AtomicBool,

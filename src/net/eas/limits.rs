@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::mail::network;
 
-use super::Front;
+use super::Counters;
 
 /// Bounds of the front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,17 +52,16 @@ pub(super) struct Places(Mutex<HashMap<IpAddr, usize>>);
 /// The right of one connection to be there.
 #[derive(Debug)]
 pub(super) struct Place {
-    places: Arc<Places>,
-    front: Arc<Front>,
+    counters: Arc<Counters>,
     address: IpAddr,
 }
 
 impl Place {
-    pub(super) fn take(places: &Arc<Places>, front: &Arc<Front>, address: IpAddr) -> Option<Self> {
+    pub(super) fn take(counters: &Arc<Counters>, limits: &Limits, address: IpAddr) -> Option<Self> {
         let address = network(address);
-        let limits = &front.limits;
-        let open = &front.counters.open;
+        let open = &counters.open;
         let all = u64::try_from(limits.connections).unwrap_or(u64::MAX);
+        let places = &counters.places;
         let mut taken = places.0.lock().unwrap_or_else(PoisonError::into_inner);
         let here = taken.get(&address).copied().unwrap_or_default();
         if here >= limits.connections_per_address || open.load(Ordering::Relaxed) >= all {
@@ -71,8 +70,7 @@ impl Place {
         taken.insert(address, here.saturating_add(1));
         open.fetch_add(1, Ordering::Relaxed);
         Some(Self {
-            places: Arc::clone(places),
-            front: Arc::clone(front),
+            counters: Arc::clone(counters),
             address,
         })
     }
@@ -80,8 +78,13 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.front.counters.open.fetch_sub(1, Ordering::Relaxed);
-        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.counters.open.fetch_sub(1, Ordering::Relaxed);
+        let mut taken = self
+            .counters
+            .places
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.address) {
             *count = count.saturating_sub(1);
             if *count == 0 {

@@ -1,0 +1,223 @@
+//! Connections of HTTP/2 (RFC 9113): the library reads and writes them, and runs each exchange.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::Response;
+use hyper::body::Body;
+use hyper::body::Bytes;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
+use tracing::debug;
+
+use crate::eas::Command;
+use crate::mail::Forward;
+use crate::mail::Head;
+use crate::mail::Outcome;
+use crate::mail::Outgoing;
+use crate::mail::Peer;
+use crate::mail::Reply;
+use crate::net::body::Alarm;
+use crate::net::body::Download;
+use crate::net::body::Relay;
+use crate::net::http1::Length;
+use crate::net::upstream::Failure;
+
+use super::DISCARD_TIME;
+use super::DISCARDED;
+use super::Front;
+use super::Lane;
+use super::STALL;
+use super::Settled;
+use super::Stop;
+use super::conclude;
+use super::settle;
+use super::tell;
+
+/// Serves a connection until it ends.
+pub(super) async fn serve(
+    lane: &Arc<Lane>,
+    peer: &Arc<Peer>,
+    stream: TlsStream<TcpStream>,
+    stop: watch::Receiver<bool>,
+) {
+    let exchange_stop = stop.clone();
+    let service = service_fn(move |request| {
+        let (lane, peer) = (Arc::clone(lane), Arc::clone(peer));
+        let stop = exchange_stop.clone();
+        async move { Ok::<_, Infallible>(respond(&lane, &peer, request, stop).await) }
+    });
+    let mut stop = Stop::new(stop);
+    let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service));
+    let mut is_told = false;
+    let ended = poll_fn(|context| {
+        if !is_told && stop.is_said(context) {
+            is_told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(context)
+    });
+    if let Err(error) = ended.await {
+        debug!(%error, "a mail connection ended early");
+    }
+}
+
+fn builder() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_RESETS)
+        .max_send_buf_size(MAX_BUFFER)
+        .keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(STALL);
+    builder
+}
+
+/// One request, from its head to the head of its answer.
+async fn respond(
+    lane: &Lane,
+    peer: &Arc<Peer>,
+    request: Request<Incoming>,
+    stop: watch::Receiver<bool>,
+) -> Response<Download> {
+    let front = &lane.front;
+    let (parts, body) = request.into_parts();
+    let head = Head {
+        method: &parts.method,
+        uri: &parts.uri,
+        version: parts.version,
+        headers: &parts.headers,
+    };
+    let step = front.gateway.handle_head(front.clock.now(), peer, &head);
+    drop(parts);
+    match settle(lane, step).await {
+        Settled::Answer(reply) => {
+            discard(body).await;
+            local(front, reply)
+        }
+        Settled::Forward(forward) => exchange(lane, forward, body, stop).await,
+    }
+}
+
+/// Takes in the rest of a small body that is not wanted: an answer before the end of the body
+/// resets the stream, and clients (curl among them) then miss the answer.
+async fn discard(mut body: Incoming) {
+    if body.is_end_stream() {
+        return;
+    }
+    let mut left = DISCARDED;
+    let taken = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let octets = frame.data_ref().map_or(0, Bytes::len);
+            let Some(rest) = left.checked_sub(octets) else {
+                return;
+            };
+            left = rest;
+        }
+    };
+    // Whoever sends more, or more slowly, is reset.
+    drop(timeout(DISCARD_TIME, taken).await);
+}
+
+/// A request that is let through.
+async fn exchange(
+    lane: &Lane,
+    forward: Forward,
+    mut body: Incoming,
+    stop: watch::Receiver<bool>,
+) -> Response<Download> {
+    let front = &lane.front;
+    let Forward {
+        permit,
+        request,
+        exchange: way,
+    } = forward;
+    // A Ping would hold the drain up; its client asks again, and meets whoever serves then.
+    let mut stop = (way.command() == Command::Ping).then(|| Stop::new(stop));
+    let length = match body.size_hint().exact() {
+        _ if body.is_end_stream() => Length::Known(0),
+        Some(octets) => Length::Known(octets),
+        None => Length::Chunked,
+    };
+    let mut exchange = lane
+        .upstream
+        .forward(permit, &request, length, front.limits.body);
+    drop(request);
+    let mut alarm = Alarm::default();
+    let answer = poll_fn(|context| {
+        if let Poll::Ready(answer) = exchange.poll_answer(context, &mut body) {
+            return Poll::Ready(Some(answer));
+        }
+        if stop.as_mut().is_some_and(|stop| stop.is_said(context)) {
+            return Poll::Ready(None);
+        }
+        let late = alarm.poll(context, exchange.deadline());
+        late.map(|()| Some(Err(Failure::from(exchange.late()).into())))
+    });
+    let head = match answer.await {
+        None => return local(front, front.gateway.handle_unreachable()),
+        Some(Err(ended)) => return local(front, conclude(front, &way, ended)),
+        Some(Ok(head)) => head,
+    };
+    front.counters.upstream(None);
+    let now = front.clock.now();
+    let (outgoing, event) = front
+        .gateway
+        .handle_answer(now, &way, head.status, head.headers);
+    if let Some(event) = event {
+        (front.events)(event);
+    }
+    match outgoing {
+        Outgoing::Pass(status, headers) => {
+            front.counters.reply(Outcome::Allow);
+            if head.length == Length::Known(0) {
+                exchange.finish();
+            }
+            let counters = Arc::clone(&front.counters);
+            let relay = Relay::new(exchange, body, alarm, head.length, counters);
+            let mut response = Response::new(Download::Upstream(Box::new(relay)));
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            response
+        }
+        Outgoing::Answer(reply) => local(front, reply),
+    }
+}
+
+/// An answer of our own.
+fn local(front: &Front, reply: Reply) -> Response<Download> {
+    tell(front, &reply);
+    let mut response = Response::new(Download::Text(Some(Bytes::from(reply.body))));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    response
+}
+
+/// Octets of a head by the count of RFC 9113 section 6.5.2. The stream is refused beyond it.
+const MAX_HEAD: u32 = 32 * 1024;
+/// Octets held of a stream; a slow reader slows the mail server down.
+const MAX_BUFFER: usize = 64 * 1024;
+/// Exchanges at the same time on one connection; a phone has one or two.
+const MAX_STREAMS: u32 = 32;
+/// Streams reset before they are answered; the connection is closed beyond it (CVE-2023-44487).
+const MAX_RESETS: usize = 20;
+/// How often a client is asked whether it is still there: rarely, because the question wakes a
+/// phone up.
+const KEEPALIVE: Duration = Duration::from_mins(10);

@@ -1,0 +1,171 @@
+//! Octets between a socket and whoever looks at them.
+
+use std::cell::RefCell;
+
+/// A queue of octets in one piece, which has memory only while octets are in it.
+///
+/// The memory comes from a shelf of the thread and goes back there, so that a connection that
+/// waits, and most do, holds none, and one that works gets what is warm from the last.
+#[derive(Debug, Default)]
+pub(in crate::net) struct Buffer {
+    octets: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    /// What is in it.
+    pub(in crate::net) fn filled(&self) -> &[u8] {
+        self.octets.get(self.start..self.end).unwrap_or_default()
+    }
+
+    pub(in crate::net) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    pub(in crate::net) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether nothing more can be read into it: [`LARGE`] octets are there.
+    pub(in crate::net) fn is_full(&self) -> bool {
+        self.len() >= LARGE
+    }
+
+    /// Takes `count` octets away from the front.
+    pub(in crate::net) fn consume(&mut self, count: usize) {
+        self.start = self.start.saturating_add(count).min(self.end);
+        self.release_if_empty();
+    }
+
+    /// Gives the memory back if nothing is in it.
+    pub(in crate::net) fn release_if_empty(&mut self) {
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+            put_back(std::mem::take(&mut self.octets));
+        }
+    }
+
+    /// Where to read to; empty only if it is full.
+    pub(in crate::net) fn space(&mut self) -> &mut [u8] {
+        if self.octets.is_empty() {
+            self.octets = take_one();
+        }
+        if self.end == self.octets.len() {
+            if self.start > 0 {
+                self.octets.copy_within(self.start..self.end, 0);
+                (self.start, self.end) = (0, self.len());
+            } else if self.octets.len() < LARGE {
+                self.octets.resize(LARGE, 0);
+            }
+        }
+        self.octets.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// `count` octets were written to [`Buffer::space`].
+    pub(in crate::net) fn grow(&mut self, count: usize) {
+        self.end = self.end.saturating_add(count).min(self.octets.len());
+        // There is more where so much came from.
+        if self.end == self.octets.len() && self.end < LARGE {
+            self.octets.resize(LARGE, 0);
+        }
+    }
+
+    /// Puts `octets` in at the end; grows without bound, which is the caller's to set.
+    pub(in crate::net) fn append(&mut self, octets: &[u8]) {
+        if self.space().len() < octets.len() {
+            let missing = octets.len() - (self.octets.len() - self.end);
+            self.octets.resize(self.octets.len() + missing, 0);
+        }
+        if let Some(to) = self.space().get_mut(..octets.len()) {
+            to.copy_from_slice(octets);
+            self.end += octets.len();
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        put_back(std::mem::take(&mut self.octets));
+    }
+}
+
+thread_local! {
+    static SHELF: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn take_one() -> Vec<u8> {
+    let kept = SHELF.try_with(|shelf| shelf.borrow_mut().pop());
+    kept.ok().flatten().unwrap_or_else(|| vec![0; SMALL])
+}
+
+fn put_back(octets: Vec<u8>) {
+    if octets.is_empty() || octets.len() > LARGE {
+        return;
+    }
+    // A thread that ends has no shelf any more.
+    let _gone = SHELF.try_with(|shelf| {
+        let mut shelf = shelf.borrow_mut();
+        if shelf.len() < ON_SHELF {
+            shelf.push(octets);
+        }
+    });
+}
+
+/// A head and a short body; one TLS record.
+const SMALL: usize = 16 << 10;
+/// What a long body is moved by, and the most that is held of one in either direction.
+const LARGE: usize = 64 << 10;
+/// Buffers that a thread keeps for the next: more are never in use within one turn of its loop,
+/// but for slow readers.
+const ON_SHELF: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_into(buffer: &mut Buffer, octets: &[u8]) {
+        buffer.space()[..octets.len()].copy_from_slice(octets);
+        buffer.grow(octets.len());
+    }
+
+    #[test]
+    fn octets_come_out_as_they_went_in() {
+        let mut buffer = Buffer::default();
+        read_into(&mut buffer, b"one ");
+        buffer.append(b"two ");
+        read_into(&mut buffer, b"three");
+        buffer.consume(4);
+        assert_eq!(buffer.filled(), b"two three");
+        buffer.consume(100);
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn an_empty_buffer_has_no_memory() {
+        let mut buffer = Buffer::default();
+        assert!(!buffer.space().is_empty());
+        buffer.release_if_empty();
+        assert_eq!(buffer.octets.capacity(), 0);
+        read_into(&mut buffer, b"x");
+        buffer.consume(1);
+        assert_eq!(buffer.octets.capacity(), 0);
+    }
+
+    #[test]
+    fn what_is_read_is_bounded_and_what_is_appended_is_not_lost() {
+        let mut buffer = Buffer::default();
+        let mut total = 0;
+        while !buffer.is_full() {
+            let space = buffer.space().len();
+            assert!(space > 0);
+            buffer.grow(space);
+            total += space;
+        }
+        assert_eq!(total, LARGE);
+        assert!(buffer.space().is_empty());
+        buffer.append(b"more");
+        assert!(buffer.filled().ends_with(b"more"));
+        assert_eq!(buffer.len(), LARGE + 4);
+    }
+}

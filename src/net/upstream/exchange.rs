@@ -1,0 +1,328 @@
+//! One request at the mail server, as a machine that whoever waits for it polls: it runs in the
+//! task of the client's connection, which it costs no other task, channel or wake.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::Request;
+use http::Uri;
+use tokio::time::Instant;
+
+use crate::access::Permit;
+use crate::net::body::Cut;
+use crate::net::body::Pace;
+use crate::net::body::Source;
+use crate::net::body::ended_early;
+use crate::net::http1::AnswerHead;
+use crate::net::http1::Buffer;
+use crate::net::http1::Decoder;
+use crate::net::http1::Length;
+use crate::net::http1::end_of_head;
+use crate::net::http1::put_end;
+use crate::net::http1::put_request;
+
+use super::Ended;
+use super::Failure;
+use super::LinkError;
+use super::link::Link;
+use super::pool::Opening;
+use super::pool::Pool;
+
+/// One request at the mail server. Dropping it ends it there, too.
+pub(in crate::net) struct Exchange {
+    pool: Arc<Pool>,
+    /// While it is held a change finds the request. Questions of our own have none.
+    permit: Option<Permit>,
+    server: Uri,
+    state: State,
+    /// The head and so much of the body as was not written yet.
+    output: Buffer,
+    /// Whether nothing has left yet: the request may go by another connection.
+    is_unsent: bool,
+    is_flushed: bool,
+    length: Length,
+    /// Whether all of the body has come.
+    is_uploaded: bool,
+    pace: Pace,
+    hold: Duration,
+    /// Until when the mail server may be silent.
+    silent_until: Instant,
+    /// Octets of the answer that are known not to hold the end of its head.
+    scanned: usize,
+    interim: u8,
+    decoder: Decoder,
+    keeps: bool,
+}
+
+enum State {
+    Begun,
+    Opening(Opening),
+    Open(Box<Link>),
+    Over,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        pool: &Arc<Pool>,
+        permit: Option<Permit>,
+        request: &Request<()>,
+        length: Length,
+        patience: Duration,
+        hold: Duration,
+    ) -> Self {
+        let mut output = Buffer::default();
+        put_request(&mut output, request, length);
+        Self {
+            pool: Arc::clone(pool),
+            permit,
+            server: request.uri().clone(),
+            state: State::Begun,
+            output,
+            is_unsent: true,
+            is_flushed: true,
+            length,
+            is_uploaded: length == Length::Known(0),
+            pace: Pace::new(patience),
+            hold,
+            silent_until: Instant::now() + hold,
+            scanned: 0,
+            interim: 0,
+            decoder: Decoder::new(Length::Known(0)),
+            keeps: false,
+        }
+    }
+
+    /// Sends the request, with the body that comes from `source`, and waits for the head of the
+    /// answer. Pending also wakes at a change; time is the caller's, see [`Self::deadline`].
+    pub(in crate::net) fn poll_answer(
+        &mut self,
+        context: &mut Context<'_>,
+        source: &mut impl Source,
+    ) -> Poll<Result<AnswerHead, Ended>> {
+        loop {
+            // First of all, so that nothing is sent if the permission is gone already.
+            if let Some(permit) = &mut self.permit
+                && let Poll::Ready(decided) = Pin::new(permit).poll(context)
+            {
+                return Poll::Ready(Err(Ended::Revoked(Box::new(decided))));
+            }
+            match &mut self.state {
+                State::Begun => {
+                    self.state = match self.pool.take(&self.server) {
+                        Some(link) => State::Open(Box::new(link)),
+                        None => State::Opening(self.pool.open(self.server.clone())),
+                    };
+                    continue;
+                }
+                State::Opening(opening) => match opening.as_mut().poll(context) {
+                    Poll::Ready(Ok(link)) => self.state = State::Open(Box::new(link)),
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Err(LinkError::Open(error).into()));
+                    }
+                    Poll::Pending => return Poll::Pending,
+                },
+                State::Open(_) => {}
+                State::Over => return Poll::Ready(Err(LinkError::Closed.into())),
+            }
+            if let Err(cut) = self.pump(context, source) {
+                return Poll::Ready(Err(Failure::from(cut).into()));
+            }
+            // A connection that was dead before anything left is replaced.
+            let State::Open(link) = &mut self.state else {
+                continue;
+            };
+            let filled = link.input.filled();
+            if let Some(end) = end_of_head(filled, self.scanned) {
+                let head = AnswerHead::parse(filled.get(..end).unwrap_or_default());
+                link.input.consume(end);
+                self.scanned = 0;
+                let head = head.map_err(|_| LinkError::NotHttp)?;
+                if head.status.is_informational() {
+                    self.interim += 1;
+                    // 101 would turn the connection into something else.
+                    if head.status.as_u16() == 101 || self.interim > MAX_INTERIM {
+                        return Poll::Ready(Err(LinkError::NotHttp.into()));
+                    }
+                    continue;
+                }
+                self.silent_until = Instant::now() + self.hold;
+                self.decoder = Decoder::new(head.length);
+                self.keeps = head.keeps && head.length != Length::UntilClose;
+                return Poll::Ready(Ok(head));
+            }
+            self.scanned = filled.len();
+            if link.input.is_full() {
+                return Poll::Ready(Err(LinkError::NotHttp.into()));
+            }
+            match link.poll_fill(context) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(LinkError::Closed.into())),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(LinkError::Io(error).into())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Waits for octets of the answer's body, while the rest of the request's goes on its way; tells
+    /// how many [`Self::piece`] has now, 0 at the end.
+    pub(in crate::net) fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+        source: &mut impl Source,
+    ) -> Poll<Result<usize, Cut>> {
+        loop {
+            if let Some(permit) = &mut self.permit
+                && Pin::new(permit).poll(context).is_ready()
+            {
+                return Poll::Ready(Err(Cut::Revoked));
+            }
+            self.pump(context, source)?;
+            let State::Open(link) = &mut self.state else {
+                return Poll::Ready(Ok(0));
+            };
+            let ready = self.decoder.ready(&mut link.input);
+            let ready = ready.map_err(|error| Cut::Malformed(error.into()))?;
+            if ready > 0 || self.decoder.is_over() {
+                return Poll::Ready(Ok(ready));
+            }
+            match link.poll_fill(context) {
+                Poll::Ready(Ok(0)) if self.decoder.end() => return Poll::Ready(Ok(0)),
+                Poll::Ready(Ok(0)) => {
+                    return Poll::Ready(Err(ended_early()));
+                }
+                Poll::Ready(Ok(_)) => self.silent_until = Instant::now() + self.hold,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Cut::Broken(error.into()))),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// The first `count` octets of the body that have not been taken.
+    pub(in crate::net) fn piece(&self, count: usize) -> &[u8] {
+        match &self.state {
+            State::Open(link) => link.input.filled().get(..count).unwrap_or_default(),
+            State::Begun | State::Opening(_) | State::Over => &[],
+        }
+    }
+
+    /// Takes `count` octets of the body away.
+    pub(in crate::net) fn take(&mut self, count: usize) {
+        if let State::Open(link) = &mut self.state {
+            link.input.consume(count);
+            self.decoder.took(count);
+        }
+    }
+
+    /// Whether the request's body has come to its end.
+    pub(in crate::net) fn is_uploaded(&self) -> bool {
+        self.is_uploaded
+    }
+
+    /// When [`Self::late`] is to be called, unless something happens before.
+    pub(in crate::net) fn deadline(&self) -> Instant {
+        match self.pace.deadline() {
+            Some(pace) if !self.is_uploaded => pace.min(self.silent_until),
+            Some(_) | None => self.silent_until,
+        }
+    }
+
+    /// Who is late at the deadline: the client, if it is not the mail server.
+    pub(in crate::net) fn late(&self) -> Cut {
+        match self.pace.deadline() {
+            Some(pace) if !self.is_uploaded && pace <= self.silent_until => Cut::Slow,
+            Some(_) | None => Cut::Silent,
+        }
+    }
+
+    /// The answer was read to its end: the connection may serve again, if nothing is left on it.
+    pub(in crate::net) fn finish(&mut self) {
+        self.permit = None;
+        let State::Open(link) = std::mem::replace(&mut self.state, State::Over) else {
+            return;
+        };
+        let is_clean = self.is_uploaded && self.output.is_empty() && link.input.is_empty();
+        if self.keeps && is_clean && self.decoder.is_over() && !link.is_deaf() {
+            self.pool.give(*link);
+        }
+    }
+
+    /// Moves what has come of the request to the mail server, as far as it goes.
+    fn pump(&mut self, context: &mut Context<'_>, source: &mut impl Source) -> Result<(), Cut> {
+        let State::Open(link) = &mut self.state else {
+            return Ok(());
+        };
+        if link.is_deaf() {
+            self.output.consume(usize::MAX);
+            self.pace.go_on(0);
+            return Ok(());
+        }
+        let is_chunked = self.length == Length::Chunked;
+        let mut is_waiting = self.is_uploaded;
+        loop {
+            while !is_waiting && self.output.len() < ENOUGH {
+                match source.poll_octets(context, &mut self.output, is_chunked) {
+                    Poll::Ready(Ok(0)) => {
+                        put_end(&mut self.output, is_chunked);
+                        self.pace.go_on(0);
+                        self.is_uploaded = true;
+                        is_waiting = true;
+                    }
+                    Poll::Ready(Ok(count)) => self.pace.go_on(count),
+                    Poll::Ready(Err(cut)) => return Err(cut),
+                    Poll::Pending => is_waiting = true,
+                }
+            }
+            if self.output.is_empty() {
+                if !self.is_uploaded {
+                    self.pace.wait();
+                }
+                break;
+            }
+            match link.poll_write(context, self.output.filled()) {
+                Poll::Ready(Ok(count)) => {
+                    self.output.consume(count);
+                    self.is_unsent = false;
+                    self.is_flushed = false;
+                }
+                Poll::Ready(Err(_)) if self.is_unsent && link.was_used => {
+                    self.state = State::Opening(self.pool.open(self.server.clone()));
+                    return Ok(());
+                }
+                Poll::Ready(Err(_)) => {
+                    link.turn_deaf();
+                    self.output.consume(usize::MAX);
+                    return Ok(());
+                }
+                Poll::Pending => break,
+            }
+        }
+        if !self.is_flushed
+            && let Poll::Ready(flushed) = link.poll_flush(context)
+        {
+            self.is_flushed = true;
+            if flushed.is_err() {
+                link.turn_deaf();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("server", &self.server)
+            .field("is_uploaded", &self.is_uploaded)
+            .finish_non_exhaustive()
+    }
+}
+
+/// So much of a body is written at once.
+const ENOUGH: usize = 16 << 10;
+/// Interim answers (RFC 9110 section 15.2) before the answer; more are no server's.
+const MAX_INTERIM: u8 = 8;
