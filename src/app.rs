@@ -6,8 +6,8 @@
 //! Order of an end: mail drains, network loops stop, sources stop, the inventory is saved, the
 //! journal writes its last.
 //!
-//! Threads and tasks that are not a room's own: `runtime` threads of Tokio, which run the mail
-//! front, sources, control socket and metrics; one task for housekeeping, which owns nothing; one thread that saves
+//! Threads and tasks that are not a room's own: `runtime` threads of Tokio, which run
+//! sources, control socket and metrics; one task for housekeeping, which owns nothing; one thread that saves
 //! the inventory.
 
 mod answer;

@@ -6,8 +6,8 @@
 //! | `pool.rs` | – | handshake workers | with the last `Pool` handle |
 //! | `control.rs` | a Unix socket of mode 0600 | one task for each connection | with its runtime |
 //! | `dynamic.rs` | UDP, one socket for each family | one task | with its runtime |
-//! | `eas.rs` | TCP, TLS | one task for each connection | `serve` returns after the drain |
-//! | `upstream.rs` | – | one task for each pooled connection | with its connection |
+//! | `eas.rs` | TCP, TLS, one listener for each lane and address | one thread for each lane, one task for each connection | `Lanes::stop`, after the drain |
+//! | `upstream.rs` | – | nothing: an exchange runs in the task that waits for it | – |
 //! | `metrics.rs` | TCP, plain HTTP | one task for each connection | with its runtime |
 //!
 //! This room turns datagrams and connections into calls of `network` and `mail` and carries out

@@ -8,8 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::access::DecisionPoint;
 use crate::access::Live;
@@ -37,7 +35,10 @@ use crate::model::Timestamp;
 use crate::net::Clock;
 use crate::net::control;
 use crate::net::dynamic;
+use crate::net::eas::Bound;
 use crate::net::eas::Front;
+use crate::net::eas::Lanes;
+use crate::net::eas::bind_lanes;
 use crate::net::metrics::Pages;
 use crate::net::radius::Listen;
 use crate::network::Admissions;
@@ -70,8 +71,7 @@ pub(super) struct Gateway {
 struct Mail {
     front: Option<Arc<Front>>,
     addresses: Vec<SocketAddr>,
-    stop: watch::Sender<bool>,
-    serving: Vec<JoinHandle<io::Result<()>>>,
+    lanes: Option<Lanes>,
 }
 
 impl Gateway {
@@ -80,7 +80,8 @@ impl Gateway {
     pub(super) fn start(config: Config) -> Result<Self, StartError> {
         let core = Core::build(&config)?;
         let front = mail::front(&config, &core)?;
-        let mail_listeners = bind_all(&config.listen.mail, crate::net::eas::bind)?;
+        let lanes = super::threads(config.workers.mail);
+        let mail_bound = bind_mail(&config.listen.mail, lanes)?;
         let metrics_listeners = bind_all(&config.listen.metrics, crate::net::metrics::bind)?;
         let socket =
             control::bind(&config.data.control_socket).map_err(|source| StartError::Control {
@@ -122,7 +123,7 @@ impl Gateway {
             journal: journal.flusher(),
             sources: core.sources.clone(),
             metrics: metrics.clone(),
-            doors: doors(&radius.addresses, &mail_listeners, &metrics_listeners),
+            doors: doors(&radius.addresses, &mail_bound, &metrics_listeners),
         };
         let Core {
             clock,
@@ -147,7 +148,7 @@ impl Gateway {
         ));
         let admissions = Arc::clone(&radius.shared.admissions);
         runtime.spawn(housekeeping(clock, Arc::clone(&live), sessions, admissions));
-        let mail = Mail::start(&runtime, front, mail_listeners);
+        let mail = Mail::start(front, mail_bound).map_err(StartError::System)?;
         Ok(Self {
             config,
             runtime,
@@ -239,22 +240,9 @@ impl Gateway {
     /// Stops: no new mail connections, those under way may end; then the network, whose NASes
     /// ask elsewhere; then sources, the inventory's snapshot and the journal.
     pub(super) fn stop(self) {
-        // Nobody waits for it only if no front runs.
-        let _nobody_waits = self.mail.stop.send(true);
-        let grace = self.config.shutdown.grace + Duration::from_secs(1);
-        let serving = self.mail.serving;
-        self.runtime.block_on(async {
-            let all = async {
-                for front in serving {
-                    if let Ok(Err(error)) = front.await {
-                        tracing::warn!(%error, "the mail front ended with an error");
-                    }
-                }
-            };
-            if tokio::time::timeout(grace, all).await.is_err() {
-                tracing::warn!("mail requests were cut at the end of the grace period");
-            }
-        });
+        if let Some(lanes) = self.mail.lanes {
+            lanes.stop();
+        }
         self.radius.servers.stop(self.config.shutdown.grace);
         self.radius.accounting.stop();
         self.runtime.block_on(self.tasks.stop());
@@ -269,27 +257,17 @@ impl Gateway {
 }
 
 impl Mail {
-    fn start(
-        runtime: &Runtime,
-        front: Option<Arc<Front>>,
-        listeners: Vec<(SocketAddr, TcpListener)>,
-    ) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let mut addresses = Vec::new();
-        let mut serving = Vec::new();
-        if let Some(front) = &front {
-            for (address, listener) in listeners {
-                addresses.push(address);
-                let serve = crate::net::eas::serve(listener, Arc::clone(front), stopped.clone());
-                serving.push(runtime.spawn(serve));
-            }
-        }
-        Self {
+    fn start(front: Option<Arc<Front>>, bound: Vec<Bound>) -> io::Result<Self> {
+        let addresses = bound.iter().map(|bound| bound.address).collect();
+        let lanes = match &front {
+            Some(front) => Some(Lanes::start(front, bound)?),
+            None => None,
+        };
+        Ok(Self {
             front,
             addresses,
-            stop,
-            serving,
-        }
+            lanes,
+        })
     }
 }
 
@@ -346,18 +324,26 @@ fn journal_config(config: &Config) -> journal::Config {
 
 fn doors(
     radius: &[Listen],
-    mail: &[(SocketAddr, TcpListener)],
+    mail: &[Bound],
     metrics: &[(SocketAddr, TcpListener)],
 ) -> Vec<(&'static str, SocketAddr)> {
     let radius = radius.iter().map(|listen| match listen.role {
         Role::Authentication => ("RADIUS authentication", listen.address),
         Role::Accounting => ("RADIUS accounting", listen.address),
     });
-    let mail = mail.iter().map(|(address, _)| ("ActiveSync", *address));
+    let mail = mail.iter().map(|bound| ("ActiveSync", bound.address));
     let metrics = metrics
         .iter()
         .map(|(address, _)| ("metrics and health", *address));
     radius.chain(mail).chain(metrics).collect()
+}
+
+fn bind_mail(addresses: &[SocketAddr], lanes: usize) -> Result<Vec<Bound>, StartError> {
+    let bind = |&address: &SocketAddr| {
+        let bound = bind_lanes(address, lanes);
+        bound.map_err(|source| StartError::Bind { address, source })
+    };
+    addresses.iter().map(bind).collect()
 }
 
 fn bind_all(

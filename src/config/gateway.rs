@@ -194,6 +194,7 @@ impl Workers {
     fn read(&mut self, mut section: Section<'_>) {
         section.set_within("radius", 0..=MAX_WORKERS, &mut self.radius);
         section.set_within("handshake", 0..=MAX_WORKERS, &mut self.handshake);
+        section.set_within("mail", 0..=MAX_WORKERS, &mut self.mail);
         section.set_within("runtime", 0..=MAX_WORKERS, &mut self.runtime);
         section.finish();
     }

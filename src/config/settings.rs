@@ -163,7 +163,9 @@ pub struct Workers {
     pub radius: usize,
     /// Threads for TLS handshakes of EAP and for argon2.
     pub handshake: usize,
-    /// Threads for everything else: the mail plane, sources, the journal.
+    /// Lanes of the mail front, each with a thread, a listener and connections of its own.
+    pub mail: usize,
+    /// Threads for everything else: sources, control socket, metrics.
     pub runtime: usize,
 }
 

@@ -1,7 +1,8 @@
 //! The ActiveSync front: accepts TLS, reads heads, carries out what [`mail`](crate::mail) says.
 //!
 //! Each call of [`serve`] is a lane: one listener, its connections and its own connections to the
-//! mail server, all in one runtime; lanes share what [`Front`] holds and nothing else. Tasks, all
+//! mail server, all in one runtime; lanes share what [`Front`] holds and nothing else. [`Lanes`] runs
+//! one for each core. Tasks, all
 //! owned by [`serve`] and ended with it: one for each connection, which reads heads and runs the
 //! exchanges of HTTP/1.1 with both their legs (`eas/http1.rs`); over HTTP/2 the library runs each
 //! exchange in a task of its own, which ends when its stream is reset or its connection closes
@@ -56,10 +57,14 @@ use crate::net::upstream::Upstream;
 mod counters;
 mod http1;
 mod http2;
+mod lanes;
 mod limits;
 mod seldom;
 
 pub use counters::Counters;
+pub use lanes::Bound;
+pub use lanes::Lanes;
+pub use lanes::bind_lanes;
 pub use limits::Limits;
 
 use limits::Place;

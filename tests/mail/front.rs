@@ -11,6 +11,7 @@ use hyper::body::Bytes;
 use hyper::body::Incoming;
 use portreeve::mail::Event;
 use portreeve::model::ComplianceState;
+use portreeve::net::eas;
 use portreeve::net::eas::Limits;
 use portreeve::net::upstream::Timing;
 use tokio::io::AsyncReadExt;
@@ -910,4 +911,46 @@ async fn draining_sends_pings_home_and_lets_others_finish() {
     assert_eq!(read(answer).await, "released");
     site.served.await.unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(site.address).await.is_err());
+}
+
+/// Connections are spread over the lanes, so that some of sixteen meet each.
+#[tokio::test]
+async fn lanes_serve_alike_and_end_together() {
+    let mut site = Site::start().await;
+    let bound = eas::bind_lanes("127.0.0.1:0".parse().unwrap(), 2).unwrap();
+    let own = std::mem::replace(&mut site.address, bound.address);
+    assert!(
+        eas::bind_lanes(site.address, 2).is_err(),
+        "two gateways would share the connections"
+    );
+    let lanes = eas::Lanes::start(&site.front, vec![bound]).unwrap();
+    let mut waiting = Vec::new();
+    for row in 0..16 {
+        let mut client = site.http1().await;
+        let sent = command("good", "Sync", "length", octets("mail"));
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "row {row}");
+        assert_eq!(read(response).await, "4 octets", "row {row}");
+        drop(site.origin.next().await);
+        client.ready().await.unwrap();
+        let ping = command("good", "Ping", "hold", octets(""));
+        waiting.push(tokio::spawn(async move {
+            let answer = client.send_request(ping).await.unwrap();
+            (answer.status(), client)
+        }));
+        drop(site.origin.next().await);
+    }
+    site.world.set("good", ComplianceState::NonCompliant);
+    let mut clients = Vec::new();
+    for ping in waiting {
+        let ended = timeout(SECOND, ping).await.expect("within a second");
+        let (status, client) = ended.unwrap();
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        clients.push(client);
+    }
+    let ended = tokio::task::spawn_blocking(move || lanes.stop());
+    timeout(5 * SECOND, ended).await.unwrap().unwrap();
+    assert!(tokio::net::TcpStream::connect(site.address).await.is_err());
+    site.address = own;
+    site.drain().await;
 }
