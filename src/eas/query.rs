@@ -13,6 +13,8 @@
 //! the order of the octets, and travel on as the octets that they are.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::AsciiSet;
@@ -102,7 +104,8 @@ impl Request {
         } else {
             parse_base64(query)?
         };
-        if request.query().len() > MAX_QUERY {
+        // Of each octet at most three become, so that most queries need not be written to be counted.
+        if query.len() > MAX_QUERY / 3 && request.query().len() > MAX_QUERY {
             return Err(Malformed::TooLong);
         }
         Ok(request)
@@ -211,12 +214,12 @@ fn parse_plain(query: &[u8], stated: Stated<'_>) -> Result<Request, Malformed> {
             let parsed = Command::from_name(&value).ok_or(Malformed::UnknownCommand)?;
             set_once(&mut command, parsed)?;
         } else if name.eq_ignore_ascii_case(USER) {
-            set_once(&mut user, checked_user(value)?)?;
+            set_once(&mut user, checked_user(value.into_owned())?)?;
         } else if name.eq_ignore_ascii_case(DEVICE_ID) {
             let parsed = EasDeviceId::parse(value.as_bytes()).ok_or(Malformed::DeviceId)?;
             set_once(&mut device, (parsed, value))?;
         } else if name.eq_ignore_ascii_case(DEVICE_TYPE) {
-            set_once(&mut device_type, checked_device_type(value)?)?;
+            set_once(&mut device_type, checked_device_type(value.into_owned())?)?;
         } else {
             // A server may read the first or the last of two, so none of the others stands twice
             // either.
@@ -229,7 +232,7 @@ fn parse_plain(query: &[u8], stated: Stated<'_>) -> Result<Request, Malformed> {
             if extra.len() >= MAX_EXTRA {
                 return Err(Malformed::TooManyParameters);
             }
-            extra.push((name, value));
+            extra.push((name.into_owned(), value.into_owned()));
         }
     }
     let (device, spelled) = device.ok_or(Malformed::Missing(DEVICE_ID))?;
@@ -249,7 +252,7 @@ fn parse_plain(query: &[u8], stated: Stated<'_>) -> Result<Request, Malformed> {
             Some(_) => return Err(Malformed::AcceptMultiPart),
         },
         form: Form::Plain { extra },
-        spelled: spelled.into_bytes().into_boxed_slice(),
+        spelled: spelled.as_bytes().into(),
     })
 }
 
@@ -355,7 +358,7 @@ fn set_once<T>(slot: &mut Option<T>, value: T) -> Result<(), Malformed> {
 
 /// A decoded name. Characters that a server may fold into others (PHP reads `.`, blank and `[` as
 /// `_`) are in no parameter of the protocol.
-fn parameter_name(encoded: &[u8]) -> Result<String, Malformed> {
+fn parameter_name(encoded: &[u8]) -> Result<Cow<'_, str>, Malformed> {
     let name = decode(encoded)?;
     let clean = name
         .bytes()
@@ -367,7 +370,13 @@ fn parameter_name(encoded: &[u8]) -> Result<String, Malformed> {
 }
 
 /// Decodes `%xx` once and `+` as a blank, as .NET and PHP read a query, to clean UTF-8.
-fn decode(encoded: &[u8]) -> Result<String, Malformed> {
+fn decode(encoded: &[u8]) -> Result<Cow<'_, str>, Malformed> {
+    let is_plain = |octet: &u8| matches!(octet, 0x21..=0x7e) && !matches!(octet, b'%' | b'+');
+    if encoded.iter().all(is_plain)
+        && let Ok(text) = std::str::from_utf8(encoded)
+    {
+        return Ok(Cow::Borrowed(text));
+    }
     let mut octets = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
     while let Some((&first, tail)) = rest.split_first() {
@@ -386,7 +395,7 @@ fn decode(encoded: &[u8]) -> Result<String, Malformed> {
             _ => return Err(Malformed::Encoding),
         }
     }
-    text(&octets)
+    text(&octets).map(Cow::Owned)
 }
 
 fn hexadecimal(digit: u8) -> Result<u8, Malformed> {

@@ -13,6 +13,7 @@ use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::Timestamp;
 
+use super::credential::Attempt;
 use super::head::Wanted;
 use super::reply::Reply;
 use super::who::Who;
@@ -49,7 +50,7 @@ pub struct Ask {
 
 /// A request that waits for the upstream's word on its credentials.
 #[derive(Debug)]
-pub struct Ticket(pub(super) Box<Pending>);
+pub struct Ticket(pub(super) Box<Asked>);
 
 /// The upstream's answer to an [`Ask`].
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +115,13 @@ pub(super) struct Pending {
     pub(super) wanted: Wanted,
     /// Headers for the upstream, complete.
     pub(super) headers: HeaderMap,
+}
+
+/// A request whose credentials the upstream is asked about.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) pending: Pending,
+    pub(super) attempt: Attempt,
     pub(super) stage: Stage,
 }
 

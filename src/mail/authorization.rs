@@ -16,16 +16,20 @@ pub(super) struct Basic {
     pub(super) user: String,
     /// `user:password`, decoded.
     pub(super) octets: Zeroizing<Vec<u8>>,
+    /// The header, if it stands there as we write it.
+    sent: Option<HeaderValue>,
 }
 
 impl Basic {
     /// Reads the one Authorization header; `None` if it is none of Basic, or broken.
     pub(super) fn parse(header: &HeaderValue) -> Option<Self> {
-        let header = header.to_str().ok()?;
-        let (scheme, token) = header.split_once(' ')?;
+        let text = header.to_str().ok()?;
+        let (scheme, token) = text.split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("Basic") {
             return None;
         }
+        // The engine takes one text for each value only, so that nothing but this can differ.
+        let is_ours = scheme == "Basic" && !token.starts_with(' ') && !token.ends_with(' ');
         let octets = Zeroizing::new(STANDARD.decode(token.trim_matches(' ')).ok()?);
         let colon = octets.iter().position(|&octet| octet == b':')?;
         let user = std::str::from_utf8(octets.get(..colon)?).ok()?;
@@ -33,16 +37,23 @@ impl Basic {
             && user.len() <= MAX_USER
             && octets.len() <= MAX_CREDENTIAL
             && !user.chars().any(char::is_control);
-        usable.then(|| Self {
-            user: user.to_owned(),
-            octets: octets.clone(),
+        let user = usable.then(|| user.to_owned())?;
+        Some(Self {
+            user,
+            octets,
+            sent: is_ours.then(|| header.clone()),
         })
     }
 
     /// The header for the upstream, written anew and marked as one that is never shown.
     pub(super) fn header(&self) -> Option<HeaderValue> {
-        let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(&*self.octets)));
-        let mut value = HeaderValue::from_str(&text).ok()?;
+        let mut value = match &self.sent {
+            Some(sent) => sent.clone(),
+            None => {
+                let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(&*self.octets)));
+                HeaderValue::from_str(&text).ok()?
+            }
+        };
         value.set_sensitive(true);
         Some(value)
     }

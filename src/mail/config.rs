@@ -6,6 +6,7 @@ use std::str::FromStr;
 use http::HeaderName;
 use http::Uri;
 use http::uri::Authority;
+use http::uri::Parts;
 use http::uri::Scheme;
 
 use super::credential::Memory;
@@ -60,13 +61,12 @@ pub struct Origin {
 impl Origin {
     /// The address of `path_and_query` there; `None` if that is no path.
     #[must_use]
-    pub fn uri(&self, path_and_query: &str) -> Option<Uri> {
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(path_and_query)
-            .build()
-            .ok()
+    pub fn uri(&self, path_and_query: String) -> Option<Uri> {
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(path_and_query.try_into().ok()?);
+        Uri::from_parts(parts).ok()
     }
 
     /// Whether the way there is encrypted.
@@ -171,7 +171,7 @@ mod tests {
             let origin: Origin = text.parse().unwrap();
             assert_eq!(origin.to_string(), printed);
             assert_eq!(origin.is_tls(), printed.starts_with("https"));
-            let uri = origin.uri("/x?y=1").unwrap();
+            let uri = origin.uri("/x?y=1".to_owned()).unwrap();
             assert_eq!(uri.to_string(), format!("{printed}/x?y=1"));
         }
         for text in [

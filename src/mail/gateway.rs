@@ -1,5 +1,6 @@
 //! The core: heads, the upstream's word on credentials, decisions, answers.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -26,6 +27,7 @@ use crate::model::Verdict;
 
 use super::action::Action;
 use super::action::Ask;
+use super::action::Asked;
 use super::action::Binding;
 use super::action::Event;
 use super::action::Exchange;
@@ -46,6 +48,7 @@ use super::credential::Standing;
 use super::head::Head;
 use super::head::Peer;
 use super::head::Wanted;
+use super::head::Written;
 use super::header as headers;
 use super::login::Login;
 use super::reply::Cause;
@@ -104,13 +107,13 @@ impl Gateway {
 
     /// The upstream has answered an [`Ask`].
     pub fn handle_told(&self, now: Now, ticket: Ticket, told: Told<'_>) -> Step {
-        let mut pending = *ticket.0;
-        let attempt = pending.who.login.attempt;
-        match (pending.stage, told) {
+        let mut asked = *ticket.0;
+        let attempt = asked.attempt;
+        match (asked.stage, told) {
             (Stage::Challenge, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
                 self.credentials().challenged(now.monotonic);
-                pending.stage = Stage::Credentials;
-                self.ask(pending)
+                asked.stage = Stage::Credentials;
+                self.ask(asked)
             }
             (Stage::Challenge, Told::Answer(status, answer))
                 if status.is_success() && answer.contains_key(headers::VERSIONS) =>
@@ -124,7 +127,7 @@ impl Gateway {
             (Stage::Credentials, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
                 self.credentials().refuse(now.monotonic, &attempt);
                 let text = "refused by the mail server";
-                let record = pending.who.refusal_record(now.wall, text);
+                let record = asked.pending.who.refusal_record(now.wall, text);
                 Step::recorded(Reply::unauthorized(&self.challenge, Cause::Refused), record)
             }
             (Stage::Credentials, Told::Answer(StatusCode::FORBIDDEN, _)) => {
@@ -132,7 +135,7 @@ impl Gateway {
                 // enabled any moment, so nothing is remembered.
                 self.credentials().release(&attempt);
                 let text = "not enabled for ActiveSync by the mail server";
-                let record = pending.who.refusal_record(now.wall, text);
+                let record = asked.pending.who.refusal_record(now.wall, text);
                 let body = "The mail server does not enable this user for ActiveSync.";
                 Step::recorded(Reply::forbidden(body, Cause::UserNotEnabled), record)
             }
@@ -141,7 +144,7 @@ impl Gateway {
             {
                 let offer = Offer(headers::offered(answer));
                 let offer = self.credentials().accept(now.monotonic, &attempt, offer);
-                self.accepted(now, pending, &offer)
+                self.accepted(now, asked.pending, &offer)
             }
             (Stage::Challenge | Stage::Credentials, Told::Answer(status, _))
                 if is_of_another_server(status) =>
@@ -179,7 +182,7 @@ impl Gateway {
         let location = answer.remove(headers::LOCATION);
         headers::strip_answer(&mut answer);
         if status == StatusCode::UNAUTHORIZED {
-            self.credentials().forget(way.who.login.attempt.credential);
+            self.credentials().forget(way.who.login.key);
             answer.insert(header::WWW_AUTHENTICATE, self.challenge.clone());
             return (Outgoing::Pass(status, answer), None);
         }
@@ -260,63 +263,68 @@ impl Gateway {
             login,
             user_agent,
         );
-        let stage = Stage::Credentials;
         Ok(Pending {
             who,
             wanted,
             headers,
+        })
+    }
+
+    fn proceed(&self, now: Now, pending: Pending) -> Step {
+        let login = &pending.who.login;
+        let standing = self.credentials().standing(now.monotonic, login.key);
+        match standing {
+            Standing::Accepted(offer) => return self.accepted(now, pending, &offer),
+            Standing::Refused => {
+                return Step::answer(Reply::unauthorized(&self.challenge, Cause::Refused));
+            }
+            Standing::Unknown => {}
+        }
+        let mut attempt = login.attempt(&self.hasher, &pending.who.peer);
+        let mut credentials = self.credentials();
+        if let Err(throttle) = credentials.begin(now.monotonic, &mut attempt) {
+            let reply = Reply::throttled(throttle);
+            // Once a window: a flood of guesses must not become one of records.
+            return if throttle.first {
+                let text = throttle.excess.sentence();
+                Step::recorded(reply, pending.who.refusal_record(now.wall, text))
+            } else {
+                Step::answer(reply)
+            };
+        }
+        let stage = if credentials.wants_challenge(now.monotonic) {
+            Stage::Challenge
+        } else {
+            Stage::Credentials
+        };
+        drop(credentials);
+        self.ask(Asked {
+            pending,
+            attempt,
             stage,
         })
     }
 
-    fn proceed(&self, now: Now, mut pending: Pending) -> Step {
-        let mut credentials = self.credentials();
-        let attempt = &mut pending.who.login.attempt;
-        match credentials.standing(now.monotonic, attempt.credential) {
-            Standing::Accepted(offer) => {
-                drop(credentials);
-                self.accepted(now, pending, &offer)
-            }
-            Standing::Refused => Step::answer(Reply::unauthorized(&self.challenge, Cause::Refused)),
-            Standing::Unknown => {
-                if let Err(throttle) = credentials.begin(now.monotonic, attempt) {
-                    let reply = Reply::throttled(throttle);
-                    // Once a window: a flood of guesses must not become one of records.
-                    return if throttle.first {
-                        let text = throttle.excess.sentence();
-                        Step::recorded(reply, pending.who.refusal_record(now.wall, text))
-                    } else {
-                        Step::answer(reply)
-                    };
-                }
-                if credentials.wants_challenge(now.monotonic) {
-                    pending.stage = Stage::Challenge;
-                }
-                drop(credentials);
-                self.ask(pending)
-            }
-        }
-    }
-
-    fn ask(&self, pending: Pending) -> Step {
+    fn ask(&self, asked: Asked) -> Step {
+        let pending = &asked.pending;
         let mut own = HeaderMap::with_capacity(4);
         own.insert(header::USER_AGENT, HeaderValue::from_static("Portreeve"));
         if let Some(address) = pending.headers.get(headers::FORWARDED_FOR) {
             own.insert(headers::FORWARDED_FOR, address.clone());
         }
-        if pending.stage == Stage::Credentials {
+        if asked.stage == Stage::Credentials {
             pending.who.login.add_to(&mut own, &self.config);
         }
         match self.request(Method::OPTIONS, "", own) {
             Some(request) => Step {
                 action: Action::Ask(Ask {
                     request,
-                    ticket: Ticket(Box::new(pending)),
+                    ticket: Ticket(Box::new(asked)),
                 }),
                 event: None,
             },
             None => {
-                self.credentials().release(&pending.who.login.attempt);
+                self.credentials().release(&asked.attempt);
                 Step::answer(Reply::unavailable(LONG_WAIT, Cause::Unavailable))
             }
         }
@@ -328,7 +336,6 @@ impl Gateway {
             who,
             wanted,
             headers,
-            ..
         } = pending;
         if let Some(objection) = who.login.objection {
             let device = wanted.device();
@@ -349,7 +356,7 @@ impl Gateway {
             return Step::recorded(Reply::forbidden(body, Cause::UserMismatch), record);
         }
         let (decided, permit) = who.with_subject(&request, |subject| {
-            self.live.admit(now.wall, subject, &mut Trace::default())
+            TRACE.with_borrow_mut(|trace| self.live.admit(now.wall, subject, trace))
         });
         let record = who.record(&request, &decided);
         let Some(permit) = permit else {
@@ -416,7 +423,7 @@ impl Gateway {
     /// A request to the upstream; `None` if its parts do not make one, which parsed values always
     /// do.
     fn request(&self, method: Method, query: &str, headers: HeaderMap) -> Option<Request<()>> {
-        let uri = self.config.upstream.uri(&format!("{}{query}", eas::PATH))?;
+        let uri = self.config.upstream.uri(format!("{}{query}", eas::PATH))?;
         let mut request = Request::new(());
         *request.method_mut() = method;
         *request.uri_mut() = uri;
@@ -444,9 +451,14 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
+thread_local! {
+    /// One for each thread, because it is large and filled anew by each decision.
+    static TRACE: RefCell<Trace> = RefCell::default();
+}
+
 /// The forwarding headers are ours: what the client sent under these names has not passed.
 fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, head: &Head<'_>) {
-    if let Ok(address) = HeaderValue::from_str(&peer.address.to_canonical().to_string()) {
+    if let Ok(address) = HeaderValue::from_bytes(Written::new(peer.address).as_bytes()) {
         headers.insert(headers::FORWARDED_FOR, address);
     }
     headers.insert(headers::FORWARDED_PROTO, HeaderValue::from_static("https"));

@@ -15,7 +15,9 @@ use super::authorization::Basic;
 use super::config::Config;
 use super::credential::Attempt;
 use super::credential::Hasher;
+use super::credential::Key;
 use super::head::Peer;
+use super::head::Written;
 use super::head::network;
 use super::header::single;
 use super::name::Names;
@@ -31,7 +33,7 @@ pub(super) struct Login {
     /// Password or certificate.
     pub(super) credential: Credential,
     /// Under which it is remembered.
-    pub(super) attempt: Attempt,
+    pub(super) key: Key,
     /// What will be said of the certificate once the upstream has accepted the password, and not
     /// before: whose it is is nobody's business who cannot sign in.
     pub(super) objection: Option<Objection>,
@@ -68,7 +70,7 @@ impl Login {
                 Some((certificate, user)) if signs_in && is_valid && ambiguity.is_none() => {
                     let fingerprint = certificate.fingerprint.octets();
                     let secret = [&b"certificate"[..], &fingerprint];
-                    Ok(Self::new(config, hasher, peer, user, &secret, None))
+                    Ok(Self::new(config, hasher, user, &secret, None))
                 }
                 Some(_) if signs_in => challenged(Cause::Certificate),
                 // Most clients send a password only when they are asked for it.
@@ -83,7 +85,7 @@ impl Login {
             return challenged(Cause::NoCredential);
         };
         let secret = [&b"basic"[..], &basic.octets];
-        let mut login = Self::new(config, hasher, peer, &basic.user, &secret, Some(header));
+        let mut login = Self::new(config, hasher, &basic.user, &secret, Some(header));
         login.objection = match certified {
             _ if !is_valid => Some(Objection::NotValid),
             _ if ambiguity.is_some() => ambiguity.map(Objection::Ambiguous),
@@ -98,19 +100,12 @@ impl Login {
     fn new(
         config: &Config,
         hasher: &Hasher,
-        peer: &Peer,
         name: &str,
         secret: &[&[u8]; 2],
         authorization: Option<HeaderValue>,
     ) -> Self {
         let user = config.names.canonical(name);
         let [kind, secret] = secret;
-        let attempt = Attempt {
-            credential: hasher.key(&[kind, name.as_bytes(), secret]),
-            user: hasher.key(&[b"user", Names::account(name).as_bytes()]),
-            address: hasher.key(&[b"address", network(peer.address).to_string().as_bytes()]),
-            counted: None,
-        };
         let credential = match authorization {
             Some(_) => Credential::Password,
             None => Credential::Certificate,
@@ -119,9 +114,20 @@ impl Login {
             name: name.to_owned(),
             user,
             credential,
-            attempt,
+            key: hasher.key(&[kind, name.as_bytes(), secret]),
             objection: None,
             authorization,
+        }
+    }
+
+    /// It as something to ask the upstream about, counted by user and by address.
+    pub(super) fn attempt(&self, hasher: &Hasher, peer: &Peer) -> Attempt {
+        let address = Written::new(network(peer.address));
+        Attempt {
+            credential: self.key,
+            user: hasher.key(&[b"user", Names::account(&self.name).as_bytes()]),
+            address: hasher.key(&[b"address", address.as_bytes()]),
+            counted: None,
         }
     }
 

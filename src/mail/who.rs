@@ -30,7 +30,7 @@ pub(super) struct Who {
     /// The number of the request.
     pub(super) id: Correlation,
     pub(super) login: Login,
-    peer: Arc<Peer>,
+    pub(super) peer: Arc<Peer>,
     user_agent: String,
 }
 
@@ -65,16 +65,16 @@ impl Who {
             identifier: Identifier::Eas(request.device, &self.login.user),
             established: Established::Claimed,
         };
-        let presented: Vec<Presented<'_>> = device
-            .into_iter()
-            .chain(certificate)
-            .chain([claimed])
-            .collect();
+        let presented = match (device, certificate) {
+            (Some(device), Some(certificate)) => &[device, certificate, claimed][..],
+            (Some(proven), None) | (None, Some(proven)) => &[proven, claimed],
+            (None, None) => &[claimed],
+        };
         ask(&Subject {
             plane: Plane::Mail,
             user: Some(&self.login.user),
             credential: self.login.credential,
-            device: &presented,
+            device: presented,
             nas: None,
             mail: Some(MailContext {
                 device_type: &request.device_type,

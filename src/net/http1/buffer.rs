@@ -73,6 +73,12 @@ impl Buffer {
 
     /// Puts `octets` in at the end; grows without bound, which is the caller's to set.
     pub(in crate::net) fn append(&mut self, octets: &[u8]) {
+        let end = self.end + octets.len();
+        if let Some(to) = self.octets.get_mut(self.end..end) {
+            to.copy_from_slice(octets);
+            self.end = end;
+            return;
+        }
         if self.space().len() < octets.len() {
             let missing = octets.len() - (self.octets.len() - self.end);
             self.octets.resize(self.octets.len() + missing, 0);

@@ -114,13 +114,13 @@ impl Exchange {
             match &mut self.state {
                 State::Begun => {
                     self.state = match self.pool.take(&self.server) {
-                        Some(link) => State::Open(Box::new(link)),
+                        Some(link) => State::Open(link),
                         None => State::Opening(self.pool.open(self.server.clone())),
                     };
                     continue;
                 }
                 State::Opening(opening) => match opening.as_mut().poll(context) {
-                    Poll::Ready(Ok(link)) => self.state = State::Open(Box::new(link)),
+                    Poll::Ready(Ok(link)) => self.state = State::Open(link),
                     Poll::Ready(Err(error)) => {
                         return Poll::Ready(Err(LinkError::Open(error).into()));
                     }
@@ -247,7 +247,7 @@ impl Exchange {
         };
         let is_clean = self.is_uploaded && self.output.is_empty() && link.input.is_empty();
         if self.keeps && is_clean && self.decoder.is_over() && !link.is_deaf() {
-            self.pool.give(*link);
+            self.pool.give(link);
         }
     }
 

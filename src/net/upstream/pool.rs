@@ -36,11 +36,11 @@ pub(super) struct Pool {
     tls: TlsConnector,
     timing: Timing,
     /// Those that were used last stand last. Held for a few operations, never across a wait.
-    idle: Mutex<Vec<Link>>,
+    idle: Mutex<Vec<Box<Link>>>,
 }
 
 /// A connection on its way.
-pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Link, OpenError>> + Send>>;
+pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Box<Link>, OpenError>> + Send>>;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +82,7 @@ impl Pool {
     }
 
     /// An idle connection to the server of `uri`, if there is one that is good.
-    pub(super) fn take(&self, uri: &Uri) -> Option<Link> {
+    pub(super) fn take(&self, uri: &Uri) -> Option<Box<Link>> {
         let now = Instant::now();
         let mut idle = self.idle();
         while let Some(mut link) = idle.pop() {
@@ -99,7 +99,7 @@ impl Pool {
     }
 
     /// Takes a connection back that may be used again.
-    pub(super) fn give(&self, mut link: Link) {
+    pub(super) fn give(&self, mut link: Box<Link>) {
         link.was_used = true;
         link.idle_since = Instant::now();
         let mut idle = self.idle();
@@ -126,13 +126,13 @@ impl Pool {
                 .map_err(|error| OpenError::Connect(error.into()))?
                 .into_inner();
             if uri.scheme() != Some(&Scheme::HTTPS) {
-                return Ok(Link::plain(uri, stream));
+                return Ok(Box::new(Link::plain(uri, stream)));
             }
             let host = uri.host().unwrap_or_default();
             let name = host.trim_start_matches('[').trim_end_matches(']');
             let name = ServerName::try_from(name.to_owned()).map_err(|_| OpenError::Name)?;
             let stream = tls.connect(name, stream).await.map_err(OpenError::Tls)?;
-            Ok(Link::tls(uri, stream))
+            Ok(Box::new(Link::tls(uri, stream)))
         };
         Box::pin(async move {
             timeout(within, opening)
@@ -141,7 +141,7 @@ impl Pool {
         })
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Link>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Box<Link>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
