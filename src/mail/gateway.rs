@@ -333,10 +333,12 @@ impl Gateway {
     /// From here on the client is authenticated.
     fn accepted(&self, now: Now, pending: Pending, offer: &Offer) -> Step {
         let Pending {
-            who,
+            mut who,
             wanted,
             headers,
         } = pending;
+        // It is among the headers, and in nothing that waits with a Ping.
+        who.login.forget_authorization();
         if let Some(objection) = who.login.objection {
             let device = wanted.device();
             let record = who.mismatch_record(now.wall, device, objection.sentence());

@@ -131,6 +131,11 @@ impl Login {
         }
     }
 
+    /// Drops the credential that is put on requests.
+    pub(super) fn forget_authorization(&mut self) {
+        self.authorization = None;
+    }
+
     /// Puts the credential on a request to the upstream.
     pub(super) fn add_to(&self, headers: &mut HeaderMap, config: &Config) {
         match (&self.authorization, &config.certificate_user_header) {

@@ -196,7 +196,8 @@ async fn connection(
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         Box::pin(http2::serve(lane, &peer, stream, stop)).await;
     } else {
-        http1::serve(lane, &peer, stream, Stop::new(stop)).await;
+        let client = Box::new(http1::Client::new(stream, Stop::new(stop)));
+        http1::serve(lane, &peer, client).await;
     }
 }
 

@@ -415,6 +415,12 @@ async fn no_spelling_of_a_request_becomes_two_or_another_one() {
             0,
         ),
         (
+            "HEAD",
+            format!("HEAD {good} HTTP/1.1\r\n{lines}\r\n"),
+            "405",
+            0,
+        ),
+        (
             "blank in target",
             format!("POST {good} x HTTP/1.1\r\n{lines}\r\n"),
             "400",
@@ -435,6 +441,9 @@ async fn no_spelling_of_a_request_becomes_two_or_another_one() {
     ] {
         let received = site.raw(&octets, "").await;
         assert_eq!(received.get(9..12), Some(status), "row {row}: {received}");
+        if row == "HEAD" {
+            assert!(received.ends_with("\r\n\r\n"), "a body: {received}");
+        }
         // A connection that carried an unclear request carries no second one.
         assert_eq!(
             received.matches("HTTP/1.").count(),
@@ -911,6 +920,87 @@ async fn draining_sends_pings_home_and_lets_others_finish() {
     assert_eq!(read(answer).await, "released");
     site.served.await.unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(site.address).await.is_err());
+}
+
+/// A client may send the next request before it has the answer to the last; none is lost, none is
+/// answered twice, and what stands between them is not taken for one.
+#[tokio::test]
+async fn requests_that_come_at_once_are_answered_in_turn() {
+    let site = Site::start().await;
+    let lines = format!(
+        "Host: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\nAuthorization: {}\r\n",
+        basic("right")
+    );
+    let post = |device: &str, more: &str, body: &str| {
+        let target = target(device, "Sync", "length");
+        format!("POST {target} HTTP/1.1\r\n{lines}{more}\r\n{body}")
+    };
+    let octets = [
+        post("good", "Content-Length: 4\r\n", "mail"),
+        // Some clients end a body with an empty line that is none of it.
+        format!(
+            "\r\n{}",
+            post(
+                "good",
+                "Transfer-Encoding: chunked\r\n",
+                "3\r\nabc\r\n0\r\n\r\n"
+            )
+        ),
+        post("bad", "Content-Length: 6\r\n", "POST /"),
+        post("good", "Content-Length: 2\r\nConnection: close\r\n", "xy"),
+        post("good", "Content-Length: 1\r\n", "z"),
+    ]
+    .concat();
+    let received = site.raw(&octets, "").await;
+    let statuses: Vec<&str> = received
+        .split("HTTP/1.1 ")
+        .skip(1)
+        .filter_map(|answer| answer.get(..3))
+        .collect();
+    assert_eq!(statuses, ["200", "200", "403", "200"], "{received}");
+    let lengths = ["4 octets", "3 octets", "2 octets"];
+    let places = lengths.map(|length| received.find(length));
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "{received}"
+    );
+    assert_eq!(site.origin.waiting(), 3);
+    site.drain().await;
+}
+
+/// A phone that is refused while it sends a mail must learn it, and need not sign in anew for
+/// something small.
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let site = Site::start().await;
+    for (row, length, goes_on) in [("small", 30_000, true), ("large", 200_000, false)] {
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
+             Authorization: {}\r\nContent-Length: {length}\r\n\r\n",
+            target("bad", "SendMail", "length"),
+            basic("right")
+        );
+        let mut stream = site.tls(b"http/1.1", None).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut received = vec![0; 12];
+        stream.read_exact(&mut received).await.unwrap();
+        assert_eq!(received, b"HTTP/1.1 403", "row {row}");
+        stream.write_all(&vec![b'x'; length]).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        let second = async {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+                received.extend(&buffer[..count]);
+                if received.windows(12).skip(1).any(|at| at == b"HTTP/1.1 403") {
+                    return true;
+                }
+            }
+            false
+        };
+        assert_eq!(second.await, goes_on, "row {row}");
+    }
+    site.drain().await;
 }
 
 /// Connections are spread over the lanes, so that some of sixteen meet each.

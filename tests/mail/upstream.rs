@@ -72,6 +72,130 @@ async fn a_second_answer_is_never_taken_for_the_next_requests() {
     site.drain().await;
 }
 
+/// However the mail server says where its answer ends, the client learns it, and an answer that is
+/// cut off never looks whole.
+#[tokio::test]
+async fn answers_end_where_the_mail_server_ends_them() {
+    let length = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (row, head, body, closes, expected) in [
+        ("length", length, "whole", false, Some("whole")),
+        (
+            "chunks",
+            chunked,
+            "2;x=y\r\nwh\r\n3\r\nole\r\n0\r\nX: y\r\n\r\n",
+            false,
+            Some("whole"),
+        ),
+        (
+            "close",
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "whole",
+            true,
+            Some("whole"),
+        ),
+        (
+            "HTTP/1.0",
+            "HTTP/1.0 200 OK\r\n\r\n",
+            "whole",
+            true,
+            Some("whole"),
+        ),
+        (
+            "interim",
+            "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+            "whole",
+            false,
+            Some("whole"),
+        ),
+        (
+            "both lengths",
+            "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "5\r\nwhole\r\n0\r\n\r\n",
+            false,
+            Some("whole"),
+        ),
+        ("no content", "HTTP/1.1 204 No\r\n\r\n", "", false, Some("")),
+        ("short", length, "who", true, None),
+        ("no last chunk", chunked, "5\r\nwhole\r\n", true, None),
+        ("bad chunk", chunked, "5\r\nwholeX\r\n", false, None),
+    ] {
+        let post: &'static str = Box::leak(format!("{head}{body}").into_boxed_str());
+        let upstream = terse(Terse {
+            post,
+            closes,
+            ..Terse::default()
+        })
+        .await;
+        let site = Site::with(Plan {
+            upstream: Some(upstream),
+            ..Plan::default()
+        })
+        .await;
+        for http in ["HTTP/1.1", "HTTP/2"] {
+            let sent = command("good", "Sync", "length", Empty::<Bytes>::new());
+            let response = if http == "HTTP/2" {
+                let mut sent = sent;
+                sent.headers_mut().remove("host");
+                let target = format!("https://{HOST}{}", sent.uri());
+                *sent.uri_mut() = target.parse().unwrap();
+                site.http2()
+                    .await
+                    .send_request(sent.map(|_| Default::default()))
+                    .await
+            } else {
+                site.http1().await.send_request(sent).await
+            };
+            let body = match response {
+                Ok(response) => response.into_body().collect().await.ok(),
+                Err(_) => None,
+            };
+            let body = body.map(|body| String::from_utf8(body.to_bytes().to_vec()).unwrap());
+            assert_eq!(body.as_deref(), expected, "row {row} {http}");
+        }
+        site.drain().await;
+    }
+}
+
+/// What is no answer of HTTP/1.1 is no answer, and the next request is not spoilt by it.
+#[tokio::test]
+async fn nonsense_of_the_mail_server_is_503() {
+    for post in [
+        "SSH-2.0-x\r\n\r\n",
+        "HTTP/2 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\nx",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx",
+        "HTTP/1.1 200 OK\r\n folded: x\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        "HTTP/1.1 ",
+    ] {
+        let upstream = terse(Terse {
+            post,
+            closes: true,
+            ..Terse::default()
+        })
+        .await;
+        let site = Site::with(Plan {
+            upstream: Some(upstream),
+            ..Plan::default()
+        })
+        .await;
+        let mut client = site.http1().await;
+        for _ in 0..2 {
+            let sent = command("good", "Sync", "length", Empty::<Bytes>::new());
+            let response = client.send_request(sent).await.unwrap();
+            assert_eq!(
+                response.status(),
+                StatusCode::SERVICE_UNAVAILABLE,
+                "row {post:?}"
+            );
+            drop(read(response).await);
+        }
+        site.drain().await;
+    }
+}
+
 /// Nobody was told that mail.upstream is no ActiveSync server.
 #[tokio::test]
 async fn a_server_without_activesync_is_complained_of_and_not_for_every_request() {

@@ -11,6 +11,7 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
 
+use http::Method;
 use http::header;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
@@ -58,8 +59,7 @@ use super::settle;
 use super::tell;
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(lane: &Lane, peer: &Arc<Peer>, stream: TlsStream<TcpStream>, stop: Stop) {
-    let mut client = Client::new(stream, stop);
+pub(super) async fn serve(lane: &Lane, peer: &Arc<Peer>, mut client: Box<Client>) {
     loop {
         let until = Instant::now() + lane.front.limits.head;
         match poll_fn(|context| client.poll_head(context, until)).await {
@@ -88,7 +88,7 @@ pub(super) async fn serve(lane: &Lane, peer: &Arc<Peer>, stream: TlsStream<TcpSt
 }
 
 /// A client of HTTP/1.1.
-struct Client {
+pub(super) struct Client {
     stream: TlsStream<TcpStream>,
     stop: Stop,
     /// What has come and was not read: of a head, of a body, of the next request.
@@ -99,6 +99,8 @@ struct Client {
     scanned: usize,
     /// The body of the request in hand.
     body: Decoder,
+    /// Whether the request in hand is a HEAD, whose answer has no body (RFC 9110 section 9.3.2).
+    is_head: bool,
     /// Whether the client waits for a word before it sends its body.
     waits_for_word: bool,
     alarm: Alarm,
@@ -129,8 +131,32 @@ enum Waited {
     Gone,
 }
 
+/// A request that is let through, under way; in one piece, so that what waits with it is small.
+struct Forwarded {
+    exchange: Exchange,
+    way: mail::Exchange,
+    /// A Ping would hold the drain up; its client asks again, and meets whoever serves then.
+    goes_home: bool,
+}
+
+impl Forwarded {
+    fn new(lane: &Lane, forward: Forward, length: Length) -> Box<Self> {
+        let Forward {
+            permit,
+            request,
+            exchange: way,
+        } = forward;
+        let patience = lane.front.limits.body;
+        Box::new(Self {
+            exchange: lane.upstream.forward(permit, &request, length, patience),
+            goes_home: way.command() == Command::Ping,
+            way,
+        })
+    }
+}
+
 impl Client {
-    fn new(mut stream: TlsStream<TcpStream>, stop: Stop) -> Self {
+    pub(super) fn new(mut stream: TlsStream<TcpStream>, stop: Stop) -> Self {
         // Room for what a full buffer and a head become.
         stream.get_mut().1.set_buffer_limit(Some(MAX_UNSENT));
         Self {
@@ -140,6 +166,7 @@ impl Client {
             output: Buffer::default(),
             scanned: 0,
             body: Decoder::new(Length::Known(0)),
+            is_head: false,
             waits_for_word: false,
             alarm: Alarm::default(),
         }
@@ -164,6 +191,7 @@ impl Client {
                 self.scanned = 0;
                 let head = head.map_err(NoHead::Bad)?;
                 self.body = Decoder::new(head.length);
+                self.is_head = head.method == Method::HEAD;
                 self.waits_for_word = head.expects_continue && !self.body.is_over();
                 return Poll::Ready(Ok(head));
             }
@@ -211,36 +239,22 @@ impl Client {
         drop(head);
         match settle(lane, step).await {
             Settled::Answer(reply) => self.reply(lane, reply, keeps).await,
-            Settled::Forward(forward) => self.forward(lane, forward, length, keeps).await,
+            Settled::Forward(forward) => {
+                let forwarded = Forwarded::new(lane, forward, length);
+                self.carry(lane, forwarded, keeps).await
+            }
         }
     }
 
     /// A request that is let through.
-    async fn forward(
-        &mut self,
-        lane: &Lane,
-        forward: Forward,
-        length: Length,
-        keeps: bool,
-    ) -> Next {
+    async fn carry(&mut self, lane: &Lane, mut forwarded: Box<Forwarded>, keeps: bool) -> Next {
         let front = &lane.front;
-        let Forward {
-            permit,
-            request,
-            exchange: way,
-        } = forward;
-        // A Ping would hold the drain up; its client asks again, and meets whoever serves then.
-        let goes_home = way.command() == Command::Ping;
-        let mut exchange = lane
-            .upstream
-            .forward(permit, &request, length, front.limits.body);
-        drop(request);
-        let waited = poll_fn(|context| self.poll_answer(context, &mut exchange, goes_home)).await;
+        let waited = poll_fn(|context| self.poll_answer(context, &mut forwarded)).await;
         let head = match waited {
             Waited::Answer(head) => head,
             Waited::Ended(ended) => {
-                drop(exchange);
-                let reply = conclude(front, &way, ended);
+                let reply = conclude(front, &forwarded.way, ended);
+                drop(forwarded);
                 return self.reply(lane, reply, keeps).await;
             }
             Waited::Stopped => {
@@ -251,32 +265,34 @@ impl Client {
         };
         front.counters.upstream(None);
         let now = front.clock.now();
-        let (outgoing, event) = front
-            .gateway
-            .handle_answer(now, &way, head.status, head.headers);
+        let (outgoing, event) =
+            front
+                .gateway
+                .handle_answer(now, &forwarded.way, head.status, head.headers);
         if let Some(event) = event {
             (front.events)(event);
         }
         let (status, headers) = match outgoing {
             Outgoing::Pass(status, headers) => (status, headers),
             Outgoing::Answer(reply) => {
-                drop(exchange);
+                drop(forwarded);
                 return self.reply(lane, reply, keeps).await;
             }
         };
         front.counters.reply(Outcome::Allow);
         // What is left of the request's body is not read once the answer is out.
-        let keeps = keeps && exchange.is_uploaded() && !self.stop.was_said();
+        let keeps = keeps && forwarded.exchange.is_uploaded() && !self.stop.was_said();
         let headers = self.dated(lane, headers);
         put_answer(&mut self.output, status, &headers, head.length, keeps);
         drop(headers);
         let is_chunked = !matches!(head.length, Length::Known(_));
         let mut has_ended = false;
-        let relayed =
-            poll_fn(|context| self.poll_relay(context, &mut exchange, is_chunked, &mut has_ended));
+        let relayed = poll_fn(|context| {
+            self.poll_relay(context, &mut forwarded.exchange, is_chunked, &mut has_ended)
+        });
         match relayed.await {
             Ok(()) => {
-                exchange.finish();
+                forwarded.exchange.finish();
                 if keeps { Next::Read } else { Next::Close }
             }
             Err(cut) => {
@@ -295,9 +311,9 @@ impl Client {
     fn poll_answer(
         &mut self,
         context: &mut Context<'_>,
-        exchange: &mut Exchange,
-        goes_home: bool,
+        forwarded: &mut Forwarded,
     ) -> Poll<Waited> {
+        let exchange = &mut forwarded.exchange;
         match exchange.poll_answer(context, self) {
             Poll::Ready(Ok(head)) => return Poll::Ready(Waited::Answer(head)),
             Poll::Ready(Err(ended)) => return Poll::Ready(Waited::Ended(ended)),
@@ -306,7 +322,7 @@ impl Client {
         if self.is_gone(context) {
             return Poll::Ready(Waited::Gone);
         }
-        if self.stop.is_said(context) && goes_home {
+        if self.stop.is_said(context) && forwarded.goes_home {
             return Poll::Ready(Waited::Stopped);
         }
         let late = self.alarm.poll(context, exchange.deadline());
@@ -390,7 +406,9 @@ impl Client {
             Length::Known(length),
             keeps,
         );
-        self.output.append(reply.body.as_bytes());
+        if !self.is_head {
+            self.output.append(reply.body.as_bytes());
+        }
         drop(headers);
         if self.send().await.is_err() || !keeps {
             return Next::Close;
@@ -506,7 +524,7 @@ impl Client {
 
     /// Closes, and hears a client out that is still sending: octets that nobody reads would reset
     /// the connection, and the last answer might be lost with it.
-    async fn close(mut self) {
+    async fn close(&mut self) {
         let closing = async {
             let ended = poll_fn(|context| Pin::new(&mut self.stream).poll_shutdown(context)).await;
             if ended.is_err() || self.body.is_over() {

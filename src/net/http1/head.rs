@@ -97,10 +97,9 @@ impl RequestHead {
         let text = Bytes::copy_from_slice(octets);
         let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let mut parsed = httparse::Request::new(&mut []);
-        if parsed
-            .parse_with_uninit_headers(&text, &mut lines)?
-            .is_partial()
-        {
+        let read = parsed.parse_with_uninit_headers(&text, &mut lines)?;
+        // It ends where we have seen its end, and nowhere else.
+        if read != httparse::Status::Complete(text.len()) {
             return Err(BadHead::Malformed);
         }
         let malformed = BadHead::Malformed;
@@ -139,10 +138,8 @@ impl AnswerHead {
         let mut lines = [const { MaybeUninit::uninit() }; MAX_ANSWER_HEADERS];
         let mut parsed = httparse::Response::new(&mut []);
         let config = httparse::ParserConfig::default();
-        if config
-            .parse_response_with_uninit_headers(&mut parsed, &text, &mut lines)?
-            .is_partial()
-        {
+        let read = config.parse_response_with_uninit_headers(&mut parsed, &text, &mut lines)?;
+        if read != httparse::Status::Complete(text.len()) {
             return Err(BadHead::Malformed);
         }
         let status = StatusCode::from_u16(parsed.code.unwrap_or_default());
