@@ -20,6 +20,8 @@
 //! | zero window | at most 64 KiB wait for a client; octets that it does not acknowledge for a minute end the connection (TCP_USER_TIMEOUT), a single HTTP/2 stream without window holds one of 32 places of its own connection |
 //! | WBXML depth and lengths | bodies are not read |
 //! | two answers to one request | `upstream::a_second_answer_is_never_taken_for_the_next_requests` |
+//! | answers without a clear end, cut answers, what is no HTTP/1.1 | `upstream::answers_end_where_the_mail_server_ends_them`, `upstream::nonsense_of_the_mail_server_is_503` |
+//! | the next request hidden behind a body, or sent early | `front::requests_that_come_at_once_are_answered_in_turn`; bodies and heads octet by octet in `net::http1` of the library |
 //! | TLS below 1.2, renegotiation | the TLS library has neither |
 //! | Host against published names and handshake | `head` in the library, `front::the_host_is_the_one_of_the_handshake` |
 //! | guessing, upstream that accepts everybody | `gateway::guessing_…`, `credentials`, `gateway::the_upstream_is_asked_first_…` |

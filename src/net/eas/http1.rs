@@ -202,6 +202,7 @@ impl Client {
                 Poll::Pending => break,
             }
         }
+        self.input.park();
         // One that has begun may be sent to its end.
         let is_over = self.stop.is_said(context) && self.input.is_empty();
         if is_over || self.alarm.poll(context, until).is_ready() {
@@ -322,6 +323,7 @@ impl Client {
         if self.is_gone(context) {
             return Poll::Ready(Waited::Gone);
         }
+        self.input.park();
         if self.stop.is_said(context) && forwarded.goes_home {
             return Poll::Ready(Waited::Stopped);
         }

@@ -52,7 +52,9 @@ impl Buffer {
             self.octets = take_one();
         }
         if self.end == self.octets.len() {
-            if self.start > 0 {
+            if self.octets.len() < SMALL {
+                self.unpark();
+            } else if self.start > 0 {
                 self.octets.copy_within(self.start..self.end, 0);
                 (self.start, self.end) = (0, self.len());
             } else if self.octets.len() < LARGE {
@@ -60,6 +62,25 @@ impl Buffer {
             }
         }
         self.octets.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Keeps the few octets that are in it in as little memory, for one that will wait.
+    pub(in crate::net) fn park(&mut self) {
+        if self.len() <= PARKED && self.octets.len() >= SMALL && !self.is_empty() {
+            let kept = self.filled().to_vec();
+            put_back(std::mem::replace(&mut self.octets, kept));
+            (self.start, self.end) = (0, self.octets.len());
+        }
+    }
+
+    fn unpark(&mut self) {
+        let kept = std::mem::replace(&mut self.octets, take_one());
+        let kept = kept.get(self.start..self.end).unwrap_or_default();
+        let length = kept.len();
+        if let Some(to) = self.octets.get_mut(..length) {
+            to.copy_from_slice(kept);
+        }
+        (self.start, self.end) = (0, length);
     }
 
     /// `count` octets were written to [`Buffer::space`].
@@ -106,7 +127,7 @@ fn take_one() -> Vec<u8> {
 }
 
 fn put_back(octets: Vec<u8>) {
-    if octets.is_empty() || octets.len() > LARGE {
+    if octets.len() < SMALL || octets.len() > LARGE {
         return;
     }
     // A thread that ends has no shelf any more.
@@ -122,6 +143,8 @@ fn put_back(octets: Vec<u8>) {
 const SMALL: usize = 16 << 10;
 /// What a long body is moved by, and the most that is held of one in either direction.
 const LARGE: usize = 64 << 10;
+/// Octets that are worth moving: a head, and the body of a Ping.
+const PARKED: usize = 4 << 10;
 /// Buffers that a thread keeps for the next: more are never in use within one turn of its loop,
 /// but for slow readers.
 const ON_SHELF: usize = 32;
@@ -156,6 +179,26 @@ mod tests {
         read_into(&mut buffer, b"x");
         buffer.consume(1);
         assert_eq!(buffer.octets.capacity(), 0);
+    }
+
+    #[test]
+    fn what_waits_is_small_and_goes_on_as_it_was() {
+        let mut buffer = Buffer::default();
+        read_into(&mut buffer, b"one two ");
+        buffer.consume(4);
+        buffer.park();
+        assert_eq!(buffer.octets.capacity(), 4);
+        assert_eq!(buffer.filled(), b"two ");
+        read_into(&mut buffer, b"three");
+        assert_eq!(buffer.filled(), b"two three");
+        buffer.park();
+        buffer.append(b" four");
+        buffer.consume(4);
+        assert_eq!(buffer.filled(), b"three four");
+        buffer.park();
+        buffer.consume(100);
+        buffer.append(b"five");
+        assert_eq!(buffer.filled(), b"five");
     }
 
     #[test]

@@ -124,7 +124,10 @@ impl Exchange {
                     Poll::Ready(Err(error)) => {
                         return Poll::Ready(Err(LinkError::Open(error).into()));
                     }
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        self.output.park();
+                        return Poll::Pending;
+                    }
                 },
                 State::Open(_) => {}
                 State::Over => return Poll::Ready(Err(LinkError::Closed.into())),
