@@ -9,6 +9,7 @@
 //! batch; decisions go on.
 
 mod history;
+mod json;
 mod line;
 mod recent;
 mod writer;

@@ -1,11 +1,11 @@
 //! What is kept of every decision: fixed size, made without allocating, queued off the hot path.
 
 use std::fmt;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-
-use crossbeam_queue::ArrayQueue;
 
 use crate::access::decide::Decided;
 use crate::access::seen::Seen;
@@ -63,10 +63,11 @@ impl CorrelationSource {
 }
 
 /// A short text of at most `N` octets, held in place; longer texts are cut at a character.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub struct Text<const N: usize> {
-    octets: [u8; N],
     length: u8,
+    /// Only whole characters, up to `length`; what stands behind it is of an earlier text.
+    octets: [u8; N],
 }
 
 impl<const N: usize> Text<N> {
@@ -79,16 +80,24 @@ impl<const N: usize> Text<N> {
     /// Copies as much of `text` as fits.
     #[must_use]
     pub fn new(text: &str) -> Self {
+        let mut new = Self::EMPTY;
+        new.set(text);
+        new
+    }
+
+    /// Puts as much of `text` as fits in the place of what stands here.
+    pub fn set(&mut self, text: &str) {
         let end = text.floor_char_boundary(N.min(usize::from(u8::MAX)));
-        let mut octets = [0; N];
-        if let (Some(to), Some(from)) = (octets.get_mut(..end), text.as_bytes().get(..end)) {
+        if let (Some(to), Some(from)) = (self.octets.get_mut(..end), text.as_bytes().get(..end)) {
             to.copy_from_slice(from);
         }
         // `end` is at most 255.
-        Self {
-            octets,
-            length: u8::try_from(end).unwrap_or(u8::MAX),
-        }
+        self.length = u8::try_from(end).unwrap_or(u8::MAX);
+    }
+
+    /// The same, of no text nothing.
+    fn set_option(&mut self, text: Option<&str>) {
+        self.set(text.unwrap_or_default());
     }
 
     /// What `value` prints, as much of it as fits; nothing is allocated.
@@ -124,6 +133,20 @@ impl<const N: usize> Text<N> {
     pub fn as_option(&self) -> Option<&str> {
         let text = self.as_str();
         (!text.is_empty()).then_some(text)
+    }
+}
+
+impl<const N: usize> PartialEq for Text<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl<const N: usize> Eq for Text<N> {}
+
+impl<const N: usize> Hash for Text<N> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
@@ -208,30 +231,9 @@ impl DecisionRecord {
     /// The record of a decision; the caller adds what only its plane knows.
     #[must_use]
     pub fn new(id: Correlation, method: &str, subject: &Subject<'_>, decided: &Decided) -> Self {
-        Self {
-            id,
-            method: Text::new(method),
-            user: subject.user.map_or(Text::EMPTY, Text::new),
-            nas: subject.nas.map_or(Text::EMPTY, |nas| Text::new(nas.name)),
-            nas_group: subject.nas.map_or(Text::EMPTY, |nas| Text::new(nas.group)),
-            medium: subject.nas.map(|nas| nas.medium).unwrap_or_default(),
-            ssid: subject
-                .nas
-                .and_then(|nas| nas.ssid)
-                .map_or(Text::EMPTY, Text::new),
-            from: None,
-            station: None,
-            presented: Text::EMPTY,
-            device_type: subject
-                .mail
-                .map_or(Text::EMPTY, |mail| Text::new(mail.device_type)),
-            user_agent: subject
-                .mail
-                .map_or(Text::EMPTY, |mail| Text::new(mail.user_agent)),
-            seen: decided.seen,
-            outcome: Outcome::Decided(decided.decision),
-            generation: decided.generation,
-        }
+        let mut record = Self::blank();
+        record.fill(id, method, subject, decided);
+        record
     }
 
     /// The record of a peer that was not authenticated: why, and as much of the subject as it
@@ -244,19 +246,94 @@ impl DecisionRecord {
         why: &str,
         now: Timestamp,
     ) -> Self {
-        let seen = Seen::nothing(subject, now);
-        // Stands in the place of a decision nobody made; the outcome says so.
-        let decision = Decision::new(Verdict::Block, Reason::UserUnknown);
-        let decided = Decided {
-            decision,
-            seen,
-            generation: Generation::default(),
-        };
-        let outcome = Outcome::NotAuthenticated(Text::new(why));
+        let mut record = Self::blank();
+        record.fill_refused(id, method, subject, why, now);
+        record
+    }
+
+    /// A record of nothing, to be filled.
+    pub(super) fn blank() -> Self {
         Self {
-            outcome,
-            ..Self::new(id, method, subject, &decided)
+            id: Correlation(0),
+            method: Text::EMPTY,
+            user: Text::EMPTY,
+            nas: Text::EMPTY,
+            nas_group: Text::EMPTY,
+            medium: Medium::default(),
+            ssid: Text::EMPTY,
+            from: None,
+            station: None,
+            presented: Text::EMPTY,
+            device_type: Text::EMPTY,
+            user_agent: Text::EMPTY,
+            seen: Seen::BLANK,
+            outcome: Outcome::Decided(Decision::new(Verdict::Block, Reason::UserUnknown)),
+            generation: Generation::default(),
         }
+    }
+
+    /// Turns this into what [`new`](Self::new) gives; nothing is left of what it was.
+    pub fn fill(
+        &mut self,
+        id: Correlation,
+        method: &str,
+        subject: &Subject<'_>,
+        decided: &Decided,
+    ) {
+        self.fill_subject(id, method, subject);
+        self.seen = decided.seen;
+        self.outcome = Outcome::Decided(decided.decision);
+        self.generation = decided.generation;
+    }
+
+    /// Turns this into what [`not_authenticated`](Self::not_authenticated) gives; nothing is left
+    /// of what it was.
+    pub fn fill_refused(
+        &mut self,
+        id: Correlation,
+        method: &str,
+        subject: &Subject<'_>,
+        why: &str,
+        now: Timestamp,
+    ) {
+        self.fill_subject(id, method, subject);
+        self.seen = Seen::nothing(subject, now);
+        self.outcome = Outcome::NotAuthenticated(Text::new(why));
+        self.generation = Generation::default();
+    }
+
+    /// All but what was seen and what came of it.
+    fn fill_subject(&mut self, number: Correlation, name: &str, subject: &Subject<'_>) {
+        // Every field by name: one that is added and forgotten here would keep what it held.
+        let Self {
+            id,
+            method,
+            user,
+            nas,
+            nas_group,
+            medium,
+            ssid,
+            from,
+            station,
+            presented,
+            device_type,
+            user_agent,
+            seen: _,
+            outcome: _,
+            generation: _,
+        } = self;
+        *id = number;
+        method.set(name);
+        user.set_option(subject.user);
+        nas.set_option(subject.nas.map(|nas| nas.name));
+        nas_group.set_option(subject.nas.map(|nas| nas.group));
+        *medium = subject.nas.map(|nas| nas.medium).unwrap_or_default();
+        ssid.set_option(subject.nas.and_then(|nas| nas.ssid));
+        *from = None;
+        *station = None;
+        presented.set("");
+        device_type.set_option(subject.mail.map(|mail| mail.device_type));
+        user_agent.set_option(subject.mail.map(|mail| mail.user_agent));
     }
 
     pub(super) fn nas_context(&self) -> Option<NasContext<'_>> {
@@ -275,55 +352,6 @@ impl DecisionRecord {
         };
         let stated = !mail.device_type.is_empty() || !mail.user_agent.is_empty();
         stated.then_some(mail)
-    }
-}
-
-/// The way of records from the planes to the journal: bounded, never waited for.
-#[derive(Debug)]
-pub struct RecordQueue {
-    queue: ArrayQueue<DecisionRecord>,
-    dropped: AtomicU64,
-}
-
-impl RecordQueue {
-    /// A queue of `capacity` records, about a kilobyte each.
-    #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self {
-            queue: ArrayQueue::new(capacity.max(1)),
-            dropped: AtomicU64::new(0),
-        }
-    }
-
-    /// Puts a record in; if the queue is full the record is dropped and counted. Decisions are
-    /// never slowed down by the disk.
-    pub fn push(&self, record: DecisionRecord) {
-        if self.queue.push(record).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Takes the oldest record out.
-    pub fn pop(&self) -> Option<DecisionRecord> {
-        self.queue.pop()
-    }
-
-    /// How many may wait.
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.queue.capacity()
-    }
-
-    /// Whether no record waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
-    /// How many records were dropped so far.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
     }
 }
 

@@ -50,6 +50,16 @@ pub enum SeenDevice {
 }
 
 impl Seen {
+    /// Of a record that is not filled in yet.
+    pub(super) const BLANK: Self = Self {
+        at: Timestamp::from_unix_millis(0),
+        plane: Plane::Network,
+        credential: Credential::None,
+        established: Established::None,
+        device: SeenDevice::Unknown,
+        user: None,
+    };
+
     /// Nothing looked up: the peer was not authenticated.
     pub(super) fn nothing(subject: &Subject<'_>, now: Timestamp) -> Self {
         Self {

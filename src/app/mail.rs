@@ -135,7 +135,7 @@ fn events(core: &Core) -> impl Fn(Event) + Send + Sync + use<> {
     let sources = core.sources.clone();
     let point = Arc::clone(&core.point);
     move |event| match event {
-        Event::Decision(record) => records.push(*record),
+        Event::Decision(record) => records.push(record),
         Event::Binding(binding) => {
             let Some(user) = UserId::parse(&binding.user) else {
                 return;

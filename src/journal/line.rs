@@ -1,80 +1,219 @@
 //! A record as one JSON object, written where it is to stand: nothing is allocated on the way.
+//!
+//! What is the same in line after line is made once: the names of sources with the punctuation
+//! around them, and the time down to the second.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::fmt::Display;
-use std::io;
 use std::net::IpAddr;
 
-use serde::Serialize;
-use serde::Serializer;
-
-use crate::access::Correlation;
 use crate::access::DecisionPoint;
 use crate::access::DecisionRecord;
 use crate::access::Outcome;
-use crate::access::Text;
-use crate::model::ComplianceState;
+use crate::journal::json::Json;
 use crate::model::Decision;
 use crate::model::DeviceId;
-use crate::model::Established;
 use crate::model::Fact;
 use crate::model::Generation;
-use crate::model::MacAddress;
 use crate::model::OsVersion;
-use crate::model::Plane;
 use crate::model::PolicyId;
 use crate::model::Posture;
-use crate::model::Shown;
 use crate::model::SourceId;
-use crate::model::ThreatLevel;
 use crate::model::Timestamp;
-use crate::model::Tri;
+use crate::model::hex;
 
 /// The record as it is written, without the line break. Names of policies, sources and users
 /// are those of now; a policy that has been replaced since is given by its position.
 #[must_use]
 pub fn render(record: &DecisionRecord, point: &DecisionPoint) -> String {
     let mut line = Vec::new();
-    match Names::default().write(&mut line, record, point) {
-        Ok(()) => String::from_utf8_lossy(&line).into_owned(),
-        Err(error) => format!("{{\"error\":\"record not written: {error}\"}}"),
-    }
+    Lines::default().write(&mut line, record, point);
+    String::from_utf8_lossy(&line).into_owned()
 }
 
-/// Names of sources that have been asked for. A source keeps its name as long as the process
-/// lives, and asking takes a lock that the writer of the inventory holds while it works a batch
-/// in: the journal must not wait for each fact of each record.
+/// Writes lines, and keeps what they have in common.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeMap<u8, String>);
+pub(super) struct Lines {
+    sources: Sources,
+    second: Option<Second>,
+}
 
-impl Names {
-    /// Appends what [`render`] gives, with the names that are known already.
+impl Lines {
+    /// Appends what [`render`] gives.
     pub(super) fn write(
         &mut self,
         to: &mut Vec<u8>,
         record: &DecisionRecord,
         point: &DecisionPoint,
-    ) -> io::Result<()> {
-        if let Some(posture) = record.seen.posture() {
-            self.learn(posture, point);
+    ) {
+        let posture = record.seen.posture();
+        if let Some(posture) = posture {
+            self.sources.learn(posture, point);
         }
-        let line = Line::new(record, point, self);
-        serde_json::to_writer(to, &line).map_err(io::Error::from)
+        to.reserve(USUAL);
+        let mut json = Json(to);
+        json.raw(b"{\"time\":");
+        self.time(&mut json, record.seen.at);
+        json.raw(b",\"id\":\"");
+        let [.., a, b] = quarters(u128::from(record.id.0));
+        json.raw(&hex(a));
+        json.raw(&hex(b));
+        json.raw(b"\",\"plane\":\"");
+        json.raw(record.seen.plane.as_str().as_bytes());
+        json.raw(b"\",\"method\":");
+        json.string(record.method.as_str());
+        origin(&mut json, record);
+        who(&mut json, record, point);
+        if let Some(posture) = posture {
+            json.raw(b",\"device\":\"");
+            guid(&mut json, posture.device);
+            json.raw(b"\"");
+        }
+        json.raw(b",\"established\":\"");
+        json.raw(record.seen.established.as_str().as_bytes());
+        json.raw(b"\"");
+        json.optional(b",\"presented\":", record.presented.as_option());
+        if let Some(station) = record.station {
+            json.raw(b",\"station\":\"");
+            json.raw(&station.spelled());
+            json.raw(b"\"");
+        }
+        json.optional(b",\"device_type\":", record.device_type.as_option());
+        json.optional(b",\"user_agent\":", record.user_agent.as_option());
+        match &record.outcome {
+            Outcome::Decided(decision) => decided(&mut json, decision, record.generation, point),
+            Outcome::NotAuthenticated(why) => {
+                json.raw(b",\"verdict\":\"reject\",\"reason\":");
+                json.string(why.as_str());
+            }
+        }
+        if let Some(posture) = posture {
+            self.facts(&mut json, posture, record.seen.at);
+        }
+        json.raw(b"}");
     }
 
+    /// As [`Timestamp`] prints itself.
+    fn time(&mut self, json: &mut Json<'_>, at: Timestamp) {
+        let seconds = at.unix_seconds();
+        if self
+            .second
+            .as_ref()
+            .is_none_or(|last| last.number != seconds)
+        {
+            self.second = Second::of(at);
+        }
+        match &self.second {
+            Some(second) => {
+                json.raw(b"\"");
+                json.raw(&second.text);
+                let millis = at.unix_millis().rem_euclid(1000);
+                json.padded(u32::try_from(millis).unwrap_or(0), 3);
+                json.raw(b"Z\"");
+            }
+            None => json.shown(&at),
+        }
+    }
+
+    fn facts(&self, json: &mut Json<'_>, posture: &Posture, at: Timestamp) {
+        let p = posture;
+        json.raw(b",\"facts\":{\"managed\":");
+        self.fact(json, &p.managed, p.managed.value.as_str(), at);
+        json.raw(b",\"registered\":");
+        self.fact(json, &p.registered, p.registered.value.as_str(), at);
+        json.raw(b",\"compliance\":");
+        self.fact(json, &p.compliance, p.compliance.value.as_str(), at);
+        // Of these only what somebody stated.
+        self.known(
+            json,
+            b",\"encrypted\":",
+            &p.encrypted,
+            p.encrypted.value.as_str(),
+            at,
+        );
+        self.known(
+            json,
+            b",\"jailbroken\":",
+            &p.jailbroken,
+            p.jailbroken.value.as_str(),
+            at,
+        );
+        self.known(
+            json,
+            b",\"passcode\":",
+            &p.passcode,
+            p.passcode.value.as_str(),
+            at,
+        );
+        let eas = &p.eas_activated;
+        self.known(json, b",\"eas_activated\":", eas, eas.value.as_str(), at);
+        self.known(
+            json,
+            b",\"threat\":",
+            &p.threat,
+            p.threat.value.as_str(),
+            at,
+        );
+        json.raw(b",\"platform\":\"");
+        json.raw(p.platform.as_str().as_bytes());
+        json.raw(b"\",\"os_version\":\"");
+        version(json, p.os_version);
+        json.raw(b"\"}");
+    }
+
+    fn known<T>(
+        &self,
+        json: &mut Json<'_>,
+        key: &'static [u8],
+        fact: &Fact<T>,
+        value: &'static str,
+        at: Timestamp,
+    ) {
+        if fact.is_known() {
+            json.raw(key);
+            self.fact(json, fact, value, at);
+        }
+    }
+
+    /// A fact with its source and its age in seconds at the time of the decision.
+    fn fact<T>(&self, json: &mut Json<'_>, fact: &Fact<T>, value: &'static str, at: Timestamp) {
+        json.raw(b"{\"value\":\"");
+        json.raw(value.as_bytes());
+        json.raw(b"\"");
+        if fact.is_known() {
+            json.raw(self.sources.of(fact.source));
+            json.raw(b",\"age\":");
+            json.number(fact.age(at).as_secs());
+        }
+        json.raw(b"}");
+    }
+}
+
+/// Names of sources that have been asked for, by number, as they stand in a line: key, name and
+/// punctuation. A source keeps its name as long as the process lives, and asking takes a lock that
+/// the writer of the inventory holds while it works a batch in: the journal must not wait for each
+/// fact of each record.
+#[derive(Debug, Default)]
+struct Sources(Vec<Vec<u8>>);
+
+impl Sources {
     fn learn(&mut self, posture: &Posture, point: &DecisionPoint) {
         for source in sources(posture) {
-            if let Entry::Vacant(entry) = self.0.entry(source.0)
+            let place = usize::from(source.0);
+            if self.0.get(place).is_none_or(Vec::is_empty)
                 && let Some(name) = point.reader().source_name(source)
             {
-                entry.insert(name);
+                if self.0.len() <= place {
+                    self.0.resize(place + 1, Vec::new());
+                }
+                if let Some(fragment) = self.0.get_mut(place) {
+                    Json(fragment).optional(b",\"source\":", Some(&name));
+                }
             }
         }
     }
 
-    fn of(&self, source: SourceId) -> Option<&str> {
-        self.0.get(&source.0).map(String::as_str)
+    /// Nothing for a source without a name.
+    fn of(&self, source: SourceId) -> &[u8] {
+        self.0.get(usize::from(source.0)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -91,187 +230,139 @@ fn sources(posture: &Posture) -> [SourceId; 8] {
     ]
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    time: Shown<Timestamp>,
-    id: Shown<Correlation>,
-    plane: Shown<Plane>,
-    method: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nas: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nas_group: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ssid: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<Shown<IpAddr>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a str>,
-    /// `inventory` when the credential named a device and no user, who is then its owner.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_from: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device: Option<Shown<DeviceId>>,
-    established: Shown<Established>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    presented: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    station: Option<Shown<MacAddress>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device_type: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<&'a str>,
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<u16>,
-    reason: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sentence: Option<&'static str>,
-    #[serde(skip_serializing_if = "Policies::is_empty")]
-    policies: Policies<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    facts: Option<Facts<'a>>,
+/// The beginning of every time of one second, up to the point before its thousandths.
+#[derive(Debug)]
+struct Second {
+    number: i64,
+    text: [u8; 20],
 }
 
-impl<'a> Line<'a> {
-    fn new(record: &'a DecisionRecord, point: &'a DecisionPoint, names: &'a Names) -> Self {
-        let posture = record.seen.posture();
-        let presented = record.user.as_option();
-        let owner = match presented {
-            Some(_) => None,
-            None => record.seen.user_name(point.reader()),
-        };
-        let (verdict, code, reason, sentence, deciding) = match &record.outcome {
-            Outcome::Decided(decision) => (
-                decision.verdict.as_str(),
-                Some(decision.reason.code()),
-                decision.reason.name(),
-                Some(decision.reason.sentence()),
-                decision.deciding,
-            ),
-            Outcome::NotAuthenticated(why) => (
-                "reject",
-                None,
-                why.as_str(),
-                None,
-                [None; Decision::DECIDING],
-            ),
-        };
-        Self {
-            time: Shown(record.seen.at),
-            id: Shown(record.id),
-            plane: Shown(record.seen.plane),
-            method: record.method.as_str(),
-            nas: record.nas.as_option(),
-            nas_group: record.nas_group.as_option(),
-            ssid: record.ssid.as_option(),
-            from: record.from.map(Shown),
-            user: presented.or(owner),
-            user_from: owner.map(|_| "inventory"),
-            device: posture.map(|posture| Shown(posture.device)),
-            established: Shown(record.seen.established),
-            presented: record.presented.as_option(),
-            station: record.station.map(Shown),
-            device_type: record.device_type.as_option(),
-            user_agent: record.user_agent.as_option(),
-            verdict,
-            code,
-            reason,
-            sentence,
-            policies: Policies {
-                deciding,
-                generation: record.generation,
-                point,
-            },
-            facts: posture.map(|posture| Facts::new(posture, record.seen.at, names)),
+impl Second {
+    /// `None` of a time that has no calendar form.
+    fn of(at: Timestamp) -> Option<Self> {
+        let text = at.to_string();
+        let text = text.as_bytes().split_last_chunk::<4>()?.0;
+        Some(Self {
+            number: at.unix_seconds(),
+            text: text
+                .try_into()
+                .ok()
+                .filter(|text: &[u8; 20]| text.ends_with(b"."))?,
+        })
+    }
+}
+
+/// Where the request came from.
+fn origin(json: &mut Json<'_>, record: &DecisionRecord) {
+    json.optional(b",\"nas\":", record.nas.as_option());
+    json.optional(b",\"nas_group\":", record.nas_group.as_option());
+    json.optional(b",\"ssid\":", record.ssid.as_option());
+    match record.from {
+        Some(IpAddr::V4(address)) => {
+            json.raw(b",\"from\":\"");
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                if place > 0 {
+                    json.raw(b".");
+                }
+                json.number(u64::from(octet));
+            }
+            json.raw(b"\"");
         }
+        Some(from @ IpAddr::V6(_)) => {
+            json.raw(b",\"from\":");
+            json.shown(&from);
+        }
+        None => {}
     }
 }
 
-/// The policies that decided, by name; by number if they have been replaced since.
-struct Policies<'a> {
-    deciding: [Option<PolicyId>; Decision::DECIDING],
-    generation: Generation,
-    point: &'a DecisionPoint,
-}
-
-impl Policies<'_> {
-    fn is_empty(&self) -> bool {
-        self.deciding.iter().all(Option::is_none)
-    }
-}
-
-impl Serialize for Policies<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let deciding = self.deciding.iter().flatten();
-        match self.point.policy_of(self.generation) {
-            Some(policy) => serializer.collect_seq(deciding.map(|id| policy.name(*id))),
-            None => {
-                let number = |id: &PolicyId| Text::<8>::display(&format_args!("#{}", id.0));
-                serializer.collect_seq(deciding.map(|id| Shown(number(id))))
+/// The user who was named, else the owner of the device, who is marked as such.
+fn who(json: &mut Json<'_>, record: &DecisionRecord, point: &DecisionPoint) {
+    match record.user.as_option() {
+        Some(user) => json.optional(b",\"user\":", Some(user)),
+        None => {
+            if let Some(owner) = record.seen.user_name(point.reader()) {
+                json.optional(b",\"user\":", Some(owner));
+                json.raw(b",\"user_from\":\"inventory\"");
             }
         }
     }
 }
 
-#[derive(Serialize)]
-struct Facts<'a> {
-    managed: Known<'a, Tri>,
-    registered: Known<'a, Tri>,
-    compliance: Known<'a, ComplianceState>,
-    #[serde(skip_serializing_if = "Known::is_unknown")]
-    encrypted: Known<'a, Tri>,
-    #[serde(skip_serializing_if = "Known::is_unknown")]
-    jailbroken: Known<'a, Tri>,
-    #[serde(skip_serializing_if = "Known::is_unknown")]
-    passcode: Known<'a, Tri>,
-    #[serde(skip_serializing_if = "Known::is_unknown")]
-    eas_activated: Known<'a, Tri>,
-    #[serde(skip_serializing_if = "Known::is_unknown")]
-    threat: Known<'a, ThreatLevel>,
-    platform: &'static str,
-    os_version: Shown<OsVersion>,
+fn decided(
+    json: &mut Json<'_>,
+    decision: &Decision,
+    generation: Generation,
+    point: &DecisionPoint,
+) {
+    json.raw(b",\"verdict\":\"");
+    json.raw(decision.verdict.as_str().as_bytes());
+    json.raw(b"\",\"code\":");
+    json.number(u64::from(decision.reason.code()));
+    json.raw(b",\"reason\":");
+    json.string(decision.reason.name());
+    json.raw(b",\"sentence\":");
+    json.string(decision.reason.sentence());
+    policies(json, &decision.deciding, generation, point);
 }
 
-impl<'a> Facts<'a> {
-    fn new(posture: &Posture, at: Timestamp, names: &'a Names) -> Self {
-        Self {
-            managed: Known::new(&posture.managed, at, names),
-            registered: Known::new(&posture.registered, at, names),
-            compliance: Known::new(&posture.compliance, at, names),
-            encrypted: Known::new(&posture.encrypted, at, names),
-            jailbroken: Known::new(&posture.jailbroken, at, names),
-            passcode: Known::new(&posture.passcode, at, names),
-            eas_activated: Known::new(&posture.eas_activated, at, names),
-            threat: Known::new(&posture.threat, at, names),
-            platform: posture.platform.as_str(),
-            os_version: Shown(posture.os_version),
+/// The policies that decided, by name; by number if they have been replaced since.
+fn policies(
+    json: &mut Json<'_>,
+    deciding: &[Option<PolicyId>; Decision::DECIDING],
+    generation: Generation,
+    point: &DecisionPoint,
+) {
+    if deciding.iter().all(Option::is_none) {
+        return;
+    }
+    let policy = point.policy_of(generation);
+    json.raw(b",\"policies\":[");
+    for (place, id) in deciding.iter().flatten().enumerate() {
+        if place > 0 {
+            json.raw(b",");
+        }
+        match &policy {
+            Some(policy) => json.string(policy.name(*id)),
+            None => {
+                json.raw(b"\"#");
+                json.number(u64::from(id.0));
+                json.raw(b"\"");
+            }
         }
     }
+    json.raw(b"]");
 }
 
-/// A fact with its source and its age in seconds at the time of the decision.
-#[derive(Serialize)]
-#[serde(bound = "T: Display")]
-struct Known<'a, T: Display> {
-    value: Shown<T>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    age: Option<u64>,
-}
-
-impl<'a, T: Display + Copy> Known<'a, T> {
-    fn new(fact: &Fact<T>, at: Timestamp, names: &'a Names) -> Self {
-        let known = fact.is_known();
-        Self {
-            value: Shown(fact.value),
-            source: names.of(fact.source).filter(|_| known),
-            age: known.then(|| fact.age(at).as_secs()),
+/// As [`DeviceId`] prints itself.
+fn guid(json: &mut Json<'_>, device: DeviceId) {
+    let [a, b, c, d] = quarters(device.as_u128()).map(hex);
+    let (b, c) = (b.split_at(4), c.split_at(4));
+    for (place, digits) in [&a, b.0, b.1, c.0].into_iter().enumerate() {
+        if place > 0 {
+            json.raw(b"-");
         }
+        json.raw(digits);
     }
+    json.raw(b"-");
+    json.raw(c.1);
+    json.raw(&d);
+}
 
-    fn is_unknown(&self) -> bool {
-        self.age.is_none()
+/// A number in four parts, highest first.
+fn quarters(number: u128) -> [u32; 4] {
+    [96, 64, 32, 0].map(|shift| (number >> shift & 0xffff_ffff) as u32)
+}
+
+/// As [`OsVersion`] prints itself.
+fn version(json: &mut Json<'_>, version: OsVersion) {
+    for (place, number) in version.numbers().iter().enumerate() {
+        if place > 0 {
+            json.raw(b".");
+        }
+        json.number(u64::from(*number));
     }
 }
+
+/// Octets of a usual line; a longer one grows the batch.
+const USUAL: usize = 1024;

@@ -15,7 +15,7 @@ use crate::model::Plane;
 /// only; no plane ever waits for it.
 #[derive(Debug)]
 pub struct Recent {
-    records: Mutex<VecDeque<DecisionRecord>>,
+    records: Mutex<VecDeque<Box<DecisionRecord>>>,
     capacity: usize,
 }
 
@@ -27,12 +27,21 @@ impl Recent {
         }
     }
 
-    pub(super) fn push(&self, record: DecisionRecord) {
+    /// Takes records in, and hands those out to `forgotten` for which there is no more room.
+    pub(super) fn take_in(
+        &self,
+        new: impl Iterator<Item = Box<DecisionRecord>>,
+        mut forgotten: impl FnMut(Box<DecisionRecord>),
+    ) {
         let mut records = self.lock();
-        if records.len() >= self.capacity {
-            records.pop_front();
+        for record in new {
+            if records.len() >= self.capacity
+                && let Some(oldest) = records.pop_front()
+            {
+                forgotten(oldest);
+            }
+            records.push_back(record);
         }
-        records.push_back(record);
     }
 
     /// The record with this number, if it is still kept.
@@ -42,7 +51,7 @@ impl Recent {
             .iter()
             .rev()
             .find(|record| record.id == id)
-            .copied()
+            .map(|record| **record)
     }
 
     /// The newest record of a device.
@@ -57,33 +66,34 @@ impl Recent {
                     .posture()
                     .is_some_and(|posture| posture.device == device)
             })
-            .copied()
+            .map(|record| **record)
     }
 
     /// The newest records of mail requests with this DeviceId, newest first, whoever sent them and
     /// whether the inventory knows the device or not.
     #[must_use]
     pub fn with_mail_id(&self, eas: EasDeviceId, count: usize) -> Vec<DecisionRecord> {
-        let of_it = |record: &&DecisionRecord| {
-            record.seen.plane == Plane::Mail && record.presented.as_str() == eas.as_str()
-        };
         let records = self.lock();
         records
             .iter()
             .rev()
-            .filter(of_it)
+            .filter(|record| {
+                record.seen.plane == Plane::Mail && record.presented.as_str() == eas.as_str()
+            })
             .take(count)
-            .copied()
+            .map(|record| **record)
             .collect()
     }
 
     /// The newest records, newest first.
     #[must_use]
     pub fn newest(&self, count: usize) -> Vec<DecisionRecord> {
-        self.lock().iter().rev().take(count).copied().collect()
+        let records = self.lock();
+        let newest = records.iter().rev().take(count);
+        newest.map(|record| **record).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<DecisionRecord>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Box<DecisionRecord>>> {
         // A panic elsewhere while holding the lock leaves a usable list.
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,7 +21,7 @@ use crate::journal::Config;
 use crate::journal::HistoryConfig;
 use crate::journal::HistoryStatistics;
 use crate::journal::history::History;
-use crate::journal::line::Names;
+use crate::journal::line::Lines;
 use crate::journal::recent::Recent;
 use crate::store::Circle;
 
@@ -31,7 +31,7 @@ pub struct Journal {
     queue: Arc<RecordQueue>,
     recent: Arc<Recent>,
     point: Arc<DecisionPoint>,
-    names: Names,
+    form: Lines,
     circle: Circle,
     statistics: Arc<Statistics>,
     history_config: Option<HistoryConfig>,
@@ -40,7 +40,13 @@ pub struct Journal {
     /// Losses that have been told, and all of them at the last look.
     told: u64,
     last_dropped: u64,
+    /// Those of the batch in hand, and its records.
     lines: Vec<u8>,
+    #[expect(
+        clippy::vec_box,
+        reason = "they are not moved from where they were filled in"
+    )]
+    records: Vec<Box<DecisionRecord>>,
 }
 
 /// What the journal has done so far.
@@ -117,7 +123,7 @@ impl Journal {
             queue,
             recent: Arc::new(Recent::new(config.recent)),
             point,
-            names: Names::default(),
+            form: Lines::default(),
             circle: Circle::new(&config.folder, "decisions", config.file_size, config.files),
             statistics: Arc::default(),
             history_config: config.history.clone(),
@@ -126,6 +132,7 @@ impl Journal {
             told: 0,
             last_dropped: 0,
             lines: Vec::new(),
+            records: Vec::new(),
         }
     }
 
@@ -148,18 +155,24 @@ impl Journal {
         let batches = self.queue.capacity() / BATCH + 2;
         for _ in 0..batches {
             self.lines.clear();
-            let mut count = 0;
-            while count < BATCH
+            while self.records.len() < BATCH
                 && let Some(record) = self.queue.pop()
             {
-                self.write(&record);
-                self.recent.push(record);
-                count += 1;
+                let begun = self.lines.len();
+                self.form.write(&mut self.lines, &record, &self.point);
+                if let (Some(history), Some(line)) = (&mut self.history, self.lines.get(begun..)) {
+                    history.offer(&record, line);
+                }
+                self.lines.push(b'\n');
+                self.records.push(record);
             }
-            if count == 0 {
+            if self.records.is_empty() {
                 return;
             }
-            self.append(count);
+            self.append(self.records.len());
+            let queue = &self.queue;
+            self.recent
+                .take_in(self.records.drain(..), |record| queue.give_back(record));
         }
     }
 
@@ -212,22 +225,6 @@ impl Journal {
         self.last_dropped = dropped;
     }
 
-    /// Adds the line of a record to the batch.
-    fn write(&mut self, record: &DecisionRecord) {
-        let begun = self.lines.len();
-        let written = self.names.write(&mut self.lines, record, &self.point);
-        if let Err(error) = written {
-            // Half a line would spoil the next one.
-            self.lines.truncate(begun);
-            error!(%error, id = %record.id, "a decision record has no written form");
-            return;
-        }
-        if let (Some(history), Some(line)) = (&mut self.history, self.lines.get(begun..)) {
-            history.offer(record, line);
-        }
-        self.lines.push(b'\n');
-    }
-
     fn append(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         match self.circle.append(&self.lines) {
@@ -248,8 +245,9 @@ impl Journal {
     }
 }
 
-/// Records for one append: bounds the memory of the batch to about a megabyte.
-const BATCH: usize = 1024;
+/// Records for one append: their lines, about a hundred kilobytes, are still in the processor's
+/// caches when the system takes them over, and the call's share of a record is a few nanoseconds.
+const BATCH: usize = 128;
 
 /// How often, and how far apart, a flush looks whether the queue is empty: 50 ms in all, which an
 /// operator does not notice.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use super::hex::hex;
+
 /// The gateway's name for a device: Intune's device id where there is one.
 ///
 /// Sources without GUIDs derive one from their own identifier with [`DeviceId::derived`], so a
@@ -115,29 +117,57 @@ impl MacAddress {
         !local_or_group && self.0 != [0; 6]
     }
 
+    /// What [`fmt::Display`] prints.
+    #[must_use]
+    pub const fn spelled(self) -> [u8; 17] {
+        let [a, b, c, d, e, f] = self.0;
+        let [i, j, k, l, m, n, o, p] = hex(u32::from_be_bytes([a, b, c, d]));
+        let [.., q, r, s, t] = hex(u32::from_be_bytes([0, 0, e, f]));
+        [
+            i, j, b':', k, l, b':', m, n, b':', o, p, b':', q, r, b':', s, t,
+        ]
+    }
+
     /// Reads an address from octets as NASes send it, without allocating; see [`FromStr`].
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let mut octets = [0_u8; 6];
-        let mut digits = 0_usize;
+        let mut number = 0_u64;
+        let mut digits = 0_u32;
         for &character in text.trim_ascii() {
-            let value = match character {
-                b'0'..=b'9' => character - b'0',
-                b'a'..=b'f' => character - b'a' + 10,
-                b'A'..=b'F' => character - b'A' + 10,
-                // A separator stands after an even count of digits, never first or last.
-                b':' | b'-' | b'.' if digits > 0 && digits < 12 && digits.is_multiple_of(2) => {
-                    continue;
+            match MEANING[usize::from(character)] {
+                digit @ 0..16 => {
+                    number = number << 4 | u64::from(digit);
+                    digits += 1;
+                    if digits > 12 {
+                        return None;
+                    }
                 }
+                // It stands after an even count of digits, never first or last.
+                SEPARATOR if digits > 0 && digits < 12 && digits.is_multiple_of(2) => {}
                 _ => return None,
-            };
-            let octet = octets.get_mut(digits / 2)?;
-            *octet = *octet << 4 | value;
-            digits += 1;
+            }
         }
+        let [_, _, octets @ ..] = number.to_be_bytes();
         (digits == 12).then_some(Self(octets))
     }
 }
+
+/// What a character means in an address: a digit's value, [`SEPARATOR`], or nothing.
+static MEANING: [u8; 256] = {
+    let mut meaning = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        meaning[b"0123456789abcdef"[value] as usize] = value as u8;
+        meaning[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    meaning[b':' as usize] = SEPARATOR;
+    meaning[b'-' as usize] = SEPARATOR;
+    meaning[b'.' as usize] = SEPARATOR;
+    meaning
+};
+
+const SEPARATOR: u8 = 16;
 
 /// Takes every separator NASes send: `:`, `-`, `.` in any grouping, or none; any case.
 impl FromStr for MacAddress {
@@ -151,8 +181,8 @@ impl FromStr for MacAddress {
 /// Lower case with colons: `00:11:22:aa:bb:cc`.
 impl fmt::Display for MacAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        // Digits and colons are ASCII.
+        f.write_str(std::str::from_utf8(&self.spelled()).unwrap_or_default())
     }
 }
 

@@ -29,14 +29,21 @@ impl From<Option<bool>> for Tri {
     }
 }
 
-/// `yes`, `no`, `unknown`.
-impl fmt::Display for Tri {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Tri {
+    /// `yes`, `no`, `unknown`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Unknown => "unknown",
             Self::No => "no",
             Self::Yes => "yes",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Tri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -100,6 +100,13 @@ impl OsVersion {
             .fold(0, |bits, &number| bits << 16 | u64::from(number))
     }
 
+    /// One to four numbers, trailing zeros left out.
+    #[must_use]
+    pub fn numbers(&self) -> &[u16] {
+        let last = self.0.iter().rposition(|&number| number != 0);
+        self.0.get(..=last.unwrap_or(0)).unwrap_or(&self.0)
+    }
+
     /// The inverse of [`OsVersion::to_bits`].
     #[must_use]
     pub fn from_bits(bits: u64) -> Self {
@@ -145,12 +152,7 @@ impl FromStr for OsVersion {
 /// Trailing zeros are left out: `17`, `17.0.3`.
 impl fmt::Display for OsVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let used = self
-            .0
-            .iter()
-            .rposition(|&n| n != 0)
-            .map_or(1, |last| last + 1);
-        for (index, number) in self.0.iter().take(used).enumerate() {
+        for (index, number) in self.numbers().iter().enumerate() {
             if index > 0 {
                 f.write_str(".")?;
             }

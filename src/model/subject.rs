@@ -19,13 +19,21 @@ pub enum Plane {
     Web,
 }
 
-impl fmt::Display for Plane {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Plane {
+    /// The word for it, as it is printed everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Network => "network",
             Self::Mail => "mail",
             Self::Web => "web",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Plane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -41,13 +49,21 @@ pub enum Established {
     Proven,
 }
 
-impl fmt::Display for Established {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Established {
+    /// The word for it, as it is printed everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::None => "none",
             Self::Claimed => "claimed",
             Self::Proven => "proven",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Established {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

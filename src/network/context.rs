@@ -46,28 +46,29 @@ impl Context {
         }
     }
 
-    /// The record of a decision about a subject from here.
+    /// Fills in the record of a decision about a subject from here.
     pub(super) fn record(
         &self,
+        record: &mut DecisionRecord,
         id: Correlation,
         method: &str,
         subject: &Subject<'_>,
         decided: &Decided,
-    ) -> DecisionRecord {
-        let mut record = DecisionRecord::new(id, method, subject, decided);
+    ) {
+        record.fill(id, method, subject, decided);
         record.from = Some(self.from);
         record.station = self.station;
-        record
     }
 
-    /// The record of a peer that was not authenticated: nobody was judged, and why.
+    /// Fills in the record of a peer that was not authenticated: nobody was judged, and why.
     pub(super) fn refusal(
         &self,
+        record: &mut DecisionRecord,
         nas: &Nas,
         id: Correlation,
         refused: &Refused<'_>,
         now: Timestamp,
-    ) -> DecisionRecord {
+    ) {
         let subject = Subject {
             plane: Plane::Network,
             user: Some(refused.user),
@@ -76,11 +77,9 @@ impl Context {
             nas: Some(self.nas(nas)),
             mail: None,
         };
-        let (method, why) = (refused.method, refused.why);
-        let mut record = DecisionRecord::not_authenticated(id, method, &subject, why, now);
+        record.fill_refused(id, refused.method, &subject, refused.why, now);
         record.from = Some(self.from);
         record.station = self.station;
-        record
     }
 }
 

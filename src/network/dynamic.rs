@@ -288,7 +288,7 @@ impl Dynamic {
                 .find(AttributeType::CALLING_STATION_ID)
                 .and_then(crate::model::MacAddress::parse);
             record.presented = Text::display(&format_args!("session of {}", flight.number));
-            self.records.push(record);
+            self.records.push(Box::new(record));
         });
     }
 }

@@ -415,10 +415,7 @@ impl Server {
             user: readable(brought.request.user_name().unwrap_or(&[])),
             why,
         };
-        let id = self.new_correlation();
-        self.shared
-            .records
-            .push(context.refusal(asked.nas, id, &refused, now.wall));
+        self.record_refusal(now, asked, &context, &refused);
     }
 
     fn reject_eap(&mut self, now: Now, asked: &Asked<'_>, failure: &[u8]) {

@@ -4,7 +4,6 @@ use std::fmt;
 
 use crate::access::Correlation;
 use crate::access::Decided;
-use crate::access::Text;
 use crate::model::Credential;
 use crate::model::Established;
 use crate::model::Identifier;
@@ -246,9 +245,12 @@ impl Server {
             return self.record_unsent(now, asked, asker.context, asker.method, user);
         }
         self.admitted(now, asked, id, &subject, &decided, None);
-        let mut record = asker.context.record(id, asker.method, &subject, &decided);
-        if let Some(station) = asker.context.station {
-            record.presented = Text::display(&station);
+        let (context, method) = (asker.context, asker.method);
+        let mut record = self.shared.records.lend();
+        context.record(&mut record, id, method, &subject, &decided);
+        if let Some(station) = context.station {
+            let spelled = station.spelled();
+            record.presented.set(readable(&spelled));
         }
         self.shared.records.push(record);
     }

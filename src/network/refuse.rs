@@ -49,10 +49,7 @@ impl Server {
             reply
         });
         self.counters.not_authenticated.count();
-        let id = self.new_correlation();
-        self.shared
-            .records
-            .push(context.refusal(asked.nas, id, refused, now.wall));
+        self.record_refusal(now, asked, context, refused);
     }
 
     /// Records that a decision was not told to the NAS: whoever looks for the reason of a silence
@@ -70,9 +67,20 @@ impl Server {
             user,
             why: "the reply is longer than a packet: shorten the attributes of this outcome",
         };
+        self.record_refusal(now, asked, context, &refused);
+    }
+
+    /// Records that a peer was not authenticated.
+    pub(super) fn record_refusal(
+        &self,
+        now: Now,
+        asked: &Asked<'_>,
+        context: &Context,
+        refused: &Refused<'_>,
+    ) {
+        let mut record = self.shared.records.lend();
         let id = self.new_correlation();
-        self.shared
-            .records
-            .push(context.refusal(asked.nas, id, &refused, now.wall));
+        context.refusal(&mut record, asked.nas, id, refused, now.wall);
+        self.shared.records.push(record);
     }
 }

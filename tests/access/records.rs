@@ -31,7 +31,7 @@ fn a_full_queue_drops_the_new_record_and_counts_it() {
     let queue = RecordQueue::new(3);
     assert!(queue.is_empty());
     for id in 0..5 {
-        queue.push(record(&house, id));
+        queue.push(Box::new(record(&house, id)));
     }
     assert_eq!(queue.dropped(), 2);
     assert_eq!(queue.capacity(), 3);
@@ -39,7 +39,7 @@ fn a_full_queue_drops_the_new_record_and_counts_it() {
         .map(|record| record.id.0)
         .collect();
     assert_eq!(kept, [0, 1, 2]);
-    queue.push(record(&house, 9));
+    queue.push(Box::new(record(&house, 9)));
     assert_eq!(queue.pop().unwrap().id, Correlation(9));
     assert_eq!(queue.dropped(), 2);
     // A queue of nothing would lose everything without a word.

@@ -62,7 +62,7 @@ fn kept(desk: &Desk, folder: &Path, octets: u64, records: &[DecisionRecord]) -> 
     let statistics = journal.statistics();
     let stop = journal.spawn().unwrap();
     for record in records {
-        queue.push(*record);
+        queue.push(Box::new(*record));
     }
     stop.stop();
     assert_eq!(queue.dropped(), 0);

@@ -15,7 +15,9 @@ use std::time::Duration;
 use portreeve::access::Correlation;
 use portreeve::access::DecisionPoint;
 use portreeve::access::DecisionRecord;
+use portreeve::access::Outcome;
 use portreeve::access::RecordQueue;
+use portreeve::access::SeenDevice;
 use portreeve::access::Text;
 use portreeve::access::Trace;
 use portreeve::inventory::DeviceReport;
@@ -29,6 +31,7 @@ use portreeve::model::ComplianceState;
 use portreeve::model::Credential;
 use portreeve::model::DeviceId;
 use portreeve::model::Established;
+use portreeve::model::Fact;
 use portreeve::model::Identifier;
 use portreeve::model::MailContext;
 use portreeve::model::Medium;
@@ -37,7 +40,9 @@ use portreeve::model::OsVersion;
 use portreeve::model::Plane;
 use portreeve::model::Platform;
 use portreeve::model::Presented;
+use portreeve::model::SourceId;
 use portreeve::model::Subject;
+use portreeve::model::ThreatLevel;
 use portreeve::model::Timestamp;
 use portreeve::model::Tri;
 use portreeve::model::UserId;
@@ -47,6 +52,7 @@ use world::World;
 use world::noon;
 
 mod history;
+mod reference;
 #[path = "../support/world.rs"]
 mod world;
 
@@ -219,6 +225,127 @@ fn a_policy_that_was_replaced_is_given_by_its_number() {
     assert!(line.contains(r##""policies":["#0"]"##), "{line}");
 }
 
+/// Texts that need care, and numbers at the edges.
+#[test]
+fn every_line_is_what_serde_makes_of_it() {
+    let desk = Desk::new();
+    let texts = [
+        "",
+        "plain",
+        "quo\"te \\ and \u{1}\u{1f}\u{7f}",
+        "caf\u{e9} \u{1f600}\n",
+    ];
+    let mut records = vec![desk.phone(u64::MAX), desk.record(0, &network(&[]))];
+    for (row, text) in texts.into_iter().enumerate() {
+        let mut record = desk.phone(row.try_into().unwrap());
+        record.method = Text::new(text);
+        record.user = Text::new(text);
+        record.nas = Text::new(text);
+        record.nas_group = Text::new(text);
+        record.ssid = Text::new(text);
+        record.presented = Text::new(text);
+        record.device_type = Text::new(text);
+        record.user_agent = Text::new(text);
+        records.push(record);
+        record.outcome = Outcome::NotAuthenticated(Text::new(text));
+        record.station = None;
+        record.from = Some("2001:db8::1".parse().unwrap());
+        records.push(record);
+        record.seen.device = SeenDevice::Unknown;
+        record.from = None;
+        records.push(record);
+    }
+    for millis in [0, 1, -1, 999, 1000, 253_402_300_799_999, i64::MAX, i64::MIN] {
+        let mut record = desk.phone(1);
+        record.seen.at = Timestamp::from_unix_millis(millis);
+        records.push(record);
+    }
+    for version in ["0", "1", "10.0.19043.2006", "65535.0.0.1", "7.0"] {
+        let mut record = desk.phone(1);
+        let SeenDevice::Known(posture, _) = &mut record.seen.device else {
+            panic!("the phone is known");
+        };
+        posture.os_version = version.parse().unwrap();
+        posture.threat = Fact::new(ThreatLevel::LowSeverity, SourceId(1), desk.now);
+        // A source that has no name.
+        posture.passcode = Fact::new(Tri::No, SourceId(200), desk.now);
+        records.push(record);
+    }
+    for record in &records {
+        assert_eq!(
+            render(record, &desk.point),
+            reference::line(record, &desk.point)
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, queue) = journal(&desk, folder.path(), &Config::default());
+    for record in &records {
+        queue.push(Box::new(*record));
+    }
+    journal.drain();
+    let written = fs::read_to_string(folder.path().join("decisions0.jsonl")).unwrap();
+    let expected: String = records
+        .iter()
+        .map(|record| reference::line(record, &desk.point) + "\n")
+        .collect();
+    assert_eq!(written, expected, "the same, one after the other");
+}
+
+/// A record is filled in where another one was.
+#[test]
+fn nothing_of_an_earlier_record_is_left() {
+    let desk = Desk::new();
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        recent: 1,
+        ..Config::default()
+    };
+    let (mut journal, queue) = journal(&desk, folder.path(), &config);
+    let mail = Subject {
+        plane: Plane::Mail,
+        mail: Some(MailContext {
+            device_type: "iPhone",
+            user_agent: "an agent",
+        }),
+        ..network(&[])
+    };
+    let bare = Subject {
+        user: None,
+        nas: None,
+        ..network(&[])
+    };
+    let decide =
+        |subject: &Subject<'_>| desk.point.decide(desk.now, subject, &mut Trace::default());
+    let mut full = desk.phone(1);
+    full.fill(Correlation(1), "eas Sync", &mail, &decide(&mail));
+    let (from, station) = (full.from, full.station);
+    assert_eq!((from, station), (None, None));
+    for id in 2..6 {
+        let mut record = queue.lend();
+        *record = full;
+        record.from = Some([192, 0, 2, 1].into());
+        record.station = Some("00-00-5E-00-53-01".parse().unwrap());
+        record.presented = Text::new("somebody");
+        queue.push(record);
+        journal.drain();
+        let mut record = queue.lend();
+        let expected = if id % 2 == 0 {
+            record.fill(Correlation(id), "mab", &bare, &decide(&bare));
+            DecisionRecord::new(Correlation(id), "mab", &bare, &decide(&bare))
+        } else {
+            record.fill_refused(Correlation(id), "pap", &bare, "why", desk.now);
+            DecisionRecord::not_authenticated(Correlation(id), "pap", &bare, "why", desk.now)
+        };
+        assert_eq!(
+            render(&record, &desk.point),
+            render(&expected, &desk.point),
+            "row {id}"
+        );
+        queue.push(record);
+        journal.drain();
+    }
+}
+
 fn journal(desk: &Desk, folder: &Path, config: &Config) -> (Journal, Arc<RecordQueue>) {
     let config = Config {
         folder: folder.to_owned(),
@@ -236,7 +363,7 @@ fn what_is_queued_is_written_in_order_and_as_it_is_rendered() {
     let (mut journal, queue) = journal(&desk, folder.path(), &Config::default());
     let records: Vec<DecisionRecord> = (0..3000).map(|id| desk.phone(id)).collect();
     for record in &records {
-        queue.push(*record);
+        queue.push(Box::new(*record));
     }
     journal.drain();
     assert!(queue.is_empty());
@@ -259,13 +386,13 @@ fn a_disk_that_fails_costs_its_records_and_nothing_else() {
     fs::write(&blocked, "not a folder").unwrap();
     let (mut journal, queue) = journal(&desk, &blocked, &Config::default());
     let statistics = journal.statistics();
-    queue.push(desk.phone(1));
+    queue.push(Box::new(desk.phone(1)));
     journal.drain();
     assert_eq!(statistics.failed.load(Ordering::Relaxed), 1);
     // Still there for those who ask.
     assert!(journal.recent().find(Correlation(1)).is_some());
     fs::remove_file(&blocked).unwrap();
-    queue.push(desk.phone(2));
+    queue.push(Box::new(desk.phone(2)));
     journal.drain();
     assert_eq!(statistics.written.load(Ordering::Relaxed), 1);
     let written = fs::read_to_string(blocked.join("decisions0.jsonl")).unwrap();
@@ -284,10 +411,10 @@ fn the_newest_records_are_kept_in_memory() {
     let recent = journal.recent();
     assert!(recent.newest(9).is_empty());
     for id in 0..5 {
-        queue.push(desk.phone(id));
+        queue.push(Box::new(desk.phone(id)));
     }
     let refusal = desk.record(5, &network(&[]));
-    queue.push(refusal);
+    queue.push(Box::new(refusal));
     journal.drain();
     let numbers: Vec<u64> = recent.newest(9).iter().map(|record| record.id.0).collect();
     assert_eq!(numbers, [5, 4, 3]);
@@ -314,7 +441,7 @@ fn mail_decisions_are_found_by_their_device_id() {
         let mut record = desk.record(id, &network(&[]));
         record.seen.plane = plane;
         record.presented = Text::new(presented);
-        queue.push(record);
+        queue.push(Box::new(record));
     }
     journal.drain();
     let recent = journal.recent();
@@ -337,7 +464,7 @@ fn a_memory_of_none_keeps_one() {
     };
     let (mut journal, queue) = journal(&desk, folder.path(), &config);
     for id in 0..2 {
-        queue.push(desk.phone(id));
+        queue.push(Box::new(desk.phone(id)));
     }
     journal.drain();
     assert_eq!(journal.recent().newest(9).len(), 1);
@@ -360,7 +487,7 @@ fn a_drain_comes_back_while_records_keep_coming() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stopped.load(Ordering::Acquire) {
-                queue.push(record);
+                queue.push(Box::new(record));
             }
         });
         while statistics.written.load(Ordering::Relaxed) < 100 {
@@ -378,7 +505,7 @@ fn the_last_records_are_written_when_the_journal_ends() {
     let (journal, queue) = journal(&desk, folder.path(), &Config::default());
     let stop = journal.spawn().unwrap();
     for id in 0..500 {
-        queue.push(desk.phone(id));
+        queue.push(Box::new(desk.phone(id)));
     }
     stop.stop();
     let written = fs::read_to_string(folder.path().join("decisions0.jsonl")).unwrap();

@@ -57,7 +57,9 @@ fn serve(lab: &Lab, server: &mut Server, door: Door, from: SocketAddr, octets: &
     let sent = server.transmits().count();
     server.clear_transmits();
     // The journal's thread does this.
-    while lab.shared.records.pop().is_some() {}
+    while let Some(record) = lab.shared.records.pop() {
+        lab.shared.records.give_back(record);
+    }
     sent
 }
 

@@ -350,7 +350,9 @@ impl Lab {
 
     /// The records since the last call.
     pub(crate) fn records(&self) -> Vec<DecisionRecord> {
-        std::iter::from_fn(|| self.shared.records.pop()).collect()
+        std::iter::from_fn(|| self.shared.records.pop())
+            .map(|record| *record)
+            .collect()
     }
 
     /// The only record since the last call.

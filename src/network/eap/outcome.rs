@@ -129,7 +129,9 @@ impl Server {
             why: &failed.reason.to_string(),
         };
         let judge = &slot.judge;
-        let mut record = judge.context().refusal(judge.nas(), id, &refused, now.wall);
+        let mut record = self.shared.records.lend();
+        let context = judge.context();
+        context.refusal(&mut record, judge.nas(), id, &refused, now.wall);
         if let Some(certificate) = failed.certificate.as_deref() {
             record.presented = presented(certificate);
         }
@@ -157,7 +159,8 @@ impl Server {
     ) {
         slot.judge.with_subject(certificate, |subject| {
             let context = slot.judge.context();
-            let mut record = context.record(id, method, subject, decided);
+            let mut record = self.shared.records.lend();
+            context.record(&mut record, id, method, subject, decided);
             record.presented = presented(certificate);
             self.shared.records.push(record);
         });
