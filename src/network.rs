@@ -29,6 +29,7 @@
 
 mod accounting;
 mod admission;
+mod arrival;
 mod away;
 mod brake;
 mod challenge;
@@ -51,6 +52,7 @@ mod server;
 
 pub use admission::Admissions;
 pub use brake::Swept;
+pub use arrival::MAX_BATCH;
 pub use counters::Counter;
 pub use counters::Counters;
 pub use dynamic::Dynamic;

@@ -10,6 +10,7 @@ use crate::access::seen::Seen;
 use crate::inventory::Reader;
 use crate::model::Decision;
 use crate::model::Generation;
+use crate::model::MacAddress;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::policy::Explanation;
@@ -70,6 +71,12 @@ impl DecisionPoint {
             seen,
             generation,
         }
+    }
+
+    /// Reads ahead what decisions about these addresses will read: a hint, see
+    /// [`Reader::read_ahead`].
+    pub fn read_ahead(&self, addresses: &[MacAddress]) {
+        self.reader.read_ahead(addresses);
     }
 
     /// The generation that a decision made now would carry.

@@ -145,6 +145,16 @@ impl<const W: usize> Arena<W> {
         }
     }
 
+    /// Reads the first and the last octets of a row; the value says nothing.
+    pub(crate) fn touch(&self, row: u32) -> u64 {
+        let Some(row) = self.rows.get(row) else {
+            return 0;
+        };
+        let last = row.words.last();
+        let last = last.map_or(0, |word| word.load(Ordering::Relaxed));
+        row.header.load(Ordering::Relaxed) ^ last
+    }
+
     /// Rows that were ever used: all live rows are below this.
     pub(crate) fn high(&self) -> u32 {
         (self.high.load(Ordering::Acquire) & 0xffff_ffff) as u32

@@ -172,6 +172,17 @@ impl Index {
         }
     }
 
+    /// Reads the entry at the key's home; the value says nothing.
+    pub(crate) fn touch(&self, key: Key) -> u64 {
+        let named = self
+            .directory
+            .get(self.place(key))
+            .map_or(0, |place| place.load(Ordering::Relaxed));
+        let home = self.home(key.check());
+        let entry = self.entries(segment_number(named)).get(home);
+        entry.map_or(0, |entry| entry.word.load(Ordering::Relaxed))
+    }
+
     fn place(&self, key: Key) -> usize {
         shift(key.check(), 64 - self.extent.directory_bits)
     }

@@ -60,6 +60,21 @@ impl<const W: usize> Table<W> {
         }
     }
 
+    /// Reads the memory that [`find`](Self::find) will read for these keys, each kind for all of
+    /// them before the next. Nothing of the first and the last kind decides a branch, so that the
+    /// processor goes on to the next key before it has the memory of this one.
+    pub(crate) fn read_ahead(&self, keys: &[Key]) {
+        let read = keys
+            .iter()
+            .fold(0, |read, key| read ^ self.index.touch(*key));
+        let rows = keys.iter().filter_map(|key| match self.index.find(*key)? {
+            Target::Row { row, .. } => Some(row),
+            Target::Several => None,
+        });
+        let read = rows.fold(read, |read, row| read ^ self.arena.touch(row));
+        std::hint::black_box(read);
+    }
+
     /// The record of a row; `None` when it is vacant.
     pub(crate) fn read(&self, row: u32) -> Option<[u64; W]> {
         self.arena.read(row).map(|(_, words)| words)

@@ -155,10 +155,10 @@ impl MacAddress {
 /// What a character means in an address: a digit's value, [`SEPARATOR`], or nothing.
 static MEANING: [u8; 256] = {
     let mut meaning = [u8::MAX; 256];
-    let mut value = 0;
+    let mut value: u8 = 0;
     while value < 16 {
-        meaning[b"0123456789abcdef"[value] as usize] = value as u8;
-        meaning[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        meaning[b"0123456789abcdef"[value as usize] as usize] = value;
+        meaning[b"0123456789ABCDEF"[value as usize] as usize] = value;
         value += 1;
     }
     meaning[b':' as usize] = SEPARATOR;

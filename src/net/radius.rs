@@ -324,11 +324,10 @@ impl Loop {
         };
         self.server.set_backlog(self.pool.backlog());
         let now = self.clock.now();
-        for (buffer, (length, from)) in buffers.octets.iter().zip(lengths) {
-            if let (Some(from), Some(datagram)) = (from, buffer.get(..length)) {
-                self.server.handle_datagram(now, door, from, datagram);
-            }
-        }
+        let received = buffers.octets.iter().zip(lengths);
+        let datagrams =
+            received.filter_map(|(buffer, (length, from))| Some((from?, buffer.get(..length)?)));
+        self.server.handle_datagrams(now, door, datagrams);
         self.drain(buffers);
     }
 

@@ -8,6 +8,7 @@ mod ring;
 
 use std::hash::BuildHasher;
 use std::hash::RandomState;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -106,6 +107,8 @@ struct Slot {
     state: State,
     /// How often the slot was given out.
     uses: u32,
+    /// The number of its chain, so that it is worked out once.
+    chain: u32,
     /// The next slot of the same chain, of entries or of unused slots.
     next: Option<u32>,
     links: Links,
@@ -140,7 +143,8 @@ impl DuplicateCache {
     /// anything.
     pub fn find(&mut self, now: Monotonic, from: SocketAddr, packet: &Packet<'_>) -> Lookup<'_> {
         self.handle_timeout(now);
-        let Some(place) = self.place_of(from, packet.code(), packet.identifier()) else {
+        let chain = self.chain_of(from, packet.code(), packet.identifier());
+        let Some(place) = self.place_of(chain, from, packet.code(), packet.identifier()) else {
             return Lookup::New;
         };
         let Some(slot) = self.slot(place) else {
@@ -166,10 +170,10 @@ impl DuplicateCache {
     ) -> Option<Ticket> {
         self.handle_timeout(now);
         let packet = request.packet();
-        if let Some(place) = self.place_of(from, packet.code(), packet.identifier()) {
+        let chain = self.chain_of(from, packet.code(), packet.identifier());
+        if let Some(place) = self.place_of(chain, from, packet.code(), packet.identifier()) {
             self.forget(place);
         }
-        let chain = self.chain_of(from, packet.code(), packet.identifier());
         let fresh = Slot {
             from,
             code: packet.code(),
@@ -178,11 +182,12 @@ impl DuplicateCache {
             since: now,
             state: State::Working,
             uses: 0,
+            chain,
             next: None,
             links: Links::default(),
         };
         let place = self.occupy(fresh)?;
-        let first = self.chains.get_mut(chain)?.replace(place);
+        let first = self.chain_mut(chain)?.replace(place);
         self.slot_mut(place)?.next = first;
         self.working.push(&mut self.slots, place);
         let uses = self.slot(place)?.uses;
@@ -295,8 +300,7 @@ impl DuplicateCache {
         let Some(slot) = self.slot(place) else {
             return;
         };
-        let (state, next) = (slot.state, slot.next);
-        let chain = self.chain_of(slot.from, slot.code, slot.identifier);
+        let (state, chain, next) = (slot.state, slot.chain, slot.next);
         match state {
             State::Unused => return,
             State::Working => self.working.remove(&mut self.slots, place),
@@ -312,8 +316,8 @@ impl DuplicateCache {
     }
 
     /// Makes what points to `place` point to `next`.
-    fn unchain(&mut self, chain: usize, place: u32, next: Option<u32>) {
-        let Some(first) = self.chains.get_mut(chain) else {
+    fn unchain(&mut self, chain: u32, place: u32, next: Option<u32>) {
+        let Some(first) = self.chain_mut(chain) else {
             return;
         };
         if *first == Some(place) {
@@ -333,9 +337,8 @@ impl DuplicateCache {
         }
     }
 
-    fn place_of(&self, from: SocketAddr, code: Code, identifier: u8) -> Option<u32> {
-        let chain = self.chain_of(from, code, identifier);
-        let mut walk = *self.chains.get(chain)?;
+    fn place_of(&self, chain: u32, from: SocketAddr, code: Code, identifier: u8) -> Option<u32> {
+        let mut walk = *self.chains.get(usize::try_from(chain).ok()?)?;
         while let Some(place) = walk {
             let slot = self.slot(place)?;
             if slot.identifier == identifier && slot.code == code && slot.from == from {
@@ -346,11 +349,24 @@ impl DuplicateCache {
         None
     }
 
-    fn chain_of(&self, from: SocketAddr, code: Code, identifier: u8) -> usize {
-        let hash = self.hasher.hash_one((from, code.number(), identifier));
-        // The count of chains is a power of two, so its predecessor is a mask.
+    fn chain_of(&self, from: SocketAddr, code: Code, identifier: u8) -> u32 {
+        // In as few words as it fits: each one that is hashed costs its rounds.
+        let [high, low] = from.port().to_be_bytes();
+        let asked = u32::from_be_bytes([high, low, code.number(), identifier]);
+        let hash = match from.ip() {
+            IpAddr::V4(ip) => {
+                let word = u64::from(ip.to_bits()) << 32 | u64::from(asked);
+                self.hasher.hash_one(word)
+            }
+            IpAddr::V6(ip) => self.hasher.hash_one((ip.to_bits(), asked)),
+        };
+        // The count of chains is a power of two of at most 32 bits, so its predecessor is a mask.
         let mask = u64::try_from(self.chains.len().saturating_sub(1)).unwrap_or(0);
-        usize::try_from(hash & mask).unwrap_or(0)
+        u32::try_from(hash & mask).unwrap_or(0)
+    }
+
+    fn chain_mut(&mut self, chain: u32) -> Option<&mut Option<u32>> {
+        self.chains.get_mut(usize::try_from(chain).ok()?)
     }
 
     fn slot(&self, place: u32) -> Option<&Slot> {

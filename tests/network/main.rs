@@ -8,6 +8,7 @@
 mod accepts;
 mod accounting;
 mod allocation;
+mod batches;
 mod bounds;
 mod challenges;
 mod changes;
