@@ -84,11 +84,21 @@ impl Seen {
             .any(|presented| presented.established == Established::Proven);
         let mut device = SeenDevice::Unknown;
         let mut established = Established::None;
+        // Found with the first device, so that the two need not wait for each other's memory.
+        let mut user = None;
         for presented in subject.device {
             if proven && presented.established != Established::Proven {
                 continue;
             }
-            match reader.find(&presented.identifier) {
+            let found = match subject.user.filter(|_| user.is_none()) {
+                Some(name) => {
+                    let (found, entry) = reader.find_with_user(&presented.identifier, name);
+                    user = Some(entry);
+                    found
+                }
+                None => reader.find(&presented.identifier),
+            };
+            match found {
                 Lookup::Found(posture, groups) => {
                     device = SeenDevice::Known(posture, groups);
                     established = presented.established;
@@ -112,7 +122,7 @@ impl Seen {
             established,
             device,
             user: match subject.user {
-                Some(name) => reader.user(name),
+                Some(name) => user.unwrap_or_else(|| reader.user(name)),
                 None => owner(reader, subject, established, &device),
             },
         }

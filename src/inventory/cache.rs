@@ -176,16 +176,47 @@ impl Reader {
     /// a complete walk included.
     #[must_use]
     pub fn find(&self, identifier: &Identifier<'_>) -> Lookup {
+        if let Identifier::Eas(eas, user) = identifier {
+            return self.find_eas(eas, user);
+        }
+        let key = self.key(identifier);
+        key.map_or(Lookup::Unknown, |key| self.find_key(key))
+    }
+
+    /// Finds a device and a user: what [`find`](Self::find) and [`user`](Self::user) give, one
+    /// after the other, but their waits for memory overlap.
+    #[must_use]
+    pub fn find_with_user(
+        &self,
+        identifier: &Identifier<'_>,
+        name: &str,
+    ) -> (Lookup, Option<UserEntry>) {
+        let shared = &*self.shared;
+        let (Some(device), Some(user)) = (self.key(identifier), shared.keys.user(name)) else {
+            return (self.find(identifier), self.user(name));
+        };
+        // Entries first, then rows: nothing waits for the other's memory.
+        let entries = shared.devices.touch_entry(device) ^ shared.names.touch_entry(user);
+        let (to, leads) = (shared.devices.target(device), shared.names.target(user));
+        let rows = shared.devices.touch_row(to) ^ shared.names.touch_row(leads);
+        std::hint::black_box(entries ^ rows);
+        (
+            self.lookup_of(&shared.devices.follow(device, to)),
+            self.entry_of(&shared.names.follow(user, leads)),
+        )
+    }
+
+    /// `None` for an identifier that identifies nothing, and for one that has several keys.
+    fn key(&self, identifier: &Identifier<'_>) -> Option<Key> {
         let keys = &self.shared.keys;
-        let key = match identifier {
+        match identifier {
             Identifier::Device(device) => Some(keys.device(*device)),
             Identifier::Entra(entra) => keys.entra(*entra),
             Identifier::Certificate(certificate) => Some(keys.certificate(*certificate)),
             Identifier::Serial(serial) => Some(keys.serial(serial)),
-            Identifier::Eas(eas, user) => return self.find_eas(eas, user),
+            Identifier::Eas(..) => None,
             Identifier::Mac(mac) => keys.mac(*mac),
-        };
-        key.map_or(Lookup::Unknown, |key| self.find_key(key))
+        }
     }
 
     /// Reads what [`find`](Self::find) will read for these addresses, of which it is to be asked
@@ -232,11 +263,15 @@ impl Reader {
     }
 
     fn find_key(&self, key: Key) -> Lookup {
-        match self.shared.devices.find(key) {
+        self.lookup_of(&self.shared.devices.find(key))
+    }
+
+    fn lookup_of(&self, found: &Found<DEVICE_WORDS>) -> Lookup {
+        match found {
             Found::Nothing => Lookup::Unknown,
             Found::Several => Lookup::Ambiguous,
             Found::One(_, words) => {
-                let (posture, groups) = record::decode(&words, &self.shared.walks);
+                let (posture, groups) = record::decode(words, &self.shared.walks);
                 Lookup::Found(posture, groups)
             }
         }
@@ -247,10 +282,14 @@ impl Reader {
     #[must_use]
     pub fn user(&self, name: &str) -> Option<UserEntry> {
         let shared = &*self.shared;
-        let Found::One(row, words) = shared.names.find(shared.keys.user(name)?) else {
+        self.entry_of(&shared.names.find(shared.keys.user(name)?))
+    }
+
+    fn entry_of(&self, found: &Found<USER_WORDS>) -> Option<UserEntry> {
+        let Found::One(row, words) = found else {
             return None;
         };
-        self.leads_to(row, NameRecord::decode(&words, &shared.walks))
+        self.leads_to(*row, NameRecord::decode(words, &self.shared.walks))
     }
 
     /// The user that a device's owner is. `None` when the owner's name is an alias of several

@@ -44,8 +44,19 @@ pub(crate) enum Found<const W: usize> {
 impl<const W: usize> Table<W> {
     /// The record that `key` leads to.
     pub(crate) fn find(&self, key: Key) -> Found<W> {
+        self.follow(key, self.target(key))
+    }
+
+    /// What `key` leads to, for [`follow`](Self::follow).
+    pub(crate) fn target(&self, key: Key) -> Option<Target> {
+        self.index.find(key)
+    }
+
+    /// The record that `key` leads to, if it still leads to `target`, and else to another: a
+    /// look-up in two steps, between which others may be begun.
+    pub(crate) fn follow(&self, key: Key, mut target: Option<Target>) -> Found<W> {
         loop {
-            match self.index.find(key) {
+            match target {
                 None => return Found::Nothing,
                 Some(Target::Several) => return Found::Several,
                 Some(Target::Row { row, incarnation }) => {
@@ -55,6 +66,7 @@ impl<const W: usize> Table<W> {
                         return Found::One(row, words);
                     }
                     // The key was taken away before the row was vacated: the index shows it now.
+                    target = self.index.find(key);
                 }
             }
         }
@@ -64,15 +76,23 @@ impl<const W: usize> Table<W> {
     /// them before the next. Nothing of the first and the last kind decides a branch, so that the
     /// processor goes on to the next key before it has the memory of this one.
     pub(crate) fn read_ahead(&self, keys: &[Key]) {
-        let read = keys
-            .iter()
-            .fold(0, |read, key| read ^ self.index.touch(*key));
-        let rows = keys.iter().filter_map(|key| match self.index.find(*key)? {
-            Target::Row { row, .. } => Some(row),
-            Target::Several => None,
-        });
-        let read = rows.fold(read, |read, row| read ^ self.arena.touch(row));
-        std::hint::black_box(read);
+        let entries = keys.iter().map(|key| self.touch_entry(*key));
+        let read = entries.fold(0, |read, entry| read ^ entry);
+        let rows = keys.iter().map(|key| self.touch_row(self.target(*key)));
+        std::hint::black_box(rows.fold(read, |read, row| read ^ row));
+    }
+
+    /// Reads where a look-up of the key begins; the value says nothing.
+    pub(crate) fn touch_entry(&self, key: Key) -> u64 {
+        self.index.touch(key)
+    }
+
+    /// Reads the record that a target means; the value says nothing.
+    pub(crate) fn touch_row(&self, target: Option<Target>) -> u64 {
+        match target {
+            Some(Target::Row { row, .. }) => self.arena.touch(row),
+            Some(Target::Several) | None => 0,
+        }
     }
 
     /// The record of a row; `None` when it is vacant.

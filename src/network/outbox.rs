@@ -63,6 +63,18 @@ impl Outbox {
         })
     }
 
+    /// The buffers of what waits, by slot, to be changed once more.
+    pub(super) fn buffers(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        let used = self.slots.iter_mut().take(self.used);
+        used.map(|slot| slot.octets.get_mut(..slot.length).unwrap_or_default())
+    }
+
+    /// What waits in that slot.
+    pub(super) fn get(&self, slot: usize) -> Option<&[u8]> {
+        let slot = self.slots.get(..self.used)?.get(slot)?;
+        slot.octets.get(..slot.length)
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.used
     }

@@ -28,8 +28,7 @@ use crate::network::Role;
 use crate::network::Transmit;
 use crate::network::admission::PeerIdentity;
 use crate::network::arrival::Arrived;
-use crate::network::arrival::Expected;
-use crate::network::arrival::MAX_BATCH;
+use crate::network::arrival::Unsigned;
 use crate::network::away::Asked;
 use crate::network::away::Away;
 use crate::network::away::Aways;
@@ -48,6 +47,7 @@ use crate::radius::AccessRequest;
 use crate::radius::DropReason;
 use crate::radius::DuplicateCache;
 use crate::radius::DuplicateLimits;
+use crate::radius::Lanes;
 use crate::radius::Lookup;
 use crate::radius::Nas;
 use crate::radius::NasTable;
@@ -56,6 +56,7 @@ use crate::radius::Origin;
 use crate::radius::Packet;
 use crate::radius::Reply;
 use crate::radius::Request;
+use crate::radius::Unsealed;
 use crate::radius::Verified;
 use crate::radius::verify;
 
@@ -106,7 +107,13 @@ pub struct Server {
     pub(super) conversations: Conversations,
     pub(super) away: Aways,
     pub(super) duplicates: DuplicateCache,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
+    /// Signs and verifies what came together.
+    pub(super) lanes: Lanes,
+    /// Which datagram of a batch is being answered: its reply is signed with those of the others.
+    pub(super) answering: Option<usize>,
+    /// Replies that wait for that; none are left when a batch has been handled.
+    pub(super) unsigned: Vec<Unsigned>,
     pub(super) ledger: Ledger,
     jobs: VecDeque<Job>,
     handovers: VecDeque<Handover>,
@@ -168,6 +175,9 @@ impl Server {
             away: Aways::default(),
             duplicates: DuplicateCache::new(DuplicateLimits::default()),
             outbox: Outbox::default(),
+            lanes: Lanes::new(),
+            answering: None,
+            unsigned: Vec::new(),
             ledger: Ledger::default(),
             jobs: VecDeque::new(),
             handovers: VecDeque::new(),
@@ -206,46 +216,6 @@ impl Server {
     pub fn handle_datagram(&mut self, now: Now, door: Door, from: SocketAddr, octets: &[u8]) {
         self.counters.received.count();
         self.take_in(now, door, from, octets);
-    }
-
-    /// Takes in the datagrams that came together, in their order; more than [`MAX_BATCH`] are
-    /// taken in as several batches.
-    ///
-    /// The same as one after the other, but the processor waits for memory once for all of them.
-    pub fn handle_datagrams<'o>(
-        &mut self,
-        now: Now,
-        door: Door,
-        datagrams: impl IntoIterator<Item = (SocketAddr, &'o [u8])>,
-    ) {
-        let shared = Arc::clone(&self.shared);
-        let settings = shared.settings.load();
-        let mut datagrams = datagrams.into_iter().fuse();
-        loop {
-            let mut batch: [Option<Arrived<'_>>; MAX_BATCH] = [const { None }; MAX_BATCH];
-            let mut expected = Expected::default();
-            let mut places = batch.iter_mut();
-            for (place, (from, octets)) in places.by_ref().zip(datagrams.by_ref()) {
-                self.counters.received.count();
-                match Arrived::new(&settings, from, octets) {
-                    Ok(arrived) => {
-                        expected.note(&arrived.packet);
-                        *place = Some(arrived);
-                    }
-                    Err(why) => self.counters.discard(why),
-                }
-            }
-            let full = places.len() == 0;
-            shared.point.read_ahead(expected.addresses());
-            for arrived in batch.into_iter().flatten() {
-                if let Err(why) = self.receive(now, &settings, door, &arrived) {
-                    self.counters.discard(why);
-                }
-            }
-            if !full {
-                return;
-            }
-        }
     }
 
     /// Takes in a datagram that another loop received. It is verified again, here.
@@ -345,22 +315,37 @@ impl Server {
     fn take_in(&mut self, now: Now, door: Door, from: SocketAddr, octets: &[u8]) {
         let settings = self.shared.settings.load();
         let taken_in = Arrived::new(&settings, from, octets)
-            .and_then(|arrived| self.receive(now, &settings, door, &arrived));
+            .and_then(|arrived| self.receive(now, &settings, door, &[Some(arrived)], 0));
         if let Err(why) = taken_in {
             self.counters.discard(why);
         }
     }
 
-    fn receive(
+    /// Handles one datagram of those that came together.
+    pub(super) fn receive(
         &mut self,
         now: Now,
         settings: &Settings,
         door: Door,
-        arrived: &Arrived<'_>,
+        batch: &[Option<Arrived<'_>>],
+        number: usize,
     ) -> Result<(), Discarded> {
-        let Arrived { from, nas, packet } = *arrived;
+        let Some(Some(arrived)) = batch.get(number) else {
+            return Ok(());
+        };
+        let Arrived {
+            from,
+            nas,
+            packet,
+            verdict,
+        } = *arrived;
         match self.duplicates.find(now.monotonic, from, &packet) {
             Lookup::New => {}
+            // Its reply is already written: it came in the same batch.
+            Lookup::InProgress if !self.unsigned.is_empty() => {
+                self.sign(now, batch);
+                return self.receive(now, settings, door, batch, number);
+            }
             Lookup::InProgress => return Err(DropReason::DuplicateInProgress.into()),
             Lookup::Replay(reply) => {
                 self.counters.replayed.count();
@@ -371,7 +356,7 @@ impl Server {
                 return Ok(());
             }
         }
-        let verified = verify(packet, nas)?;
+        let verified = verdict.unwrap_or_else(|| verify(packet, nas))?;
         let request = verified.request().map_err(DropReason::from)?;
         if let (Request::Access(request), Role::Authentication) = (&request, door.role)
             && let Some(worker) = self.other_loop(request)
@@ -478,14 +463,30 @@ impl Server {
         build: impl for<'b> FnOnce(&'b mut [u8], Origin<'r>, &'r Nas) -> Reply<'b, 'r>,
     ) -> bool {
         let nas: &'r Nas = asked.nas;
+        let mut unsealed = None;
+        let alone = self.answering.is_none();
         let written = self.outbox.put(asked.door, asked.from, |buffer| {
             let reply = build(buffer, asked.origin.clone(), nas);
-            reply.finish().map(<[u8]>::len).ok()
+            if alone {
+                return reply.finish().map(<[u8]>::len).ok();
+            }
+            unsealed = reply.finish_unsealed().ok();
+            unsealed.as_ref().map(Unsealed::length)
         });
         match written {
             Some(octets) => {
-                if let Some(held) = asked.held {
-                    self.duplicates.complete(now.monotonic, held, octets);
+                match (self.answering, unsealed) {
+                    (Some(number), Some(unsealed)) => self.unsigned.push(Unsigned {
+                        slot: self.outbox.len().saturating_sub(1),
+                        number,
+                        held: asked.held,
+                        unsealed,
+                    }),
+                    _ => {
+                        if let Some(held) = asked.held {
+                            self.duplicates.complete(now.monotonic, held, octets);
+                        }
+                    }
                 }
                 true
             }

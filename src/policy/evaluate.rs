@@ -182,10 +182,11 @@ impl Evaluation<'_> {
         } else {
             requirements.all
         };
-        let mut until = answers.until(counted);
-        let failures = answers.failures(counted);
-        let (mut verdict, mut reason) = self.worst(requirements, failures);
+        let together = self.answers.together(counted);
+        let mut until = together.until;
+        let (mut verdict, mut reason) = self.worst(requirements, together.failures);
         if let Some((best, best_reason)) = self.best(requirements) {
+            let answers = &self.answers;
             let one_holds = requirements
                 .any
                 .iter()

@@ -12,8 +12,15 @@ use hmac::Mac;
 use md5::Digest;
 use md5::Md5;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::model::Secret;
+use crate::radius::lanes::BLOCK;
+use crate::radius::lanes::LANES;
+use crate::radius::lanes::LONGEST;
+use crate::radius::lanes::Lanes;
+use crate::radius::lanes::Message;
+use crate::radius::lanes::Midstate;
 
 /// Octets of every authenticator.
 pub(super) const AUTHENTICATOR: usize = 16;
@@ -80,14 +87,117 @@ authenticator! {
 pub struct SharedSecret {
     secret: Secret,
     keyed: Hmac<Md5>,
+    /// The same keyed state for several packets side by side: after the inner and the outer pad
+    /// (RFC 2104 section 2).
+    inner: Midstate,
+    outer: Midstate,
 }
+
+/// A packet whose Message-Authenticator is wanted: see [`SharedSecret::message_authenticator`].
+#[derive(Clone, Copy)]
+pub(super) struct Unverified<'p> {
+    pub(super) secret: &'p SharedSecret,
+    pub(super) packet: &'p [u8],
+    pub(super) field: &'p [u8; AUTHENTICATOR],
+    pub(super) value_at: usize,
+}
+
+/// The Message-Authenticators of up to [`LANES`] packets, in their order.
+pub(super) fn message_authenticators(
+    lanes: &mut Lanes,
+    packets: &[Unverified<'_>],
+) -> [MessageAuthenticator; LANES] {
+    let alone = |one: &Unverified<'_>| {
+        let Unverified {
+            secret,
+            packet,
+            field,
+            value_at,
+        } = *one;
+        secret.message_authenticator(packet, field, value_at)
+    };
+    let short = |one: &Unverified<'_>| one.packet.len() <= LONGEST;
+    if packets.len() < 2 || !packets.iter().all(short) {
+        let mut each = packets.iter().map(alone);
+        return std::array::from_fn(|_| each.next().unwrap_or(NOTHING));
+    }
+    let mut messages = [Message::NOTHING; LANES];
+    for (message, one) in messages.iter_mut().zip(packets) {
+        let after = one.value_at.saturating_add(AUTHENTICATOR);
+        *message = Message {
+            from: one.secret.inner,
+            before: BLOCK,
+            parts: [
+                one.packet.get(..4).unwrap_or(&[]),
+                one.field,
+                one.packet.get(20..one.value_at).unwrap_or(&[]),
+                &NOTHING.0,
+                one.packet.get(after..).unwrap_or(&[]),
+            ],
+        };
+    }
+    let inner = lanes.digest(messages.get(..packets.len()).unwrap_or(&[]));
+    for ((message, one), inner) in messages.iter_mut().zip(packets).zip(&inner) {
+        *message = Message {
+            from: one.secret.outer,
+            before: BLOCK,
+            parts: [inner, &[], &[], &[], &[]],
+        };
+    }
+    let outer = lanes.digest(messages.get(..packets.len()).unwrap_or(&[]));
+    outer.map(MessageAuthenticator)
+}
+
+/// The Response Authenticators of up to [`LANES`] packets whose authenticator fields are still
+/// those of their requests, in their order.
+pub(super) fn response_authenticators(
+    lanes: &mut Lanes,
+    packets: &[(&SharedSecret, &[u8])],
+) -> [ResponseAuthenticator; LANES] {
+    let length =
+        |(secret, packet): &(&SharedSecret, &[u8])| packet.len() + secret.secret.expose().len();
+    if packets.len() < 2 || packets.iter().any(|one| length(one) > LONGEST) {
+        let mut each = packets.iter().map(|(secret, packet)| {
+            let field = packet.get(4..20).and_then(|field| field.try_into().ok());
+            secret.digest(packet, field.unwrap_or(&NOTHING.0))
+        });
+        return std::array::from_fn(|_| ResponseAuthenticator(each.next().unwrap_or_default()));
+    }
+    let mut messages = [Message::NOTHING; LANES];
+    for (message, (secret, packet)) in messages.iter_mut().zip(packets) {
+        message.parts = [packet, secret.secret.expose(), &[], &[], &[]];
+    }
+    let digests = lanes.digest(messages.get(..packets.len()).unwrap_or(&[]));
+    digests.map(ResponseAuthenticator)
+}
+
+/// Stands in the field while a Message-Authenticator is computed (RFC 3579 section 3.2).
+const NOTHING: MessageAuthenticator = MessageAuthenticator([0; AUTHENTICATOR]);
 
 impl SharedSecret {
     /// Keys the HMAC state.
     #[must_use]
     pub fn new(secret: Secret) -> Self {
         let keyed = Hmac::new_from_slice(secret.expose()).expect("HMAC takes a key of any length");
-        Self { secret, keyed }
+        let mut key = Zeroizing::new([0; BLOCK]);
+        let octets = secret.expose();
+        // A key longer than a block is hashed first (RFC 2104 section 2).
+        let hashed: [u8; AUTHENTICATOR] = Md5::digest(octets).into();
+        let octets = if octets.len() > BLOCK {
+            &hashed
+        } else {
+            octets
+        };
+        key.iter_mut()
+            .zip(octets)
+            .for_each(|(place, octet)| *place = *octet);
+        let padded = |pad: u8| Midstate::START.after(&Zeroizing::new(key.map(|octet| octet ^ pad)));
+        Self {
+            inner: padded(0x36),
+            outer: padded(0x5c),
+            secret,
+            keyed,
+        }
     }
 
     /// The secret itself.

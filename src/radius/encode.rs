@@ -162,6 +162,17 @@ impl<'b> Writer<'b> {
     /// Writes the length and the Message-Authenticator, and hands the packet over for its
     /// authenticator field to be set.
     pub(super) fn finish(self, secret: &SharedSecret) -> Result<&'b mut [u8], EncodeError> {
+        let (packet, signed_at) = self.finish_unsealed()?;
+        if let Some(signed_at) = signed_at {
+            let field = authenticator_field(packet);
+            let signature = secret.message_authenticator(packet, &field, signed_at);
+            set_message_authenticator(packet, signed_at, signature.octets());
+        }
+        Ok(packet)
+    }
+
+    /// Writes the length, and says where the Message-Authenticator is still to be filled in.
+    pub(super) fn finish_unsealed(self) -> Result<(&'b mut [u8], Option<usize>), EncodeError> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -169,12 +180,7 @@ impl<'b> Writer<'b> {
         let packet = self.buffer.get_mut(..self.end).ok_or(overflow)?;
         let length = u16::try_from(self.end).map_err(|_| overflow)?;
         put(packet, 2, &length.to_be_bytes());
-        if let Some(signed_at) = self.signed_at {
-            let field = authenticator_field(packet);
-            let signature = secret.message_authenticator(packet, &field, signed_at);
-            put(packet, signed_at, signature.octets());
-        }
-        Ok(packet)
+        Ok((packet, self.signed_at))
     }
 
     fn octets(&mut self, parts: &[&[u8]]) {
@@ -194,7 +200,16 @@ pub(super) fn set_authenticator(packet: &mut [u8], octets: &[u8; AUTHENTICATOR])
     put(packet, HEADER.saturating_sub(AUTHENTICATOR), octets);
 }
 
-fn authenticator_field(packet: &[u8]) -> [u8; AUTHENTICATOR] {
+/// Sets the value of the Message-Authenticator.
+pub(super) fn set_message_authenticator(
+    packet: &mut [u8],
+    value_at: usize,
+    octets: &[u8; AUTHENTICATOR],
+) {
+    put(packet, value_at, octets);
+}
+
+pub(super) fn authenticator_field(packet: &[u8]) -> [u8; AUTHENTICATOR] {
     packet
         .get(..HEADER)
         .and_then(|header| header.last_chunk::<AUTHENTICATOR>())

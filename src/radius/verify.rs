@@ -3,12 +3,17 @@
 use crate::radius::attribute::Attribute;
 use crate::radius::attribute::AttributeType;
 use crate::radius::attribute::Attributes;
+use crate::radius::authenticator::AUTHENTICATOR;
 use crate::radius::authenticator::MessageAuthenticator;
 use crate::radius::authenticator::RequestAuthenticator;
+use crate::radius::authenticator::Unverified;
+use crate::radius::authenticator::message_authenticators;
 use crate::radius::code::Code;
 use crate::radius::error::DropReason;
 use crate::radius::error::NasMisbehaved;
 use crate::radius::error::Unauthentic;
+use crate::radius::lanes::LANES;
+use crate::radius::lanes::Lanes;
 use crate::radius::nas::MessageAuthenticatorPolicy;
 use crate::radius::nas::Nas;
 use crate::radius::packet::Packet;
@@ -40,7 +45,97 @@ pub struct Verified<'a> {
 ///
 /// The reason to count; the datagram is then dropped without an answer (RFC 2865 section 3).
 pub fn verify<'a>(packet: Packet<'a>, nas: &Nas) -> Result<Verified<'a>, DropReason> {
-    check_code(&packet, nas)?;
+    if let Some(value_at) = check_unsealed(&packet, nas)? {
+        let field = field(&packet);
+        let right = nas
+            .secret()
+            .message_authenticator(packet.octets(), field, value_at);
+        check_seal(&packet, nas, &right)?;
+    }
+    Ok(Verified { packet })
+}
+
+/// [`verify`] of packets that came together: `request` gives the packet of an item and where it
+/// came from, `verdict` takes what `verify` says of it. Their signatures are computed side by side.
+pub fn verify_each<'a, T>(
+    lanes: &mut Lanes,
+    items: &mut [T],
+    request: impl Fn(&T) -> Option<(Packet<'a>, &'a Nas)>,
+    mut verdict: impl FnMut(&mut T, Result<Verified<'a>, DropReason>),
+) {
+    // Those that wait for their signature: which item, and what is signed.
+    let mut waiting: [Option<(usize, Packet<'a>, &'a Nas, usize)>; LANES] = [None; LANES];
+    let mut count: usize = 0;
+    for number in 0..items.len() {
+        let Some((packet, nas)) = items.get(number).and_then(&request) else {
+            continue;
+        };
+        if packet.message_authenticator_at().is_none() {
+            // Whether it may go on can hang on what those before it teach of their device.
+            conclude(lanes, items, &waiting, &mut verdict);
+            (waiting, count) = ([None; LANES], 0);
+        }
+        let judged = check_unsealed(&packet, nas);
+        let Some(item) = items.get_mut(number) else {
+            break;
+        };
+        match judged {
+            Ok(Some(value_at)) => {
+                if let Some(place) = waiting.get_mut(count) {
+                    *place = Some((number, packet, nas, value_at));
+                    count = count.saturating_add(1);
+                }
+                if count == LANES {
+                    conclude(lanes, items, &waiting, &mut verdict);
+                    (waiting, count) = ([None; LANES], 0);
+                }
+            }
+            Ok(None) => verdict(item, Ok(Verified { packet })),
+            Err(why) => verdict(item, Err(why)),
+        }
+    }
+    conclude(lanes, items, &waiting, &mut verdict);
+}
+
+/// Computes the signatures that are waited for and judges by them.
+fn conclude<'a, T>(
+    lanes: &mut Lanes,
+    items: &mut [T],
+    waiting: &[Option<(usize, Packet<'a>, &'a Nas, usize)>; LANES],
+    verdict: &mut impl FnMut(&mut T, Result<Verified<'a>, DropReason>),
+) {
+    let Some((_, packet, nas, value_at)) = waiting.iter().flatten().next() else {
+        return;
+    };
+    let first = Unverified {
+        secret: nas.secret(),
+        packet: packet.octets(),
+        field: field(packet),
+        value_at: *value_at,
+    };
+    let mut signed = [first; LANES];
+    for (signed, (_, packet, nas, value_at)) in signed.iter_mut().zip(waiting.iter().flatten()) {
+        *signed = Unverified {
+            secret: nas.secret(),
+            packet: packet.octets(),
+            field: field(packet),
+            value_at: *value_at,
+        };
+    }
+    let count = waiting.iter().flatten().count();
+    let right = message_authenticators(lanes, signed.get(..count).unwrap_or(&[]));
+    for ((number, packet, nas, _), right) in waiting.iter().flatten().zip(right) {
+        let judged = check_seal(packet, nas, &right).map(|()| Verified { packet: *packet });
+        if let Some(item) = items.get_mut(*number) {
+            verdict(item, judged);
+        }
+    }
+}
+
+/// All checks but that of the Message-Authenticator's value; gives where it stands, if there is
+/// one.
+fn check_unsealed(packet: &Packet<'_>, nas: &Nas) -> Result<Option<usize>, DropReason> {
+    check_code(packet, nas)?;
     if packet
         .repeated()
         .contains(AttributeType::MESSAGE_AUTHENTICATOR)
@@ -49,32 +144,40 @@ pub fn verify<'a>(packet: Packet<'a>, nas: &Nas) -> Result<Verified<'a>, DropRea
     }
     let signed_at = packet.message_authenticator_at();
     if signed_at.is_none() {
-        check_unsigned(&packet, nas)?;
+        check_unsigned(packet, nas)?;
     }
-    let secret = nas.secret();
-    let accounting = packet.code() == Code::AccountingRequest;
-    if accounting {
-        let right = secret.request_authenticator(packet.octets());
+    if packet.code() == Code::AccountingRequest {
+        let right = nas.secret().request_authenticator(packet.octets());
         if !packet.request_authenticator().ct_eq(&right) {
             return Err(Unauthentic::RequestAuthenticator.into());
         }
     }
-    if let Some(value_at) = signed_at {
-        // The field of an Accounting-Request is computed last, so it counts as zeros.
-        let field = if accounting {
-            [0; 16]
-        } else {
-            *packet.request_authenticator().octets()
-        };
-        let right = secret.message_authenticator(packet.octets(), &field, value_at);
-        if !message_authenticator(&packet).is_some_and(|held| held.ct_eq(&right)) {
-            return Err(Unauthentic::MessageAuthenticator.into());
-        }
-        if packet.code() == Code::AccessRequest {
-            nas.learn();
-        }
+    Ok(signed_at)
+}
+
+/// Whether the Message-Authenticator is the `right` one.
+fn check_seal(
+    packet: &Packet<'_>,
+    nas: &Nas,
+    right: &MessageAuthenticator,
+) -> Result<(), DropReason> {
+    if !message_authenticator(packet).is_some_and(|held| held.ct_eq(right)) {
+        return Err(Unauthentic::MessageAuthenticator.into());
     }
-    Ok(Verified { packet })
+    if packet.code() == Code::AccessRequest {
+        nas.learn();
+    }
+    Ok(())
+}
+
+/// What counts as the authenticator field. That of an Accounting-Request is computed last, so it
+/// counts as zeros.
+fn field<'a>(packet: &Packet<'a>) -> &'a [u8; AUTHENTICATOR] {
+    if packet.code() == Code::AccountingRequest {
+        &[0; AUTHENTICATOR]
+    } else {
+        packet.authenticator_field()
+    }
 }
 
 fn check_code(packet: &Packet<'_>, nas: &Nas) -> Result<(), NasMisbehaved> {

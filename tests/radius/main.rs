@@ -18,4 +18,5 @@ mod properties;
 mod replies;
 mod requests;
 mod support;
+mod together;
 mod vectors;
