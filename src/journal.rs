@@ -5,7 +5,8 @@
 //! [`Journal::spawn`], takes them out, keeps the last [`Config::recent`] in memory for `explain`
 //! and `status`, and appends a line to the current file. It ends when its [`Stop`] is told to,
 //! after a last drain; ending it otherwise loses only what is queued, which is best effort
-//! anyway. A disk that fails is reported once for each kind of failure and retried with every
+//! anyway. A record stays where it was filled in: its address goes through the queue into the memory
+//! of the newest, and from there back to the planes. A disk that fails is reported once for each kind of failure and retried with every
 //! batch; decisions go on.
 
 mod history;
@@ -39,7 +40,7 @@ pub struct Config {
     /// Files in the circle; the oldest is overwritten. Default 30 (R60).
     pub files: u32,
     /// Records waiting for the disk. Default 16,384: at 20,000 decisions a second, most of a
-    /// second of a stalled disk; about 16 MB.
+    /// second of a stalled disk; about 16 MB, made as it is needed and kept for the next time.
     pub queue: usize,
     /// Records kept in memory for `explain`. Default 4,096, about 4 MB.
     pub recent: usize,

@@ -17,6 +17,9 @@
 //! 9. a reply to accounting leaves when what it answers is on record
 //!    ([`Server::handle_recorded`]).
 //!
+//! Datagrams that come together ([`Server::handle_datagrams`]) go the same way, but that the
+//! inventory is read ahead and signatures are computed for all of them at once.
+//!
 //! # Bounds
 //!
 //! Nothing here grows with what is sent. Conversations have [`Config::conversations`] places, of

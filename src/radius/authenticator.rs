@@ -154,8 +154,9 @@ pub(super) fn response_authenticators(
     lanes: &mut Lanes,
     packets: &[(&SharedSecret, &[u8])],
 ) -> [ResponseAuthenticator; LANES] {
-    let length =
-        |(secret, packet): &(&SharedSecret, &[u8])| packet.len() + secret.secret.expose().len();
+    let length = |(secret, packet): &(&SharedSecret, &[u8])| {
+        packet.len().saturating_add(secret.secret.expose().len())
+    };
     if packets.len() < 2 || packets.iter().any(|one| length(one) > LONGEST) {
         let mut each = packets.iter().map(|(secret, packet)| {
             let field = packet.get(4..20).and_then(|field| field.try_into().ok());

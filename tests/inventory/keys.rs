@@ -385,3 +385,52 @@ fn a_report_keeps_a_bounded_number_of_addresses() {
     assert_eq!(kept.len(), DeviceReport::MAX_IDENTIFIERS);
     assert!(kept.iter().all(|mac| macs.contains(mac)));
 }
+
+#[test]
+fn a_device_and_a_user_are_found_together_as_one_after_the_other() {
+    let (mut writer, reader) = inventory();
+    let intune = writer.name_source("intune");
+    let mut shared = vec![Update::User(user(
+        "alice@contoso.com",
+        &["CONTOSO\\alice", "both"],
+    ))];
+    shared.push(Update::User(user("bob@contoso.com", &["both"])));
+    for number in [1, 2] {
+        shared.push(said(number, |device| {
+            device.macs = vec![MAC];
+            device.eas = Some(eas("ApplF17XYZ"));
+            device.owner = Some(name("alice@contoso.com"));
+        }));
+    }
+    writer.apply(intune, at(1), shared);
+    let long = "x".repeat(300);
+    let read_ahead = [MAC, MacAddress::new([2; 6]), MacAddress::new([0; 6])];
+    reader.read_ahead(&read_ahead);
+    reader.read_ahead(&[MAC; 100]);
+    let mut found = 0;
+    for identifier in [
+        Identifier::Device(device(1)),
+        Identifier::Device(device(3)),
+        Identifier::Mac(MAC),
+        Identifier::Mac(MacAddress::new([2; 6])),
+        Identifier::Eas(eas("applf17xyz"), "ALICE@contoso.com"),
+    ] {
+        for name in [
+            "Alice@contoso.com",
+            "contoso\\ALICE",
+            "both",
+            "nobody",
+            "",
+            &long,
+        ] {
+            let expected = (reader.find(&identifier), reader.user(name));
+            assert_eq!(
+                reader.find_with_user(&identifier, name),
+                expected,
+                "row {identifier:?}, {name}"
+            );
+            found += usize::from(matches!(expected, (Lookup::Found(..), Some(_))));
+        }
+    }
+    assert_eq!(found, 2, "a device and a user, by either of her names");
+}

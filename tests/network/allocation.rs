@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use portreeve::network::Door;
+use portreeve::network::MAX_BATCH;
 use portreeve::network::Server;
 use portreeve::radius::AttributeType;
 
@@ -98,4 +99,35 @@ fn nothing_is_allocated_between_a_datagram_and_its_reply() {
     // Buffers and tables come into being with the first of each kind.
     ask(1);
     ask(REQUESTS / kinds.len());
+}
+
+#[test]
+fn nothing_is_allocated_for_a_batch() {
+    let lab = Lab::new();
+    let mut server = Server::new(0, std::sync::Arc::clone(&lab.shared));
+    let right: String = ALICE.chars().rev().collect();
+    let mut nas = lab.nas();
+    for round in 0..50 {
+        let requests: Vec<Vec<u8>> = (0..MAX_BATCH)
+            .map(|number| match number % 5 {
+                0 => bypass(&mut nas, GOOD_MAC),
+                1 => bypass(&mut nas, STRANGER_MAC),
+                2 => password(&mut nas, &right),
+                3 => password(&mut nas, "wrong"),
+                _ => nas.status(),
+            })
+            .collect();
+        let before = allocations();
+        let batch = requests.iter().map(|octets| (nas.address, &octets[..]));
+        server.handle_datagrams(lab.now, AUTHENTICATION, batch);
+        let sent = server.transmits().count();
+        server.clear_transmits();
+        let allocated = allocations() - before;
+        while let Some(record) = lab.shared.records.pop() {
+            lab.shared.records.give_back(record);
+        }
+        assert_eq!(sent, MAX_BATCH, "row {round}");
+        // Buffers and tables come into being with the first.
+        assert!(round == 0 || allocated == 0, "row {round}: {allocated}");
+    }
 }
