@@ -39,8 +39,10 @@ pub(super) enum Then {
 }
 
 /// What must hold and what follows if it does not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Requirements {
+    /// The same number for equal requirements of one file, see [`number_kinds`].
+    pub(super) kind: u16,
     /// All of these.
     pub(super) all: RequirementSet,
     /// And one of these, if there are any, in the order of the file.
@@ -50,6 +52,23 @@ pub(super) struct Requirements {
     pub(super) otherwise: Verdict,
     /// Verdicts of this policy's own, by number of the failure.
     pub(super) otherwise_for: [Option<Verdict>; Failure::COUNT],
+}
+
+/// Gives equal requirements the same number, and others another one.
+pub(super) fn number_kinds(policies: &mut [ConditionalPolicy]) {
+    let mut kinds: Vec<Requirements> = Vec::new();
+    for policy in policies {
+        if let Then::Require(requirements) = &mut policy.then {
+            requirements.kind = 0;
+            let known = kinds.iter().position(|kind| kind == requirements);
+            let number = known.unwrap_or(kinds.len());
+            if known.is_none() {
+                kinds.push(requirements.clone());
+            }
+            // There are at most `Policy::MAX_POLICIES`.
+            requirements.kind = u16::try_from(number).unwrap_or(u16::MAX);
+        }
+    }
 }
 
 /// One thing that a policy can require.

@@ -53,6 +53,7 @@ pub fn evaluate(policy: &Policy, facts: &Facts<'_>, trace: &mut Trace) -> Decisi
         member,
         trace,
         answers: Answers::new(),
+        required: [None; REQUIRED],
     };
     match evaluation.before_policies() {
         Some(decision) => decision,
@@ -68,6 +69,20 @@ struct Evaluation<'e> {
     staleness: &'e Staleness,
     trace: &'e mut Trace,
     answers: Answers,
+    /// What policies of this evaluation were told, by the kind of their requirements: many policies
+    /// differ in whom they are about, and few in what they require.
+    required: [Option<Required>; REQUIRED],
+}
+
+/// Kinds of requirements that are remembered at a time.
+const REQUIRED: usize = 4;
+
+/// What some requirements come to, and what the trace says of them.
+#[derive(Clone, Copy, Debug)]
+struct Required {
+    kind: u16,
+    row: Row,
+    ruling: Ruling,
 }
 
 /// What an applying policy says.
@@ -163,8 +178,30 @@ impl Evaluation<'_> {
                 reason: conditional.reason_of_action(*verdict),
                 until: NEVER,
             },
-            Then::Require(requirements) => self.require(requirements, row),
+            Then::Require(requirements) => {
+                let kind = requirements.kind;
+                let known = self.required.get(usize::from(kind) % REQUIRED);
+                let required = match known.copied().flatten() {
+                    Some(required) if required.kind == kind => required,
+                    Some(_) | None => self.require_first(requirements),
+                };
+                row.add(required.row);
+                required.ruling
+            }
         }
+    }
+
+    /// What requirements come to that no policy before has asked, or not lately.
+    #[inline(never)]
+    fn require_first(&mut self, requirements: &Requirements) -> Required {
+        let mut row = Row::BLANK;
+        let ruling = self.require(requirements, &mut row);
+        let kind = requirements.kind;
+        let required = Required { kind, row, ruling };
+        if let Some(place) = self.required.get_mut(usize::from(kind) % REQUIRED) {
+            *place = Some(required);
+        }
+        required
     }
 
     fn require(&mut self, requirements: &Requirements, row: &mut Row) -> Ruling {
@@ -182,11 +219,10 @@ impl Evaluation<'_> {
         } else {
             requirements.all
         };
-        let together = self.answers.together(counted);
-        let mut until = together.until;
-        let (mut verdict, mut reason) = self.worst(requirements, together.failures);
+        let mut until = answers.until(counted);
+        let failures = answers.failures(counted);
+        let (mut verdict, mut reason) = self.worst(requirements, failures);
         if let Some((best, best_reason)) = self.best(requirements) {
-            let answers = &self.answers;
             let one_holds = requirements
                 .any
                 .iter()

@@ -20,6 +20,7 @@ use super::condition::AppBits;
 use super::condition::NameSet;
 use super::condition::NameTable;
 use super::conditional::ConditionalPolicy;
+use super::conditional::number_kinds;
 use super::set::Policy;
 use super::targeting::Audience;
 use super::targeting::Targets;
@@ -161,7 +162,8 @@ impl Draft {
             }
         });
         let compliance = compliance.collect();
-        let conditional = conditional.collect();
+        let mut conditional: Box<[ConditionalPolicy]> = conditional.collect();
+        number_kinds(&mut conditional);
         let break_glass = audience(self.break_glass);
         let approved = general
             .apps

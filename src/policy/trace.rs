@@ -134,6 +134,14 @@ impl Row {
         self.stale |= bits(stale);
     }
 
+    /// Notes the checks that another row has noted.
+    #[inline]
+    pub(super) fn add(&mut self, checks: Self) {
+        self.asked |= checks.asked;
+        self.held |= checks.held;
+        self.stale |= checks.stale;
+    }
+
     fn findings(self, policy: Option<PolicyId>) -> impl Iterator<Item = Checked> + use<> {
         Check::ALL.into_iter().filter_map(move |check| {
             let finding = match check {

@@ -11,6 +11,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
 /// Messages side by side: what a vector register of every x86-64 and ARM processor holds.
 pub(super) const LANES: usize = 4;
 
@@ -117,6 +119,13 @@ impl Lanes {
 impl Default for Lanes {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The rooms still hold the last messages, and with them secrets.
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        self.rooms.iter_mut().for_each(Zeroize::zeroize);
     }
 }
 

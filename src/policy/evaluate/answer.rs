@@ -42,17 +42,6 @@ pub(super) struct Answers {
     stale: RequirementSet,
     failures: [Failures; Requirement::COUNT],
     until: [Timestamp; Requirement::COUNT],
-    /// What the last set that was asked for came to: policies in a row often ask the same.
-    latest: Together,
-}
-
-/// What the answers to some requirements come to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Together {
-    of: RequirementSet,
-    pub(super) failures: Failures,
-    /// The earliest moment at which one of the answers may change.
-    pub(super) until: Timestamp,
 }
 
 impl Answers {
@@ -63,11 +52,6 @@ impl Answers {
             stale: RequirementSet::NONE,
             failures: [Failures::NONE; Requirement::COUNT],
             until: [NEVER; Requirement::COUNT],
-            latest: Together {
-                of: RequirementSet::NONE,
-                failures: Failures::NONE,
-                until: NEVER,
-            },
         }
     }
 
@@ -88,20 +72,7 @@ impl Answers {
         self.held.union(self.stale)
     }
 
-    /// All of these together. They must be known.
-    #[inline]
-    pub(super) fn together(&mut self, of: RequirementSet) -> Together {
-        if self.latest.of != of {
-            self.latest = Together {
-                of,
-                failures: self.failures(of),
-                until: self.until(of),
-            };
-        }
-        self.latest
-    }
-
-    fn failures(&self, of: RequirementSet) -> Failures {
+    pub(super) fn failures(&self, of: RequirementSet) -> Failures {
         of.without(self.held)
             .iter()
             .map(|one| self.failures_of(one))

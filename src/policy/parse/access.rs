@@ -254,6 +254,7 @@ fn then(reader: &mut Reader, section: &mut Section<'_>) -> Then {
         }
     };
     Then::Require(Requirements {
+        kind: 0,
         asked: all.iter().chain(&any).copied().collect(),
         all: all.into_iter().collect::<RequirementSet>(),
         any: any.into(),
