@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::sample::subsequence;
 
+use portreeve::model::PolicyId;
 use portreeve::model::Reason;
 use portreeve::model::Verdict;
 use portreeve::policy::Check;
@@ -98,6 +99,31 @@ proptest! {
         let again = second.with_facts(|facts| evaluate(&policy, facts, &mut fresh));
         prop_assert_eq!(decision, again);
         prop_assert!(used.findings().eq(fresh.findings()));
+    }
+
+    /// What policies have in common is worked out once; it must not show.
+    #[test]
+    fn a_policy_finds_what_it_would_find_alone(
+        defaults in defaults(), rules in rules(), more in vec(rule(), 0..8),
+        order in vec(0_usize..14, 0..24), connection in connection(),
+    ) {
+        let (health, some): (Vec<Rule>, Vec<Rule>) =
+            rules.into_iter().chain(more).partition(|rule| rule.compliance);
+        // Some of them several times, mixed with others.
+        let many: Vec<Rule> = order.iter().filter_map(|place| some.get(*place).cloned()).collect();
+        let all: Vec<Rule> = health.iter().chain(&some).chain(&many).cloned().collect();
+        let found = |rules: &[Rule], place: usize| -> Vec<(Check, Finding)> {
+            let mut trace = Trace::new();
+            let policy = read(&file(&defaults, rules));
+            connection.with_facts(|facts| { evaluate(&policy, facts, &mut trace); });
+            let id = PolicyId(u16::try_from(place).unwrap());
+            trace.of(id).map(|found| (found.check, found.finding)).collect()
+        };
+        for (place, rule) in all.iter().enumerate().skip(health.len()) {
+            let mut alone = health.clone();
+            alone.push(rule.clone());
+            prop_assert_eq!(found(&all, place), found(&alone, health.len()), "place {}", place);
+        }
     }
 
     #[test]
