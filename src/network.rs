@@ -54,8 +54,8 @@ mod refuse;
 mod server;
 
 pub use admission::Admissions;
-pub use brake::Swept;
 pub use arrival::MAX_BATCH;
+pub use brake::Swept;
 pub use counters::Counter;
 pub use counters::Counters;
 pub use dynamic::Dynamic;
