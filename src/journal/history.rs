@@ -4,7 +4,7 @@
 //! may be hours. The history keeps for each subject what is worth a look later: each change of
 //! its outcome, and of what stays the same one row for an hour (a minute where it was not let in)
 //! with the number of decisions like it. Nothing waits for it: the journal's thread chooses
-//! ([`Chosen`](chosen::Chosen)), and a thread of its own writes. How many rows a second there may
+//! ([`Chosen`]), and a thread of its own writes. How many rows a second there may
 //! be is bounded, and so are their days and octets.
 
 mod chosen;

@@ -1,6 +1,6 @@
 //! Connections to the mail server: a pool, names, TLS, and two ways to send.
 //!
-//! [`Lane::ask`] sends an OPTIONS of our own. [`Lane::forward`] sends a client's request, and needs
+//! [`Lane::ask`] sends an OPTIONS of our own. `Lane::forward` sends a client's request, and needs
 //! its [`Permit`]: it is polled beside the exchange, and when it resolves the exchange is cut.
 //! Bodies are streamed both ways and never held.
 //!

@@ -317,7 +317,7 @@ fn request(now: Now, identifier: u8, admission: &Admission) -> Option<Vec<u8>> {
     request.finish().ok().map(<[u8]>::to_vec)
 }
 
-/// Requests that may be sent: [`RATE`] a second, [`BURST`] at once.
+/// Requests that may be sent: one in [`PER_ONE`] milliseconds, [`BURST`] at once.
 #[derive(Debug)]
 struct Budget {
     left: u64,

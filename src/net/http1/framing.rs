@@ -69,14 +69,15 @@ impl Decoder {
         let mut used = 0;
         let ready = loop {
             let filled = buffer.filled().get(used..).unwrap_or_default();
-            match self.0 {
-                State::Over => break 0,
-                State::UntilClose => break filled.len(),
-                State::Known(left) | State::Chunk(left) => {
-                    break usize::try_from(left)
-                        .map_or(filled.len(), |left| left.min(filled.len()));
-                }
-                _ => {}
+            if let State::Over = self.0 {
+                break 0;
+            }
+            if let State::UntilClose = self.0 {
+                break filled.len();
+            }
+            if let State::Known(left) | State::Chunk(left) = self.0 {
+                let left = usize::try_from(left).unwrap_or(usize::MAX);
+                break left.min(filled.len());
             }
             let Some(&octet) = filled.first() else {
                 break 0;
@@ -93,20 +94,16 @@ impl Decoder {
     /// `count` octets of the body were taken.
     pub(in crate::net) fn took(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        match &mut self.0 {
-            State::Known(left) => {
-                *left = left.saturating_sub(count);
-                if *left == 0 {
-                    self.0 = State::Over;
-                }
+        if let State::Known(left) = &mut self.0 {
+            *left = left.saturating_sub(count);
+            if *left == 0 {
+                self.0 = State::Over;
             }
-            State::Chunk(left) => {
-                *left = left.saturating_sub(count);
-                if *left == 0 {
-                    self.0 = State::ChunkReturn;
-                }
+        } else if let State::Chunk(left) = &mut self.0 {
+            *left = left.saturating_sub(count);
+            if *left == 0 {
+                self.0 = State::ChunkReturn;
             }
-            _ => {}
         }
     }
 

@@ -203,7 +203,11 @@ enum Coding {
 
 /// The last coding, of several in one line or in several. What comes before it is not looked at.
 fn last_coding(headers: &HeaderMap) -> Result<Option<Coding>, BadHead> {
-    let Some(last) = headers.get_all(header::TRANSFER_ENCODING).iter().last() else {
+    let Some(last) = headers
+        .get_all(header::TRANSFER_ENCODING)
+        .iter()
+        .next_back()
+    else {
         return Ok(None);
     };
     let last = last.to_str().map_err(|_| BadHead::Malformed)?;

@@ -1,5 +1,10 @@
 //! Connections of one runtime to the mail server: idle ones to be used again, and new ones.
 
+#![expect(
+    clippy::vec_box,
+    reason = "a connection moves between here and its exchange as one word"
+)]
+
 use std::error::Error;
 use std::future::Future;
 use std::io;
