@@ -67,6 +67,8 @@
 //!   [`eap::Judge`], and not after it: the TLS library makes tickets and its own Finished while
 //!   it handles the peer's last flight, so a verdict that came later could neither withhold a
 //!   ticket nor send a true alert.
+//! * The mail front speaks HTTP/1.1 itself, heads read by `httparse`: a library's connections cost a
+//!   task, channels and 32 KiB of buffers for each waiting Ping. HTTP/2 stays with the library.
 //! * `probe` is a room of its own, because the `probe` command, the load generator and the tests
 //!   share its supplicant.
 //!
