@@ -153,5 +153,5 @@ fn sync_clock(clock: Clock) -> sync::Clock {
 const FIRST_LOOK: Duration = Duration::from_millis(200);
 
 /// Accounting sessions kept at one time: the largest campus we know of has a tenth of it. About
-/// 350 octets each.
+/// 590 octets each with a million of them (`bench/growth.json`).
 const MAX_SESSIONS: usize = 1_000_000;
