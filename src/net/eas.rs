@@ -40,6 +40,7 @@ use tracing::warn;
 
 use crate::mail;
 use crate::mail::Action;
+use crate::mail::Ask;
 use crate::mail::Event;
 use crate::mail::Forward;
 use crate::mail::Gateway;
@@ -166,7 +167,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// From the handshake to the close.
+/// From the handshake to the close. A connection that waits keeps no room for its handshake.
 async fn connection(
     lane: &Arc<Lane>,
     stream: TcpStream,
@@ -174,31 +175,47 @@ async fn connection(
     stop: watch::Receiver<bool>,
 ) {
     let front = &lane.front;
-    // Of its own, so that a connection that waits does not keep room for it.
-    let accepting = Box::pin(async {
-        stream.set_nodelay(true)?;
-        // A client that takes nothing in, or is gone without a word while something is on its way.
-        SockRef::from(&stream).set_tcp_user_timeout(Some(STALL))?;
-        TlsAcceptor::from(front.tls.load_full())
-            .accept(stream)
-            .await
-    });
-    let accepted = timeout(front.limits.handshake, accepting).await;
-    let accepted = accepted.ok().and_then(Result::ok).and_then(|stream| {
-        let peer = peer(&stream, address)?;
-        Some((stream, peer))
-    });
-    let Some((stream, peer)) = accepted else {
-        let failed = &front.counters.handshakes_failed;
-        failed.fetch_add(1, Ordering::Relaxed);
-        return;
-    };
-    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        Box::pin(http2::serve(lane, &peer, stream, stop)).await;
-    } else {
-        let client = Box::new(http1::Client::new(stream, Stop::new(stop)));
-        http1::serve(lane, &peer, client).await;
+    match Box::pin(open(front, stream, address, stop)).await {
+        Some((Opened::Http1(client), peer)) => http1::serve(lane, &peer, client).await,
+        Some((Opened::Http2(stream, stop), peer)) => {
+            Box::pin(http2::serve(lane, &peer, *stream, stop)).await;
+        }
+        None => {
+            let failed = &front.counters.handshakes_failed;
+            failed.fetch_add(1, Ordering::Relaxed);
+        }
     }
+}
+
+/// A connection whose handshake is done.
+enum Opened {
+    Http1(Box<http1::Client>),
+    Http2(Box<TlsStream<TcpStream>>, watch::Receiver<bool>),
+}
+
+/// The handshake; `None` if it failed or took too long.
+async fn open(
+    front: &Front,
+    stream: TcpStream,
+    address: IpAddr,
+    stop: watch::Receiver<bool>,
+) -> Option<(Opened, Arc<Peer>)> {
+    stream.set_nodelay(true).ok()?;
+    // A client that takes nothing in, or is gone without a word while something is on its way.
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_user_timeout(Some(STALL)).ok()?;
+    let accepting = TlsAcceptor::from(front.tls.load_full()).accept(stream);
+    let stream = timeout(front.limits.handshake, accepting)
+        .await
+        .ok()?
+        .ok()?;
+    let peer = peer(&stream, address)?;
+    let opened = if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        Opened::Http2(Box::new(stream), stop)
+    } else {
+        Opened::Http1(Box::new(http1::Client::new(stream, Stop::new(stop))))
+    };
+    Some((opened, peer))
 }
 
 /// The word that the front is to stop.
@@ -251,33 +268,38 @@ enum Settled {
     Forward(Forward),
 }
 
+/// Tells of a step, and what it means for its request, unless the mail server is to be asked first.
+fn settle(front: &Front, step: Step) -> Result<Settled, Box<Ask>> {
+    if let Some(event) = step.event {
+        (front.events)(event);
+    }
+    match step.action {
+        Action::Answer(reply) => Ok(Settled::Answer(reply)),
+        Action::Forward(forward) => Ok(Settled::Forward(forward)),
+        Action::Ask(ask) => Err(Box::new(ask)),
+    }
+}
+
 /// Asks the mail server for the core, until it is clear what is to be done with a request.
-async fn settle(lane: &Lane, mut step: Step) -> Settled {
+async fn ask(lane: &Lane, mut ask: Box<Ask>) -> Settled {
     let front = &lane.front;
     loop {
-        if let Some(event) = step.event {
-            (front.events)(event);
-        }
-        match step.action {
-            Action::Answer(reply) => return Settled::Answer(reply),
-            Action::Forward(forward) => return Settled::Forward(forward),
-            Action::Ask(ask) => {
-                front.counters.asked.fetch_add(1, Ordering::Relaxed);
-                let answer = Box::pin(lane.upstream.ask(ask.request)).await;
-                let told = match &answer {
-                    Ok((status, headers)) => {
-                        front.counters.upstream(None);
-                        Told::Answer(*status, headers)
-                    }
-                    Err(error) => {
-                        front.counters.upstream(Some(error));
-                        Told::Unreachable
-                    }
-                };
-                step = front
-                    .gateway
-                    .handle_told(front.clock.now(), ask.ticket, told);
+        front.counters.asked.fetch_add(1, Ordering::Relaxed);
+        let answer = Box::pin(lane.upstream.ask(ask.request)).await;
+        let told = match &answer {
+            Ok((status, headers)) => {
+                front.counters.upstream(None);
+                Told::Answer(*status, headers)
             }
+            Err(error) => {
+                front.counters.upstream(Some(error));
+                Told::Unreachable
+            }
+        };
+        let now = front.clock.now();
+        match settle(front, front.gateway.handle_told(now, ask.ticket, told)) {
+            Ok(settled) => return settled,
+            Err(further) => ask = further,
         }
     }
 }

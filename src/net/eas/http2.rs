@@ -44,6 +44,7 @@ use super::Lane;
 use super::STALL;
 use super::Settled;
 use super::Stop;
+use super::ask;
 use super::conclude;
 use super::settle;
 use super::tell;
@@ -107,7 +108,11 @@ async fn respond(
     };
     let step = front.gateway.handle_head(front.clock.now(), peer, &head);
     drop(parts);
-    match settle(lane, step).await {
+    let settled = match settle(front, step) {
+        Ok(settled) => settled,
+        Err(first) => Box::pin(ask(lane, first)).await,
+    };
+    match settled {
         Settled::Answer(reply) => {
             discard(body).await;
             local(front, reply)
