@@ -18,7 +18,7 @@ mod clock;
 pub mod control;
 pub mod dynamic;
 pub mod eas;
-mod http1;
+pub mod http1;
 pub mod metrics;
 mod pool;
 pub mod radius;

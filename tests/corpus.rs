@@ -21,6 +21,8 @@ mod eas_query;
 mod fragment;
 #[path = "fuzz/drive/graph_json.rs"]
 mod graph_json;
+#[path = "fuzz/drive/http1.rs"]
+mod http1;
 #[path = "fuzz/drive/inventory.rs"]
 mod inventory;
 #[path = "fuzz/drive/network.rs"]
@@ -39,6 +41,7 @@ const DRIVES: &[(&str, Drive)] = &[
     ("eas_query", eas_query::drive),
     ("fragment", fragment::drive),
     ("graph_json", graph_json::drive),
+    ("http1", http1::drive),
     ("inventory", inventory::drive),
     ("network", network::drive),
     ("policy", policy::drive),

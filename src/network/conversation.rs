@@ -154,6 +154,8 @@ pub(super) struct Conversations {
     /// How many with progress each source has.
     progress: HashMap<IpAddr, usize>,
     begun: u64,
+    /// When one had to go for another, last.
+    put_out: Option<Monotonic>,
     hasher: RandomState,
 }
 
@@ -165,6 +167,7 @@ impl Conversations {
             unanswered: BTreeMap::new(),
             progress: HashMap::new(),
             begun: 0,
+            put_out: None,
             hasher: RandomState::new(),
         }
     }
@@ -228,7 +231,7 @@ impl Conversations {
         }
         match self.silent(now, |standing| standing.binding.from == from) {
             Some(state) => {
-                self.remove(state);
+                self.put_out(now, state);
                 Share::Freed
             }
             None => Share::Taken,
@@ -244,10 +247,21 @@ impl Conversations {
             let Some(state) = oldest.or_else(|| self.silent(now, |_| true)) else {
                 break;
             };
-            self.remove(state);
+            self.put_out(now, state);
             gone += 1;
         }
         gone
+    }
+
+    fn put_out(&mut self, now: Monotonic, state: State) {
+        self.remove(state);
+        self.put_out = Some(now);
+    }
+
+    /// Whether a State that leads nowhere may be that of a conversation which had to go for
+    /// another: its peer has done nothing wrong.
+    pub(super) fn has_put_out_lately(&self, now: Monotonic) -> bool {
+        self.put_out.is_some_and(|at| now.since(at) < LATELY)
     }
 
     /// One that waits for a peer which has answered the method and then been silent for
@@ -370,6 +384,9 @@ const LIFETIME: u32 = 2;
 /// tenths of a second. Workers begin at most some 8,000 conversations of a core in a second,
 /// not more than there are places by default, so that a flood always has silent ones.
 const SILENT: Duration = Duration::from_secs(1);
+
+/// How long after one was put out a State that leads nowhere may be its: peers answer within that.
+const LATELY: Duration = Duration::from_secs(30);
 
 /// Places looked at for a silent one: those that are away, or another source's, are passed over.
 const LOOKED_AT: usize = 64;

@@ -161,6 +161,10 @@ impl Server {
         let (state, mut slot) = match found {
             Some((state, Found::Slot(slot))) => (state, slot),
             Some((_, Found::Away)) => return Err(Discarded::ConversationBusy),
+            // A reject would keep a healthy device out; silence lets its NAS begin anew.
+            Some((_, Found::Nothing)) if self.conversations.has_put_out_lately(now.monotonic) => {
+                return Err(Discarded::ConversationsFull);
+            }
             Some((_, Found::Nothing)) | None => {
                 let why = "server: no conversation has this State; it is over or was given up";
                 self.refuse_eap(now, round.asked, brought, why);

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 /// The memory comes from a shelf of the thread and goes back there, so that a connection that
 /// waits, and most do, holds none, and one that works gets what is warm from the last.
 #[derive(Debug, Default)]
-pub(in crate::net) struct Buffer {
+pub struct Buffer {
     octets: Vec<u8>,
     start: usize,
     end: usize,
@@ -15,31 +15,33 @@ pub(in crate::net) struct Buffer {
 
 impl Buffer {
     /// What is in it.
-    pub(in crate::net) fn filled(&self) -> &[u8] {
+    pub fn filled(&self) -> &[u8] {
         self.octets.get(self.start..self.end).unwrap_or_default()
     }
 
-    pub(in crate::net) fn len(&self) -> usize {
+    /// How many octets are in it.
+    pub fn len(&self) -> usize {
         self.end - self.start
     }
 
-    pub(in crate::net) fn is_empty(&self) -> bool {
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
     /// Whether nothing more can be read into it: [`LARGE`] octets are there.
-    pub(in crate::net) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.len() >= LARGE
     }
 
     /// Takes `count` octets away from the front.
-    pub(in crate::net) fn consume(&mut self, count: usize) {
+    pub fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);
         self.release_if_empty();
     }
 
     /// Gives the memory back if nothing is in it.
-    pub(in crate::net) fn release_if_empty(&mut self) {
+    pub fn release_if_empty(&mut self) {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
             put_back(std::mem::take(&mut self.octets));
@@ -47,7 +49,7 @@ impl Buffer {
     }
 
     /// Where to read to; empty only if it is full.
-    pub(in crate::net) fn space(&mut self) -> &mut [u8] {
+    pub fn space(&mut self) -> &mut [u8] {
         if self.octets.is_empty() {
             self.octets = take_one();
         }
@@ -65,7 +67,7 @@ impl Buffer {
     }
 
     /// Keeps the few octets that are in it in as little memory, for one that will wait.
-    pub(in crate::net) fn park(&mut self) {
+    pub fn park(&mut self) {
         if self.len() <= PARKED && self.octets.len() >= SMALL && !self.is_empty() {
             let kept = self.filled().to_vec();
             put_back(std::mem::replace(&mut self.octets, kept));
@@ -84,7 +86,7 @@ impl Buffer {
     }
 
     /// `count` octets were written to [`Buffer::space`].
-    pub(in crate::net) fn grow(&mut self, count: usize) {
+    pub fn grow(&mut self, count: usize) {
         self.end = self.end.saturating_add(count).min(self.octets.len());
         // There is more where so much came from.
         if self.end == self.octets.len() && self.end < LARGE {
@@ -93,7 +95,7 @@ impl Buffer {
     }
 
     /// Puts `octets` in at the end; grows without bound, which is the caller's to set.
-    pub(in crate::net) fn append(&mut self, octets: &[u8]) {
+    pub fn append(&mut self, octets: &[u8]) {
         let end = self.end + octets.len();
         if let Some(to) = self.octets.get_mut(self.end..end) {
             to.copy_from_slice(octets);

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::model::Timestamp;
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`; `None` beyond the year 9999.
-pub(in crate::net) fn date(now: Timestamp) -> Option<HeaderValue> {
+pub fn date(now: Timestamp) -> Option<HeaderValue> {
     let seconds = now.unix_millis().div_euclid(1000);
     let at = OffsetDateTime::from_unix_timestamp(seconds).ok()?;
     let (weekday, month) = (at.weekday().to_string(), at.month().to_string());

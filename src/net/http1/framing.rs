@@ -6,7 +6,7 @@ use super::buffer::Buffer;
 
 /// How long a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::net) enum Length {
+pub enum Length {
     /// So many octets; 0 is no body.
     Known(u64),
     /// It comes in chunks.
@@ -18,11 +18,11 @@ pub(in crate::net) enum Length {
 /// Octets that are framed as no body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the chunks of the body are malformed")]
-pub(in crate::net) struct BadChunks;
+pub struct BadChunks;
 
 /// Finds the octets of a body among those of a connection.
 #[derive(Debug)]
-pub(in crate::net) struct Decoder(State);
+pub struct Decoder(State);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -50,7 +50,8 @@ enum State {
 }
 
 impl Decoder {
-    pub(in crate::net) const fn new(length: Length) -> Self {
+    /// Of a body of this length, none of which has come.
+    pub const fn new(length: Length) -> Self {
         Self(match length {
             Length::Known(0) => State::Over,
             Length::Known(octets) => State::Known(octets),
@@ -65,7 +66,7 @@ impl Decoder {
     /// # Errors
     ///
     /// When the framing is none.
-    pub(in crate::net) fn ready(&mut self, buffer: &mut Buffer) -> Result<usize, BadChunks> {
+    pub fn ready(&mut self, buffer: &mut Buffer) -> Result<usize, BadChunks> {
         let mut used = 0;
         let ready = loop {
             let filled = buffer.filled().get(used..).unwrap_or_default();
@@ -92,7 +93,7 @@ impl Decoder {
     }
 
     /// `count` octets of the body were taken.
-    pub(in crate::net) fn took(&mut self, count: usize) {
+    pub fn took(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         if let State::Known(left) = &mut self.0 {
             *left = left.saturating_sub(count);
@@ -108,14 +109,15 @@ impl Decoder {
     }
 
     /// The connection has ended. Whether the body has, too.
-    pub(in crate::net) fn end(&mut self) -> bool {
+    pub fn end(&mut self) -> bool {
         if self.0 == State::UntilClose {
             self.0 = State::Over;
         }
         self.is_over()
     }
 
-    pub(in crate::net) fn is_over(&self) -> bool {
+    /// Whether all of the body was taken.
+    pub fn is_over(&self) -> bool {
         self.0 == State::Over
     }
 }
@@ -157,7 +159,7 @@ fn step(state: State, octet: u8) -> Result<State, BadChunks> {
 }
 
 /// Puts a piece of a body into `output`, as a chunk if it goes in chunks; of nothing nothing.
-pub(in crate::net) fn put_piece(output: &mut Buffer, is_chunked: bool, octets: &[u8]) {
+pub fn put_piece(output: &mut Buffer, is_chunked: bool, octets: &[u8]) {
     if octets.is_empty() {
         return;
     }
@@ -176,7 +178,7 @@ pub(in crate::net) fn put_piece(output: &mut Buffer, is_chunked: bool, octets: &
 }
 
 /// Puts the end of a body into `output`.
-pub(in crate::net) fn put_end(output: &mut Buffer, is_chunked: bool) {
+pub fn put_end(output: &mut Buffer, is_chunked: bool) {
     if is_chunked {
         output.append(b"0\r\n\r\n");
     }

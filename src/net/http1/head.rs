@@ -18,31 +18,39 @@ use super::framing::Length;
 
 /// The head of a request.
 #[derive(Debug)]
-pub(in crate::net) struct RequestHead {
-    pub(in crate::net) method: Method,
-    pub(in crate::net) uri: Uri,
-    pub(in crate::net) version: Version,
-    pub(in crate::net) headers: HeaderMap,
-    pub(in crate::net) length: Length,
+pub struct RequestHead {
+    /// As it was sent; extensions too.
+    pub method: Method,
+    /// The target in any of its forms (RFC 9112 section 3.2).
+    pub uri: Uri,
+    /// HTTP/1.0 or 1.1.
+    pub version: Version,
+    /// All of them, in the order of their names' first appearance.
+    pub headers: HeaderMap,
+    /// Of the body that follows.
+    pub length: Length,
     /// Whether another request may follow on the connection.
-    pub(in crate::net) keeps: bool,
+    pub keeps: bool,
     /// Whether the client waits for a word before it sends the body (RFC 9110 section 10.1.1).
-    pub(in crate::net) expects_continue: bool,
+    pub expects_continue: bool,
 }
 
 /// The head of an answer.
 #[derive(Debug)]
-pub(in crate::net) struct AnswerHead {
-    pub(in crate::net) status: StatusCode,
-    pub(in crate::net) headers: HeaderMap,
-    pub(in crate::net) length: Length,
+pub struct AnswerHead {
+    /// 100 to 999.
+    pub status: StatusCode,
+    /// Without a Content-Length that does not count.
+    pub headers: HeaderMap,
+    /// Of the body that follows.
+    pub length: Length,
     /// Whether the connection may be used again after it.
-    pub(in crate::net) keeps: bool,
+    pub keeps: bool,
 }
 
 /// A head that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::net) enum BadHead {
+pub enum BadHead {
     /// It is not formed as one.
     #[error("the head is malformed")]
     Malformed,
@@ -53,7 +61,7 @@ pub(in crate::net) enum BadHead {
 
 impl BadHead {
     /// What a client is told.
-    pub(in crate::net) const fn status(self) -> StatusCode {
+    pub const fn status(self) -> StatusCode {
         match self {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -73,7 +81,7 @@ impl From<httparse::Error> for BadHead {
 
 /// How long the head at the front of `octets` is, if its end is there. Of the octets before `from`
 /// it is known that they do not hold it.
-pub(in crate::net) fn end_of_head(octets: &[u8], from: usize) -> Option<usize> {
+pub fn end_of_head(octets: &[u8], from: usize) -> Option<usize> {
     // The end is a line end after a line end, each of them with or without a return.
     let mut at = from.saturating_sub(2);
     loop {
@@ -93,7 +101,7 @@ impl RequestHead {
     /// # Errors
     ///
     /// When it is none, or what follows it would be unclear.
-    pub(in crate::net) fn parse(octets: &[u8]) -> Result<Self, BadHead> {
+    pub fn parse(octets: &[u8]) -> Result<Self, BadHead> {
         let text = Bytes::copy_from_slice(octets);
         let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let mut parsed = httparse::Request::new(&mut []);
@@ -133,7 +141,7 @@ impl AnswerHead {
     /// # Errors
     ///
     /// When it is none, or its body cannot be told from what follows.
-    pub(in crate::net) fn parse(octets: &[u8]) -> Result<Self, BadHead> {
+    pub fn parse(octets: &[u8]) -> Result<Self, BadHead> {
         let text = Bytes::copy_from_slice(octets);
         let mut lines = [const { MaybeUninit::uninit() }; MAX_ANSWER_HEADERS];
         let mut parsed = httparse::Response::new(&mut []);
@@ -255,7 +263,7 @@ fn expects_continue(headers: &HeaderMap) -> bool {
 
 /// Writes the head of a request with a body of this length. Headers of the body's framing must not
 /// be among its own.
-pub(in crate::net) fn put_request(output: &mut Buffer, request: &Request<()>, length: Length) {
+pub fn put_request(output: &mut Buffer, request: &Request<()>, length: Length) {
     let uri = request.uri();
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     output.append(request.method().as_str().as_bytes());
@@ -274,7 +282,7 @@ pub(in crate::net) fn put_request(output: &mut Buffer, request: &Request<()>, le
 
 /// Writes the head of an answer. Where its length is known and its headers do not state it, or it
 /// is not known, a header says so.
-pub(in crate::net) fn put_answer(
+pub fn put_answer(
     output: &mut Buffer,
     status: StatusCode,
     headers: &HeaderMap,
@@ -318,7 +326,7 @@ fn put_length(output: &mut Buffer, length: Length) {
 }
 
 /// Octets of a request's head; 431 beyond it.
-pub(in crate::net) const MAX_HEAD: usize = 32 << 10;
+pub const MAX_HEAD: usize = 32 << 10;
 /// Headers of a request; clients send about fifteen. 431 beyond it.
 const MAX_HEADERS: usize = 64;
 /// Headers of an answer; Exchange sends about twenty.
