@@ -44,6 +44,7 @@ mod discard;
 mod dynamic;
 mod eap;
 mod enforce;
+mod handover;
 mod job;
 mod judge;
 mod ledger;
@@ -52,6 +53,7 @@ mod outbox;
 mod password;
 mod refuse;
 mod server;
+mod shared;
 
 pub use admission::Admissions;
 pub use arrival::MAX_BATCH;
@@ -63,6 +65,7 @@ pub use dynamic::DynamicCounters;
 pub use enforce::Enforcement;
 pub use enforce::Profile;
 pub use enforce::Profiles;
+pub use handover::Handover;
 pub use job::Done;
 pub use job::Job;
 pub use job::Lane;
@@ -72,10 +75,9 @@ pub use methods::Methods;
 pub use outbox::Transmit;
 pub use password::Check;
 pub use password::Passwords;
-pub use server::Handover;
 pub use server::Server;
-pub use server::Settings;
-pub use server::Shared;
+pub use shared::Settings;
+pub use shared::Shared;
 
 use std::time::Duration;
 

@@ -5,26 +5,18 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use crate::access::Correlation;
-use crate::access::CorrelationSource;
-use crate::access::DecisionPoint;
-use crate::access::RecordQueue;
-use crate::access::Sessions;
 use crate::access::Trace;
 use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Verdict;
-use crate::network::Admissions;
 use crate::network::Backlog;
-use crate::network::Config;
 use crate::network::Counters;
 use crate::network::Door;
-use crate::network::Enforcement;
-use crate::network::Methods;
-use crate::network::Passwords;
+use crate::network::Handover;
 use crate::network::Role;
+use crate::network::Settings;
+use crate::network::Shared;
 use crate::network::Transmit;
 use crate::network::admission::PeerIdentity;
 use crate::network::arrival::Arrived;
@@ -50,58 +42,17 @@ use crate::radius::DuplicateLimits;
 use crate::radius::Lanes;
 use crate::radius::Lookup;
 use crate::radius::Nas;
-use crate::radius::NasTable;
 use crate::radius::Offered;
 use crate::radius::Origin;
-use crate::radius::Packet;
 use crate::radius::Reply;
 use crate::radius::Request;
 use crate::radius::Unsealed;
 use crate::radius::Verified;
 use crate::radius::verify;
 
-/// What a reload replaces, all at once.
-#[derive(Debug)]
-pub struct Settings {
-    /// Who may send requests, and with what secret.
-    pub nas: NasTable,
-    /// TLS material and limits of EAP; a conversation keeps what it began with. `None` where the
-    /// authentication door is closed, and so nothing is known of the material.
-    pub eap: Option<Arc<crate::eap::Config>>,
-    /// Attributes for each outcome.
-    pub enforcement: Enforcement,
-    /// By which methods a peer may authenticate.
-    pub methods: Methods,
-    /// Who knows passwords.
-    pub passwords: Arc<dyn Passwords>,
-    /// Bounds.
-    pub config: Config,
-}
-
-/// What the loops have in common.
-#[derive(Debug)]
-pub struct Shared {
-    /// Replaced by a reload.
-    pub settings: ArcSwap<Settings>,
-    /// Who decides.
-    pub point: Arc<DecisionPoint>,
-    /// Accounting sessions.
-    pub sessions: Arc<Sessions>,
-    /// Who is in at NASes that take Disconnect-Requests.
-    pub admissions: Arc<Admissions>,
-    /// Where records go.
-    pub records: Arc<RecordQueue>,
-    /// Numbers of records.
-    pub correlations: Arc<CorrelationSource>,
-    /// Fills a buffer with random octets.
-    pub random: fn(&mut [u8]),
-    /// How many loops there are.
-    pub loops: u8,
-}
-
 /// The RADIUS server of one packet loop.
 pub struct Server {
-    worker: u8,
+    pub(super) worker: u8,
     pub(super) chance: Chance,
     pub(super) shared: Arc<Shared>,
     pub(super) conversations: Conversations,
@@ -116,7 +67,7 @@ pub struct Server {
     pub(super) unsigned: Vec<Unsigned>,
     pub(super) ledger: Ledger,
     jobs: VecDeque<Job>,
-    handovers: VecDeque<Handover>,
+    pub(super) handovers: VecDeque<Handover>,
     pub(super) counters: Arc<Counters>,
     pub(super) trace: Trace,
     /// Whether only conversations that have begun are gone on with, because this is the end.
@@ -132,34 +83,6 @@ impl fmt::Debug for Server {
             .field("worker", &self.worker)
             .field("counters", &self.counters)
             .finish_non_exhaustive()
-    }
-}
-
-/// A datagram that belongs to a conversation of another loop.
-pub struct Handover {
-    worker: u8,
-    door: Door,
-    from: SocketAddr,
-    octets: Box<[u8]>,
-}
-
-impl Handover {
-    /// The loop that it belongs to.
-    #[must_use]
-    pub const fn worker(&self) -> u8 {
-        self.worker
-    }
-}
-
-/// Without the octets: they name people.
-impl fmt::Debug for Handover {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handover")
-            .field("worker", &self.worker)
-            .field("door", &self.door)
-            .field("from", &self.from)
-            .field("octets", &self.octets.len())
-            .finish()
     }
 }
 
@@ -428,32 +351,6 @@ impl Server {
         }
     }
 
-    fn hand_over(
-        &mut self,
-        worker: u8,
-        door: Door,
-        from: SocketAddr,
-        packet: &Packet<'_>,
-    ) -> Result<(), Discarded> {
-        if self.handovers.len() >= MAX_HANDOVERS {
-            return Err(Discarded::HandoverFull);
-        }
-        self.counters.handed_over.count();
-        self.handovers.push_back(Handover {
-            worker,
-            door,
-            from,
-            octets: packet.octets().into(),
-        });
-        Ok(())
-    }
-
-    /// The loop that has the conversation of this request, if it is not this one.
-    fn other_loop(&self, request: &AccessRequest<'_>) -> Option<u8> {
-        let worker = State::parse(request.state()?)?.worker();
-        (worker != self.worker && worker < self.shared.loops).then_some(worker)
-    }
-
     /// Writes, signs, stores and sends a reply. A reply that cannot be written (its configured
     /// attributes do not fit) sends nothing, which no NAS takes for an Accept.
     pub(super) fn reply<'r>(
@@ -554,8 +451,3 @@ impl Server {
         self.shared.correlations.next()
     }
 }
-
-/// Datagrams for other loops between two looks of the shell, which takes them after each batch of
-/// far fewer. A NAS that changes its source port in mid-conversation is rare; what is dropped is
-/// sent again.
-const MAX_HANDOVERS: usize = 1024;

@@ -1,0 +1,55 @@
+//! What the loops have in common, and what a reload replaces.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::access::CorrelationSource;
+use crate::access::DecisionPoint;
+use crate::access::RecordQueue;
+use crate::access::Sessions;
+use crate::network::Admissions;
+use crate::network::Config;
+use crate::network::Enforcement;
+use crate::network::Methods;
+use crate::network::Passwords;
+use crate::radius::NasTable;
+
+/// What a reload replaces, all at once.
+#[derive(Debug)]
+pub struct Settings {
+    /// Who may send requests, and with what secret.
+    pub nas: NasTable,
+    /// TLS material and limits of EAP; a conversation keeps what it began with. `None` where the
+    /// authentication door is closed, and so nothing is known of the material.
+    pub eap: Option<Arc<crate::eap::Config>>,
+    /// Attributes for each outcome.
+    pub enforcement: Enforcement,
+    /// By which methods a peer may authenticate.
+    pub methods: Methods,
+    /// Who knows passwords.
+    pub passwords: Arc<dyn Passwords>,
+    /// Bounds.
+    pub config: Config,
+}
+
+/// What the loops have in common.
+#[derive(Debug)]
+pub struct Shared {
+    /// Replaced by a reload.
+    pub settings: ArcSwap<Settings>,
+    /// Who decides.
+    pub point: Arc<DecisionPoint>,
+    /// Accounting sessions.
+    pub sessions: Arc<Sessions>,
+    /// Who is in at NASes that take Disconnect-Requests.
+    pub admissions: Arc<Admissions>,
+    /// Where records go.
+    pub records: Arc<RecordQueue>,
+    /// Numbers of records.
+    pub correlations: Arc<CorrelationSource>,
+    /// Fills a buffer with random octets.
+    pub random: fn(&mut [u8]),
+    /// How many loops there are.
+    pub loops: u8,
+}
