@@ -25,86 +25,11 @@ use crate::model::Monotonic;
 use crate::network::judge::ConversationJudge;
 use crate::radius::AccessRequest;
 
-/// The State attribute that we give out: the loop's number and 128 random bits, new each round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct State([u8; Self::OCTETS]);
+pub(super) use standing::Binding;
+pub(super) use standing::Standing;
+pub(super) use standing::State;
 
-impl State {
-    const OCTETS: usize = 17;
-
-    pub(super) fn new(worker: u8, random: u128) -> Self {
-        let mut octets = [worker; Self::OCTETS];
-        octets[1..].copy_from_slice(&random.to_be_bytes());
-        Self(octets)
-    }
-
-    /// `None` for a State that we cannot have made.
-    pub(super) fn parse(octets: &[u8]) -> Option<Self> {
-        octets.try_into().ok().map(Self)
-    }
-
-    pub(super) const fn worker(self) -> u8 {
-        self.0[0]
-    }
-
-    pub(super) const fn octets(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// What ties a conversation to its NAS and peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Binding {
-    from: IpAddr,
-    /// Calling-Station-Id, hashed.
-    station: u64,
-    /// User-Name, hashed. `None` until the peer has said who it is: with EAP-Start the NAS does
-    /// not know the name yet and sends none, or something in its place (RFC 3579 section 2.1).
-    user: Option<u64>,
-}
-
-impl Binding {
-    /// Without the name.
-    pub(super) const fn without_user(self) -> Self {
-        Self { user: None, ..self }
-    }
-
-    fn holds(&self, request: &Self) -> bool {
-        self.from == request.from
-            && self.station == request.station
-            && (self.user.is_none() || self.user == request.user)
-    }
-}
-
-/// What a conversation is known by, wherever it is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Standing {
-    pub(super) binding: Binding,
-    /// In the order in which they began.
-    number: u64,
-    /// Whether the peer has answered the method's first request.
-    pub(super) answered: bool,
-    /// Whether a worker has done a flight of it.
-    pub(super) worked: bool,
-    /// When it ends however it is going.
-    ends: Monotonic,
-    /// When it has waited too long where it is now.
-    deadline: Monotonic,
-    /// Since when it has been there.
-    since: Monotonic,
-}
-
-impl Standing {
-    /// Gives it more time for the next step.
-    pub(super) fn prolong(&mut self, now: Monotonic, patience: Duration) {
-        self.deadline = (now + patience).min(self.ends);
-        self.since = now;
-    }
-
-    pub(super) const fn deadline(&self) -> Monotonic {
-        self.deadline
-    }
-}
+mod standing;
 
 /// A conversation and what belongs to it.
 #[derive(Debug)]
@@ -194,7 +119,7 @@ impl Conversations {
             number: self.begun,
             answered: false,
             worked: false,
-            ends: now + patience.saturating_mul(LIFETIME),
+            ends: now + patience.saturating_mul(standing::LIFETIME),
             deadline: now + patience,
             since: now,
         }
@@ -375,11 +300,6 @@ impl Conversations {
     }
 }
 
-/// A conversation may last this many times what one step of it may: a minute by default. Without
-/// it a peer that answers in the last moment, a hundred rounds long, would keep its place for most
-/// of an hour.
-const LIFETIME: u32 = 2;
-
 /// From when on a peer counts as silent where places are short: a supplicant answers within some
 /// tenths of a second. Workers begin at most some 8,000 conversations of a core in a second,
 /// not more than there are places by default, so that a flood always has silent ones.
@@ -392,137 +312,4 @@ const LATELY: Duration = Duration::from_secs(30);
 const LOOKED_AT: usize = 64;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn states_carry_their_loop_and_refuse_other_lengths() {
-        let state = State::new(3, 7);
-        assert_eq!(State::parse(state.octets()), Some(state));
-        assert_eq!(state.worker(), 3);
-        assert_eq!(State::parse(&state.octets()[1..]), None);
-        assert_eq!(State::parse(&[0; 18]), None);
-    }
-
-    fn binding(last: u8) -> Binding {
-        Binding {
-            from: IpAddr::from([192, 0, 2, last]),
-            station: 1,
-            user: Some(2),
-        }
-    }
-
-    fn standing(table: &mut Conversations, last: u8, answered: bool) -> Standing {
-        let patience = Duration::from_secs(30);
-        Standing {
-            answered,
-            ..table.begin(Monotonic::default(), patience, binding(last))
-        }
-    }
-
-    fn state(number: u128) -> State {
-        State::new(0, number)
-    }
-
-    #[test]
-    fn every_index_is_as_long_as_the_table() {
-        let mut table = Conversations::new();
-        for number in 0..100 {
-            // The same State again and again: entries of an index must not pile up.
-            let standing = standing(&mut table, 1, number % 2 == 0);
-            table.part(state(number % 7), standing);
-            let progress: usize = table.progress.values().sum();
-            assert_eq!(table.deadlines.len(), table.places.len());
-            assert_eq!(table.unanswered.len() + progress, table.places.len());
-        }
-        for number in 0..7 {
-            assert!(table.rejoin(state(number)));
-        }
-        assert!(table.deadlines.is_empty() && table.unanswered.is_empty());
-        assert!(table.progress.is_empty());
-    }
-
-    #[test]
-    fn the_oldest_without_progress_gives_way() {
-        let mut table = Conversations::new();
-        for number in 0..4 {
-            let standing = standing(&mut table, 1, number == 0);
-            table.part(state(number), standing);
-        }
-        assert!(table.has_room(Monotonic::default(), 4));
-        assert_eq!(table.make_room(Monotonic::default(), 4), 1);
-        assert!(!table.rejoin(state(1)), "the oldest without progress");
-        assert_eq!(table.make_room(Monotonic::default(), 4), 0);
-        assert_eq!(
-            table.make_room(Monotonic::default(), 1),
-            2,
-            "the one with progress stays"
-        );
-        assert!(!table.has_room(Monotonic::default(), 1));
-        assert!(table.rejoin(state(0)));
-    }
-
-    #[test]
-    fn a_source_has_three_quarters_of_the_places_at_most() {
-        let mut table = Conversations::new();
-        for number in 0..3 {
-            let standing = standing(&mut table, 1, true);
-            table.part(state(number), standing);
-        }
-        let (another, elsewhere) = (
-            standing(&mut table, 1, false),
-            standing(&mut table, 2, false),
-        );
-        assert_eq!(
-            table.may_progress(Monotonic::default(), &another, 4),
-            Share::Taken
-        );
-        assert_eq!(
-            table.may_progress(Monotonic::default(), &another, 5),
-            Share::Free
-        );
-        assert_eq!(
-            table.may_progress(Monotonic::default(), &elsewhere, 4),
-            Share::Free
-        );
-        assert!(table.rejoin(state(2)));
-        assert_eq!(
-            table.may_progress(Monotonic::default(), &another, 4),
-            Share::Free
-        );
-    }
-
-    #[test]
-    fn nothing_lasts_longer_than_a_lifetime() {
-        let mut table = Conversations::new();
-        let patience = Duration::from_secs(30);
-        let mut now = Monotonic::default();
-        let mut standing = table.begin(now, patience, binding(1));
-        for _ in 0..10 {
-            now = now + Duration::from_secs(29);
-            standing.prolong(now, patience);
-        }
-        assert_eq!(
-            standing.deadline(),
-            Monotonic::default() + Duration::from_secs(60)
-        );
-    }
-
-    #[test]
-    fn a_name_is_bound_once_it_is_known() {
-        let (first, other) = (binding(1), binding(2));
-        let renamed = Binding {
-            user: Some(3),
-            ..first
-        };
-        for (bound, request, holds) in [
-            (first, first, true),
-            (first, other, false),
-            (first, renamed, false),
-            (first.without_user(), renamed, true),
-            (first.without_user(), other, false),
-        ] {
-            assert_eq!(bound.holds(&request), holds, "row {bound:?} {request:?}");
-        }
-    }
-}
+mod tests;
