@@ -35,6 +35,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
+use nix::sys::signal::SigSet;
 use tokio::signal::unix;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
@@ -63,6 +64,11 @@ pub use hook::HOOKS;
 ///
 /// Why it could not start. Once it runs, nothing ends it but a signal.
 pub fn run(folder: &Path, announce: impl Fn(&str)) -> Result<(), StartError> {
+    // Who asks for a reload while we start gets one afterwards, not the end of the process.
+    let mut hangup = SigSet::empty();
+    hangup.add(nix::sys::signal::Signal::SIGHUP);
+    let blocked = |errno| StartError::System(io::Error::from(errno));
+    hangup.thread_block().map_err(blocked)?;
     let clock = Clock::start();
     for made in first_start::make_conf(folder)? {
         announce(&made.to_string());
@@ -78,6 +84,7 @@ pub fn run(folder: &Path, announce: impl Fn(&str)) -> Result<(), StartError> {
         let _inside = gateway.runtime.enter();
         Signals::listen().map_err(StartError::System)?
     };
+    hangup.thread_unblock().map_err(blocked)?;
     let warnings = warnings.iter().map(Problem::to_string).collect();
     announce(&gateway.banner(warnings).to_string());
 

@@ -79,6 +79,7 @@ pub use server::Server;
 pub use shared::Settings;
 pub use shared::Shared;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Longest RADIUS packet (RFC 2865 section 3).
@@ -113,15 +114,18 @@ pub struct Door {
     pub role: Role,
     /// The loop's number for the socket.
     pub socket: u8,
+    /// The address of ours that was asked, where the socket listens on all of them: the reply has
+    /// to come from there (RFC 2865 section 3). `None` where the socket has but one.
+    pub local: Option<IpAddr>,
 }
 
 /// Bounds of one loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// EAP conversations under way at one time. Beyond that a new one takes the place of the
-    /// oldest whose peer has not answered the method yet, or else of one whose peer has fallen
-    /// silent for a second, or is dropped where there is none; those with progress finish.
-    /// Default 8,192, twice what one core can finish in a second: at 13 KiB each, 104 MiB.
+    /// oldest whose peer has not answered the method yet, or of one whose peer has fallen
+    /// silent for half a second, or is dropped where there is none; those with progress finish.
+    /// Default 4,096, what one core can finish in a second: at 14 KiB each, 56 MiB a loop.
     pub conversations: usize,
     /// How long a conversation may wait for its peer, and for a worker; all of it may last twice
     /// as long. Default 30 s: the time that access points give a supplicant before they begin
@@ -137,7 +141,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            conversations: 8_192,
+            conversations: 4_096,
             patience: Duration::from_secs(30),
             eap_packet: 1024,
             user_name_in_accept: true,

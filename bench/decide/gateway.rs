@@ -237,10 +237,12 @@ fn random(octets: &mut [u8]) {
 pub(crate) const AUTHENTICATION: Door = Door {
     role: Role::Authentication,
     socket: 0,
+    local: None,
 };
 pub(crate) const ACCOUNTING: Door = Door {
     role: Role::Accounting,
     socket: 1,
+    local: None,
 };
 
 /// What NAS and gateway share.

@@ -78,6 +78,7 @@ impl Desk {
         let policies = self.point.policy().len();
         let unmet = groups::unmet_now(&self.point);
         let lost: u64 = self.metrics.lost().iter().map(|(_, count)| count).sum();
+        let (_, skipped) = self.metrics.history();
         let json = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime": uptime,
@@ -90,6 +91,7 @@ impl Desk {
             "network_peers": self.metrics.admissions.len(),
             "network_peers_held": self.metrics.admissions.held(),
             "records_lost": lost,
+            "history": { "rows": self.metrics.history().0, "without_place": skipped },
             "doors": self.doors.iter().map(|(door, address)| {
                 json!({ "door": door, "address": address.to_string() })
             }).collect::<Vec<_>>(),
@@ -108,6 +110,11 @@ impl Desk {
             self.sessions.len(),
             self.live.len(),
         );
+        if skipped > 0 {
+            text.push_str(&format!(
+                "{skipped} decisions had no place in the history; the journal's files have them\n"
+            ));
+        }
         let held = self.metrics.admissions.held();
         if held > 0 {
             text.push_str(&format!(

@@ -143,6 +143,13 @@ impl Metrics {
     }
 
     /// Decision records that are not on disk, by cause.
+    /// Rows of the history, and decisions that had no place in it.
+    pub(super) fn history(&self) -> (u64, u64) {
+        let history = &self.journal.history;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&history.written), read(&history.skipped))
+    }
+
     pub(super) fn lost(&self) -> [(&'static str, u64); 2] {
         [
             ("queue_full", self.records.dropped()),

@@ -27,7 +27,8 @@ use crate::model::causes;
 ///
 /// A decision is kept when the outcome of a device changed, and of an outcome that stays the same
 /// once an hour, or once a minute where it was not let in: "+12 like the one before" counts the
-/// others. The files of the journal have each single one, for as long as they reach.
+/// others. At most 200 a second are kept for long, and 10,000 at once; `portreeve status` says how
+/// many had no place. The files of the journal have each single one, for as long as they reach.
 ///
 /// Exit code 0: something was found. 1: nothing was. 2: the history cannot be read.
 #[derive(Clone, Debug, Args)]

@@ -44,6 +44,7 @@ use batch::BATCH;
 use batch::Buffers;
 use batch::receive_batch;
 use batch::send;
+use batch::tell_local;
 
 /// An address to listen on, and what is expected there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,9 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     socket.set_reuse_port(shared)?;
     // Best effort: the kernel may grant less than asked.
     let _granted = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    if address.ip().is_unspecified() {
+        tell_local(&socket, address.is_ipv4())?;
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
@@ -221,7 +225,7 @@ struct Loop {
 
 impl Loop {
     fn run(mut self) {
-        let mut buffers = Buffers::new(self.sockets.len());
+        let mut buffers = Buffers::new(self.sockets.iter().map(|(socket, _)| socket));
         let mut deadline = None;
         loop {
             let grace = self.stop.load(Ordering::Acquire);
@@ -308,12 +312,9 @@ impl Loop {
         let Some((socket, role)) = self.sockets.get(index) else {
             return;
         };
-        let door = Door {
-            role: *role,
-            socket: u8::try_from(index).unwrap_or(u8::MAX),
-        };
-        let lengths = match receive_batch(socket, index, buffers) {
-            Ok(lengths) => lengths,
+        let (role, number) = (*role, u8::try_from(index).unwrap_or(u8::MAX));
+        let received = match receive_batch(socket, index, buffers) {
+            Ok(received) => received,
             Err(Errno::EAGAIN | Errno::EINTR) => return,
             // ICMP errors of earlier replies arrive here; they concern nobody.
             Err(Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH) => return,
@@ -324,10 +325,23 @@ impl Loop {
         };
         self.server.set_backlog(self.pool.backlog());
         let now = self.clock.now();
-        let received = buffers.octets.iter().zip(lengths);
-        let datagrams =
-            received.filter_map(|(buffer, (length, from))| Some((from?, buffer.get(..length)?)));
-        self.server.handle_datagrams(now, door, datagrams);
+        let mut datagrams = buffers
+            .octets
+            .iter()
+            .zip(received)
+            .filter_map(|(buffer, one)| Some((one.local, (one.from?, buffer.get(..one.length)?))))
+            .peekable();
+        // Those that asked one address of ours go together; mostly these are all.
+        while let Some(&(local, _)) = datagrams.peek() {
+            let door = Door {
+                role,
+                socket: number,
+                local,
+            };
+            let same = std::iter::from_fn(|| datagrams.next_if(|(other, _)| *other == local));
+            let same = same.map(|(_, datagram)| datagram);
+            self.server.handle_datagrams(now, door, same);
+        }
         self.drain(buffers);
     }
 

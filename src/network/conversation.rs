@@ -5,9 +5,9 @@
 //! meanwhile is told from one whose State nobody gave.
 //!
 //! When all places are taken, the oldest conversation whose peer has not yet answered the method
-//! gives way to a new one. Where there is none, one gives way whose peer has answered the method and then
+//! gives way to a new one. Where most have answered, or all, one gives way whose peer has answered and then
 //! fallen silent: it has proved nothing yet, since the proof is what ends a conversation. Peers
-//! that go along are never put out. One source may have three quarters of the places in progress, so
+//! that go along are not put out. One source may have three quarters of the places in progress, so
 //! that a flood from behind one NAS leaves room for the others; beyond that its own silent ones
 //! give way.
 
@@ -163,13 +163,19 @@ impl Conversations {
         }
     }
 
-    /// Puts out, until one more has room: first the oldest whose peer has not answered, then
-    /// those whose peer has fallen silent. Says how many had to go.
+    /// Puts out, until one more has room: the oldest whose peer has not answered, or one whose peer
+    /// has answered and fallen silent. The kind that has most of the places goes first, so that a
+    /// flood of either makes room for what is not of it. Says how many had to go.
     pub(super) fn make_room(&mut self, now: Monotonic, capacity: usize) -> usize {
         let mut gone = 0;
         while self.places.len() >= capacity {
             let oldest = self.unanswered.first_key_value().map(|(_, state)| *state);
-            let Some(state) = oldest.or_else(|| self.silent(now, |_| true)) else {
+            let most_have_answered = self.unanswered.len() < self.places.len() / 2;
+            let silent = match (most_have_answered, oldest) {
+                (false, Some(_)) => None,
+                (true, _) | (false, None) => self.silent(now, |_| true),
+            };
+            let Some(state) = silent.or(oldest) else {
                 break;
             };
             self.put_out(now, state);
@@ -301,9 +307,9 @@ impl Conversations {
 }
 
 /// From when on a peer counts as silent where places are short: a supplicant answers within some
-/// tenths of a second. Workers begin at most some 8,000 conversations of a core in a second,
-/// not more than there are places by default, so that a flood always has silent ones.
-const SILENT: Duration = Duration::from_secs(1);
+/// tenths of a second. Workers begin some 8,000 conversations of a core in a second at most, which is
+/// twice the places by default, so that a flood always has silent ones.
+const SILENT: Duration = Duration::from_millis(500);
 
 /// How long after one was put out a State that leads nowhere may be its: peers answer within that.
 const LATELY: Duration = Duration::from_secs(30);

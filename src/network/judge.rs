@@ -59,11 +59,15 @@ impl ConversationJudge {
         *self.lock()
     }
 
-    /// Decides about the holder of `certificate`.
+    /// Decides about the holder of `certificate`, for as long as the certificate is valid.
     pub(super) fn decide(&self, now: Timestamp, certificate: &CertificateIdentity) -> Decided {
-        self.with_subject(certificate, |subject| {
+        let mut decided = self.with_subject(certificate, |subject| {
             self.point.decide(now, subject, &mut Trace::default())
-        })
+        });
+        let end = certificate.not_after;
+        let revisit = &mut decided.decision.revisit;
+        *revisit = Some(revisit.map_or(end, |at| at.min(end)));
+        decided
     }
 
     /// The subject that a client certificate stands for: its user, and the device it was issued to.

@@ -13,6 +13,8 @@ mod nas;
 mod warm;
 
 use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
@@ -22,7 +24,10 @@ use std::process::Output;
 use gateway::Conf;
 use gateway::Gateway;
 use gateway::program;
+use gateway::until;
 use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 #[test]
 fn the_first_start_makes_what_is_missing_and_says_what_to_try() {
@@ -205,7 +210,7 @@ fn every_decision_is_one_json_line_and_its_number_leads_to_its_trace_r80() {
         &command(&gateway, &["probe", "eap-tls", "--device", "bob-laptop"]),
         "VLAN 20"
     ));
-    let line = gateway::until("the record is on disk", || {
+    let line = until("the record is on disk", || {
         let text = fs::read_to_string(gateway.path("var/journal/decisions0.jsonl")).ok()?;
         text.lines().next().map(str::to_owned)
     });
@@ -238,7 +243,7 @@ fn decisions_are_searched_while_the_gateway_runs_and_after_it() {
         assert!(says(&command(&gateway, &bob), "VLAN 20"));
     }
     assert!(says(&probe(&gateway), "Access-Accept"));
-    let line = gateway::until("the row is in the history", || {
+    let line = until("the row is in the history", || {
         let found = command(&gateway, &["decisions", "BOB@example.com"]);
         (found.status.success()).then(|| String::from_utf8_lossy(&found.stdout).into_owned())
     });
@@ -566,6 +571,28 @@ fn signals_in_a_row_are_all_acted_on() {
     }
     assert!(gateway.reload().contains("is in force"));
     assert!(gateway.stop().0.success());
+}
+
+/// It ended the process: the signal was not listened for before the doors were open.
+#[test]
+fn a_signal_to_reload_during_the_start_is_acted_on_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    Conf::sample(folder.path());
+    let mut child = program(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(fs::File::create(folder.path().join("log")).unwrap())
+        .spawn()
+        .unwrap();
+    // The first line tells of what the first start makes; the doors are not open yet.
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    let id = i32::try_from(child.id()).unwrap();
+    kill(Pid::from_raw(id), Signal::SIGHUP).unwrap();
+    let log = || fs::read_to_string(folder.path().join("log")).unwrap();
+    until("the reload", || log().contains("is in force").then_some(()));
+    kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();
+    assert!(child.wait().unwrap().success(), "{}", log());
 }
 
 #[test]

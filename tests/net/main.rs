@@ -62,15 +62,20 @@ struct Gateway {
 impl Gateway {
     /// `loops` packet loops, and one worker with room for `waiting` jobs.
     fn start(loops: u8, waiting: usize) -> Self {
+        Self::listening("127.0.0.1:0", loops, waiting)
+    }
+
+    fn listening(address: &str, loops: u8, waiting: usize) -> Self {
         let lab = Lab::with_loops(loops);
         lab.reload(|settings| {
-            let nas = nas_config("loopback", "office", "127.0.0.0/8");
-            settings.nas = NasTable::new(vec![nas]).unwrap();
+            let v4 = nas_config("loopback", "office", "127.0.0.0/8");
+            let v6 = nas_config("loopback-6", "office", "::1/128");
+            settings.nas = NasTable::new(vec![v4, v6]).unwrap();
             settings.passwords = Arc::new(Fragile);
         });
         let clock = Clock::start();
         let listen = Listen {
-            address: "127.0.0.1:0".parse().unwrap(),
+            address: address.parse().unwrap(),
             role: Role::Authentication,
         };
         let bound = radius::bind(&[listen], usize::from(loops)).unwrap();
@@ -165,6 +170,39 @@ fn status_server_is_answered_and_the_loops_end_when_told() {
         .take()
         .unwrap()
         .stop(Duration::from_secs(60));
+}
+
+#[test]
+fn replies_leave_from_the_address_that_was_asked_rfc2865_3() {
+    // They left from the address that the system liked best, and no NAS took them.
+    for (everywhere, asked) in [
+        ("0.0.0.0:0", &["127.0.0.1", "127.0.0.2", "127.9.9.9"][..]),
+        ("[::]:0", &["::1"]),
+    ] {
+        let gateway = Gateway::listening(everywhere, 2, 8);
+        let mut nas = Nas::new("127.0.0.1:1", SECRET);
+        for host in asked.iter().chain(asked) {
+            let host: std::net::IpAddr = host.parse().unwrap();
+            // From one place, so that all of it comes in by one socket of the loops.
+            let here = if host.is_ipv4() {
+                "127.0.0.1:0"
+            } else {
+                "[::1]:0"
+            };
+            let socket = UdpSocket::bind(here).unwrap();
+            // A socket that is connected hears nobody else.
+            socket.connect((host, gateway.address.port())).unwrap();
+            let wait = Some(Duration::from_secs(10));
+            socket.set_read_timeout(wait).unwrap();
+            // At once, and by a worker.
+            for request in [nas.status(), login(&mut nas, "alice@contoso.com")] {
+                socket.send(&request).unwrap();
+                let mut buffer = [0; 4096];
+                let length = socket.recv(&mut buffer).expect("a reply from there");
+                nas.believe(&request, &buffer[..length]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -320,6 +320,24 @@ fn a_session_ends_when_a_fact_behind_it_expires() {
 }
 
 #[test]
+fn a_session_ends_when_the_certificate_does() {
+    // It went on for as long as the facts did.
+    let mut lab = Lab::new();
+    let holder = lab.root.device(&Device {
+        guid: Some(GOOD),
+        ends: Some((2026, 6, 2)),
+        ..Device::default()
+    });
+    let settings = lab.profile_of(holder);
+    let mut pair = lab.pair_of(&Profile::build(settings).unwrap().into());
+    let end = lab.login(&mut pair);
+    let reply = end.accepted(&pair.nas);
+    // Midnight, seen from noon.
+    let left = reply.integer(AttributeType::SESSION_TIMEOUT);
+    assert_eq!(left, Some(12 * 3600));
+}
+
+#[test]
 fn what_does_not_fit_a_packet_sends_nothing_and_records_no_allow() {
     let mut lab = Lab::new();
     lab.reload(|settings| {

@@ -152,7 +152,7 @@ fn those_who_answer_and_fall_silent_give_way() {
         flood.push(lab.login_up_to(&mut attacker, 2));
         lab.passes(Duration::from_millis(1));
     }
-    lab.passes(Duration::from_millis(900));
+    lab.passes(Duration::from_millis(400));
     let mut running = another(&lab, 50, "192.0.2.9:1812");
     let first = running.request();
     assert!(lab.ask(&running.nas, &first).is_none());

@@ -60,10 +60,12 @@ use crate::world::report;
 pub(crate) const AUTHENTICATION: Door = Door {
     role: Role::Authentication,
     socket: 0,
+    local: None,
 };
 pub(crate) const ACCOUNTING: Door = Door {
     role: Role::Accounting,
     socket: 1,
+    local: None,
 };
 
 /// The devices of the inventory, by what becomes of them; the MAC address ends in the number.

@@ -65,6 +65,8 @@ pub(crate) struct Device {
     pub(crate) serial: u8,
     pub(crate) expired: bool,
     pub(crate) not_yet_valid: bool,
+    /// Year, month and day at whose begin it ends; the end of 2026 if nothing is said.
+    pub(crate) ends: Option<(i32, u8, u8)>,
     /// EKU serverAuth instead of clientAuth.
     pub(crate) for_servers: bool,
     /// Octets of ballast in the certificate.
@@ -86,6 +88,7 @@ impl Default for Device {
             serial: 7,
             expired: false,
             not_yet_valid: false,
+            ends: None,
             for_servers: false,
             ballast: 0,
             point: None,
@@ -208,7 +211,10 @@ impl Authority {
         (params.not_before, params.not_after) = match (device.expired, device.not_yet_valid) {
             (true, _) => (date_time_ymd(2025, 1, 1), date_time_ymd(2026, 1, 1)),
             (_, true) => (date_time_ymd(2026, 12, 1), date_time_ymd(2027, 1, 1)),
-            (false, false) => (date_time_ymd(2026, 1, 1), date_time_ymd(2027, 1, 1)),
+            (false, false) => {
+                let (year, month, day) = device.ends.unwrap_or((2027, 1, 1));
+                (date_time_ymd(2026, 1, 1), date_time_ymd(year, month, day))
+            }
         };
         params.extended_key_usages = vec![if device.for_servers {
             ExtendedKeyUsagePurpose::ServerAuth

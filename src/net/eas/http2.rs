@@ -84,7 +84,7 @@ fn builder() -> http2::Builder<TokioExecutor> {
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEAD)
         .max_pending_accept_reset_streams(MAX_RESETS)
-        .max_local_error_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_REFUSED)
         .max_send_buf_size(MAX_BUFFER)
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(STALL);
@@ -221,6 +221,9 @@ const MAX_HEAD: u32 = 32 * 1024;
 const MAX_BUFFER: usize = 64 * 1024;
 /// Exchanges at the same time on one connection; a phone has one or two.
 const MAX_STREAMS: u32 = 32;
+/// Streams beyond [`MAX_STREAMS`] that are refused before the connection is closed: a client may open
+/// a hundred, which many servers allow, before it has read how many we do.
+const MAX_REFUSED: usize = 128;
 /// Streams reset before they are answered; the connection is closed beyond it (CVE-2023-44487).
 const MAX_RESETS: usize = 20;
 /// How often a client is asked whether it is still there: rarely, because the question wakes a

@@ -99,11 +99,13 @@ impl Control {
             Door {
                 role: Role::Authentication,
                 socket: 0,
+                local: None,
             }
         } else {
             Door {
                 role: Role::Accounting,
                 socket: 1,
+                local: None,
             }
         }
     }
