@@ -2,7 +2,7 @@
 //! addresses, and EAP-TLS logins meanwhile.
 //!
 //! What is reported is what the logins saw, and beside it (`notes`) how many conversations were
-//! offered, how many the server answered, and by how much its memory grew.
+//! offered, how many the server answered or put out, and by how much its memory grew.
 
 use std::io;
 use std::net::IpAddr;
@@ -83,8 +83,10 @@ pub(super) fn run(arguments: Arguments) -> io::Result<()> {
     tally.note_many("half_open_answered", flood.tally.succeeded());
     tally.note_many("half_open_refused", flood.tally.noted("refused"));
     tally.note_many("half_open_never_begun", flood.tally.noted("never_begun"));
-    // Whatever else became of them is wrong.
-    tally.fail_many("half_open_wrong", flood.tally.failed());
+    // One that was put out gets no answer any more; whatever else became of them is wrong.
+    let put_out = flood.tally.failures("broken_off");
+    tally.note_many("half_open_put_out", put_out);
+    tally.fail_many("half_open_wrong", flood.tally.failed() - put_out);
     if let (Some(server), Some(before)) = (&server, before) {
         let growth = server.peak_memory()?.saturating_sub(before);
         tally.note_many("server_growth_octets", growth);

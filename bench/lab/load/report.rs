@@ -117,7 +117,6 @@ impl Tally {
     }
 
     /// Operations that went wrong in this way.
-    #[cfg(test)]
     pub(super) fn failures(&self, kind: &str) -> u64 {
         self.errors.get(kind).copied().unwrap_or(0)
     }
