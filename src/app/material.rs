@@ -18,9 +18,9 @@ use crate::network;
 use crate::network::Check;
 use crate::network::MethodSet;
 use crate::network::Passwords;
-use crate::radius::DictionaryError;
 use crate::radius::NasTable;
 use crate::radius::Template;
+use crate::radius::TemplateError;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
 /// devices need not handshake in full because a file was edited.
@@ -84,7 +84,7 @@ fn methods(config: &Config) -> network::Methods {
     }
 }
 
-fn enforcement(config: &Config) -> Result<network::Enforcement, DictionaryError> {
+fn enforcement(config: &Config) -> Result<network::Enforcement, TemplateError> {
     let groups = config.enforcement.groups.iter();
     let groups = groups.map(|(name, group)| Ok((name.clone(), profiles(group)?)));
     Ok(network::Enforcement {
@@ -93,7 +93,7 @@ fn enforcement(config: &Config) -> Result<network::Enforcement, DictionaryError>
     })
 }
 
-fn profiles(written: &config::Profiles) -> Result<network::Profiles, DictionaryError> {
+fn profiles(written: &config::Profiles) -> Result<network::Profiles, TemplateError> {
     Ok(network::Profiles {
         allow: profile(&written.allow)?,
         allow_claimed: profile(&written.allow_claimed)?,
@@ -102,7 +102,7 @@ fn profiles(written: &config::Profiles) -> Result<network::Profiles, DictionaryE
     })
 }
 
-fn profile(written: &config::Profile) -> Result<network::Profile, DictionaryError> {
+fn profile(written: &config::Profile) -> Result<network::Profile, TemplateError> {
     let mut attributes = Vec::new();
     if let Some(vlan) = &written.vlan {
         // VLAN over IEEE 802 (RFC 3580 section 3.31).

@@ -9,6 +9,7 @@
 mod gateway;
 
 mod certificate;
+mod dictionaries;
 mod eap_tls;
 mod eapol_test;
 mod held;
