@@ -16,6 +16,7 @@
 
 mod certificate;
 mod default;
+mod dictionaries;
 mod enforcement;
 mod error;
 mod gateway;
@@ -345,13 +346,17 @@ impl Draft {
         } = opened;
         problems.extend(found);
         problems.extend(rules::check(&self, &sample));
+        let written = &self.written.gateway;
+        let dictionary = self.gateway.dictionaries.load(written, &mut problems);
+        let enforcement = &self.gateway.enforcement;
+        let enforcement = enforcement.encode(&dictionary, written, &mut problems);
         let order = [
             &self.written.gateway,
             &self.written.nas,
             &self.written.users,
         ]
         .map(|written| written.file.clone());
-        let config = self.into_config(nas);
+        let config = self.into_config(nas, enforcement);
         problems.extend(hooks.iter().flat_map(|hook| hook(&config)));
         sort(&order, &mut problems);
         if error::any_error(&problems) {
@@ -363,7 +368,7 @@ impl Draft {
         })
     }
 
-    fn into_config(self, nas: Vec<NasConfig>) -> Config {
+    fn into_config(self, nas: Vec<NasConfig>, enforcement: Enforcement) -> Config {
         let gateway = self.gateway;
         Config {
             folder: self.folder,
@@ -379,7 +384,7 @@ impl Draft {
             log: gateway.log,
             shutdown: gateway.shutdown,
             methods: gateway.methods,
-            enforcement: gateway.enforcement,
+            enforcement,
             nas,
             users: self.users.into_iter().map(|user| user.entry).collect(),
         }

@@ -19,8 +19,6 @@ use crate::network::Check;
 use crate::network::MethodSet;
 use crate::network::Passwords;
 use crate::radius::NasTable;
-use crate::radius::Template;
-use crate::radius::TemplateError;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
 /// devices need not handshake in full because a file was edited.
@@ -44,7 +42,6 @@ pub(super) fn network_settings(
     } else {
         None
     };
-    let enforcement = enforcement(config).map_err(|error| wrong("enforce", &error))?;
     let nas_file = config.folder.join("nas.toml");
     let nas = NasTable::new(config.nas.clone()).map_err(|errors| {
         let problem = |error: &dyn std::error::Error| problem(&nas_file, "nas", &error.to_string());
@@ -63,7 +60,7 @@ pub(super) fn network_settings(
     Ok(network::Settings {
         nas,
         eap,
-        enforcement,
+        enforcement: enforcement(config),
         methods: methods(config),
         passwords: Arc::new(UsersFile(users)),
         config: network::Config {
@@ -84,44 +81,31 @@ fn methods(config: &Config) -> network::Methods {
     }
 }
 
-fn enforcement(config: &Config) -> Result<network::Enforcement, TemplateError> {
+fn enforcement(config: &Config) -> network::Enforcement {
     let groups = config.enforcement.groups.iter();
-    let groups = groups.map(|(name, group)| Ok((name.clone(), profiles(group)?)));
-    Ok(network::Enforcement {
-        default: profiles(&config.enforcement.default)?,
-        groups: groups.collect::<Result<_, _>>()?,
-    })
+    network::Enforcement {
+        default: profiles(&config.enforcement.default),
+        groups: groups
+            .map(|(name, group)| (name.clone(), profiles(group)))
+            .collect(),
+    }
 }
 
-fn profiles(written: &config::Profiles) -> Result<network::Profiles, TemplateError> {
-    Ok(network::Profiles {
-        allow: profile(&written.allow)?,
-        allow_claimed: profile(&written.allow_claimed)?,
-        quarantine: profile(&written.quarantine)?,
-        block: profile(&written.block)?,
-    })
+fn profiles(written: &config::Profiles) -> network::Profiles {
+    network::Profiles {
+        allow: profile(&written.allow),
+        allow_claimed: profile(&written.allow_claimed),
+        quarantine: profile(&written.quarantine),
+        block: profile(&written.block),
+    }
 }
 
-fn profile(written: &config::Profile) -> Result<network::Profile, TemplateError> {
-    let mut attributes = Vec::new();
-    if let Some(vlan) = &written.vlan {
-        // VLAN over IEEE 802 (RFC 3580 section 3.31).
-        attributes.push(Template::parse("Tunnel-Type", "13")?);
-        attributes.push(Template::parse("Tunnel-Medium-Type", "6")?);
-        attributes.push(Template::parse("Tunnel-Private-Group-Id", vlan)?);
-    }
-    if let Some(filter) = &written.filter_id {
-        attributes.push(Template::parse("Filter-Id", filter)?);
-    }
-    if let Some(class) = &written.class {
-        attributes.push(Template::parse("Class", class)?);
-    }
-    attributes.extend(written.attributes.iter().cloned());
-    Ok(network::Profile {
-        attributes,
+fn profile(written: &config::Profile) -> network::Profile {
+    network::Profile {
+        attributes: written.attributes.clone(),
         session_timeout: written.session_timeout,
         reply_message: written.reply_message.clone(),
-    })
+    }
 }
 
 /// The users file as the network plane asks it.

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::dictionaries::Dictionaries;
 use super::enforcement;
-use super::enforcement::Enforcement;
 use super::methods;
 use super::methods::Methods;
 use super::settings::Accounting;
@@ -44,7 +44,8 @@ pub(super) struct Gateway {
     pub(super) log: Log,
     pub(super) shutdown: Shutdown,
     pub(super) methods: Methods,
-    pub(super) enforcement: Enforcement,
+    pub(super) enforcement: enforcement::Written,
+    pub(super) dictionaries: Dictionaries,
 }
 
 impl Default for Gateway {
@@ -63,7 +64,8 @@ impl Default for Gateway {
             log: Log::default(),
             shutdown: Shutdown::default(),
             methods: Methods::default(),
-            enforcement: Enforcement::default(),
+            enforcement: enforcement::Written::default(),
+            dictionaries: Dictionaries::default(),
         }
     }
 }
@@ -85,6 +87,7 @@ impl Gateway {
         gateway.log.read(section.child("log"));
         gateway.shutdown.read(section.child("shutdown"));
         gateway.methods = methods::read(section.child("methods"));
+        gateway.dictionaries.read(section.child("dictionaries"));
         let mut enforce = section.child("enforce");
         gateway.enforcement = enforcement::read(&mut enforce);
         enforce.finish();
@@ -106,6 +109,7 @@ impl Gateway {
             &mut self.accounting.folder,
         ]
         .into_iter()
+        .chain(&mut self.dictionaries.folder)
         .chain(&mut self.mail.upstream_ca)
         .chain(&mut self.eap.client_ca)
         .chain(&mut self.eap.revocation_lists)

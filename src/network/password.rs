@@ -25,6 +25,7 @@ use crate::network::context::Refused;
 use crate::network::context::readable;
 use crate::network::discard::Discarded;
 use crate::network::enforce;
+use crate::network::enforce::Accepted;
 use crate::network::job::Work;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
@@ -246,7 +247,7 @@ impl Server {
                 .decide(now.wall, &subject, &mut self.trace);
         }
         let id = self.new_correlation();
-        if !self.answer(now, settings, asked, (&decided, id), &asker.extra) {
+        if !self.answer(now, settings, asked, (&decided, id), asker) {
             let user = asker.user.unwrap_or_default();
             return self.record_unsent(now, asked, asker.context, asker.method, user);
         }
@@ -268,7 +269,7 @@ impl Server {
         settings: &Settings,
         asked: &Asked<'_>,
         (decided, id): (&Decided, Correlation),
-        extra: &Extra<'_>,
+        asker: &Asker<'_>,
     ) -> bool {
         let Decided { decision, seen, .. } = decided;
         let (verdict, established) = (decision.verdict, seen.established);
@@ -277,12 +278,19 @@ impl Server {
                 .enforcement
                 .profile(asked.nas.group(), verdict, established, seen.credential);
         let message = profile.reply_message.as_deref();
-        let random = self.shared.random;
+        let (random, extra) = (self.shared.random, &asker.extra);
         let sent = self.reply(now, asked, |buffer, origin, nas| {
             let mut reply = match verdict {
                 Verdict::Allow | Verdict::Quarantine => {
                     let mut reply = Reply::access_accept(buffer, origin, nas.secret());
-                    enforce::write(&mut reply, profile, decision, id, now.wall);
+                    let accepted = Accepted {
+                        decision,
+                        id,
+                        user: asker.user,
+                        context: asker.context,
+                        nas,
+                    };
+                    enforce::write(&mut reply, profile, &accepted, now.wall, random);
                     extra.accept(&mut reply, random);
                     reply
                 }

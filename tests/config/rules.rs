@@ -331,8 +331,8 @@ fn other_rules_table() {
         ),
         (
             "gateway.toml",
-            "# [enforce.group.aruba.quarantine]\n# attributes",
-            "[enforce.group.defautl.quarantine]\nattributes",
+            "# [enforce.group.aruba]\n# template",
+            "[enforce.group.defautl]\ntemplate",
             Severity::Warning,
             "enforce.group.defautl",
         ),

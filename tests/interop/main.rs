@@ -16,4 +16,5 @@ mod held;
 mod mail;
 mod nginx;
 mod radclient;
+mod templates;
 mod wired;

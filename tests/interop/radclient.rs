@@ -9,7 +9,7 @@ use crate::gateway::Gateway;
 use crate::gateway::until;
 
 /// Sends one request and gives what was printed.
-fn send(server: SocketAddr, kind: &str, secret: &str, attributes: &str) -> String {
+pub(crate) fn send(server: SocketAddr, kind: &str, secret: &str, attributes: &str) -> String {
     let mut child = Command::new("radclient")
         .args([
             "-x",
@@ -37,7 +37,7 @@ fn send(server: SocketAddr, kind: &str, secret: &str, attributes: &str) -> Strin
     String::from_utf8_lossy(&text).into_owned()
 }
 
-const SIGNED: &str = "Message-Authenticator = 0x00\n";
+pub(crate) const SIGNED: &str = "Message-Authenticator = 0x00\n";
 
 #[test]
 fn status_server_is_answered_on_both_ports_rfc5997_3() {

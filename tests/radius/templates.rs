@@ -40,7 +40,7 @@ fn accept(prepared: &Prepared, values: &Values<'_>, with_keys: bool) -> (Vec<u8>
     if with_keys {
         reply.mppe_keys(&MppeKeys::from_msk(&[7; 64]), Salt::new(0x1234));
     }
-    reply.prepared(prepared, values, || Salt::new(0x1234));
+    reply.prepared(prepared, || *values, || Salt::new(0x1234));
     let octets = reply.finish().unwrap().to_vec();
     (request, octets)
 }
@@ -168,7 +168,7 @@ fn configured_attributes_have_no_place_outside_an_accept_rfc2865_5_44() {
     let mut buffer = [0; MAX_PACKET];
     let mut reply = Reply::access_reject(&mut buffer, verified.origin(), &secret);
     let prepared = prepared(&[("Filter-Id", "x")]);
-    reply.prepared(&prepared, &Values::default(), || Salt::new(1));
+    reply.prepared(&prepared, Values::default, || Salt::new(1));
     assert!(reply.finish().is_err());
 }
 

@@ -15,6 +15,7 @@ use crate::network::context::readable;
 use crate::network::conversation::Slot;
 use crate::network::eap::Round;
 use crate::network::enforce;
+use crate::network::enforce::Accepted;
 use crate::network::server::Server;
 use crate::radius::AttributeType;
 use crate::radius::MAX_VALUE;
@@ -61,8 +62,9 @@ impl Server {
         let seen = &decided.seen;
         let group = slot.judge.nas().group();
         let profile = enforcement.profile(group, verdict, seen.established, seen.credential);
+        let fill = self.shared.random;
         let mut random = [0; 2];
-        (self.shared.random)(&mut random);
+        fill(&mut random);
         let salt = Salt::new(u16::from_ne_bytes(random));
         let keys = MppeKeys::from_msk(outcome.keys.msk.expose());
         let names_user = round.settings.config.user_name_in_accept;
@@ -81,7 +83,14 @@ impl Server {
                     outcome.keys.session_id.octets(),
                 );
             }
-            enforce::write(&mut reply, profile, &decided.decision, id, now.wall);
+            let accepted = Accepted {
+                decision: &decided.decision,
+                id,
+                user: outcome.certificate.user(),
+                context: slot.judge.context(),
+                nas,
+            };
+            enforce::write(&mut reply, profile, &accepted, now.wall, fill);
             reply
         });
         if sent {

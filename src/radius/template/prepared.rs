@@ -107,17 +107,18 @@ fn together(template: &Template, rest: &mut &[Template]) -> Option<Vec<u8>> {
 }
 
 impl Reply<'_, '_> {
-    /// Attributes from the configuration. `salt` is asked once, and only if one of them is hidden.
-    pub fn prepared(
+    /// Attributes from the configuration. `values` is asked if one of them has variables, `salt` if
+    /// one is hidden.
+    pub fn prepared<'v>(
         &mut self,
         prepared: &Prepared,
-        values: &Values<'_>,
+        values: impl Fn() -> Values<'v>,
         salt: impl Fn() -> Salt,
     ) -> &mut Self {
         for part in &prepared.parts {
             match part {
                 Part::Octets(octets) => self.encoded(octets),
-                Part::Varying(layout, text) => self.varying(layout, text, values),
+                Part::Varying(layout, text) => self.varying(layout, text, &values()),
                 Part::Salted(layout, tag, plain) => {
                     let salt = self.another_salt(&salt);
                     self.salted(layout, *tag, plain, salt);
