@@ -56,6 +56,7 @@ pub use enforcement::Profiles;
 pub use error::Refused;
 pub use layout::Layout;
 pub use material::MaterialError;
+pub use methods::Allowed;
 pub use methods::Methods;
 use opened::Opened;
 pub use settings::Accounting;

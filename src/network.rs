@@ -69,6 +69,7 @@ pub use handover::Handover;
 pub use job::Done;
 pub use job::Job;
 pub use job::Lane;
+pub use methods::INSIDE;
 pub use methods::Method;
 pub use methods::MethodSet;
 pub use methods::Methods;

@@ -74,11 +74,15 @@ pub(super) fn network_settings(
 fn methods(config: &Config) -> network::Methods {
     let groups = config.methods.groups.iter();
     network::Methods {
-        default: MethodSet::of(&config.methods.default),
+        default: method_set(&config.methods.default),
         groups: groups
-            .map(|(name, list)| (name.clone(), MethodSet::of(list)))
+            .map(|(name, allowed)| (name.clone(), method_set(allowed)))
             .collect(),
     }
+}
+
+fn method_set(allowed: &config::Allowed) -> MethodSet {
+    MethodSet::new(&allowed.methods, &allowed.inside)
 }
 
 fn enforcement(config: &Config) -> network::Enforcement {

@@ -190,6 +190,9 @@ impl Eap {
             0..=10_000_000,
             &mut self.remembered_chains,
         );
+        section.set("ask_certificate", &mut self.tunnel.ask_certificate);
+        section.set("same_realm", &mut self.tunnel.same_realm);
+        section.set("require_binding", &mut self.tunnel.require_binding);
         section.finish();
     }
 }

@@ -65,6 +65,8 @@ pub(super) struct Parted {
     pub(super) judge: Arc<ConversationJudge>,
     pub(super) standing: Standing,
     pub(super) wants_key_name: bool,
+    /// Whether it waits for a slow hash.
+    pub(super) slow: bool,
 }
 
 impl Away {
@@ -81,6 +83,7 @@ impl Away {
 
     pub(super) const fn lane(&self) -> Lane {
         match &self.waiting {
+            Waiting::Handshake(parted) if parted.slow => Lane::Slow,
             Waiting::Handshake(parted) if parted.standing.worked => Lane::Begun,
             Waiting::Handshake(_) => Lane::First,
             Waiting::Password { .. } => Lane::Slow,
@@ -88,8 +91,8 @@ impl Away {
     }
 
     const fn is_password(&self) -> bool {
-        match self.waiting {
-            Waiting::Handshake(_) => false,
+        match &self.waiting {
+            Waiting::Handshake(parted) => parted.slow,
             Waiting::Password { .. } => true,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::eap::Answer;
 use crate::eap::Conversation;
 use crate::eap::Step;
 use crate::model::Now;
@@ -32,14 +33,27 @@ pub(super) struct Ticket(pub(super) u64);
 pub(super) enum Work {
     /// A flight of TLS.
     Handshake(Box<Conversation>),
+    /// A slow hash for a conversation, which goes on with it.
+    Inside(Box<Conversation>, Box<dyn FnOnce() -> Answer + Send>),
     /// A slow hash.
     Password(Box<dyn FnOnce() -> bool + Send>),
+}
+
+impl Work {
+    /// The conversation that it belongs to, if it does.
+    pub(super) fn into_conversation(self) -> Option<Box<Conversation>> {
+        match self {
+            Self::Handshake(conversation) | Self::Inside(conversation, _) => Some(conversation),
+            Self::Password(_) => None,
+        }
+    }
 }
 
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Handshake(_) => "Handshake",
+            Self::Inside(..) => "Inside",
             Self::Password(_) => "Password",
         })
     }
@@ -78,11 +92,16 @@ impl Job {
         }
     }
 
-    /// Does it. `clock` is read once, when the work begins.
+    /// Does it. `clock` is read once, when the work on a conversation begins.
     pub fn run(self, clock: impl FnOnce() -> Now) -> Done {
         let result = match self.work {
             Work::Handshake(mut conversation) => {
                 let step = conversation.work(clock());
+                Worked::Handshake(conversation, step)
+            }
+            Work::Inside(mut conversation, check) => {
+                let answer = check();
+                let step = conversation.answer(clock(), answer);
                 Worked::Handshake(conversation, step)
             }
             Work::Password(check) => Worked::Password(check()),

@@ -139,7 +139,8 @@ impl Server {
                     user: name.into(),
                 };
                 let deadline = now.monotonic + settings.config.patience;
-                self.send_away(deadline, asked, verified, waiting, Work::Password(check));
+                let origin = verified.hold();
+                self.send_away(deadline, asked, origin, waiting, Work::Password(check));
             }
         }
         Ok(())

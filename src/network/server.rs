@@ -27,7 +27,6 @@ use crate::network::away::Aways;
 use crate::network::away::Waiting;
 use crate::network::chance::Chance;
 use crate::network::conversation::Conversations;
-use crate::network::conversation::State;
 use crate::network::discard::Discarded;
 use crate::network::job::Done;
 use crate::network::job::Job;
@@ -39,6 +38,7 @@ use crate::radius::AccessRequest;
 use crate::radius::DropReason;
 use crate::radius::DuplicateCache;
 use crate::radius::DuplicateLimits;
+use crate::radius::HeldOrigin;
 use crate::radius::Lanes;
 use crate::radius::Lookup;
 use crate::radius::Nas;
@@ -176,8 +176,8 @@ impl Server {
             return;
         };
         self.forget(&away.asked());
-        if let (Waiting::Handshake(parted), Work::Handshake(conversation)) =
-            (away.waiting, job.work)
+        if let (Waiting::Handshake(parted), Some(conversation)) =
+            (away.waiting, job.work.into_conversation())
         {
             self.take_back(parted, conversation);
         }
@@ -400,7 +400,7 @@ impl Server {
         &mut self,
         deadline: Monotonic,
         asked: &Asked<'_>,
-        verified: &Verified<'_>,
+        origin: HeldOrigin,
         waiting: Waiting,
         work: Work,
     ) {
@@ -408,7 +408,7 @@ impl Server {
             door: asked.door,
             from: asked.from,
             nas: Arc::clone(asked.nas),
-            origin: verified.hold(),
+            origin,
             held: asked.held,
             peer: asked.peer.clone(),
             waiting,
@@ -440,11 +440,6 @@ impl Server {
             Verdict::Quarantine => self.counters.quarantined.count(),
             Verdict::Block => self.counters.blocked.count(),
         }
-    }
-
-    /// A new State of this loop.
-    pub(super) fn new_state(&mut self) -> State {
-        State::new(self.worker, u128::from_ne_bytes(self.chance.next()))
     }
 
     pub(super) fn new_correlation(&self) -> Correlation {

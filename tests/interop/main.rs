@@ -11,6 +11,7 @@ mod gateway;
 mod certificate;
 mod dictionaries;
 mod eap_tls;
+mod eap_tunnel;
 mod eapol_test;
 mod held;
 mod mail;
