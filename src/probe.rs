@@ -1,9 +1,9 @@
-//! Our own clients: RADIUS, the EAP-TLS peer and EAS, for the `probe` command, `portreeve-lab`
+//! Our own clients: RADIUS, the EAP peer and EAS, for the `probe` command, `portreeve-lab`
 //! and the tests.
 //!
 //! They speak the other end of each protocol and check what they are told: a reply, a key or a
 //! protected success indication that is missing or wrong is an error here. This room may name
-//! `radius`, `eap`, `eas` and `model`.
+//! `radius`, `eap`, `eas`, `directory` (what MSCHAP makes of a password) and `model`.
 
 mod eas;
 mod radius;

@@ -117,6 +117,10 @@ fn profile(written: &config::Profile) -> network::Profile {
 struct UsersFile(Users);
 
 impl Passwords for UsersFile {
+    fn knows(&self, user: &str) -> bool {
+        self.0.knows(user)
+    }
+
     fn check(&self, user: &str, proof: &Proof<'_>) -> Check {
         match self.0.verify(user, proof) {
             Verification::Immediate(Outcome::Accepted(key)) => Check::Accepted(key),

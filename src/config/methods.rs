@@ -51,7 +51,9 @@ impl Allowed {
         let outside = self.methods.iter().filter_map(|one| weakness(*one));
         let inside = self.inside.iter().filter_map(|one| weakness_inside(*one));
         let outside = outside.map(|why| ("allow", why));
-        outside.chain(inside.map(|why| ("inside", why)))
+        let idle = self.methods.iter().any(|one| one.is_idle(&self.inside));
+        let idle = idle.then_some(("inside", IDLE));
+        outside.chain(inside.map(|why| ("inside", why))).chain(idle)
     }
 }
 
@@ -95,6 +97,10 @@ impl Methods {
         found
     }
 }
+
+/// What is said of a tunnel without anything inside.
+const IDLE: &str = "nothing here can be spoken in a tunnel that is allowed, so that it is not offered: peap carries \
+                    gtc, mschapv2 and eap-tls, eap-ttls those and pap, chap and mschap";
 
 /// Reads `[methods]`.
 pub(super) fn read(mut section: Section<'_>) -> Methods {

@@ -63,6 +63,13 @@ impl Users {
         self.entries.is_empty()
     }
 
+    /// Whether there is an entry for `name`.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        let mut folded = [0; UserId::MAX];
+        UserId::fold(name, &mut folded).is_some_and(|name| self.entries.contains_key(name))
+    }
+
     /// Compares what was sent with what is stored for `name`.
     ///
     /// Where the file holds argon2 hashes, an unknown name costs as much as the most expensive of
@@ -275,6 +282,14 @@ mod tests {
             verification,
             Verification::Immediate(Outcome::Unknown)
         ));
+    }
+
+    #[test]
+    fn names_are_known_whatever_their_case() {
+        let users = users();
+        for (name, known) in [(" BOB ", true), ("dave", false), ("", false)] {
+            assert_eq!(users.knows(name), known, "row {name}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub use certificate::CertificateRefusal;
 pub use inner::InnerRefusal;
 pub use misconfigured::Misconfigured;
 
+mod advice;
 mod certificate;
 mod inner;
 mod misconfigured;

@@ -309,6 +309,7 @@ impl Server {
             Arc::clone(&self.shared.point),
             Arc::clone(asked.nas),
             Context::new(asked.from.ip(), brought.request),
+            Arc::clone(&settings.passwords),
         ));
         let [identifier] = self.chance.next();
         let eap_packet = settings.config.eap_packet;

@@ -20,6 +20,7 @@ use crate::model::Presented;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
+use crate::network::Passwords;
 use crate::network::context::Context;
 use crate::radius::Nas;
 
@@ -29,17 +30,24 @@ pub(super) struct ConversationJudge {
     point: Arc<DecisionPoint>,
     nas: Arc<Nas>,
     context: Context,
+    passwords: Arc<dyn Passwords>,
     /// The last final decision. One thread at a time works on a conversation, so the lock is
     /// never waited for.
     decided: Mutex<Option<Decided>>,
 }
 
 impl ConversationJudge {
-    pub(super) fn new(point: Arc<DecisionPoint>, nas: Arc<Nas>, context: Context) -> Self {
+    pub(super) fn new(
+        point: Arc<DecisionPoint>,
+        nas: Arc<Nas>,
+        context: Context,
+        passwords: Arc<dyn Passwords>,
+    ) -> Self {
         Self {
             point,
             nas,
             context,
+            passwords,
             decided: Mutex::new(None),
         }
     }
@@ -121,6 +129,17 @@ impl ConversationJudge {
         })
     }
 
+    /// A user who is gone does not get in by a ticket.
+    fn may_resume(&self, peer: &Peer<'_>) -> bool {
+        match (peer.stage, peer.principal) {
+            (Stage::OfferedTicket | Stage::Resumed, Principal::Password { user, .. }) => {
+                self.passwords.knows(user)
+            }
+            (Stage::OfferedTicket | Stage::Resumed, Principal::Certificate(_))
+            | (Stage::Full, _) => true,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Decided>> {
         self.decided.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,6 +147,9 @@ impl ConversationJudge {
 
 impl Judge for ConversationJudge {
     fn judge(&self, peer: &Peer<'_>) -> Verdict {
+        if !self.may_resume(peer) {
+            return Verdict::Block;
+        }
         let decided = self.decide(peer.now.wall, peer.principal);
         match peer.stage {
             // Only asks whether the short way may be offered; the full handshake decides.

@@ -67,6 +67,13 @@ impl Method {
         }
     }
 
+    /// Whether it makes a tunnel in which nothing of these can be spoken, so that it is not offered.
+    #[must_use]
+    pub fn is_idle(self, inside: &[Inner]) -> bool {
+        let tunnel = self.outer().filter(|outer| *outer != Outer::Tls);
+        tunnel.is_some_and(|outer| Offer::new(&[outer], inside).is_empty())
+    }
+
     const fn bit(self) -> u16 {
         1 << self as u16
     }
@@ -175,6 +182,19 @@ mod tests {
             for other in Method::ALL {
                 assert_eq!(set.contains(other), one == other, "{one:?} {other:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_tunnel_needs_something_inside() {
+        for (method, inside, idle) in [
+            (Method::Peap, &[Inner::Pap][..], true),
+            (Method::EapTtls, &[Inner::Pap], false),
+            (Method::EapTtls, &[], true),
+            (Method::EapTls, &[], false),
+            (Method::Mab, &[], false),
+        ] {
+            assert_eq!(method.is_idle(inside), idle, "{method:?} {inside:?}");
         }
     }
 

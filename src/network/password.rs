@@ -39,6 +39,12 @@ pub trait Passwords: Send + Sync + fmt::Debug {
     /// Checks what was sent at once, or says that it will take long. What is checked at once is on
     /// the path of a packet: nothing is allocated for it.
     fn check(&self, user: &str, proof: &Proof<'_>) -> Check;
+
+    /// Whether a user whose password was right some hours ago may still resume a tunnel without it:
+    /// `false` where it is known at once that there is no such user any more.
+    fn knows(&self, _user: &str) -> bool {
+        true
+    }
 }
 
 /// The answer to a password.

@@ -497,3 +497,34 @@ fn a_missing_secret_comes_with_a_remedy_and_matters_to_open_doors_only() {
             .any(|problem| problem.key == "nas[0].secret_file")
     );
 }
+
+#[test]
+fn weak_methods_and_tunnels_without_anything_inside_are_warned_of() {
+    for (to, warned) in [
+        (r#"inside = ["gtc"]"#, vec![]),
+        (
+            r#"inside = ["gtc", "mschapv2"]"#,
+            vec![("methods.inside", "NT hash")],
+        ),
+        (
+            r#"inside = ["chap", "mschap", "mschapv2", "gtc"]"#,
+            vec![
+                ("methods.inside", "in clear"),
+                ("methods.inside", "NT hash"),
+            ],
+        ),
+        (
+            r#"inside = ["pap"]"#,
+            vec![("methods.inside", "is not offered")],
+        ),
+    ] {
+        let home = Home::new();
+        home.edit("gateway.toml", r#"inside = ["gtc", "pap", "eap-tls"]"#, to);
+        let warnings = home.loaded().warnings;
+        assert_eq!(warnings.len(), warned.len(), "row {to}: {warnings:?}");
+        for (warning, (key, words)) in warnings.iter().zip(warned) {
+            assert_eq!(warning.key, key, "row {to}");
+            assert!(warning.message.contains(words), "row {to}: {warning}");
+        }
+    }
+}

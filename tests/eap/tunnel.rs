@@ -83,7 +83,7 @@ fn says(settings: &mut ProfileSettings, words: impl Fn(u8) -> Vec<u8> + Send + S
 }
 
 #[test]
-fn every_method_ends_with_the_same_keys_on_both_sides() {
+fn every_method_ends_with_the_same_keys_on_both_sides_rfc9427_2() {
     for version in BOTH {
         for spoken in SPOKEN {
             let world = World::with_tunnels();
@@ -344,7 +344,7 @@ fn names_inside_fit_those_outside() {
 /// PEAP's Result of success, said by a peer that has proved nothing (CVE-2023-52160 from the other
 /// side).
 #[test]
-fn a_result_before_the_method_is_no_success() {
+fn a_result_before_the_method_is_no_success_rfc5281_14() {
     for version in BOTH {
         let world = World::with_tunnels();
         let mut settings = settings(&world, (Outer::Peap, Inner::Gtc, true));

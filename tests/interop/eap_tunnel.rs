@@ -7,6 +7,7 @@ use crate::eapol_test::Outcome;
 use crate::eapol_test::Tunnel;
 use crate::eapol_test::run_tunnel;
 use crate::gateway::Gateway;
+use crate::gateway::until;
 
 const ALICE: (&str, &str) = ("alice", "alice-sample");
 const BOB: (&str, &str) = ("bob", "bob-sample");
@@ -213,5 +214,86 @@ fn a_peer_that_distrusts_the_gateway_says_no_password() {
             fails(row, outcome);
             assert!(outcome.says("unknown CA"), "row {row}:\n{}", outcome.output);
         });
+    }
+}
+
+#[test]
+fn a_tunnel_is_resumed_with_fresh_keys_rfc9427_4() {
+    let gateway = gateway();
+    for (method, inside, user) in [
+        ("TTLS", "auth=PAP", ALICE),
+        ("TTLS", "auth=MSCHAPV2", BOB),
+        ("PEAP", "auth=MSCHAPV2", BOB),
+        ("PEAP", "auth=GTC", ALICE),
+    ] {
+        for binding in [0, 2] {
+            let phase1 = format!("crypto_binding={binding}");
+            let login = Tunnel {
+                again: 2,
+                phase1: &phase1,
+                ..Tunnel::new(method, inside, user)
+            };
+            both(&gateway, &login, |row, outcome| {
+                assert!(outcome.success(), "row {row}:\n{}", outcome.output);
+                assert_eq!(outcome.keys(), (3, 0), "row {row}");
+            });
+        }
+    }
+    for method in [
+        "eap-ttls/pap",
+        "eap-ttls/mschapv2",
+        "peap/mschapv2",
+        "peap/gtc",
+    ] {
+        for version in ["1.2", "1.3"] {
+            let resumed = format!("{method} {version} resumed");
+            until(&resumed, || {
+                gateway.journal().contains(&resumed).then_some(())
+            });
+        }
+    }
+}
+
+#[test]
+fn the_probe_speaks_them_too() {
+    let gateway = gateway();
+    let server = gateway.authentication.to_string();
+    let secret = gateway.path("certs/secrets/nas-local");
+    let file = gateway.path("password");
+    for (method, inside, (user, password), good) in [
+        ("eap-ttls", "pap", ALICE, true),
+        ("eap-ttls", "chap", CAROL, true),
+        ("eap-ttls", "mschap", BOB, true),
+        ("eap-ttls", "mschapv2", BOB, true),
+        ("eap-ttls", "mschapv2-eap", BOB, true),
+        ("eap-ttls", "gtc", ("alice", "wrong"), false),
+        ("peap", "gtc", ALICE, true),
+        ("peap", "mschapv2", BOB, true),
+        ("peap", "mschapv2", ("bob", "wrong"), false),
+    ] {
+        std::fs::write(&file, format!("{password}\n")).unwrap();
+        for tls in ["1.2", "1.3"] {
+            let output = gateway.command(&[
+                "probe",
+                method,
+                user,
+                "--inside",
+                inside,
+                "--tls",
+                tls,
+                "--password-file",
+                file.to_str().unwrap(),
+                "--server",
+                &server,
+                "--secret-file",
+                secret.to_str().unwrap(),
+                "--station",
+                "00:00:5e:00:53:77",
+            ]);
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let code = output.status.code();
+            let row = format!("row {method} {inside} {user} {tls}: {text}");
+            assert_eq!(code, Some(i32::from(!good)), "{row}");
+        }
     }
 }

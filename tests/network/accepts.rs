@@ -266,7 +266,7 @@ fn who_has_no_certificate_or_a_bad_one_fails_rfc5216_2_1_1() {
         let mut pair = lab.pair_of(&Profile::build(settings).unwrap().into());
         lab.login(&mut pair).rejected();
         assert!(!pair.report().alerts.is_empty(), "row {row}: an alert");
-        assert_eq!(refusal(&lab.record()), format!("server: {why}"));
+        assert!(refusal(&lab.record()).starts_with(&format!("server: {why}")));
         assert_eq!(lab.servers[0].counters().not_authenticated.get(), 1);
     }
 }

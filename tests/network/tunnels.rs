@@ -20,6 +20,7 @@ use crate::lab::ALICE;
 use crate::lab::AUTHENTICATION;
 use crate::lab::BAD_MAC;
 use crate::lab::BOB;
+use crate::lab::Book;
 use crate::lab::GOOD_MAC;
 use crate::lab::Lab;
 use crate::lab::STRANGER_MAC;
@@ -238,4 +239,26 @@ fn a_group_without_tunnels_offers_none() {
     let mut pair = pair(&lab, profile, GOOD_MAC);
     lab.login(&mut pair).rejected();
     assert!(refusal(&lab.record()).contains("wants PEAP"));
+}
+
+#[test]
+fn a_user_who_is_gone_does_not_get_in_by_a_ticket() {
+    let mut lab = Lab::new();
+    for (outer, inner, method) in SPOKEN {
+        let profile = settings(&lab, outer, inner, ALICE);
+        let profile = Arc::new(Profile::build(profile).unwrap());
+        for gone in [false, true] {
+            lab.reload(|settings| settings.passwords = Arc::new(Book { nobody: gone }));
+            let mut pair = lab.pair_of(&profile);
+            GOOD_MAC.clone_into(&mut pair.station);
+            let end = lab.login(&mut pair);
+            let record = lab.record();
+            if gone {
+                end.rejected();
+                assert!(refusal(&record).contains("password"), "row {method}");
+            } else {
+                end.accepted(&pair.nas);
+            }
+        }
+    }
 }

@@ -106,3 +106,35 @@ impl InnerRefusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eap::FailureReason;
+
+    #[test]
+    fn sentences_fit_into_a_record() {
+        let all = [
+            InnerRefusal::Password,
+            InnerRefusal::Unsuited(Inner::MsChapV2),
+            InnerRefusal::Name,
+            InnerRefusal::Realm,
+            InnerRefusal::OtherName,
+            InnerRefusal::Off(Inner::MsChapV2),
+            InnerRefusal::NothingOffered,
+            InnerRefusal::Credential,
+            InnerRefusal::Malformed("attributes of EAP-TTLS"),
+            InnerRefusal::Mandatory(u32::MAX),
+            InnerRefusal::Challenge,
+            InnerRefusal::Distrust,
+            InnerRefusal::Binding,
+            InnerRefusal::Unbound,
+            InnerRefusal::Result,
+            InnerRefusal::Order,
+        ];
+        for refusal in all {
+            let sentence = FailureReason::from(refusal).to_string();
+            assert!(sentence.len() <= 192, "{}: {sentence}", sentence.len());
+        }
+    }
+}

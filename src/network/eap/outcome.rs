@@ -130,10 +130,14 @@ impl Server {
         let identity = slot.conversation.identity();
         let outside = readable(identity.map_or(&[], |identity| identity.octets()));
         let method = name(&failed.spoken);
+        let why = match failed.reason.advice() {
+            Some(advice) => format!("{}: {advice}", failed.reason),
+            None => failed.reason.to_string(),
+        };
         let refused = Refused {
             method: method.as_str(),
             user: failed.claimed.as_deref().unwrap_or(outside),
-            why: &failed.reason.to_string(),
+            why: &why,
         };
         let judge = &slot.judge;
         let mut record = self.shared.records.lend();
