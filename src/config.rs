@@ -464,7 +464,7 @@ fn sort(order: &[String], problems: &mut [Problem]) {
     });
 }
 
-/// Octets of one file: 10,000 NASes or 100,000 users with argon2 hashes fit.
+/// Octets of one file: 50,000 NASes or 100,000 users with argon2 hashes fit.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 #[cfg(test)]

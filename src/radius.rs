@@ -32,6 +32,7 @@
 
 mod attribute;
 mod authenticator;
+mod claims;
 mod client;
 mod code;
 mod dictionary;
@@ -61,6 +62,7 @@ pub use authenticator::MessageAuthenticator;
 pub use authenticator::RequestAuthenticator;
 pub use authenticator::ResponseAuthenticator;
 pub use authenticator::SharedSecret;
+pub use claims::DeviceClaims;
 pub use client::RequestBuilder;
 pub use client::Signature;
 pub use client::VerifiedReply;

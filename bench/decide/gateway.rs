@@ -18,6 +18,7 @@ use portreeve::model::Now;
 use portreeve::model::Proof;
 use portreeve::model::Secret;
 use portreeve::network::Admissions;
+use portreeve::network::ChargingKey;
 use portreeve::network::Check;
 use portreeve::network::Config;
 use portreeve::network::Door;
@@ -65,6 +66,7 @@ impl Gateway {
             enforcement: enforcement(),
             methods: Methods::default(),
             passwords: Arc::new(OneForAll),
+            charging: ChargingKey::new(&[7; 32]),
             config: Config {
                 conversations: 100_000,
                 ..Config::default()

@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
+use crate::app::write::Existing;
+use crate::app::write::write;
 use crate::config;
 use crate::config::Config;
 use crate::directory::Outcome;
@@ -15,6 +19,7 @@ use crate::model::Proof;
 use crate::model::Severity;
 use crate::model::causes;
 use crate::network;
+use crate::network::ChargingKey;
 use crate::network::Check;
 use crate::network::MethodSet;
 use crate::network::Passwords;
@@ -63,6 +68,7 @@ pub(super) fn network_settings(
         enforcement: enforcement(config),
         methods: methods(config),
         passwords: Arc::new(UsersFile(users)),
+        charging: charging_key(&config.data.folder)?,
         config: network::Config {
             patience: config.eap.timeout,
             eap_packet: config.eap.fragment_size,
@@ -110,6 +116,25 @@ fn profile(written: &config::Profile) -> network::Profile {
         session_timeout: written.session_timeout,
         reply_message: written.reply_message.clone(),
     }
+}
+
+/// The key of the names under which people are charged (RFC 4372), made when it is first needed:
+/// it has to outlive every start.
+fn charging_key(folder: &Path) -> Result<ChargingKey, Vec<Problem>> {
+    let path = folder.join("charging.key");
+    let wrong = |message: &str| vec![problem(&path, "", message)];
+    if !path.exists() {
+        let mut octets = Zeroizing::new([0; ChargingKey::OCTETS]);
+        super::fill_random(&mut *octets);
+        write(&path, &*octets, 0o600, Existing::Keep).map_err(|error| wrong(&causes(&error)))?;
+    }
+    let most = u64::try_from(ChargingKey::OCTETS).unwrap_or(u64::MAX);
+    let octets = config::read_octets(&path, most).map_err(|error| wrong(&causes(&error)))?;
+    let octets = Zeroizing::new(octets);
+    let octets = octets.as_slice().try_into().map_err(|_| {
+        wrong("has another length than 32 octets: restore it, or remove it to give everybody a new name")
+    })?;
+    Ok(ChargingKey::new(octets))
 }
 
 /// The users file as the network plane asks it.

@@ -52,11 +52,13 @@ impl<'d> Opened<'d> {
     pub(super) fn secrets(&mut self) -> Vec<NasConfig> {
         let written = &self.draft.written.nas;
         let mut complete = Vec::with_capacity(self.draft.nas.len());
+        let mut open = open_to_others(Path::new(&written.file));
         for entry in &self.draft.nas {
             let key = entry.secret_key();
             let secret = match &entry.secret {
                 SecretSource::Given(secret) => {
-                    if let Some(mode) = open_to_others(Path::new(&written.file)) {
+                    // Said once, however many secrets stand there.
+                    if let Some(mode) = open.take() {
                         let message = format!(
                             "the secret stands in a file of mode {mode:04o} that others may \
                              read: use secret_file, or chmod 600 {}",

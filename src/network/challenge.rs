@@ -3,6 +3,7 @@
 
 use crate::eap::MsChapV2;
 use crate::model::Credential;
+use crate::model::MacAddress;
 use crate::model::Now;
 use crate::model::NtKey;
 use crate::model::Proof;
@@ -109,6 +110,12 @@ impl Server {
         let Some(chap) = request.chap() else {
             return self.forget(asked);
         };
+        // Switches that know CHAP only answer with the MAC address as password.
+        let name = request.user_name().unwrap_or(&[]);
+        let named = MacAddress::parse(name);
+        if named.is_some() && request.calling_mac() == named && chap.is_of(name) {
+            return self.bypass(now, settings, asked, request);
+        }
         let answer = Answer {
             method: Method::Chap,
             proof: Proof::Chap {

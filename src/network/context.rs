@@ -13,6 +13,8 @@ use crate::model::NasContext;
 use crate::model::Plane;
 use crate::model::Subject;
 use crate::model::Timestamp;
+use crate::network::charging::Charging;
+use crate::network::claims::Claims;
 use crate::radius::AccessRequest;
 use crate::radius::Nas;
 
@@ -25,16 +27,32 @@ pub(super) struct Context {
     ssid: Text<MAX_SSID>,
     /// Calling-Station-Id, where it is a MAC address.
     pub(super) station: Option<MacAddress>,
+    /// Whether, and by whom, a Chargeable-User-Identity is asked for.
+    pub(super) charging: Charging,
+    /// The device that the client of a VPN claims to be.
+    pub(super) claims: Option<Claims>,
 }
 
 impl Context {
     pub(super) fn new(from: IpAddr, request: &AccessRequest<'_>) -> Self {
+        let medium = request.medium();
+        let claims = match medium {
+            Medium::Vpn => Claims::new(&request.device_claims()),
+            Medium::Unknown | Medium::Wired | Medium::Wireless => None,
+        };
         Self {
             from,
-            medium: request.medium(),
+            medium,
             ssid: request.ssid().map_or(Text::EMPTY, network_name),
             station: request.calling_mac(),
+            charging: Charging::of(request),
+            claims,
         }
+    }
+
+    /// Whether the port is a tunnel's end.
+    pub(super) fn is_vpn(&self) -> bool {
+        self.medium == Medium::Vpn
     }
 
     pub(super) fn nas<'a>(&'a self, nas: &'a Nas) -> NasContext<'a> {

@@ -9,6 +9,7 @@ use crate::model::Decision;
 use crate::model::Established;
 use crate::model::Timestamp;
 use crate::model::Verdict;
+use crate::network::ChargingKey;
 use crate::network::context::Context;
 use crate::radius::AttributeType;
 use crate::radius::Nas;
@@ -81,6 +82,7 @@ pub(super) struct Accepted<'a> {
     pub(super) user: Option<&'a str>,
     pub(super) context: &'a Context,
     pub(super) nas: &'a Nas,
+    pub(super) charging: &'a ChargingKey,
 }
 
 impl<'a> Accepted<'a> {
@@ -101,8 +103,8 @@ impl<'a> Accepted<'a> {
     }
 }
 
-/// Writes a profile into an Access-Accept: its attributes, the time limit, and a Class by which
-/// accounting finds the decision.
+/// Writes a profile into an Access-Accept: its attributes, the time limit, a Class by which
+/// accounting finds the decision, and the identity for charging where it is asked for.
 pub(super) fn write(
     reply: &mut Reply<'_, '_>,
     profile: &Profile,
@@ -123,6 +125,8 @@ pub(super) fn write(
         reply.integer(AttributeType::TERMINATION_ACTION, RADIUS_REQUEST);
     }
     reply.octets(AttributeType::CLASS, &class(accepted.id));
+    let charging = &accepted.context.charging;
+    charging.answer(reply, accepted.charging, accepted.user);
 }
 
 /// `portreeve:` and the decision's number.

@@ -101,7 +101,10 @@ impl Server {
             self.forget(asked);
             return Err(DropReason::BadPasswordLength.into());
         };
-        if named.is_some() && MacAddress::parse(password.expose()) == named {
+        let repeated = MacAddress::parse(password.expose()) == named;
+        // Devices that send none, or a word for none, are known by the station that they name.
+        let none = NO_PASSWORD.contains(&password.expose()) && request.calling_mac() == named;
+        if named.is_some() && (repeated || none) {
             self.bypass(now, settings, asked, request);
             return Ok(());
         }
@@ -183,6 +186,10 @@ impl Server {
             (Some(named), Some(station)) if named != station => {
                 "User-Name and Calling-Station-Id are different addresses"
             }
+            (Some(_), None) if request.calling_station_id().is_some() => {
+                "Calling-Station-Id is no MAC address"
+            }
+            _ if context.is_vpn() => "nobody enters a VPN by an address that anybody can type",
             _ if !settings.methods.allow(asked.nas.group(), Method::Mab) => Method::Mab.is_off(),
             (Some(named), Some(_) | None) => {
                 context.station = Some(named);
@@ -230,15 +237,33 @@ impl Server {
         asked: &Asked<'_>,
         asker: &Asker<'_>,
     ) {
-        let claimed = asker.context.station.map(|station| Presented {
-            identifier: Identifier::Mac(station),
-            established: Established::Claimed,
-        });
+        match &asker.context.claims {
+            Some(claims) => {
+                claims.with(|device| self.decide_about(now, settings, asked, asker, device));
+            }
+            None => {
+                let claimed = asker.context.station.map(|station| Presented {
+                    identifier: Identifier::Mac(station),
+                    established: Established::Claimed,
+                });
+                self.decide_about(now, settings, asked, asker, claimed.as_slice());
+            }
+        }
+    }
+
+    fn decide_about(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        asker: &Asker<'_>,
+        device: &[Presented<'_>],
+    ) {
         let subject = Subject {
             plane: Plane::Network,
             user: asker.user,
             credential: asker.credential,
-            device: claimed.as_slice(),
+            device,
             nas: Some(asker.context.nas(asked.nas)),
             mail: None,
         };
@@ -262,7 +287,9 @@ impl Server {
         let (context, method) = (asker.context, asker.method);
         let mut record = self.shared.records.lend();
         context.record(&mut record, id, method, &subject, &decided);
-        if let Some(station) = context.station {
+        if let Some(claims) = &context.claims {
+            record.presented = claims.shown();
+        } else if let Some(station) = context.station {
             let spelled = station.spelled();
             record.presented.set(readable(&spelled));
         }
@@ -296,6 +323,7 @@ impl Server {
                         user: asker.user,
                         context: asker.context,
                         nas,
+                        charging: &settings.charging,
                     };
                     enforce::write(&mut reply, profile, &accepted, now.wall, random);
                     extra.accept(&mut reply, random);
@@ -342,3 +370,7 @@ pub(super) const NO_NAME: &str = "the name is empty or no UTF-8 text";
 /// Service-Type of MAC authentication bypass (RFC 2865 section 5.6). The other sign of it is a
 /// password that repeats the MAC address of User-Name.
 const CALL_CHECK: u32 = 10;
+
+/// What stands for no password beside a MAC address: nothing (RouterOS with `as-username`), and the
+/// default of Extreme's EOS.
+const NO_PASSWORD: [&[u8]; 2] = [b"", b"NOPASSWORD"];

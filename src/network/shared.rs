@@ -9,6 +9,7 @@ use crate::access::DecisionPoint;
 use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::network::Admissions;
+use crate::network::ChargingKey;
 use crate::network::Config;
 use crate::network::Enforcement;
 use crate::network::Methods;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub methods: Methods,
     /// Who knows passwords.
     pub passwords: Arc<dyn Passwords>,
+    /// Names people for those who must not know them.
+    pub charging: ChargingKey,
     /// Bounds.
     pub config: Config,
 }

@@ -192,6 +192,8 @@ impl VendorId {
     pub const CISCO: Self = Self(9);
     /// Microsoft (RFC 2548).
     pub const MICROSOFT: Self = Self(311);
+    /// Palo Alto Networks.
+    pub const PALO_ALTO: Self = Self(25461);
 }
 
 /// The value of a Vendor-Specific attribute (RFC 2865 section 5.26).

@@ -7,6 +7,9 @@
 use std::net::Ipv4Addr;
 use std::ops::Deref;
 
+use md5::Digest;
+use md5::Md5;
+
 use crate::model::Medium;
 use crate::model::Secret;
 use crate::model::Timestamp;
@@ -79,6 +82,20 @@ pub struct ChapResponse<'a> {
     pub response: &'a [u8; 16],
     /// CHAP-Challenge, or the Request Authenticator where there is none (section 5.40).
     pub challenge: &'a [u8],
+}
+
+impl ChapResponse<'_> {
+    /// Whether it answers with that password (RFC 2865 section 5.3). For a password that is no
+    /// secret: the comparison takes as long as the answer is right.
+    #[must_use]
+    pub fn is_of(&self, password: &[u8]) -> bool {
+        let digest = Md5::new()
+            .chain_update([self.identifier])
+            .chain_update(password)
+            .chain_update(self.challenge)
+            .finalize();
+        digest[..] == self.response[..]
+    }
 }
 
 /// A verified Access-Request (RFC 2865 section 4.1).
@@ -180,6 +197,19 @@ impl<'a> AccessRequest<'a> {
             Medium::Wired | Medium::Wireless => Some(mtu.saturating_sub(4)),
             Medium::Unknown | Medium::Vpn => Some(mtu),
         }
+    }
+
+    /// Whether the NAS asks for a Chargeable-User-Identity (RFC 4372 section 2.1).
+    #[must_use]
+    pub const fn wants_chargeable_user_identity(&self) -> bool {
+        self.packet
+            .contains(AttributeType::CHARGEABLE_USER_IDENTITY)
+    }
+
+    /// Operator-Name: who runs the network that asks (RFC 5580 section 4.1).
+    #[must_use]
+    pub fn operator_name(&self) -> Option<&'a [u8]> {
+        self.packet.find(AttributeType::OPERATOR_NAME)
     }
 
     /// Whether the NAS asks for EAP-Key-Name in the Access-Accept (RFC 7268 section 2.2).

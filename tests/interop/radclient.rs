@@ -331,3 +331,34 @@ fn answers_to_challenges_are_checked_where_their_method_is_switched_on() {
         assert!(answer.contains(key), "{key} is not in {answer}");
     }
 }
+
+#[test]
+fn a_user_keeps_the_identity_for_charging_over_a_restart_rfc4372_2() {
+    let gateway = Gateway::start(|conf| {
+        for rule in ["no_policy_applies      ", "unknown_device         "] {
+            let written = format!("{rule}= \"quarantine\"");
+            conf.replace("policy.toml", &written, &format!("{rule}= \"allow\""));
+        }
+    });
+    let attributes = |asked: &str| {
+        format!("User-Name = \"carol\"\nUser-Password = \"carol-sample\"\n{asked}{SIGNED}")
+    };
+    let identity = |gateway: &Gateway, asked: &str| {
+        let secret = gateway.secret();
+        let answer = send(gateway.authentication, "auth", &secret, &attributes(asked));
+        assert!(answer.contains("Received Access-Accept"), "{answer}");
+        let (_, received) = answer.split_once("Received").unwrap();
+        let line = received
+            .lines()
+            .find(|line| line.contains("Chargeable-User-Identity"));
+        line.map(str::to_owned)
+    };
+    let asked = "Chargeable-User-Identity = 0x00\n";
+    assert_eq!(identity(&gateway, ""), None, "nobody asked");
+    let first = identity(&gateway, asked).expect("it was asked for");
+    let elsewhere = format!("{asked}Operator-Name = \"1abroad.example\"\n");
+    assert_ne!(identity(&gateway, &elsewhere), Some(first.clone()));
+    let (_, folder) = gateway.stop();
+    let gateway = Gateway::again(folder);
+    assert_eq!(identity(&gateway, asked), Some(first));
+}

@@ -23,6 +23,7 @@ use portreeve::model::SourceId;
 use portreeve::model::Tri;
 use portreeve::model::UserId;
 use portreeve::model::Verdict;
+use portreeve::network::ChargingKey;
 use portreeve::network::Check;
 use portreeve::network::Config;
 use portreeve::network::Door;
@@ -429,6 +430,7 @@ fn settings(root: &Authority, server: &Holder, resumption: &Arc<Resumption>) -> 
         nas: NasTable::new(nas_configs()).unwrap(),
         eap: Some(Arc::new(eap)),
         enforcement: enforcement(),
+        charging: ChargingKey::new(&[7; 32]),
         methods: Methods::default(),
         passwords: Arc::new(Book::default()),
         config: Config::default(),

@@ -1,15 +1,19 @@
 //! MAC authentication bypass, PAP, and what is not offered.
 
+use md5::Digest;
+use md5::Md5;
 use portreeve::model::Credential;
 use portreeve::model::Established;
 use portreeve::model::Verdict;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 use portreeve::radius::Signature;
+use portreeve::radius::VendorId;
 
 use crate::lab::ALICE;
 use crate::lab::AUTHENTICATION;
 use crate::lab::BAD_MAC;
+use crate::lab::GOOD;
 use crate::lab::GOOD_MAC;
 use crate::lab::Lab;
 use crate::lab::STRANGER_MAC;
@@ -135,6 +139,289 @@ fn every_spelling_of_an_address_is_the_same_device() {
             assert_eq!(lab.record().method.as_str(), "mab", "row {row}");
         }
     }
+}
+
+#[test]
+fn devices_of_every_vendor_are_known_by_their_way_of_bypass() {
+    // (whose way it is, name, password, Calling-Station-Id, Service-Type)
+    type Row = (
+        &'static str,
+        &'static str,
+        Option<&'static str>,
+        &'static str,
+        Option<u32>,
+    );
+    let rows: [Row; 13] = [
+        (
+            "Cisco IOS-XE",
+            "00005e005301",
+            Some("00005e005301"),
+            "00-00-5E-00-53-01",
+            Some(10),
+        ),
+        (
+            "Cisco, other format",
+            "00-00-5E-00-53-01",
+            Some("00-00-5E-00-53-01"),
+            "00-00-5E-00-53-01",
+            Some(10),
+        ),
+        (
+            "Cisco AireOS without password",
+            "00005e005301",
+            None,
+            "00:00:5e:00:53:01",
+            Some(10),
+        ),
+        (
+            "Aruba",
+            "00005e005301",
+            Some("00005e005301"),
+            "00005E005301",
+            Some(10),
+        ),
+        (
+            "Aruba AOS-S, single dash",
+            "00005e-005301",
+            Some("00005e-005301"),
+            "00-00-5e-00-53-01",
+            Some(10),
+        ),
+        (
+            "Ruckus",
+            "00005E005301",
+            Some("00005E005301"),
+            "00-00-5E-00-53-01",
+            None,
+        ),
+        (
+            "Juniper with PAP",
+            "00005e005301",
+            Some("00005e005301"),
+            "00-00-5e-00-53-01",
+            Some(10),
+        ),
+        (
+            "RouterOS as-username",
+            "00:00:5E:00:53:01",
+            Some(""),
+            "00-00-5E-00-53-01",
+            None,
+        ),
+        (
+            "RouterOS as-username-and-password",
+            "00:00:5E:00:53:01",
+            Some("00:00:5E:00:53:01"),
+            "00-00-5E-00-53-01",
+            None,
+        ),
+        (
+            "UniFi",
+            "00-00-5e-00-53-01",
+            Some("00-00-5e-00-53-01"),
+            "00-00-5E-00-53-01",
+            None,
+        ),
+        (
+            "Extreme EXOS",
+            "00005E005301",
+            Some("00005E005301"),
+            "00-00-5E-00-53-01",
+            None,
+        ),
+        (
+            "Extreme EOS",
+            "00-00-5E-00-53-01",
+            Some("NOPASSWORD"),
+            "00-00-5E-00-53-01",
+            None,
+        ),
+        (
+            "Dell OS6 and OS9",
+            "0000.5E00.5301",
+            Some("0000.5E00.5301"),
+            "0000.5E00.5301",
+            Some(10),
+        ),
+    ];
+    for (whose, name, password, station, service) in rows {
+        let mut lab = Lab::new();
+        let mut nas = lab.nas();
+        let attempt = Attempt {
+            name: name.as_bytes(),
+            password: password.map(str::as_bytes),
+            station: Some(station),
+            service,
+        };
+        let reply = attempt.ask(&mut lab, &mut nas);
+        assert_eq!(reply.code, Code::AccessAccept, "row {whose}");
+        assert_eq!(lab.record().method.as_str(), "mab", "row {whose}");
+        // Those that know CHAP only answer with the name as the password.
+        let request = nas.access(|request| {
+            let mut chap = vec![9];
+            let challenge = [3; 16];
+            chap.extend(Md5::digest([&[9], name.as_bytes(), &challenge].concat()));
+            request
+                .octets(AttributeType::USER_NAME, name.as_bytes())
+                .octets(AttributeType::CHAP_PASSWORD, &chap)
+                .octets(AttributeType::CHAP_CHALLENGE, &challenge)
+                .octets(AttributeType::CALLING_STATION_ID, station.as_bytes());
+        });
+        let reply = lab.ask(&nas, &request).expect("a reply");
+        assert_eq!(reply.code, Code::AccessAccept, "row {whose} by CHAP");
+        assert_eq!(lab.record().method.as_str(), "mab", "row {whose} by CHAP");
+    }
+}
+
+#[test]
+fn no_account_and_no_tunnel_is_entered_by_a_bypass() {
+    const VIRTUAL: u32 = 5;
+    // (password, Calling-Station-Id, NAS-Port-Type, why not)
+    for (password, station, port, why) in [
+        (
+            Some(GOOD_MAC),
+            "198.51.100.7",
+            None,
+            "Calling-Station-Id is no MAC address",
+        ),
+        (
+            Some(GOOD_MAC),
+            GOOD_MAC,
+            Some(VIRTUAL),
+            "nobody enters a VPN",
+        ),
+        (None, GOOD_MAC, Some(VIRTUAL), "nobody enters a VPN"),
+        (
+            Some(""),
+            STRANGER_MAC,
+            None,
+            "the password is not this user's",
+        ),
+        (
+            Some("NOPASSWORD"),
+            "198.51.100.7",
+            None,
+            "the password is not this user's",
+        ),
+        (
+            Some("nopassword"),
+            GOOD_MAC,
+            None,
+            "the password is not this user's",
+        ),
+    ] {
+        let mut lab = Lab::new();
+        let mut nas = lab.nas();
+        let request = nas.access(|request| {
+            request
+                .octets(AttributeType::USER_NAME, GOOD_MAC.as_bytes())
+                .octets(AttributeType::CALLING_STATION_ID, station.as_bytes());
+            if let Some(password) = password {
+                request.user_password(password.as_bytes());
+            }
+            if let Some(port) = port {
+                request.integer(AttributeType::NAS_PORT_TYPE, port);
+            }
+        });
+        let reply = lab.ask(&nas, &request).expect("a reply");
+        let row = format!("row {password:?} {station} {port:?}");
+        assert_eq!(reply.code, Code::AccessReject, "{row}");
+        let said = refusal(&lab.record());
+        assert!(said.contains(why), "{row}: {said}");
+    }
+}
+
+#[test]
+fn a_vpn_says_which_device_its_client_claims_to_be() {
+    const VIRTUAL: u32 = 5;
+    const ETHERNET: u32 = 15;
+    let mac = format!("mdm-tlv=device-mac={}", GOOD_MAC.replace(':', "-"));
+    let uid = format!("mdm-tlv=device-uid={}", GOOD.to_ascii_uppercase());
+    let stranger = format!("mdm-tlv=device-mac={STRANGER_MAC}");
+    // (what is said, at what port, whether the device is found)
+    let rows: [(&[&str], u32, bool); 6] = [
+        (&[&mac], VIRTUAL, true),
+        (&[&stranger, &mac], VIRTUAL, true),
+        (&["mdm-tlv=device-platform=win", &uid], VIRTUAL, true),
+        (&[&stranger], VIRTUAL, false),
+        (&[], VIRTUAL, false),
+        // A switch knows the station itself, and nobody else is asked.
+        (&[&mac], ETHERNET, false),
+    ];
+    for (said, port, found) in rows {
+        let mut lab = Lab::new();
+        let mut nas = lab.nas();
+        let password: String = ALICE.chars().rev().collect();
+        let request = nas.access(|request| {
+            request
+                .octets(AttributeType::USER_NAME, ALICE.as_bytes())
+                .user_password(password.as_bytes())
+                .octets(AttributeType::CALLING_STATION_ID, b"198.51.100.7")
+                .integer(AttributeType::NAS_PORT_TYPE, port);
+            for pair in said {
+                request.vendor(VendorId::CISCO, 1, pair.as_bytes());
+            }
+        });
+        lab.ask(&nas, &request).expect("a reply");
+        let record = lab.record();
+        let expected = if found {
+            Established::Claimed
+        } else {
+            Established::None
+        };
+        assert_eq!(record.seen.established, expected, "row {said:?} {port}");
+        assert_eq!(record.seen.credential, Credential::Password);
+    }
+}
+
+#[test]
+fn an_identity_for_charging_is_given_to_who_asks_for_it_rfc4372_2() {
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    let mut ask = |user: &str, charging: Option<&[u8]>, operator: Option<&[u8]>| {
+        let request = nas.access(|request| {
+            request.octets(AttributeType::USER_NAME, user.as_bytes());
+            let password: String = user.chars().rev().collect();
+            request.user_password(password.as_bytes());
+            if let Some(charging) = charging {
+                request.octets(AttributeType::CHARGEABLE_USER_IDENTITY, charging);
+            }
+            if let Some(operator) = operator {
+                request.octets(AttributeType::OPERATOR_NAME, operator);
+            }
+        });
+        let reply = lab.ask(&nas, &request).expect("a reply");
+        assert_eq!(reply.code, Code::AccessAccept);
+        reply.find(AttributeType::CHARGEABLE_USER_IDENTITY)
+    };
+    let asked: Option<&[u8]> = Some(&[0]);
+    assert_eq!(ask(ALICE, None, None), None, "nobody asked");
+    let first = ask(ALICE, asked, None).expect("an identity");
+    assert_eq!(first.len(), 32);
+    assert!(!String::from_utf8_lossy(&first).contains("alice"));
+    assert_eq!(
+        ask(ALICE, asked, None).as_ref(),
+        Some(&first),
+        "the same each time"
+    );
+    // One that the NAS makes up is replaced.
+    assert_eq!(ask(ALICE, Some(b"made up"), None).as_ref(), Some(&first));
+    let at_home = ask(ALICE, asked, Some(b"1home.example")).expect("an identity");
+    let abroad = ask(ALICE, asked, Some(b"1abroad.example")).expect("an identity");
+    assert!(
+        at_home != first && abroad != at_home,
+        "operators cannot compare"
+    );
+
+    // A MAC address is nobody to be charged.
+    let request = nas.access(|request| {
+        request
+            .octets(AttributeType::USER_NAME, GOOD_MAC.as_bytes())
+            .octets(AttributeType::CALLING_STATION_ID, GOOD_MAC.as_bytes())
+            .octets(AttributeType::CHARGEABLE_USER_IDENTITY, &[0]);
+    });
+    let reply = lab.ask(&nas, &request).expect("a reply");
+    assert_eq!(reply.find(AttributeType::CHARGEABLE_USER_IDENTITY), None);
 }
 
 #[test]

@@ -148,3 +148,38 @@ fn table(networks: &[&str]) -> NasTable {
         .map(|network| support::config(network, network));
     NasTable::new(configs.collect()).unwrap()
 }
+
+#[test]
+fn fifty_thousand_networks_of_both_families_are_told_apart() {
+    // A /16 with half its /30s, and a /32 of IPv6 with /56s, every other of them set.
+    let v4 =
+        (0..25_000_u32).map(|n| format!("10.{}.{}.{}/31", n >> 14, n >> 6 & 255, (n & 63) << 2));
+    let v6 = (0..25_000_u32).map(|n| format!("2001:db8:{:x}:{:x}00::/56", n >> 7, (n & 127) << 1));
+    let wide = ["10.0.0.0/8".to_owned(), "2001:db8::/32".to_owned()];
+    let all: Vec<String> = v4.chain(v6).chain(wide).collect();
+    let networks: Vec<&str> = all.iter().map(String::as_str).collect();
+    let table = table(&networks);
+    assert_eq!(table.len(), 50_002);
+    for n in (0..25_000_u32).step_by(97) {
+        let found = |address: String| {
+            let nas = table
+                .find(address.parse().unwrap())
+                .expect("in a wide one at least");
+            nas.network().to_string()
+        };
+        let (a, b, c) = (n >> 14, n >> 6 & 255, (n & 63) << 2);
+        assert_eq!(
+            found(format!("10.{a}.{b}.{}", c + 1)),
+            format!("10.{a}.{b}.{c}/31")
+        );
+        assert_eq!(found(format!("10.{a}.{b}.{}", c + 2)), "10.0.0.0/8");
+        let (d, e) = (n >> 7, (n & 127) << 1);
+        let own: IpNet = format!("2001:db8:{d:x}:{e:x}00::/56").parse().unwrap();
+        assert_eq!(found(format!("2001:db8:{d:x}:{e:x}ff::9")), own.to_string());
+        assert_eq!(
+            found(format!("2001:db8:{d:x}:{:x}ff::9", e + 1)),
+            "2001:db8::/32"
+        );
+    }
+    assert!(table.find("11.0.0.1".parse().unwrap()).is_none());
+}

@@ -90,6 +90,7 @@ impl Server {
                 user: outcome.principal.user(),
                 context: slot.judge.context(),
                 nas,
+                charging: &round.settings.charging,
             };
             enforce::write(&mut reply, profile, &accepted, now.wall, fill);
             reply

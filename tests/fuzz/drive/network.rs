@@ -22,6 +22,7 @@ use portreeve::model::NtKey;
 use portreeve::model::Proof;
 use portreeve::model::Secret;
 use portreeve::model::Tri;
+use portreeve::network::ChargingKey;
 use portreeve::network::Check;
 use portreeve::network::Config;
 use portreeve::network::Door;
@@ -386,6 +387,7 @@ fn settings() -> Settings {
             groups: HashMap::new(),
         },
         passwords: Arc::new(Book),
+        charging: ChargingKey::new(&[7; 32]),
         config: Config {
             conversations: 4,
             ..Config::default()

@@ -6,6 +6,7 @@ use portreeve::model::Monotonic;
 use portreeve::model::Secret;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
+use portreeve::radius::DeviceClaims;
 use portreeve::radius::DropReason;
 use portreeve::radius::DuplicateCache;
 use portreeve::radius::DuplicateLimits;
@@ -98,6 +99,12 @@ fn accessors_agree(packet: &Packet<'_>) {
     }
     black_box((packet.find_vendor(VendorId::MICROSOFT, 17), packet.ssid()));
     black_box((packet.calling_mac(), packet.medium()));
+    let claims = packet.device_claims();
+    assert!(claims.macs().count() <= DeviceClaims::MAX_MACS);
+    let texts = [claims.uid, claims.platform, claims.hostname, claims.client];
+    for text in texts.into_iter().flatten() {
+        assert!((1..=64).contains(&text.len()) && !text.chars().any(char::is_control));
+    }
     black_box((packet.nas_ip_address(), packet.nas_ipv6_address()));
 }
 
