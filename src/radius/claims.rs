@@ -127,6 +127,11 @@ const MAX_CLAIM: usize = 64;
 const MAX_MACS: usize = 4;
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "lengths of packets that the test makes"
+)]
 mod tests {
     use super::*;
 
