@@ -23,6 +23,7 @@ mod material;
 mod metrics;
 pub mod pki;
 mod radius;
+mod radsec;
 mod sources;
 mod telemetry;
 mod tries;

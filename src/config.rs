@@ -40,6 +40,7 @@ use crate::model::Problem;
 use crate::model::Severity;
 use crate::model::Timestamp;
 use crate::radius::NasConfig;
+use crate::radius::PeerConfig;
 
 pub use certificate::FileError;
 pub use certificate::Inspected;
@@ -56,6 +57,7 @@ pub use enforcement::Profiles;
 pub use error::Refused;
 pub use layout::Layout;
 pub use material::MaterialError;
+pub use material::RadsecFiles;
 pub use methods::Allowed;
 pub use methods::Methods;
 use opened::Opened;
@@ -70,6 +72,7 @@ pub use settings::Log;
 pub use settings::LogFormat;
 pub use settings::LogLevel;
 pub use settings::Mail;
+pub use settings::Radsec;
 pub use settings::Shutdown;
 pub use settings::Workers;
 pub use text::ReadError;
@@ -88,6 +91,8 @@ pub struct Config {
     pub certificates: Certificates,
     /// EAP.
     pub eap: Eap,
+    /// RADIUS over TLS.
+    pub radsec: Radsec,
     /// Threads.
     pub workers: Workers,
     /// The mail plane.
@@ -108,6 +113,8 @@ pub struct Config {
     pub enforcement: Enforcement,
     /// Who may ask, in the order of the file; no network twice, no secret weak.
     pub nas: Vec<NasConfig>,
+    /// Who may ask over TLS, in the order of the file.
+    pub peers: Vec<PeerConfig>,
     /// Users with passwords; no name twice.
     pub users: Vec<Entry>,
 }
@@ -174,7 +181,7 @@ pub fn read(folder: &Path) -> Draft {
         *path = base.join(&*path);
     }
     for entry in &mut nas {
-        if let nas::SecretSource::File(path) = &mut entry.secret {
+        if let Some(nas::SecretSource::File(path)) = &mut entry.secret {
             *path = base.join(&*path);
         }
     }
@@ -247,8 +254,8 @@ impl Draft {
         self.nas
             .iter()
             .filter_map(|entry| match &entry.secret {
-                nas::SecretSource::File(path) => Some(path.clone()),
-                nas::SecretSource::Given(_) => None,
+                Some(nas::SecretSource::File(path)) => Some(path.clone()),
+                Some(nas::SecretSource::Given(_)) | None => None,
             })
             .filter(|path| layout.makes(path))
             .collect()
@@ -257,7 +264,7 @@ impl Draft {
     /// Whether no RADIUS door is open.
     fn is_radius_closed(&self) -> bool {
         let listen = &self.gateway.listen;
-        listen.authentication.is_empty() && listen.accounting.is_empty()
+        listen.authentication.is_empty() && listen.accounting.is_empty() && listen.radsec.is_empty()
     }
 
     /// The folders that the gateway writes to.
@@ -283,8 +290,10 @@ impl Draft {
         let listen = &self.gateway.listen;
         let eap = listen.is_open_to_eap().then_some(&self.gateway.eap.key);
         let mail = listen.is_open_to_mail().then_some(&self.gateway.mail.key);
+        let radsec = listen.is_open_to_radsec();
+        let radsec = radsec.then_some(&self.gateway.radsec.key);
         let mut files = self.certificate_files();
-        files.extend(eap.into_iter().chain(mail).cloned());
+        files.extend(eap.into_iter().chain(mail).chain(radsec).cloned());
         files
     }
 
@@ -297,6 +306,10 @@ impl Draft {
         if listen.is_open_to_eap() {
             files.push(eap.certificate.clone());
             files.extend(eap.client_ca.clone());
+        }
+        if listen.is_open_to_radsec() {
+            files.push(self.gateway.radsec.certificate.clone());
+            files.extend(self.gateway.radsec.client_ca.clone());
         }
         if listen.is_open_to_mail() {
             files.push(mail.certificate.clone());
@@ -377,6 +390,7 @@ impl Draft {
             data: gateway.data,
             certificates: gateway.certificates,
             eap: gateway.eap,
+            radsec: gateway.radsec,
             workers: gateway.workers,
             mail: gateway.mail,
             journal: gateway.journal,
@@ -387,6 +401,7 @@ impl Draft {
             methods: gateway.methods,
             enforcement,
             nas,
+            peers: self.nas.iter().filter_map(nas::Entry::over_tls).collect(),
             users: self.users.into_iter().map(|user| user.entry).collect(),
         }
     }

@@ -32,6 +32,7 @@ pub use certificate::CertificateError;
 pub use certificate::CertificateId;
 pub use certificate::CertificateIdentity;
 pub use certificate::Fingerprint;
+pub use certificate::ParseFingerprintError;
 pub use device::DeviceId;
 pub use device::EasDeviceId;
 pub use device::EntraDeviceId;

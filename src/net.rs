@@ -3,6 +3,8 @@
 //! | file | binds | runs | ends |
 //! | --- | --- | --- | --- |
 //! | `radius.rs` | UDP, one socket for each loop and address | one thread for each loop | `Servers::stop` |
+//! | `radsec.rs` | TCP, TLS, one listener for each address | one task for each listener and connection | `radsec::serve`, when told |
+//! | `streams.rs` | – | nothing: what those tasks and the loops of `radius.rs` share | – |
 //! | `pool.rs` | – | handshake workers | with the last `Pool` handle |
 //! | `control.rs` | a Unix socket of mode 0600 | one task for each connection | with its runtime |
 //! | `dynamic.rs` | UDP, one socket for each family | one task | with its runtime |
@@ -22,8 +24,12 @@ pub mod http1;
 pub mod metrics;
 mod pool;
 pub mod radius;
+pub mod radsec;
+mod seldom;
+mod streams;
 pub mod tls;
 pub mod upstream;
 
 pub use clock::Clock;
 pub use pool::Pool;
+pub use streams::Streams;

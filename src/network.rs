@@ -56,6 +56,7 @@ mod password;
 mod refuse;
 mod server;
 mod shared;
+mod stream;
 
 pub use admission::Admissions;
 pub use arrival::MAX_BATCH;
@@ -65,6 +66,7 @@ pub use counters::Counter;
 pub use counters::Counters;
 pub use dynamic::Dynamic;
 pub use dynamic::DynamicCounters;
+pub use dynamic::Reach;
 pub use enforce::Enforcement;
 pub use enforce::Profile;
 pub use enforce::Profiles;
@@ -96,6 +98,8 @@ pub enum Role {
     Authentication,
     /// Accounting-Request.
     Accounting,
+    /// Either, on a TLS connection: RADIUS over TLS has one port for both (RFC 6614 section 2.1).
+    Both,
 }
 
 /// How far the workers are behind.
@@ -116,11 +120,20 @@ pub enum Backlog {
 pub struct Door {
     /// What is expected there.
     pub role: Role,
-    /// The loop's number for the socket.
+    /// The loop's number for the socket; [`Door::STREAM`] has none.
     pub socket: u8,
     /// The address of ours that was asked, where the socket listens on all of them: the reply has
     /// to come from there (RFC 2865 section 3). `None` where the socket has but one.
     pub local: Option<IpAddr>,
+}
+
+impl Door {
+    /// A TLS connection. The address it comes from tells it from the others.
+    pub const STREAM: Self = Self {
+        role: Role::Both,
+        socket: u8::MAX,
+        local: None,
+    };
 }
 
 /// Bounds of one loop.

@@ -20,7 +20,8 @@
 //! section 5; RFC 3162 section 2; RFC 3579 sections 2 and 3; RFC 3580 sections 3.10, 3.20 and 3.31;
 //! RFC 5080 section 2.2.2; RFC 5997; RFC 6929 sections 2 and 3 and RFC 8044 section 3 (as a
 //! writer); RFC 2548 section 2.4. Left out so far: dynamic authorization (RFC 5176) beyond its
-//! codes, transports other than UDP (RFC 6613, 6614, 7360, 9765).
+//! codes, DTLS (RFC 7360). Over TLS (RFC 6613, 6614) a packet is the same; [`next_packet`] finds it in
+//! the stream and [`PeerTable`] whose it is.
 //!
 //! Names of attributes come from dictionaries in FreeRADIUS's text format ([`Dictionary`]), which
 //! no packet needs: what is configured is encoded when it is loaded ([`Template`], [`Prepared`]).
@@ -44,10 +45,12 @@ mod lanes;
 mod mschap;
 mod nas;
 mod packet;
+mod peer;
 mod reply;
 mod request;
 mod station;
 mod template;
+mod transport;
 mod verify;
 
 pub use attribute::Attribute;
@@ -100,6 +103,12 @@ pub use packet::HEADER;
 pub use packet::MAX_ATTRIBUTES;
 pub use packet::MAX_PACKET;
 pub use packet::Packet;
+pub use peer::PeerConfig;
+pub use peer::PeerError;
+pub use peer::PeerName;
+pub use peer::PeerNameError;
+pub use peer::PeerTable;
+pub use peer::Stranger;
 pub use reply::Reply;
 pub use reply::Unsealed;
 pub use reply::sign_each;
@@ -115,6 +124,10 @@ pub use template::Template;
 pub use template::TemplateError;
 pub use template::Values;
 pub use template::Variable;
+pub use transport::Broken;
+pub use transport::RADSEC_SECRET;
+pub use transport::Transport;
+pub use transport::next_packet;
 pub use verify::HeldOrigin;
 pub use verify::Origin;
 pub use verify::Verified;

@@ -32,6 +32,7 @@ use crate::net::Clock;
 use crate::net::control::Request;
 use crate::net::control::Response;
 use crate::net::eas;
+use crate::net::radsec;
 use crate::sync;
 
 /// Everything that an answer may need.
@@ -99,6 +100,7 @@ impl Desk {
             "dropped": counts(&self.metrics.dropped()),
             "sources": feeds.iter().map(|source| sources::json(source, now)).collect::<Vec<_>>(),
             "warnings": unmet.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "radsec": self.metrics.radsec.as_deref().map(radsec_json),
             "mail": self.metrics.mail.as_deref().map(mail_json),
             "snapshot": self.metrics.snapshots.as_deref().map(|snapshots| snapshots.json(now)),
         });
@@ -130,6 +132,9 @@ impl Desk {
             ("dropped", self.metrics.dropped()),
         ] {
             text.push_str(&format!("{what}: {}\n", counts_line(&counts)));
+        }
+        if let Some(radsec) = &self.metrics.radsec {
+            text.push_str(&radsec_line(radsec));
         }
         if let Some(mail) = &self.metrics.mail {
             text.push_str(&mail_lines(mail));
@@ -401,6 +406,21 @@ fn counts_line(counts: &[(&'static str, u64)]) -> String {
     } else {
         shown.join(", ")
     }
+}
+
+fn radsec_line(radsec: &radsec::Counters) -> String {
+    let open = radsec.open.load(Ordering::Relaxed);
+    let ended = counts_line(&radsec.ends());
+    format!("RADIUS over TLS: {open} connections; ended: {ended}\n")
+}
+
+fn radsec_json(radsec: &radsec::Counters) -> Value {
+    json!({
+        "connections": radsec.open.load(Ordering::Relaxed),
+        "accepted": radsec.known(),
+        "received": radsec.packets(),
+        "closed": counts(&radsec.ends()),
+    })
 }
 
 fn mail_lines(mail: &eas::Counters) -> String {

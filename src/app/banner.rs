@@ -12,6 +12,7 @@ use crate::model::Timestamp;
 pub(super) struct Banner {
     pub(super) authentication: Vec<SocketAddr>,
     pub(super) accounting: Vec<SocketAddr>,
+    pub(super) radsec: Vec<SocketAddr>,
     pub(super) mail: Vec<SocketAddr>,
     pub(super) metrics: Vec<SocketAddr>,
     pub(super) control: PathBuf,
@@ -32,6 +33,7 @@ impl fmt::Display for Banner {
         for (what, addresses) in [
             ("RADIUS authentication (UDP)", &self.authentication),
             ("RADIUS accounting (UDP)", &self.accounting),
+            ("RADIUS over TLS (TCP)", &self.radsec),
             ("ActiveSync front (TLS)", &self.mail),
             ("metrics and health (HTTP)", &self.metrics),
         ] {

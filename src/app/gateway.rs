@@ -24,6 +24,8 @@ use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
 use crate::app::radius::Radius;
+use crate::app::radsec;
+use crate::app::radsec::Radsec;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
 use crate::config;
@@ -33,6 +35,7 @@ use crate::journal::Journal;
 use crate::model::Problem;
 use crate::model::Timestamp;
 use crate::net::Clock;
+use crate::net::Streams;
 use crate::net::control;
 use crate::net::dynamic;
 use crate::net::eas::Bound;
@@ -56,6 +59,7 @@ pub(super) struct Gateway {
     point: Arc<DecisionPoint>,
     live: Arc<Live>,
     radius: Radius,
+    radsec: Radsec,
     mail: Mail,
     metrics_at: Vec<SocketAddr>,
     tasks: sync::Tasks,
@@ -82,6 +86,7 @@ impl Gateway {
         let front = mail::front(&config, &core)?;
         let lanes = super::threads(config.workers.mail);
         let mail_bound = bind_mail(&config.listen.mail, lanes)?;
+        let radsec_bound = radsec::Bound::open(&config)?;
         let metrics_listeners = bind_all(&config.listen.metrics, crate::net::metrics::bind)?;
         let socket =
             control::bind(&config.data.control_socket).map_err(|source| StartError::Control {
@@ -96,7 +101,11 @@ impl Gateway {
         );
         let (recent, statistics) = (journal.recent(), journal.statistics());
         let radius = Radius::start(&config, &core)?;
-        let disconnects = core.runtime.block_on(start_disconnects(&config, &core))?;
+        let streams = radius.servers.streams();
+        let radsec = Radsec::start(radsec_bound, &config, &core.runtime, streams, core.clock);
+        let disconnects =
+            core.runtime
+                .block_on(start_disconnects(&config, &core, radius.servers.streams()))?;
         let journal = journal.spawn().map_err(StartError::System)?;
 
         let metrics = Metrics {
@@ -112,6 +121,7 @@ impl Gateway {
             snapshots: core.snapshots.clone(),
             admissions: Arc::clone(&core.admissions),
             disconnects,
+            radsec: radsec.counters(),
         };
         let desk = Desk {
             clock: core.clock,
@@ -123,7 +133,12 @@ impl Gateway {
             journal: journal.flusher(),
             sources: core.sources.clone(),
             metrics: metrics.clone(),
-            doors: doors(&radius.addresses, &mail_bound, &metrics_listeners),
+            doors: doors(
+                &radius.addresses,
+                &radsec.addresses,
+                &mail_bound,
+                &metrics_listeners,
+            ),
         };
         let Core {
             clock,
@@ -156,6 +171,7 @@ impl Gateway {
             point,
             live,
             radius,
+            radsec,
             mail,
             metrics_at,
             tasks,
@@ -177,6 +193,7 @@ impl Gateway {
         let mut settings = material::network_settings(&config, &self.radius.resumption)?;
         let policy = load_policy(&config)?;
         let sources = load_sources(&config)?;
+        let accepts = self.radsec.prepare(&config)?;
         // A door that the new configuration closes stays open until the restart, as it is.
         let tls = match &self.mail.front {
             Some(_) if config.listen.is_open_to_mail() => Some(mail::server_tls(&config)?),
@@ -186,6 +203,7 @@ impl Gateway {
         settings.eap = settings.eap.or_else(|| previous.eap.clone());
         settings.nas.inherit(&previous.nas);
         self.radius.shared.settings.store(Arc::new(settings));
+        self.radsec.replace(accepts);
         if let (Some(front), Some(tls)) = (&self.mail.front, tls) {
             front.tls.store(Arc::new(tls));
         }
@@ -219,6 +237,7 @@ impl Gateway {
         Banner {
             authentication: of(Role::Authentication),
             accounting: of(Role::Accounting),
+            radsec: self.radsec.addresses.clone(),
             mail: self.mail.addresses.clone(),
             metrics: self.metrics_at.clone(),
             control: self.config.data.control_socket.clone(),
@@ -244,6 +263,7 @@ impl Gateway {
             lanes.stop();
         }
         self.radius.servers.stop(self.config.shutdown.grace);
+        self.radsec.stop(&self.runtime);
         self.radius.accounting.stop();
         self.runtime.block_on(self.tasks.stop());
         if let Some(saver) = self.saver {
@@ -275,6 +295,7 @@ impl Mail {
 async fn start_disconnects(
     config: &Config,
     core: &Core,
+    streams: Arc<Streams>,
 ) -> Result<Arc<DynamicCounters>, StartError> {
     let sockets = dynamic::Sockets::bind(&config.listen.authentication).await;
     let sockets = sockets.map_err(StartError::System)?;
@@ -286,7 +307,8 @@ async fn start_disconnects(
         Arc::clone(&counters),
     );
     let admissions = Arc::clone(&core.admissions);
-    tokio::spawn(dynamic::serve(sockets, engine, admissions, core.clock));
+    let clock = core.clock;
+    tokio::spawn(dynamic::serve(sockets, engine, admissions, streams, clock));
     Ok(counters)
 }
 
@@ -324,13 +346,17 @@ fn journal_config(config: &Config) -> journal::Config {
 
 fn doors(
     radius: &[Listen],
+    radsec: &[SocketAddr],
     mail: &[Bound],
     metrics: &[(SocketAddr, TcpListener)],
 ) -> Vec<(&'static str, SocketAddr)> {
     let radius = radius.iter().map(|listen| match listen.role {
         Role::Authentication => ("RADIUS authentication", listen.address),
         Role::Accounting => ("RADIUS accounting", listen.address),
+        Role::Both => ("RADIUS over TLS", listen.address),
     });
+    let radsec = radsec.iter().map(|address| ("RADIUS over TLS", *address));
+    let radius = radius.chain(radsec);
     let mail = mail.iter().map(|bound| ("ActiveSync", bound.address));
     let metrics = metrics
         .iter()
@@ -405,6 +431,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
         ("journal", old.journal != new.journal),
         ("history", old.history != new.history),
         ("accounting", old.accounting != new.accounting),
+        ("bounds of radsec", radsec_bounds(old) != radsec_bounds(new)),
         ("mail, but for its certificates", mail_differs(old, new)),
         ("log", old.log != new.log),
     ]
@@ -412,6 +439,16 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     .filter(|(_, differs)| *differs)
     .map(|(what, _)| what.to_owned())
     .collect()
+}
+
+/// What of RADIUS over TLS a reload does not take over.
+const fn radsec_bounds(config: &Config) -> (usize, usize, Duration) {
+    let radsec = &config.radsec;
+    (
+        radsec.max_connections,
+        radsec.max_connections_per_address,
+        radsec.idle_timeout,
+    )
 }
 
 /// Whether anything but the front's certificates differs.

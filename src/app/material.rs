@@ -18,12 +18,16 @@ use crate::model::Problem;
 use crate::model::Proof;
 use crate::model::Severity;
 use crate::model::causes;
+use crate::net::radsec::Accepts;
+use crate::net::tls;
 use crate::network;
 use crate::network::ChargingKey;
 use crate::network::Check;
 use crate::network::MethodSet;
 use crate::network::Passwords;
 use crate::radius::NasTable;
+use crate::radius::PeerTable;
+use crate::trust::Material;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
 /// devices need not handshake in full because a file was edited.
@@ -75,6 +79,45 @@ pub(super) fn network_settings(
             ..network::Config::default()
         },
     })
+}
+
+/// Builds what RADIUS over TLS lets in; `None` while its door is closed.
+///
+/// # Errors
+///
+/// Everything that does not fit.
+pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
+    if !config.listen.is_open_to_radsec() {
+        return Ok(None);
+    }
+    let file = config.folder.join("gateway.toml");
+    let wrong =
+        |error: &(dyn std::error::Error + 'static)| vec![problem(&file, "radsec", &causes(error))];
+    let files = config.radsec.files().map_err(|error| wrong(&error))?;
+    let material = tls::Radsec {
+        chain: files.chain,
+        key: files.key,
+        clients: Material {
+            roots: &files.roots,
+            revocation_lists: &files.revocation_lists,
+            demand_revocation: config.radsec.demand_revocation,
+            ..Material::default()
+        },
+        protocols: &[],
+    };
+    let (tls, verifier) = tls::radsec(material).map_err(|error| wrong(&error))?;
+    let peers = PeerTable::new(config.peers.clone()).map_err(|errors| {
+        let file = config.folder.join("nas.toml");
+        let errors = errors.iter();
+        errors
+            .map(|error| problem(&file, "nas", &error.to_string()))
+            .collect::<Vec<_>>()
+    })?;
+    Ok(Some(Accepts {
+        tls: Arc::new(tls),
+        verifier,
+        peers,
+    }))
 }
 
 fn methods(config: &Config) -> network::Methods {

@@ -23,6 +23,7 @@ use crate::journal;
 use crate::model::Timestamp;
 use crate::net::Clock;
 use crate::net::eas;
+use crate::net::radsec;
 use crate::network::Admissions;
 use crate::network::Counter;
 use crate::network::Counters;
@@ -48,6 +49,8 @@ pub(super) struct Metrics {
     pub(super) snapshots: Option<Arc<Snapshots>>,
     pub(super) admissions: Arc<Admissions>,
     pub(super) disconnects: Arc<DynamicCounters>,
+    /// Of RADIUS over TLS, if its door is open.
+    pub(super) radsec: Option<Arc<radsec::Counters>>,
 }
 
 impl Metrics {
@@ -157,6 +160,31 @@ impl Metrics {
         ]
     }
 
+    /// What happens at the door of RADIUS over TLS.
+    fn radsec(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let Some(radsec) = &self.radsec else {
+            return Ok(());
+        };
+        let open = radsec.open.load(Ordering::Relaxed);
+        page.gauge(
+            "radsec_connections",
+            "TLS connections of NASes that are open",
+            usize::try_from(open).unwrap_or(usize::MAX),
+        )?;
+        page.counter(
+            "radsec_accepted",
+            "TLS connections whose certificate is a NAS's",
+            radsec.known(),
+        )?;
+        page.counter(
+            "radsec_received",
+            "Packets received over TLS",
+            radsec.packets(),
+        )?;
+        let help = "TLS connections that ended or were refused";
+        page.family("radsec_closed", help, "reason", &radsec.ends())
+    }
+
     fn disconnects(&self) -> [(&'static str, u64); 6] {
         let of = &self.disconnects;
         [
@@ -264,6 +292,7 @@ impl Collector for Metrics {
             &self.disconnects(),
         )?;
         page.gauge("mail_requests", "Mail requests under way", self.live.len())?;
+        self.radsec(&mut page)?;
         self.snapshots(&mut page)?;
         self.sources(&mut page)?;
         match &self.mail {

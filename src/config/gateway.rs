@@ -17,6 +17,7 @@ use super::settings::Journal;
 use super::settings::Listen;
 use super::settings::Log;
 use super::settings::Mail;
+use super::settings::Radsec;
 use super::settings::Shutdown;
 use super::settings::Workers;
 use crate::document::Octets;
@@ -36,6 +37,7 @@ pub(super) struct Gateway {
     pub(super) data: Data,
     pub(super) certificates: Certificates,
     pub(super) eap: Eap,
+    pub(super) radsec: Radsec,
     pub(super) workers: Workers,
     pub(super) mail: Mail,
     pub(super) journal: Journal,
@@ -56,6 +58,7 @@ impl Default for Gateway {
             data: Data::default(),
             certificates: Certificates::default(),
             eap: Eap::default(),
+            radsec: Radsec::default(),
             workers: Workers::default(),
             mail: Mail::default(),
             journal: Journal::default(),
@@ -79,6 +82,7 @@ impl Gateway {
         gateway.data.read(section.child("data"));
         gateway.certificates.read(section.child("certificates"));
         gateway.eap.read(section.child("eap"));
+        gateway.radsec.read(section.child("radsec"));
         gateway.workers.read(section.child("workers"));
         gateway.mail.read(section.child("mail"));
         gateway.journal.read(section.child("journal"));
@@ -102,6 +106,8 @@ impl Gateway {
             &mut self.certificates.folder,
             &mut self.eap.certificate,
             &mut self.eap.key,
+            &mut self.radsec.certificate,
+            &mut self.radsec.key,
             &mut self.mail.certificate,
             &mut self.mail.key,
             &mut self.journal.folder,
@@ -113,6 +119,8 @@ impl Gateway {
         .chain(&mut self.mail.upstream_ca)
         .chain(&mut self.eap.client_ca)
         .chain(&mut self.eap.revocation_lists)
+        .chain(&mut self.radsec.client_ca)
+        .chain(&mut self.radsec.revocation_lists)
         .chain(&mut self.mail.client_ca)
     }
 }
@@ -121,6 +129,7 @@ impl Listen {
     fn read(&mut self, mut section: Section<'_>) {
         section.set("authentication", &mut self.authentication);
         section.set("accounting", &mut self.accounting);
+        section.set("radsec", &mut self.radsec);
         section.set("mail", &mut self.mail);
         section.set("metrics", &mut self.metrics);
         section.finish();
@@ -193,6 +202,30 @@ impl Eap {
         section.set("ask_certificate", &mut self.tunnel.ask_certificate);
         section.set("same_realm", &mut self.tunnel.same_realm);
         section.set("require_binding", &mut self.tunnel.require_binding);
+        section.finish();
+    }
+}
+
+impl Radsec {
+    fn read(&mut self, mut section: Section<'_>) {
+        section.set("certificate", &mut self.certificate);
+        section.set("key", &mut self.key);
+        section.set("client_ca", &mut self.client_ca);
+        section.set("revocation_lists", &mut self.revocation_lists);
+        section.set("demand_revocation", &mut self.demand_revocation);
+        let connections = 1..=MAX_CONNECTIONS;
+        section.set_within(
+            "max_connections",
+            connections.clone(),
+            &mut self.max_connections,
+        );
+        section.set_within(
+            "max_connections_per_address",
+            connections,
+            &mut self.max_connections_per_address,
+        );
+        let silences = Duration::from_mins(1)..=days(7);
+        section.set_within("idle_timeout", silences, &mut self.idle_timeout);
         section.finish();
     }
 }

@@ -1,4 +1,4 @@
-//! From the files of `[eap]` to what the EAP room is built from.
+//! From the files of `[eap]` and `[radsec]` to what the rooms are built from.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use super::certificate::FileError;
 use super::certificate::MAX_PEM;
 use super::certificate::inspect;
 use super::settings::Eap;
+use super::settings::Radsec;
 use super::text::read_octets;
 use crate::eap::Resumption;
 use crate::eap::Settings;
@@ -59,7 +60,44 @@ impl Eap {
     }
 }
 
-/// A file of the EAP server that cannot be used.
+/// What `[radsec]` names, read.
+#[derive(Debug)]
+pub struct RadsecFiles {
+    /// The server's certificate and its intermediates.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key.
+    pub key: PrivateKeyDer<'static>,
+    /// The authorities of NASes.
+    pub roots: Vec<CertificateDer<'static>>,
+    /// Their revocation lists.
+    pub revocation_lists: Vec<CertificateRevocationListDer<'static>>,
+}
+
+impl Radsec {
+    /// Reads certificate, key, authorities and revocation lists.
+    ///
+    /// # Errors
+    ///
+    /// The first file that cannot be used.
+    pub fn files(&self) -> Result<RadsecFiles, MaterialError> {
+        let mut files = RadsecFiles {
+            chain: certificates(&self.certificate)?,
+            key: private_key(&self.key).map_err(MaterialError::at(&self.key))?,
+            roots: Vec::new(),
+            revocation_lists: Vec::new(),
+        };
+        for path in &self.client_ca {
+            files.roots.extend(certificates(path)?);
+        }
+        for path in &self.revocation_lists {
+            let lists = revocation_lists(path).map_err(MaterialError::at(path))?;
+            files.revocation_lists.extend(lists);
+        }
+        Ok(files)
+    }
+}
+
+/// A file of a RADIUS server that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{} {source}", path.display())]
 pub struct MaterialError {

@@ -1,17 +1,25 @@
 //! `nas.toml`: who may ask, and with which secret.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use ipnet::IpNet;
 
 use crate::access::DecisionRecord;
 use crate::document::Section;
 use crate::document::Written;
+use crate::model::Fingerprint;
 use crate::model::Problem;
 use crate::model::Secret;
 use crate::radius::MessageAuthenticatorPolicy;
 use crate::radius::NasConfig;
+use crate::radius::PeerConfig;
+use crate::radius::PeerName;
+use crate::radius::RADSEC_SECRET;
 
 mod overlap;
 
@@ -20,7 +28,12 @@ mod overlap;
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) networks: Vec<IpNet>,
-    pub(super) secret: SecretSource,
+    /// `None` for one that comes over TLS only.
+    pub(super) secret: Option<SecretSource>,
+    /// Names of its certificate, one of which it must have.
+    pub(super) certificate_names: Vec<PeerName>,
+    /// Certificates of its own.
+    pub(super) certificate_fingerprints: Vec<Fingerprint>,
     pub(super) group: String,
     pub(super) message_authenticator: MessageAuthenticatorPolicy,
     pub(super) accounting: bool,
@@ -41,22 +54,62 @@ pub(super) enum SecretSource {
 impl Entry {
     /// One entry of the RADIUS room for each network, with the secret that was found.
     pub(super) fn with_secret(&self, secret: &Secret) -> impl Iterator<Item = NasConfig> {
-        self.networks.iter().map(|network| NasConfig {
+        let nas = |network: &IpNet| self.nas(*network, secret, self.message_authenticator);
+        self.networks.iter().map(nas)
+    }
+
+    /// The same for its TLS connections, if it may have any.
+    pub(super) fn over_tls(&self) -> Option<PeerConfig> {
+        if !self.is_over_tls() {
+            return None;
+        }
+        // TLS keeps what the attribute would; one that is there and wrong is never taken.
+        let (secret, signed) = (Secret::new(RADSEC_SECRET.to_vec()), OVER_TLS);
+        let nowhere = IpNet::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        Some(PeerConfig {
+            nas: self.nas(nowhere, &secret, signed),
+            names: self.certificate_names.clone(),
+            fingerprints: self.certificate_fingerprints.clone(),
+            networks: self.networks.clone(),
+        })
+    }
+
+    /// Whether it may come over TLS.
+    pub(super) const fn is_over_tls(&self) -> bool {
+        !self.certificate_names.is_empty() || !self.certificate_fingerprints.is_empty()
+    }
+
+    /// The networks that datagrams may come from.
+    pub(super) fn datagram_networks(&self) -> &[IpNet] {
+        if self.secret.is_some() {
+            &self.networks
+        } else {
+            &[]
+        }
+    }
+
+    fn nas(
+        &self,
+        network: IpNet,
+        secret: &Secret,
+        message_authenticator: MessageAuthenticatorPolicy,
+    ) -> NasConfig {
+        NasConfig {
             name: self.name.clone(),
             group: self.group.clone(),
-            network: *network,
+            network,
             secret: secret.clone(),
-            message_authenticator: self.message_authenticator,
+            message_authenticator,
             accounting: self.accounting,
             dynamic_authorization: self.dynamic_authorization,
-        })
+        }
     }
 
     /// The key that says where the secret is.
     pub(super) fn secret_key(&self) -> String {
         let key = match self.secret {
-            SecretSource::Given(_) => "secret",
-            SecretSource::File(_) => "secret_file",
+            Some(SecretSource::Given(_)) => "secret",
+            Some(SecretSource::File(_)) | None => "secret_file",
         };
         format!("{}.{key}", self.key)
     }
@@ -78,7 +131,15 @@ pub(super) fn read(section: &mut Section<'_>) -> Vec<Entry> {
 
 fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
     let name: Option<String> = section.require("name", "name = \"switch-3\"");
-    let networks: Option<Vec<IpNet>> = section.require("network", "network = \"10.1.0.0/16\"");
+    let certificate_names = parsed(&mut section, "certificate_name");
+    let certificate_fingerprints = parsed(&mut section, "certificate_fingerprint");
+    let over_tls = section.has("certificate_name") || section.has("certificate_fingerprint");
+    // Over TLS the certificate tells who it is, wherever it comes from.
+    let networks: Option<Vec<IpNet>> = if over_tls {
+        section.read("network").or_else(|| Some(Vec::new()))
+    } else {
+        section.require("network", "network = \"10.1.0.0/16\"")
+    };
     let secret: Option<String> = section.read("secret");
     let secret_file: Option<PathBuf> = section.read("secret_file");
     let mut group = DEFAULT_GROUP.to_owned();
@@ -92,7 +153,7 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
     section.set_within("dynamic_authorization_port", 1..=u16::MAX, &mut port);
     section.finish();
 
-    if networks.as_ref().is_some_and(Vec::is_empty) {
+    if section.has("network") && networks.as_ref().is_some_and(Vec::is_empty) {
         section.error("network", "an empty list lets nobody ask");
     }
     if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
@@ -116,6 +177,7 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
             section.error("secret_file", "either secret or secret_file, not both");
             None
         }
+        (false, false) if over_tls => None,
         (false, false) => {
             section.missing("secret_file", "secret_file = \"certs/secrets/switch-3\"");
             None
@@ -123,16 +185,44 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
         (true, false) => secret.map(|secret| SecretSource::Given(Secret::new(secret.into_bytes()))),
         (false, true) => secret_file.map(SecretSource::File),
     };
+    if source.is_none() && !over_tls {
+        return None;
+    }
+    if source.is_some() && !section.has("network") {
+        section.missing("network", "network = \"10.1.0.0/16\"");
+    }
     Some(Entry {
         name: name?,
         networks: networks?,
-        secret: source?,
+        secret: source,
+        certificate_names,
+        certificate_fingerprints,
         group,
         message_authenticator,
         accounting,
         dynamic_authorization: takes_disconnects.then_some(port),
         key,
     })
+}
+
+/// The texts of a list that can be parsed; the others are reported.
+fn parsed<T>(section: &mut Section<'_>, key: &'static str) -> Vec<T>
+where
+    T: FromStr,
+    T::Err: fmt::Display,
+{
+    let texts: Vec<String> = section.read(key).unwrap_or_default();
+    if section.has(key) && texts.is_empty() {
+        section.error(key, "an empty list lets nobody in");
+    }
+    let mut parsed = Vec::with_capacity(texts.len());
+    for text in texts {
+        match text.parse() {
+            Ok(one) => parsed.push(one),
+            Err(error) => section.error(key, format!("\"{}\" {error}", text.escape_debug())),
+        }
+    }
+    parsed
 }
 
 /// What can be said about the entries together, without looking at any other file.
@@ -144,11 +234,16 @@ pub(super) fn check(entries: &[Entry], written: &Written) -> Vec<Problem> {
             let message = format!("{} is already the name of {other}", entry.name);
             problems.push(written.error(&format!("{}.name", entry.key), message));
         }
-        for network in entry.networks.iter().filter(|all| all.prefix_len() == 0) {
+        for network in entry
+            .datagram_networks()
+            .iter()
+            .filter(|all| all.prefix_len() == 0)
+        {
             let message = format!("{network} lets every address on earth ask");
             problems.push(written.warning(&format!("{}.network", entry.key), message));
         }
-        if entry.message_authenticator == MessageAuthenticatorPolicy::Off {
+        if entry.message_authenticator == MessageAuthenticatorPolicy::Off && entry.secret.is_some()
+        {
             problems.push(written.warning(
                 &format!("{}.message_authenticator", entry.key),
                 "whoever is between this NAS and us can forge an answer (CVE-2024-3596); \
@@ -160,6 +255,8 @@ pub(super) fn check(entries: &[Entry], written: &Written) -> Vec<Problem> {
     problems
 }
 
+/// Over TLS nobody between the two can forge an answer, which is what the attribute is demanded for.
+const OVER_TLS: MessageAuthenticatorPolicy = MessageAuthenticatorPolicy::Off;
 /// RFC 5176 section 2.
 const DYNAMIC_AUTHORIZATION: u16 = 3799;
 /// The group of a NAS that names none.

@@ -55,8 +55,9 @@ impl<'d> Opened<'d> {
         let mut open = open_to_others(Path::new(&written.file));
         for entry in &self.draft.nas {
             let key = entry.secret_key();
-            let secret = match &entry.secret {
-                SecretSource::Given(secret) => {
+            let secret = match entry.secret.as_ref() {
+                None => continue,
+                Some(SecretSource::Given(secret)) => {
                     // Said once, however many secrets stand there.
                     if let Some(mode) = open.take() {
                         let message = format!(
@@ -68,7 +69,7 @@ impl<'d> Opened<'d> {
                     }
                     Some(secret.clone())
                 }
-                SecretSource::File(path) => self.secret(&key, path),
+                Some(SecretSource::File(path)) => self.secret(&key, path),
             };
             let Some(secret) = secret else { continue };
             if let Some(weakness) = secret.weakness() {
@@ -88,7 +89,13 @@ impl<'d> Opened<'d> {
         if listen.is_open_to_eap() {
             self.server("eap", &eap.certificate, &eap.key, &[]);
             self.authorities("eap.client_ca", &eap.client_ca);
-            self.revocation_lists(&eap.revocation_lists);
+            self.revocation_lists(LISTS, &eap.revocation_lists);
+        }
+        if listen.is_open_to_radsec() {
+            let radsec = &self.draft.gateway.radsec;
+            self.server("radsec", &radsec.certificate, &radsec.key, &[]);
+            self.authorities("radsec.client_ca", &radsec.client_ca);
+            self.revocation_lists("radsec.revocation_lists", &radsec.revocation_lists);
         }
         if listen.is_open_to_mail() {
             self.server("mail", &mail.certificate, &mail.key, &mail.published_names);
@@ -194,13 +201,13 @@ impl<'d> Opened<'d> {
 
     /// Lists past their date are used all the same unless `demand_revocation` is set, when nobody
     /// whom they cover gets in.
-    fn revocation_lists(&mut self, files: &[PathBuf]) {
+    fn revocation_lists(&mut self, place: &str, files: &[PathBuf]) {
         let written = &self.draft.written.gateway;
         for path in files {
             let lists = match material::revocation_lists(path) {
                 Ok(lists) => lists,
                 Err(error) => {
-                    self.unusable(written, LISTS, path, &error);
+                    self.unusable(written, place, path, &error);
                     continue;
                 }
             };
@@ -212,7 +219,7 @@ impl<'d> Opened<'d> {
                     "{}: a newer revocation list was due on {end}",
                     path.display()
                 );
-                self.problems.push(written.warning(LISTS, message));
+                self.problems.push(written.warning(place, message));
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::document::suggestion;
 use crate::model::Problem;
 use crate::model::Secret;
 use crate::model::Severity;
+use crate::radius::PeerTable;
 
 /// Every rule that needs no other file to be opened but those of `sample`, the files in use that
 /// are of the sample PKI.
@@ -101,6 +102,7 @@ pub(super) fn beyond_loopback(gateway: &Gateway) -> Option<(String, SocketAddr)>
     [
         ("listen.authentication", &listen.authentication),
         ("listen.accounting", &listen.accounting),
+        ("listen.radsec", &listen.radsec),
         ("listen.mail", &listen.mail),
         ("listen.metrics", &listen.metrics),
     ]
@@ -123,6 +125,7 @@ fn ports(draft: &Draft, problems: &mut Vec<Problem>) {
     let doors = [
         ("listen.authentication", "UDP", &listen.authentication),
         ("listen.accounting", "UDP", &listen.accounting),
+        ("listen.radsec", "TCP", &listen.radsec),
         ("listen.mail", "TCP", &listen.mail),
         ("listen.metrics", "TCP", &listen.metrics),
     ];
@@ -181,12 +184,52 @@ fn folders(draft: &Draft, problems: &mut Vec<Problem>) {
 pub(super) fn doors(draft: &Draft, problems: &mut Vec<Problem>) {
     let listen = &draft.gateway.listen;
     if draft.is_radius_closed() && listen.mail.is_empty() {
-        let message = "no door is open: authentication, accounting and mail are all empty";
+        let message = "no door is open: authentication, accounting, radsec and mail are all empty";
         problems.push(draft.written.gateway.warning("listen", message.to_owned()));
     }
+    radsec(draft, problems);
     if !draft.is_radius_closed() && draft.nas.is_empty() {
         let message = "no NAS is named, so that every RADIUS packet is dropped";
         problems.push(draft.written.nas.warning("nas", message.to_owned()));
+    }
+}
+
+/// RADIUS over TLS needs an authority for its clients and clients that it may issue for.
+fn radsec(draft: &Draft, problems: &mut Vec<Problem>) {
+    let written = &draft.written;
+    let over_tls = draft.nas.iter().find(|entry| entry.is_over_tls());
+    if draft.gateway.listen.is_open_to_radsec() {
+        if draft.gateway.radsec.client_ca.is_empty() {
+            let message = "names no authority, so that no NAS could connect: name the one that \
+                           issues their certificates, and nothing else's";
+            let message = message.to_owned();
+            problems.push(written.gateway.error("radsec.client_ca", message));
+        }
+        let eap = &draft.gateway.eap.client_ca;
+        let shared = draft.gateway.radsec.client_ca.iter();
+        for path in shared.filter(|path| eap.contains(path)) {
+            let message = format!(
+                "{} issues the devices' certificates too (eap.client_ca): NASes need an authority \
+                 of their own, or a device with the right name is one",
+                path.display()
+            );
+            problems.push(written.gateway.warning("radsec.client_ca", message));
+        }
+        if over_tls.is_none() {
+            let message = "no NAS of nas.toml has certificate_name or certificate_fingerprint, so \
+                           that every connection is refused";
+            let message = message.to_owned();
+            problems.push(written.gateway.warning("listen.radsec", message));
+        }
+    } else if let Some(entry) = over_tls.filter(|entry| entry.secret.is_none()) {
+        let message = "comes over TLS only, and listen.radsec of gateway.toml is empty";
+        problems.push(written.nas.warning(&entry.key, message.to_owned()));
+    }
+    let peers = draft.nas.iter().filter_map(super::nas::Entry::over_tls);
+    for error in PeerTable::new(peers.collect()).err().unwrap_or_default() {
+        let entry = draft.nas.iter().find(|entry| entry.name == error.name);
+        let key = entry.map_or("nas", |entry| &entry.key);
+        problems.push(written.nas.error(key, error.to_string()));
     }
 }
 

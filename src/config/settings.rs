@@ -22,6 +22,8 @@ pub struct Listen {
     pub authentication: Vec<SocketAddr>,
     /// RADIUS accounting, UDP.
     pub accounting: Vec<SocketAddr>,
+    /// RADIUS over TLS, TCP: authentication and accounting.
+    pub radsec: Vec<SocketAddr>,
     /// Exchange ActiveSync over TLS, TCP.
     pub mail: Vec<SocketAddr>,
     /// `/metrics` and `/health` in plain HTTP, TCP.
@@ -32,7 +34,13 @@ impl Listen {
     /// Whether anybody can ask for EAP, which comes by RADIUS authentication only.
     #[must_use]
     pub const fn is_open_to_eap(&self) -> bool {
-        !self.authentication.is_empty()
+        !self.authentication.is_empty() || self.is_open_to_radsec()
+    }
+
+    /// Whether RADIUS over TLS has an address.
+    #[must_use]
+    pub const fn is_open_to_radsec(&self) -> bool {
+        !self.radsec.is_empty()
     }
 
     /// Whether the mail front has an address.
@@ -47,6 +55,7 @@ impl Default for Listen {
         Self {
             authentication: both_loopbacks(11812),
             accounting: both_loopbacks(11813),
+            radsec: Vec::new(),
             mail: both_loopbacks(18443),
             metrics: vec![(Ipv4Addr::LOCALHOST, 19090).into()],
         }
@@ -158,6 +167,42 @@ impl Default for Eap {
 
 impl Choice for TlsVersion {
     const ALL: &'static [(&'static str, Self)] = &[("1.2", Self::Tls12), ("1.3", Self::Tls13)];
+}
+
+/// RADIUS over TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Radsec {
+    /// The certificate that NASes see, its own first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authorities that issue the NASes' certificates.
+    pub client_ca: Vec<PathBuf>,
+    /// Their revocation lists.
+    pub revocation_lists: Vec<PathBuf>,
+    /// Whether a certificate that no current list covers is refused.
+    pub demand_revocation: bool,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Connections of one address.
+    pub max_connections_per_address: usize,
+    /// How long a connection may be silent.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Radsec {
+    fn default() -> Self {
+        Self {
+            certificate: "certs/radius.pem".into(),
+            key: "certs/keys/radius.key".into(),
+            client_ca: Vec::new(),
+            revocation_lists: Vec::new(),
+            demand_revocation: false,
+            max_connections: 2_000,
+            max_connections_per_address: 64,
+            idle_timeout: Duration::from_hours(1),
+        }
+    }
 }
 
 /// How many threads do what; 0 is one for each core.

@@ -1,6 +1,7 @@
 //! What a client certificate says: names, validity, and the device it was issued to.
 
 use std::fmt;
+use std::str::FromStr;
 
 use aws_lc_rs::digest;
 use x509_parser::extensions::GeneralName;
@@ -35,6 +36,36 @@ impl fmt::Display for Fingerprint {
         self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
     }
 }
+
+/// 64 hexadecimal digits in either case, as [`Display`](fmt::Display) writes them, or with a colon
+/// between octets, as `openssl x509 -fingerprint -sha256` does.
+impl FromStr for Fingerprint {
+    type Err = ParseFingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut octets = [0; 32];
+        let plain = text.len() == 64;
+        let mut pairs = text.as_bytes().chunks(if plain { 2 } else { 3 });
+        for octet in &mut octets {
+            let digits = match pairs.next() {
+                Some(&[high, low] | &[high, low, b':']) => [high, low].map(char::from),
+                Some(_) | None => return Err(ParseFingerprintError),
+            };
+            let [high, low] = digits.map(|digit| digit.to_digit(16));
+            let value = high.zip(low).map(|(high, low)| high << 4 | low);
+            let value = value.and_then(|value| u8::try_from(value).ok());
+            *octet = value.ok_or(ParseFingerprintError)?;
+        }
+        // A colon at the end would be one too many.
+        let whole = pairs.next().is_none() && !text.ends_with(':');
+        whole.then_some(Self(octets)).ok_or(ParseFingerprintError)
+    }
+}
+
+/// A text that is no SHA-256 in hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no SHA-256 fingerprint: 64 hexadecimal digits, with or without colons")]
+pub struct ParseFingerprintError;
 
 /// Issuer and serial number, the pair that names a certificate in revocation lists
 /// (RFC 5280 section 5.3), as one SHA-256.

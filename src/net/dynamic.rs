@@ -1,4 +1,5 @@
-//! The sockets of dynamic authorization: requests leave, answers come (RFC 5176).
+//! The sockets of dynamic authorization: requests leave, answers come (RFC 5176). To a NAS that
+//! comes over TLS they go on its connection.
 
 use std::io;
 use std::net::IpAddr;
@@ -12,8 +13,11 @@ use tokio::sync::Notify;
 use tracing::warn;
 
 use crate::net::Clock;
+use crate::net::streams::Streams;
+use crate::net::streams::Told;
 use crate::network::Admissions;
 use crate::network::Dynamic;
+use crate::network::Reach;
 
 /// A socket for each family. NASes know the gateway by the address it answers from, so requests
 /// leave from that one: the first listening address of the family, or whatever the system takes.
@@ -69,13 +73,15 @@ impl Sockets {
     }
 }
 
-/// Runs the core; ends with its runtime.
+/// Runs the core; ends with its runtime. `streams` are the TLS connections of NASes.
 pub async fn serve(
     sockets: Sockets,
     mut dynamic: Dynamic,
     admissions: Arc<Admissions>,
+    streams: Arc<Streams>,
     clock: Clock,
 ) {
+    let mut told = streams.listen();
     let bell = Arc::new(Notify::new());
     let rung = Arc::clone(&bell);
     admissions.ring(Box::new(move || rung.notify_one()));
@@ -84,6 +90,15 @@ pub async fn serve(
     loop {
         dynamic.handle_due(clock.now());
         while let Some((to, octets)) = dynamic.poll_transmit() {
+            let to = match to {
+                Reach::Udp(to) => to,
+                Reach::Tls(ref name) => {
+                    if !streams.send_to(name, &octets) {
+                        dynamic.handle_gone(&to);
+                    }
+                    continue;
+                }
+            };
             let sent = sockets.send(to, &octets).await;
             // It is repeated like one that was lost on the way.
             let failed = sent.is_err();
@@ -104,6 +119,10 @@ pub async fn serve(
         };
         tokio::select! {
             () = bell.notified() => {}
+            Some(told) = told.recv() => match told {
+                Told::Answer(nas, octets) => dynamic.handle_packet(clock.now(), &nas, &octets),
+                Told::Gone(nas) => dynamic.handle_gone(&Reach::Tls(nas.name().into())),
+            },
             () = timer => dynamic.handle_timeout(clock.now()),
             (is_v4, received) = sockets.receive(&mut v4, &mut v6) => {
                 // An error is that of an earlier send (ICMP); its request is repeated.

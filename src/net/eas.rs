@@ -60,7 +60,6 @@ mod http1;
 mod http2;
 mod lanes;
 mod limits;
-mod seldom;
 
 pub use counters::Counters;
 pub use lanes::Bound;

@@ -38,6 +38,8 @@ use nix::sys::eventfd::EventFd;
 
 use crate::model::Monotonic;
 use crate::net::clock::Clock;
+use crate::net::streams::Frame;
+use crate::net::streams::MAX_FRAMES;
 use crate::network::Backlog;
 use crate::network::Done;
 use crate::network::Handover;
@@ -48,14 +50,15 @@ mod lanes;
 
 use lanes::Lanes;
 
-/// Where a packet loop gets what others have for it: finished jobs and datagrams that belong to
-/// one of its conversations.
+/// Where a packet loop gets what others have for it: finished jobs, datagrams that belong to one of
+/// its conversations, and packets of TLS connections.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     /// Jobs of this loop that were submitted and not collected: each has its place in `done`.
     under_way: AtomicUsize,
     done: ArrayQueue<Done>,
     handovers: ArrayQueue<Handover>,
+    frames: ArrayQueue<Frame>,
     /// Whether the loop sleeps, or is about to: only then must the bell be rung.
     asleep: AtomicBool,
     bell: EventFd,
@@ -68,6 +71,7 @@ impl Mailbox {
             under_way: AtomicUsize::new(0),
             done: ArrayQueue::new(capacity.max(1)),
             handovers: ArrayQueue::new(MAX_HANDOVERS),
+            frames: ArrayQueue::new(MAX_FRAMES),
             asleep: AtomicBool::new(false),
             bell: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
         })
@@ -97,7 +101,7 @@ impl Mailbox {
         self.asleep.store(true, Ordering::Relaxed);
         // Whoever puts something in from here on sees that the loop sleeps, or it is seen here.
         fence(Ordering::SeqCst);
-        self.done.is_empty() && self.handovers.is_empty()
+        self.done.is_empty() && self.handovers.is_empty() && self.frames.is_empty()
     }
 
     /// Says that the loop is awake and looks by itself. Silences the bell if it has rung.
@@ -121,6 +125,17 @@ impl Mailbox {
     /// Puts a datagram in; gives it back if the queue is full.
     pub(super) fn hand_over(&self, handover: Handover) -> Result<(), Handover> {
         let kept = self.handovers.push(handover);
+        self.ring_a_sleeper();
+        kept
+    }
+
+    pub(super) fn pop_frame(&self) -> Option<Frame> {
+        self.frames.pop()
+    }
+
+    /// Puts a packet of a TLS connection in; gives it back if the queue is full.
+    pub(super) fn put_frame(&self, frame: Frame) -> Result<(), Frame> {
+        let kept = self.frames.push(frame);
         self.ring_a_sleeper();
         kept
     }

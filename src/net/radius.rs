@@ -34,6 +34,8 @@ use tracing::warn;
 use crate::net::clock::Clock;
 use crate::net::pool::Mailbox;
 use crate::net::pool::Pool;
+use crate::net::streams::Brought;
+use crate::net::streams::Streams;
 use crate::network::Door;
 use crate::network::Role;
 use crate::network::Server;
@@ -140,6 +142,7 @@ pub struct Servers {
     /// Milliseconds of grace once the loops are to end; 0 before that.
     stop: Arc<AtomicU64>,
     mailboxes: Arc<[Arc<Mailbox>]>,
+    streams: Arc<Streams>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -163,6 +166,7 @@ impl Servers {
             .map(|_| Mailbox::new(in_flight).map(Arc::new))
             .collect::<io::Result<Vec<_>>>()?
             .into();
+        let streams = Streams::new(&mailboxes);
         let mut threads = Vec::new();
         for (number, sockets) in (0..=u8::MAX).zip(bound.sets) {
             let Some(mailbox) = mailboxes.get(usize::from(number)).map(Arc::clone) else {
@@ -176,6 +180,7 @@ impl Servers {
                 unrecorded: None,
                 mailbox,
                 mailboxes: Arc::clone(&mailboxes),
+                streams: Arc::clone(&streams),
                 pool: Arc::clone(pool),
                 clock,
                 stop: Arc::clone(&stop),
@@ -190,8 +195,15 @@ impl Servers {
         Ok(Self {
             stop,
             mailboxes,
+            streams,
             threads,
         })
+    }
+
+    /// The way of TLS connections to the loops.
+    #[must_use]
+    pub fn streams(&self) -> Arc<Streams> {
+        Arc::clone(&self.streams)
     }
 
     /// Lets the loops finish what they have begun, for at most `grace`, and waits for them.
@@ -218,6 +230,7 @@ struct Loop {
     unrecorded: Option<io::ErrorKind>,
     mailbox: Arc<Mailbox>,
     mailboxes: Arc<[Arc<Mailbox>]>,
+    streams: Arc<Streams>,
     pool: Arc<Pool>,
     clock: Clock,
     stop: Arc<AtomicU64>,
@@ -239,6 +252,7 @@ impl Loop {
             }
             let ready = self.wait();
             self.collect(&mut buffers);
+            self.collect_frames(&mut buffers);
             for index in 0..self.sockets.len() {
                 if ready & 1_u64 << index != 0 {
                     self.receive(index, &mut buffers);
@@ -305,6 +319,32 @@ impl Loop {
             self.drain(buffers);
         }
         // What is left keeps the loop from sleeping; the sockets have their turn first.
+    }
+
+    /// Takes in what TLS connections have sent, a batch at a time.
+    fn collect_frames(&mut self, buffers: &mut Buffers) {
+        for _ in 0..MAX_COLLECTED {
+            for taken in 0..BATCH {
+                let Some(frame) = self.mailbox.pop_frame() else {
+                    if taken > 0 {
+                        self.drain(buffers);
+                    }
+                    return;
+                };
+                match frame.what {
+                    Brought::Packet(nas, octets) => {
+                        self.server.set_backlog(self.pool.backlog());
+                        let now = self.clock.now();
+                        let trusted = self.server.handle_packet(now, frame.from, &nas, &octets);
+                        if !trusted {
+                            self.streams.close(frame.from);
+                        }
+                    }
+                    Brought::End => self.server.handle_closed(frame.from),
+                }
+            }
+            self.drain(buffers);
+        }
     }
 
     /// Takes one batch from a socket and answers what can be answered at once.
@@ -383,6 +423,12 @@ impl Loop {
         if self.server.transmits().next().is_some() {
             for (index, (socket, _)) in self.sockets.iter().enumerate() {
                 send(socket, index, &self.server, buffers);
+            }
+            if !self.streams.is_empty() {
+                let replies = self.server.transmits();
+                for reply in replies.filter(|reply| reply.door == Door::STREAM) {
+                    self.streams.send(reply.to, reply.octets);
+                }
             }
             self.server.clear_transmits();
         }

@@ -20,6 +20,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::UnixTime;
 use rustls::pki_types::pem::PemObject;
+use rustls::server::NoServerSessionStorage;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerified;
 use rustls::server::danger::ClientCertVerifier;
@@ -66,6 +67,47 @@ pub fn server(pem: ServerPem<'_>) -> Result<ServerConfig, TlsError> {
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     config.send_tls13_tickets = 1;
     Ok(config)
+}
+
+/// What RADIUS over TLS is served with.
+#[derive(Debug)]
+pub struct Radsec<'a> {
+    /// The server's certificate and its intermediates.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key.
+    pub key: PrivateKeyDer<'static>,
+    /// Whom clients' certificates come from, and which are revoked.
+    pub clients: Material<'a>,
+    /// Protocols offered by ALPN, the preferred one first; none if empty.
+    pub protocols: &'a [&'a [u8]],
+}
+
+/// The configuration of RADIUS over TLS (RFC 6614 section 2.3): a client without a good certificate
+/// gets nowhere. Nothing is resumed, because that would go past the verifier; connections last.
+/// The verifier comes along, to ask it about connections that are open already.
+///
+/// # Errors
+///
+/// What cannot be used, and why.
+pub fn radsec(material: Radsec<'_>) -> Result<(ServerConfig, Arc<Verifier>), TlsError> {
+    let provider = provider();
+    let verifier = Arc::new(Verifier::build(material.clients, &provider)?);
+    let gate = Gate {
+        verifier: Arc::clone(&verifier),
+        mandatory: true,
+    };
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(Arc::new(gate))
+        .with_single_cert(material.chain, material.key)?;
+    config.alpn_protocols = material
+        .protocols
+        .iter()
+        .map(|name| name.to_vec())
+        .collect();
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok((config, verifier))
 }
 
 /// The configuration towards a server of which the certificate is verified, always.
@@ -142,20 +184,27 @@ fn client_verifier(
         remembered: REMEMBERED_CHAINS,
         ..Material::default()
     };
-    Ok(Arc::new(Gate(Verifier::build(material, provider)?)))
+    Ok(Arc::new(Gate {
+        verifier: Arc::new(Verifier::build(material, provider)?),
+        mandatory: false,
+    }))
 }
 
-/// Asks for a certificate and takes none as an answer; one that is presented must be good.
+/// Asks for a certificate; one that is presented must be good.
 #[derive(Debug)]
-struct Gate(Verifier);
+struct Gate {
+    verifier: Arc<Verifier>,
+    /// Whether none is an answer, too.
+    mandatory: bool,
+}
 
 impl ClientCertVerifier for Gate {
     fn client_auth_mandatory(&self) -> bool {
-        false
+        self.mandatory
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.0.hints()
+        self.verifier.hints()
     }
 
     fn verify_client_cert(
@@ -164,7 +213,8 @@ impl ClientCertVerifier for Gate {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.0.verify_and_keep(end_entity, intermediates, now)?;
+        self.verifier
+            .verify_and_keep(end_entity, intermediates, now)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -174,7 +224,7 @@ impl ClientCertVerifier for Gate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let verifier = &self.0;
+        let verifier = &self.verifier;
         let valid = verifier.verify_tls12_signature(message, certificate, signature)?;
         verifier.remember_proven(certificate);
         Ok(valid)
@@ -186,14 +236,14 @@ impl ClientCertVerifier for Gate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let verifier = &self.0;
+        let verifier = &self.verifier;
         let valid = verifier.verify_tls13_signature(message, certificate, signature)?;
         verifier.remember_proven(certificate);
         Ok(valid)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.schemes()
+        self.verifier.schemes()
     }
 }
 

@@ -124,6 +124,15 @@ impl<'a> Arrived<'a> {
         octets: &'a [u8],
     ) -> Result<Self, Discarded> {
         let nas = settings.nas.find(from.ip()).ok_or(DropReason::UnknownNas)?;
+        Self::of(nas, from, octets)
+    }
+
+    /// The same of one whose sender is known already.
+    pub(super) fn of(
+        nas: &'a Arc<Nas>,
+        from: SocketAddr,
+        octets: &'a [u8],
+    ) -> Result<Self, Discarded> {
         let packet = Packet::new_checked(octets).map_err(DropReason::from)?;
         Ok(Self {
             from,

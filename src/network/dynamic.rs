@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::radius::MAX_PACKET;
 use crate::radius::Nas;
 use crate::radius::Packet;
 use crate::radius::RequestBuilder;
+use crate::radius::Transport;
 use crate::radius::verify_reply;
 
 /// What the gateway has asked of NASes.
@@ -57,12 +59,42 @@ pub struct Dynamic {
     counters: Arc<DynamicCounters>,
     /// Who is due and waits for an identifier or for the rate.
     waiting: VecDeque<Correlation>,
-    flights: HashMap<(SocketAddr, u8), Flight>,
+    flights: HashMap<(Reach, u8), Flight>,
     /// The identifier given out last, and how many are out, for each NAS.
-    identifiers: HashMap<SocketAddr, Identifiers>,
-    timers: BTreeSet<(Monotonic, SocketAddr, u8)>,
-    transmits: VecDeque<(SocketAddr, Vec<u8>)>,
+    identifiers: HashMap<Reach, Identifiers>,
+    timers: BTreeSet<(Monotonic, Reach, u8)>,
+    transmits: VecDeque<(Reach, Vec<u8>)>,
     budget: Budget,
+}
+
+/// Where a NAS takes requests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reach {
+    /// At this address and port.
+    Udp(SocketAddr),
+    /// On a TLS connection that the NAS of this name has opened (RFC 6614 section 2.1: there is no
+    /// other way to it).
+    Tls(Arc<str>),
+}
+
+impl Reach {
+    /// Where a device is reached that has asked from `address`; `None` if it takes no requests.
+    fn of(nas: &Nas, address: IpAddr) -> Option<Self> {
+        let port = nas.dynamic_authorization()?;
+        Some(match nas.transport() {
+            Transport::Udp => Self::Udp(SocketAddr::new(address, port)),
+            Transport::Tls => Self::Tls(nas.name().into()),
+        })
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Udp(address) => address.fmt(f),
+            Self::Tls(name) => f.write_str(name),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,6 +110,9 @@ struct Flight {
     decided: Decided,
     octets: Vec<u8>,
     tries: u8,
+    /// Whether it has to be sent again when it is due: over TLS only if it was never written, or its
+    /// connection has ended (RFC 6613 section 2.6.1).
+    repeats: bool,
     /// When it is tried again.
     due: Monotonic,
 }
@@ -113,11 +148,31 @@ impl Dynamic {
 
     /// Takes a datagram that came to the socket the requests leave from.
     pub fn handle_datagram(&mut self, now: Now, from: SocketAddr, octets: &[u8]) {
+        self.handle_answer(now, Reach::Udp(from), octets);
+    }
+
+    /// Takes an answer that came on a TLS connection of `nas`.
+    pub fn handle_packet(&mut self, now: Now, nas: &Nas, octets: &[u8]) {
+        self.handle_answer(now, Reach::Tls(nas.name().into()), octets);
+    }
+
+    /// There was no connection to write this to, or it has ended since: what waits for an answer
+    /// from there is written again, to whatever connection there is then.
+    pub fn handle_gone(&mut self, to: &Reach) {
+        let flights = self.flights.iter_mut();
+        for (_, flight) in flights.filter(|((reach, _), _)| reach == to) {
+            flight.repeats = true;
+        }
+    }
+
+    fn handle_answer(&mut self, now: Now, from: Reach, octets: &[u8]) {
         let Some((key, answer)) = self.answered(from, octets) else {
             self.counters.stray.count();
             return;
         };
-        let Some(flight) = self.land(key) else { return };
+        let Some(flight) = self.land(&key) else {
+            return;
+        };
         match answer {
             Answer::Ack => {
                 self.counters.acknowledged.count();
@@ -134,18 +189,20 @@ impl Dynamic {
 
     /// Repeats what was not answered in time, and gives up after the last try.
     pub fn handle_timeout(&mut self, now: Now) {
-        while let Some((at, to, identifier)) = self.timers.first().copied() {
-            if at > now.monotonic {
+        while let Some((at, _, _)) = self.timers.first() {
+            if *at > now.monotonic {
                 break;
             }
-            self.timers.remove(&(at, to, identifier));
-            self.try_again(now, (to, identifier));
+            let Some((_, to, identifier)) = self.timers.pop_first() else {
+                break;
+            };
+            self.try_again(now, &(to, identifier));
         }
         self.send_waiting(now);
     }
 
-    /// The next datagram to send.
-    pub fn poll_transmit(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+    /// The next packet to send.
+    pub fn poll_transmit(&mut self) -> Option<(Reach, Vec<u8>)> {
         self.transmits.pop_front()
     }
 
@@ -183,21 +240,21 @@ impl Dynamic {
 
     fn send(&mut self, now: Now, number: Correlation) -> Sent {
         let to = self.admissions.with(number, |admission| {
-            let port = admission.nas.dynamic_authorization()?;
-            Some(SocketAddr::new(admission.address, port))
+            Reach::of(&admission.nas, admission.address)
         });
         // Who has left meanwhile needs not be put out.
         let Some(Some(to)) = to else {
             return Sent::Done;
         };
-        let identifiers = self.identifiers.entry(to).or_default();
+        let identifiers = self.identifiers.entry(to.clone()).or_default();
         if identifiers.out >= MAX_OUT {
             return Sent::Later;
         }
-        let mut identifier = identifiers.last.wrapping_add(1);
-        while self.flights.contains_key(&(to, identifier)) {
-            identifier = identifier.wrapping_add(1);
+        let mut key = (to, identifiers.last.wrapping_add(1));
+        while self.flights.contains_key(&key) {
+            key.1 = key.1.wrapping_add(1);
         }
+        let (to, identifier) = key;
         // What was decided when the change came may be outdated, too.
         let Some(decided) = self.admissions.judged(now.wall, number) else {
             return Sent::Done;
@@ -214,23 +271,24 @@ impl Dynamic {
         };
         self.budget.take();
         self.counters.sent.count();
-        self.transmits.push_back((to, octets.clone()));
+        self.transmits.push_back((to.clone(), octets.clone()));
         let due = now.monotonic + FIRST_WAIT;
-        self.timers.insert((due, to, identifier));
+        self.timers.insert((due, to.clone(), identifier));
         let flight = Flight {
             number,
             admission,
             decided,
             octets,
             tries: 1,
+            repeats: matches!(to, Reach::Udp(_)),
             due,
         };
         self.flights.insert((to, identifier), flight);
         Sent::Done
     }
 
-    fn try_again(&mut self, now: Now, key: (SocketAddr, u8)) {
-        let Some(flight) = self.flights.get_mut(&key) else {
+    fn try_again(&mut self, now: Now, key: &(Reach, u8)) {
+        let Some(flight) = self.flights.get_mut(key) else {
             return;
         };
         if flight.tries >= MAX_TRIES {
@@ -242,15 +300,19 @@ impl Dynamic {
         }
         let wait = FIRST_WAIT * 2_u32.saturating_pow(u32::from(flight.tries));
         flight.tries += 1;
-        // Unchanged: the NAS knows a repetition by it (RFC 5176 section 2.3).
-        self.transmits.push_back((key.0, flight.octets.clone()));
-        self.counters.repeated.count();
+        if flight.repeats {
+            // Unchanged: the NAS knows a repetition by it (RFC 5176 section 2.3).
+            self.transmits
+                .push_back((key.0.clone(), flight.octets.clone()));
+            self.counters.repeated.count();
+            flight.repeats = matches!(key.0, Reach::Udp(_));
+        }
         flight.due = now.monotonic + wait;
-        self.timers.insert((flight.due, key.0, key.1));
+        self.timers.insert((flight.due, key.0.clone(), key.1));
     }
 
     /// Which request a datagram answers, and how.
-    fn answered(&self, from: SocketAddr, octets: &[u8]) -> Option<((SocketAddr, u8), Answer)> {
+    fn answered(&self, from: Reach, octets: &[u8]) -> Option<((Reach, u8), Answer)> {
         let reply = Packet::new_checked(octets).ok()?;
         let key = (from, reply.identifier());
         let flight = self.flights.get(&key)?;
@@ -265,12 +327,12 @@ impl Dynamic {
         Some((key, answer))
     }
 
-    fn land(&mut self, key: (SocketAddr, u8)) -> Option<Flight> {
-        let flight = self.flights.remove(&key)?;
+    fn land(&mut self, key: &(Reach, u8)) -> Option<Flight> {
+        let flight = self.flights.remove(key)?;
         if let Some(identifiers) = self.identifiers.get_mut(&key.0) {
             identifiers.out = identifiers.out.saturating_sub(1);
         }
-        self.timers.remove(&(flight.due, key.0, key.1));
+        self.timers.remove(&(flight.due, key.0.clone(), key.1));
         Some(flight)
     }
 

@@ -1,22 +1,27 @@
-//! A NAS may change its source port in the middle of a conversation, and so the loop that its
-//! packets come to: they are handed to the loop that has the conversation.
+//! Datagrams for a conversation that another loop has: a NAS may change its source port in
+//! mid-conversation, and its datagrams come to another loop then.
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use crate::model::Now;
 use crate::network::Door;
 use crate::network::conversation::State;
 use crate::network::discard::Discarded;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
+use crate::radius::Nas;
 use crate::radius::Packet;
 
 /// A datagram that belongs to a conversation of another loop.
 pub struct Handover {
     worker: u8,
-    pub(super) door: Door,
-    pub(super) from: SocketAddr,
-    pub(super) octets: Box<[u8]>,
+    door: Door,
+    from: SocketAddr,
+    /// Who sent it, where the address does not tell.
+    nas: Option<Arc<Nas>>,
+    octets: Box<[u8]>,
 }
 
 impl Handover {
@@ -40,11 +45,33 @@ impl fmt::Debug for Handover {
 }
 
 impl Server {
+    /// Takes in a datagram that another loop received. It is verified again, here.
+    pub fn handle_handover(&mut self, now: Now, handover: Handover) {
+        let Handover {
+            door, from, nas, ..
+        } = &handover;
+        // The shell of another loop has the connection; what is wrong is counted.
+        self.take_in(now, *door, *from, nas.as_ref(), &handover.octets);
+    }
+
+    /// Takes back a datagram for which the other loop has no place: its NAS will send it again.
+    pub fn handle_refused_handover(&mut self, handover: Handover) {
+        drop(handover);
+        self.counters.discard(Discarded::HandoverFull);
+    }
+
+    /// The next datagram for another loop.
+    pub fn poll_handover(&mut self) -> Option<Handover> {
+        self.handovers.pop_front()
+    }
+
+    /// Puts a datagram aside for its loop.
     pub(super) fn hand_over(
         &mut self,
         worker: u8,
         door: Door,
         from: SocketAddr,
+        nas: &Arc<Nas>,
         packet: &Packet<'_>,
     ) -> Result<(), Discarded> {
         if self.handovers.len() >= MAX_HANDOVERS {
@@ -55,6 +82,7 @@ impl Server {
             worker,
             door,
             from,
+            nas: (door == Door::STREAM).then(|| Arc::clone(nas)),
             octets: packet.octets().into(),
         });
         Ok(())

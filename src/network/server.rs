@@ -138,12 +138,7 @@ impl Server {
     /// Takes one datagram in.
     pub fn handle_datagram(&mut self, now: Now, door: Door, from: SocketAddr, octets: &[u8]) {
         self.counters.received.count();
-        self.take_in(now, door, from, octets);
-    }
-
-    /// Takes in a datagram that another loop received. It is verified again, here.
-    pub fn handle_handover(&mut self, now: Now, handover: Handover) {
-        self.take_in(now, handover.door, handover.from, &handover.octets);
+        self.take_in(now, door, from, None, octets);
     }
 
     /// Takes a finished job in.
@@ -183,12 +178,6 @@ impl Server {
         }
     }
 
-    /// Takes back a datagram for which the other loop has no place: its NAS will send it again.
-    pub fn handle_refused_handover(&mut self, handover: Handover) {
-        drop(handover);
-        self.counters.discard(Discarded::HandoverFull);
-    }
-
     /// Lets go of what has waited too long.
     pub fn handle_timeout(&mut self, now: Now) {
         self.duplicates.handle_timeout(now.monotonic);
@@ -217,11 +206,6 @@ impl Server {
         self.jobs.pop_front()
     }
 
-    /// The next datagram for another loop.
-    pub fn poll_handover(&mut self) -> Option<Handover> {
-        self.handovers.pop_front()
-    }
-
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Monotonic> {
@@ -235,13 +219,26 @@ impl Server {
         .min()
     }
 
-    fn take_in(&mut self, now: Now, door: Door, from: SocketAddr, octets: &[u8]) {
+    pub(super) fn take_in(
+        &mut self,
+        now: Now,
+        door: Door,
+        from: SocketAddr,
+        nas: Option<&Arc<Nas>>,
+        octets: &[u8],
+    ) -> Option<Discarded> {
         let settings = self.shared.settings.load();
-        let taken_in = Arrived::new(&settings, from, octets)
-            .and_then(|arrived| self.receive(now, &settings, door, &[Some(arrived)], 0));
-        if let Err(why) = taken_in {
+        let arrived = match nas {
+            Some(nas) => Arrived::of(nas, from, octets),
+            None => Arrived::new(&settings, from, octets),
+        };
+        let taken_in =
+            arrived.and_then(|arrived| self.receive(now, &settings, door, &[Some(arrived)], 0));
+        let discarded = taken_in.err();
+        if let Some(why) = discarded {
             self.counters.discard(why);
         }
+        discarded
     }
 
     /// Handles one datagram of those that came together.
@@ -281,10 +278,10 @@ impl Server {
         }
         let verified = verdict.unwrap_or_else(|| verify(packet, nas))?;
         let request = verified.request().map_err(DropReason::from)?;
-        if let (Request::Access(request), Role::Authentication) = (&request, door.role)
+        if let (Request::Access(request), Role::Authentication | Role::Both) = (&request, door.role)
             && let Some(worker) = self.other_loop(request)
         {
-            return self.hand_over(worker, door, from, &packet);
+            return self.hand_over(worker, door, from, nas, &packet);
         }
         let held = self.duplicates.begin(now.monotonic, from, &verified);
         let mut asked = Asked {
@@ -296,13 +293,13 @@ impl Server {
             peer: None,
         };
         match (request, door.role) {
-            (Request::Access(request), Role::Authentication) => {
+            (Request::Access(request), Role::Authentication | Role::Both) => {
                 if nas.dynamic_authorization().is_some() {
                     asked.peer = Some(Arc::new(PeerIdentity::of(&request)));
                 }
                 self.access(now, settings, &asked, &request, &verified)
             }
-            (Request::Accounting(request), Role::Accounting) => {
+            (Request::Accounting(request), Role::Accounting | Role::Both) => {
                 self.account(now, &asked, &request);
                 Ok(())
             }
@@ -311,7 +308,9 @@ impl Server {
                 self.reply(now, &asked, |buffer, origin, nas| {
                     let secret = nas.secret();
                     match role {
-                        Role::Authentication => Reply::access_accept(buffer, origin, secret),
+                        Role::Authentication | Role::Both => {
+                            Reply::access_accept(buffer, origin, secret)
+                        }
                         Role::Accounting => Reply::accounting_response(buffer, origin, secret),
                     }
                 });

@@ -229,6 +229,22 @@ impl DuplicateCache {
         }
     }
 
+    /// Forgets every request of one source: 768 look-ups, for a connection that has ended.
+    pub fn forget_source(&mut self, from: SocketAddr) {
+        for code in [
+            Code::AccessRequest,
+            Code::AccountingRequest,
+            Code::StatusServer,
+        ] {
+            for identifier in 0..=u8::MAX {
+                let chain = self.chain_of(from, code, identifier);
+                if let Some(place) = self.place_of(chain, from, code, identifier) {
+                    self.forget(place);
+                }
+            }
+        }
+    }
+
     /// Forgets what has outlived its time.
     pub fn handle_timeout(&mut self, now: Monotonic) {
         while let Some(place) = self.expired(now) {

@@ -13,6 +13,7 @@ use ipnet::Ipv4Net;
 
 use crate::model::Secret;
 use crate::radius::authenticator::SharedSecret;
+use crate::radius::transport::Transport;
 
 /// When an Access-Request without Message-Authenticator is dropped (CVE-2024-3596).
 ///
@@ -71,11 +72,12 @@ pub struct Nas {
     message_authenticator: MessageAuthenticatorPolicy,
     accounting: bool,
     dynamic_authorization: Option<u16>,
+    transport: Transport,
     learned: AtomicBool,
 }
 
 impl Nas {
-    fn new(config: NasConfig) -> Self {
+    pub(super) fn new(config: NasConfig, transport: Transport) -> Self {
         Self {
             name: config.name.into_boxed_str(),
             group: config.group.into_boxed_str(),
@@ -84,6 +86,7 @@ impl Nas {
             message_authenticator: config.message_authenticator,
             accounting: config.accounting,
             dynamic_authorization: config.dynamic_authorization,
+            transport,
             learned: AtomicBool::new(false),
         }
     }
@@ -124,7 +127,14 @@ impl Nas {
         self.accounting
     }
 
-    /// The port at which it takes Disconnect-Requests, if it does.
+    /// How it reaches us, and we it.
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// The UDP port at which it takes Disconnect-Requests, if it takes any; over TLS they go on its
+    /// connection, and the port means nothing.
     #[must_use]
     pub const fn dynamic_authorization(&self) -> Option<u16> {
         self.dynamic_authorization
@@ -194,7 +204,7 @@ impl NasTable {
                 errors.push(NasError::EmptySecret { name: config.name });
                 continue;
             }
-            let nas = Arc::new(Nas::new(config));
+            let nas = Arc::new(Nas::new(config, Transport::Udp));
             if let Some(first) = by_network.get(&nas.network) {
                 errors.push(NasError::SameNetwork {
                     name: nas.name.to_string(),

@@ -528,3 +528,66 @@ fn weak_methods_and_tunnels_without_anything_inside_are_warned_of() {
         }
     }
 }
+
+#[test]
+fn radius_over_tls_needs_an_authority_and_somebody_who_may_come() {
+    let open = |home: &Home| home.edit("gateway.toml", "radsec = []", "radsec = \"127.0.0.1:0\"");
+    let home = Home::new();
+    open(&home);
+    let problem = only(errors(home.refused().problems));
+    assert_eq!(problem.key, "radsec.client_ca");
+    assert!(problem.message.contains("names no authority"), "{problem}");
+
+    let home = Home::new();
+    open(&home);
+    home.edit(
+        "gateway.toml",
+        "client_ca = []              # [\"certs/nas-ca.pem\"]",
+        "client_ca = \"certs/root.pem\"",
+    );
+    let warnings = home.loaded().warnings;
+    let keys: Vec<&str> = warnings.iter().map(|one| one.key.as_str()).collect();
+    assert_eq!(keys, ["listen.radsec", "radsec.client_ca"], "{warnings:?}");
+
+    home.append(
+        "nas.toml",
+        "\n[[nas]]\nname = \"branch\"\ncertificate_name = \"branch.example.org\"\n",
+    );
+    let loaded = home.loaded();
+    assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
+    assert_eq!(loaded.config.peers.len(), 1);
+    assert_eq!(loaded.config.nas.len(), 2, "no datagrams from the branch");
+
+    for (entry, expected) in [
+        (
+            "name = \"other\"\ncertificate_name = \"BRANCH.example.org\"",
+            "other: branch.example.org already stands for branch",
+        ),
+        (
+            "name = \"other\"\ncertificate_name = \"*.org\"",
+            "\"*.org\" is no DNS name such as \"ap-1.example.org\" or \"*.aps.example.org\"",
+        ),
+        (
+            "name = \"other\"\ncertificate_fingerprint = \"abcd\"",
+            "\"abcd\" is no SHA-256 fingerprint: 64 hexadecimal digits, with or without colons",
+        ),
+        (
+            "name = \"other\"\ncertificate_name = []",
+            "an empty list lets nobody in",
+        ),
+    ] {
+        let path = home.conf().join("nas.toml");
+        let before = fs::read_to_string(&path).unwrap();
+        home.append("nas.toml", &format!("\n[[nas]]\n{entry}\n"));
+        let refused = errors(home.refused().problems);
+        let found = refused.iter().any(|one| one.message == expected);
+        assert!(found, "row {entry}: {refused:?}");
+        fs::write(path, before).unwrap();
+    }
+}
+
+fn errors(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut problems = problems;
+    problems.retain(|one| one.severity == Severity::Error);
+    problems
+}

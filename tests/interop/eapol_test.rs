@@ -1,6 +1,7 @@
 //! `eapol_test`: wpa_supplicant's own supplicant behind a NAS of one page.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::process::Command;
 
 use crate::certificate::Files;
@@ -64,8 +65,18 @@ impl Outcome {
     }
 }
 
-/// Runs it.
+/// Runs it against the gateway.
 pub(crate) fn run(gateway: &Gateway, login: &Login<'_>) -> Outcome {
+    run_at(gateway, gateway.authentication, &gateway.secret(), login)
+}
+
+/// Runs it against a RADIUS server that stands before or behind the gateway.
+pub(crate) fn run_at(
+    gateway: &Gateway,
+    server: SocketAddr,
+    secret: &str,
+    login: &Login<'_>,
+) -> Outcome {
     let no_tls13 = u8::from(!login.tls13);
     let network = format!(
         "network={{\n\
@@ -78,7 +89,7 @@ pub(crate) fn run(gateway: &Gateway, login: &Login<'_>) -> Outcome {
         login.files.key.display(),
         login.fragment,
     );
-    launch(gateway, &network, MAC, login.again)
+    launch(gateway, (server, secret), &network, (MAC, login.again))
 }
 
 /// One login through a tunnel.
@@ -149,18 +160,25 @@ pub(crate) fn run_tunnel(gateway: &Gateway, login: &Tunnel<'_>) -> Outcome {
         u8::from(!login.tls13),
         login.phase1,
     );
-    launch(gateway, &network, login.mac, login.again)
+    let secret = gateway.secret();
+    let server = (gateway.authentication, secret.as_str());
+    launch(gateway, server, &network, (login.mac, login.again))
 }
 
-fn launch(gateway: &Gateway, network: &str, mac: &str, again: u32) -> Outcome {
+fn launch(
+    gateway: &Gateway,
+    (server, secret): (SocketAddr, &str),
+    network: &str,
+    (mac, again): (&str, u32),
+) -> Outcome {
     let file = tempfile::NamedTempFile::new_in(gateway.folder()).unwrap();
     fs::write(file.path(), network).unwrap();
     let output = Command::new("eapol_test")
         .arg("-c")
         .arg(file.path())
-        .args(["-a", &gateway.authentication.ip().to_string()])
-        .args(["-p", &gateway.authentication.port().to_string()])
-        .args(["-s", &gateway.secret(), "-t", "15", "-M", mac])
+        .args(["-a", &server.ip().to_string()])
+        .args(["-p", &server.port().to_string()])
+        .args(["-s", secret, "-t", "15", "-M", mac])
         .args(["-r", &again.to_string()])
         .output()
         .expect("eapol_test is installed by tests/run");

@@ -236,7 +236,7 @@ fn a_device_file_is_felt_by_the_next_login() {
     });
 }
 
-fn metrics(gateway: &Gateway) -> String {
+pub(crate) fn metrics(gateway: &Gateway) -> String {
     let output = Command::new("curl")
         .args(["-sS", &format!("http://{}/metrics", gateway.metrics)])
         .output()

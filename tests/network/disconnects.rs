@@ -14,6 +14,7 @@ use portreeve::model::ComplianceState;
 use portreeve::model::Verdict;
 use portreeve::network::Dynamic;
 use portreeve::network::DynamicCounters;
+use portreeve::network::Reach;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 use portreeve::radius::NasTable;
@@ -111,7 +112,7 @@ impl Door {
         self.dynamic.handle_timeout(self.lab.now);
         let mut sent = Vec::new();
         while let Some((to, octets)) = self.dynamic.poll_transmit() {
-            assert_eq!(to, self.at());
+            assert_eq!(to, Reach::Udp(self.at()));
             sent.push(octets);
         }
         sent

@@ -20,6 +20,7 @@ mod handover;
 mod lab;
 mod passwords;
 mod simulation;
+mod streams;
 mod tunnels;
 
 #[path = "../support/alloc.rs"]

@@ -14,6 +14,7 @@ mod boundaries;
 mod differential;
 mod duplicates;
 mod nas;
+mod peers;
 mod properties;
 mod replies;
 mod requests;

@@ -23,7 +23,7 @@ pub(super) fn problems(entries: &[Entry], written: &Written) -> Vec<Problem> {
         .iter()
         .enumerate()
         .flat_map(|(number, entry)| {
-            entry.networks.iter().map(move |network| Owned {
+            entry.datagram_networks().iter().map(move |network| Owned {
                 network: network.trunc(),
                 number,
                 entry,

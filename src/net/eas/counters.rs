@@ -18,7 +18,7 @@ use crate::model::Monotonic;
 use crate::net::upstream::Failure;
 
 use super::limits::Places;
-use super::seldom::Seldom;
+use crate::net::seldom::Seldom;
 
 /// What has happened so far.
 #[derive(Debug, Default)]
