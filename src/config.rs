@@ -72,6 +72,7 @@ pub use settings::Log;
 pub use settings::LogFormat;
 pub use settings::LogLevel;
 pub use settings::Mail;
+pub use settings::Radius11;
 pub use settings::Radsec;
 pub use settings::Shutdown;
 pub use settings::Workers;

@@ -52,6 +52,7 @@ mod station;
 mod template;
 mod transport;
 mod verify;
+mod version11;
 
 pub use attribute::Attribute;
 pub use attribute::AttributeType;
@@ -133,3 +134,5 @@ pub use verify::Origin;
 pub use verify::Verified;
 pub use verify::verify;
 pub use verify::verify_each;
+pub use version11::Untranslatable;
+pub use version11::Version11;

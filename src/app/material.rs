@@ -9,6 +9,7 @@ use crate::app::write::Existing;
 use crate::app::write::write;
 use crate::config;
 use crate::config::Config;
+use crate::config::Radius11;
 use crate::directory::Outcome;
 use crate::directory::Users;
 use crate::directory::Verification;
@@ -19,6 +20,8 @@ use crate::model::Proof;
 use crate::model::Severity;
 use crate::model::causes;
 use crate::net::radsec::Accepts;
+use crate::net::radsec::VERSION_10;
+use crate::net::radsec::VERSION_11;
 use crate::net::tls;
 use crate::network;
 use crate::network::ChargingKey;
@@ -103,7 +106,11 @@ pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
             demand_revocation: config.radsec.demand_revocation,
             ..Material::default()
         },
-        protocols: &[],
+        protocols: match config.radsec.radius_1_1 {
+            Radius11::Allow => &[VERSION_11, VERSION_10],
+            Radius11::Require => &[VERSION_11],
+            Radius11::Forbid => &[],
+        },
     };
     let (tls, verifier) = tls::radsec(material).map_err(|error| wrong(&error))?;
     let peers = PeerTable::new(config.peers.clone()).map_err(|errors| {
@@ -117,6 +124,7 @@ pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
         tls: Arc::new(tls),
         verifier,
         peers,
+        only_version_11: config.radsec.radius_1_1 == Radius11::Require,
     }))
 }
 

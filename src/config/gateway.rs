@@ -226,6 +226,7 @@ impl Radsec {
         );
         let silences = Duration::from_mins(1)..=days(7);
         section.set_within("idle_timeout", silences, &mut self.idle_timeout);
+        section.set("radius_1_1", &mut self.radius_1_1);
         section.finish();
     }
 }

@@ -188,6 +188,28 @@ pub struct Radsec {
     pub max_connections_per_address: usize,
     /// How long a connection may be silent.
     pub idle_timeout: Duration,
+    /// RADIUS/1.1.
+    pub radius_1_1: Radius11,
+}
+
+/// Whether RADIUS/1.1 (RFC 9765) is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Radius11 {
+    /// With those that ask for it.
+    #[default]
+    Allow,
+    /// With everybody; others are refused.
+    Require,
+    /// Not at all.
+    Forbid,
+}
+
+impl Choice for Radius11 {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("allow", Self::Allow),
+        ("require", Self::Require),
+        ("forbid", Self::Forbid),
+    ];
 }
 
 impl Default for Radsec {
@@ -201,6 +223,7 @@ impl Default for Radsec {
             max_connections: 2_000,
             max_connections_per_address: 64,
             idle_timeout: Duration::from_hours(1),
+            radius_1_1: Radius11::default(),
         }
     }
 }

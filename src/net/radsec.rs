@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::BytesMut;
+use rustls::ProtocolVersion;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::UnixTime;
@@ -51,8 +52,12 @@ use crate::net::streams::Listed;
 use crate::net::streams::Streams;
 use crate::net::streams::Told;
 use crate::radius::Code;
+use crate::radius::MAX_PACKET;
+use crate::radius::Malformed;
 use crate::radius::Nas;
 use crate::radius::PeerTable;
+use crate::radius::Untranslatable;
+use crate::radius::Version11;
 use crate::radius::next_packet;
 use crate::trust::Verifier;
 
@@ -86,7 +91,14 @@ pub struct Accepts {
     pub verifier: Arc<Verifier>,
     /// Whose a certificate is.
     pub peers: PeerTable,
+    /// Whether connections that do not speak RADIUS/1.1 are refused.
+    pub only_version_11: bool,
 }
+
+/// The names of the two versions in ALPN (RFC 9765 section 3.3).
+pub const VERSION_10: &[u8] = b"radius/1.0";
+/// RADIUS/1.1.
+pub const VERSION_11: &[u8] = b"radius/1.1";
 
 impl Front {
     /// A front that lets in whom `accepts` says.
@@ -260,11 +272,15 @@ async fn connection(
         return Closed::TooMany;
     };
     let link = Listed::new(&front.streams, link);
+    let version = match version(&stream, front.accepts.load().only_version_11) {
+        Ok(version) => version,
+        Err(why) => return why,
+    };
     front.counters.accepted();
     let (reader, writer) = tokio::io::split(stream);
     let why = tokio::select! {
-        why = read(front, &link, reader) => why,
-        why = write(&link, writer, stop) => why,
+        why = read(front, &link, version.as_ref(), reader) => why,
+        why = write(&link, version.as_ref(), writer, stop) => why,
         why = watch_over(front, &link, &peer, &mut reloaded) => why,
     };
     front.streams.end(&link).await;
@@ -284,9 +300,36 @@ fn peer(stream: &TlsStream<TcpStream>, address: SocketAddr) -> Option<Peer> {
     })
 }
 
+/// What the handshake has agreed on: `None` is RADIUS as it always was.
+fn version(stream: &TlsStream<TcpStream>, only_11: bool) -> Result<Option<Version11>, Closed> {
+    let (_, session) = stream.get_ref();
+    if session.alpn_protocol() != Some(VERSION_11) {
+        return if only_11 {
+            Err(Closed::Version)
+        } else {
+            Ok(None)
+        };
+    }
+    // RFC 9765 section 3.2.
+    if session.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+        return Err(Closed::Version);
+    }
+    let mut salt = [0; 8];
+    match aws_lc_rs::rand::fill(&mut salt) {
+        Ok(()) => Ok(Some(Version11::new(salt))),
+        Err(_) => Err(Closed::Handshake),
+    }
+}
+
 /// Cuts the stream into packets and gives them away.
-async fn read(front: &Front, link: &Link, mut reader: impl AsyncRead + Unpin) -> Closed {
+async fn read(
+    front: &Front,
+    link: &Link,
+    version: Option<&Version11>,
+    mut reader: impl AsyncRead + Unpin,
+) -> Closed {
     let mut buffer = BytesMut::new();
+    let mut translated = Box::new([0; MAX_PACKET]);
     loop {
         loop {
             let length = match next_packet(&buffer) {
@@ -296,11 +339,20 @@ async fn read(front: &Front, link: &Link, mut reader: impl AsyncRead + Unpin) ->
             };
             let packet = buffer.split_to(length);
             front.counters.packet();
-            if is_answer(&packet) {
-                let (nas, packet) = (link.nas(), packet.as_ref().into());
-                front.streams.tell(Told::Answer(nas, packet));
-            } else {
-                front.streams.deliver(link, &packet).await;
+            let answers = is_answer(&packet);
+            let packet = match version {
+                None => Ok(&*packet),
+                Some(version) if answers => version.answer(&packet, &mut translated),
+                Some(version) => version.request(&packet, &mut translated),
+            };
+            match packet {
+                Ok(packet) if answers => {
+                    front.streams.tell(Told::Answer(link.nas(), packet.into()));
+                }
+                Ok(packet) => front.streams.deliver(link, packet).await,
+                Err(Untranslatable::Malformed(Malformed::UnknownCode { .. })) => {}
+                Err(Untranslatable::Malformed(_)) => return Closed::Malformed,
+                Err(error) => debug!(%error, "a packet of RADIUS/1.1 is dropped"),
             }
         }
         buffer.reserve(READ);
@@ -334,6 +386,7 @@ fn is_answer(packet: &[u8]) -> bool {
 /// Writes what the loops have for the peer.
 async fn write(
     link: &Link,
+    version: Option<&Version11>,
     mut writer: impl AsyncWrite + Unpin,
     mut stop: watch::Receiver<bool>,
 ) -> Closed {
@@ -343,8 +396,12 @@ async fn write(
             pending = link.next() => (pending, false),
             _ = stop.wait_for(|stop| *stop) => (Default::default(), true),
         };
+        let octets = match version {
+            None => pending.octets,
+            Some(version) => translate(version, &pending.octets),
+        };
         let written = async {
-            writer.write_all(&pending.octets).await?;
+            writer.write_all(&octets).await?;
             writer.flush().await
         };
         if written.await.is_err() {
@@ -360,6 +417,27 @@ async fn write(
             };
         }
     }
+}
+
+/// Brings what the loops have written into RADIUS/1.1.
+fn translate(version: &Version11, mut octets: &[u8]) -> Vec<u8> {
+    let mut translated = Vec::with_capacity(octets.len());
+    let mut buffer = [0; MAX_PACKET];
+    while let Ok(Some(packet)) = next_packet(octets) {
+        octets = octets.get(packet.len()..).unwrap_or(&[]);
+        let demands = [Code::DisconnectRequest, Code::CoaRequest].map(Code::number);
+        let is_demand = packet.first().is_some_and(|code| demands.contains(code));
+        let brought = if is_demand {
+            version.demand(packet, &mut buffer)
+        } else {
+            version.reply(packet, &mut buffer)
+        };
+        match brought {
+            Ok(packet) => translated.extend_from_slice(packet),
+            Err(error) => debug!(%error, "a reply has no form in RADIUS/1.1"),
+        }
+    }
+    translated
 }
 
 /// Ends when the peer may not be here any more: its certificate has ended, or a reload has

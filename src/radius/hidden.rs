@@ -256,6 +256,83 @@ fn reveal_key(
         .then(|| Zeroizing::new(*key))
 }
 
+/// A salted value out of hiding; zeroed on drop.
+pub(super) struct Salted {
+    octets: Zeroizing<[u8; MAX_SALTED]>,
+    length: usize,
+}
+
+impl Salted {
+    pub(super) fn octets(&self) -> &[u8] {
+        self.octets
+            .get(1..)
+            .and_then(|rest| rest.get(..self.length))
+            .unwrap_or(&[])
+    }
+}
+
+/// Takes the hiding off a salted value of any length: salt, then length, octets and zeros in whole
+/// blocks (RFC 2548 section 2.4.2, RFC 2868 section 3.5). `None` where that does not add up.
+pub(super) fn reveal_salted(
+    value: &[u8],
+    secret: &Secret,
+    authenticator: &RequestAuthenticator,
+) -> Option<Salted> {
+    let (salt, hidden) = value.split_first_chunk::<2>()?;
+    if hidden.is_empty() || !hidden.len().is_multiple_of(16) {
+        return None;
+    }
+    let mut octets = Zeroizing::new([0; MAX_SALTED]);
+    let chain = octets.get_mut(..hidden.len())?;
+    chain.copy_from_slice(hidden);
+    reveal(chain, secret, authenticator, salt);
+    let (length, rest) = chain.split_first()?;
+    let length = usize::from(*length);
+    let padding = rest.get(length..)?;
+    let sound = padding.iter().all(|&octet| octet == 0);
+    sound.then_some(Salted { octets, length })
+}
+
+/// Hides up to 239 octets with a salt; gives the octets used at the start of the buffer.
+pub(super) fn salted<'b>(
+    plain: &[u8],
+    secret: &Secret,
+    authenticator: &RequestAuthenticator,
+    salt: Salt,
+    buffer: &'b mut [u8; MAX_SALTED + 2],
+) -> Option<&'b [u8]> {
+    let length = plain.len().checked_add(1)?.checked_next_multiple_of(16)?;
+    let value = buffer.get_mut(..length.checked_add(2)?)?;
+    hide_salted(value, plain, secret, authenticator, salt)?;
+    Some(value)
+}
+
+/// Takes the hiding off whole blocks without salt (RFC 2548 section 2.4.1); `None` if they are none.
+pub(super) fn reveal_blocks(
+    value: &[u8],
+    secret: &Secret,
+    authenticator: &RequestAuthenticator,
+) -> Option<Zeroizing<Box<[u8]>>> {
+    if value.is_empty() || !value.len().is_multiple_of(16) {
+        return None;
+    }
+    let mut plain: Zeroizing<Box<[u8]>> = Zeroizing::new(value.into());
+    reveal(&mut plain, secret, authenticator, &[]);
+    Some(plain)
+}
+
+/// The inverse of [`reveal_blocks`], in place.
+pub(super) fn hide_blocks(
+    blocks: &mut [u8],
+    secret: &Secret,
+    authenticator: &RequestAuthenticator,
+) {
+    hide(blocks, secret, authenticator, &[]);
+}
+
+/// Octets of the chain of a salted value: an attribute's 253, less tag and salt, in whole blocks.
+pub(super) const MAX_SALTED: usize = 240;
+
 /// Hides `chain` in place: `c(1) = p(1) ^ MD5(secret | authenticator | salt)`,
 /// `c(i) = p(i) ^ MD5(secret | c(i-1))`.
 fn hide(chain: &mut [u8], secret: &Secret, authenticator: &RequestAuthenticator, salt: &[u8]) {
@@ -338,6 +415,27 @@ mod tests {
                 Password::reveal(&hidden, &secret(), &authenticator()).is_none(),
                 "row {length}"
             );
+        }
+    }
+
+    #[test]
+    fn salted_values_of_every_length_come_back_rfc2548_2_4_2() {
+        for length in 0..MAX_SALTED {
+            let plain = vec![b'k'; length];
+            let mut buffer = [0xff; MAX_SALTED + 2];
+            let (salt, secret) = (Salt::new(7), secret());
+            let hidden = salted(&plain, &secret, &authenticator(), salt, &mut buffer).unwrap();
+            assert_eq!(hidden.len(), (length + 1).next_multiple_of(16) + 2);
+            let found = reveal_salted(hidden, &secret, &authenticator()).unwrap();
+            assert_eq!(found.octets(), plain, "row {length}");
+        }
+        let (mut buffer, secret) = ([0; MAX_SALTED + 2], secret());
+        let long = [0; MAX_SALTED];
+        assert!(salted(&long, &secret, &authenticator(), Salt::new(7), &mut buffer).is_none());
+        for length in [0, 1, 2, 17, 19, 33, 253] {
+            let hidden = vec![0x80; length];
+            let found = reveal_salted(&hidden, &secret, &authenticator());
+            assert!(found.is_none(), "row {length}");
         }
     }
 

@@ -1,7 +1,6 @@
 //! Third-party programs against the real gateway on loopback; `tests/run` installs them.
 #![expect(
     clippy::unwrap_used,
-    clippy::unwrap_in_result,
     clippy::disallowed_methods,
     reason = "tests: a failure ends them, and real programs live in real time"
 )]

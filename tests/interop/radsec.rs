@@ -223,13 +223,21 @@ impl Site {
     /// A TLS connection that shows this certificate; `Err` with the reason when the handshake or
     /// what follows it fails.
     fn connect(&self, holder: Option<&Holder>) -> Result<Connection, String> {
+        let mut connection = self.tls(holder, &[]);
+        // In TLS 1.3 a client learns that it is refused with the first octets it reads.
+        connection.ask(&status(7))?;
+        Ok(connection)
+    }
+
+    /// A connection that has not shaken hands yet, and offers these protocols.
+    fn tls(&self, holder: Option<&Holder>, protocols: &[&str]) -> Connection {
         let mut roots = RootCertStore::empty();
         roots.add(self.pki.authority.der().clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots);
-        let config = match holder {
+        let mut config = match holder {
             Some(holder) => {
                 let key = PrivatePkcs8KeyDer::from(holder.key.serialize_der());
                 config
@@ -241,16 +249,14 @@ impl Site {
             }
             None => config.with_no_client_auth(),
         };
+        config.alpn_protocols = protocols.iter().map(|name| (*name).into()).collect();
         let name = "radius.example.org".try_into().unwrap();
         let client = ClientConnection::new(Arc::new(config), name).unwrap();
         let socket = TcpStream::connect(self.radsec).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
-        let mut connection = Connection(StreamOwned::new(client, socket));
-        // In TLS 1.3 a client learns that it is refused with the first octets it reads.
-        connection.ask(&status(7))?;
-        Ok(connection)
+        Connection(StreamOwned::new(client, socket))
     }
 
     fn metric(&self, line: &str) -> bool {
@@ -666,6 +672,67 @@ fn answer(request: &[u8], code: u8) -> Vec<u8> {
 fn md5_of(octets: &[u8]) -> [u8; 16] {
     use md5::Digest;
     md5::Md5::digest(octets).into()
+}
+
+/// A packet of RADIUS/1.1 (RFC 9765 section 4).
+fn version11(code: u8, token: u8, attributes: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut octets = vec![code, 0, 0, 0, 0xa0, 0, 0, token];
+    octets.resize(20, 0);
+    for (kind, value) in attributes {
+        octets.extend_from_slice(&[*kind, u8::try_from(value.len() + 2).unwrap()]);
+        octets.extend_from_slice(value);
+    }
+    let length = u16::try_from(octets.len()).unwrap().to_be_bytes();
+    octets[2..4].copy_from_slice(&length);
+    octets
+}
+
+#[test]
+fn radius_1_1_is_spoken_with_those_that_ask_for_it_rfc9765_3() {
+    let site = Site::start(&branch(""));
+    let good = site.pki.issue(NAME, 2, Wrong::Nothing);
+    let mut new = site.tls(Some(&good), &["radius/1.1", "radius/1.0"]);
+    assert_eq!(
+        new.ask(&version11(12, 1, &[])).unwrap(),
+        version11(2, 1, &[]),
+        "neither authenticator nor Message-Authenticator"
+    );
+    assert_eq!(new.0.conn.alpn_protocol(), Some(&b"radius/1.1"[..]));
+    for (password, code) in [(&b"carol-sample"[..], 2), (b"wrong", 3)] {
+        let login = version11(1, 9, &[(1, b"carol"), (2, password)]);
+        let answer = new.ask(&login).unwrap();
+        assert_eq!((answer[0], answer[1]), (code, 0));
+        assert_eq!(answer[4..20], login[4..20], "the Token comes back");
+    }
+    // More than 256 at once: the Token has 32 bits, the identifier means nothing.
+    let all: Vec<u8> = (0..=255)
+        .chain(0..=255)
+        .flat_map(|token| version11(12, token, &[]))
+        .collect();
+    new.write(&all).unwrap();
+    for _ in 0..512 {
+        assert_eq!(new.next().unwrap()[0], 2);
+    }
+    // Others are served as ever; a name that nobody knows ends the handshake.
+    let mut old = site.tls(Some(&good), &["radius/1.0"]);
+    assert_eq!(old.ask(&status(1)).unwrap()[..2], [2, 1]);
+    let mut other = site.tls(Some(&good), &["h2"]);
+    assert!(other.ask(&status(1)).is_err());
+
+    // No downgrade where it is demanded.
+    let conf = site.gateway.conf();
+    conf.replace(
+        "gateway.toml",
+        "radius_1_1 = \"allow\"",
+        "radius_1_1 = \"require\"",
+    );
+    assert!(site.gateway.reload().contains("is in force"));
+    for protocols in [&["radius/1.0"][..], &[]] {
+        let mut old = site.tls(Some(&good), protocols);
+        assert!(old.ask(&status(1)).is_err(), "row {protocols:?}");
+    }
+    let mut new = site.tls(Some(&good), &["radius/1.1"]);
+    assert_eq!(new.ask(&version11(12, 2, &[])).unwrap()[0], 2);
 }
 
 #[test]

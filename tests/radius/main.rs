@@ -22,3 +22,4 @@ mod support;
 mod templates;
 mod together;
 mod vectors;
+mod version11;

@@ -16,6 +16,8 @@ pub enum Closed {
     Stranger,
     /// There are too many.
     TooMany,
+    /// The peer does not speak the version of RADIUS that is demanded.
+    Version,
     /// What came is no RADIUS.
     Malformed,
     /// A packet began and did not end in time.
@@ -32,7 +34,7 @@ pub enum Closed {
 
 impl Closed {
     /// All of them, in the order of their counters.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ByPeer,
         Self::Handshake,
         Self::Stranger,
@@ -43,6 +45,7 @@ impl Closed {
         Self::Distrusted,
         Self::Ended,
         Self::Stopped,
+        Self::Version,
     ];
 
     /// Its name in metrics.
@@ -59,6 +62,7 @@ impl Closed {
             Self::Distrusted => "distrusted",
             Self::Ended => "certificate_ended",
             Self::Stopped => "stopped",
+            Self::Version => "version",
         }
     }
 
@@ -74,6 +78,7 @@ impl Closed {
             Self::Distrusted => 7,
             Self::Ended => 8,
             Self::Stopped => 9,
+            Self::Version => 10,
         }
     }
 }
