@@ -1,12 +1,12 @@
 //! Files to typed configuration.
 //!
-//! This room reads `gateway.toml`, `nas.toml` and `users.toml` of one folder and turns them into
+//! This room reads `gateway.toml`, `nas.toml`, `users.toml` and `proxy.toml` of one folder and turns them into
 //! plain structs with units in their types. It knows what may be written and what goes together;
 //! it never binds, spawns or changes anything.
 //!
 //! It works in two steps, because the first start makes files that the second step looks for:
 //!
-//! 1. [`read`] gives a [`Draft`]: the three files parsed, every problem in them noted with file,
+//! 1. [`read`] gives a [`Draft`]: the files parsed, every problem in them noted with file,
 //!    line and key. Nothing that the files point at has been opened.
 //! 2. [`Draft::complete`] opens those: secrets, certificates, keys. It applies the rules that look
 //!    at several keys and files at once, and gives a [`Loaded`] or everything that is wrong.
@@ -25,6 +25,7 @@ mod material;
 mod methods;
 mod nas;
 mod opened;
+mod proxy;
 mod rules;
 mod settings;
 mod text;
@@ -39,6 +40,7 @@ use crate::document;
 use crate::model::Problem;
 use crate::model::Severity;
 use crate::model::Timestamp;
+use crate::network::HomeConfig;
 use crate::radius::NasConfig;
 use crate::radius::PeerConfig;
 
@@ -61,6 +63,8 @@ pub use material::RadsecFiles;
 pub use methods::Allowed;
 pub use methods::Methods;
 use opened::Opened;
+pub use proxy::Authorization;
+pub use proxy::Realm;
 pub use settings::Accounting;
 pub use settings::Certificates;
 pub use settings::Data;
@@ -116,6 +120,10 @@ pub struct Config {
     pub nas: Vec<NasConfig>,
     /// Who may ask over TLS, in the order of the file.
     pub peers: Vec<PeerConfig>,
+    /// Other RADIUS servers; no name twice.
+    pub homes: Vec<HomeConfig>,
+    /// Whose requests they get, in the order of the file; no realm twice.
+    pub realms: Vec<Realm>,
     /// Users with passwords; no name twice.
     pub users: Vec<Entry>,
 }
@@ -143,13 +151,14 @@ pub enum Purpose {
 /// that only that room can look up.
 pub type Hook = fn(&Config) -> Vec<Problem>;
 
-/// The three files as parsed; nothing that they point at has been opened.
+/// The files as parsed; nothing that they point at has been opened.
 #[derive(Clone, Debug)]
 pub struct Draft {
     folder: PathBuf,
     gateway: gateway::Gateway,
     nas: Vec<nas::Entry>,
     users: Vec<users::Keyed>,
+    proxy: proxy::Proxy,
     written: Written,
     problems: Vec<Problem>,
 }
@@ -160,6 +169,7 @@ struct Written {
     gateway: document::Written,
     nas: document::Written,
     users: document::Written,
+    proxy: document::Written,
 }
 
 /// Reads the conf folder. Problems are kept in the draft.
@@ -169,12 +179,16 @@ pub fn read(folder: &Path) -> Draft {
     let gateway = read_file(folder, "gateway.toml", Absent::Defaults, &mut problems);
     let nas = read_file(folder, "nas.toml", Absent::Error, &mut problems);
     let users = read_file(folder, "users.toml", Absent::Empty, &mut problems);
+    let proxy = read_file(folder, "proxy.toml", Absent::Empty, &mut problems);
     let (mut gateway, gateway_written, found) =
         document::read(&gateway.0, &gateway.1, gateway::Gateway::read);
     problems.extend(found);
     let (mut nas, nas_written, found) = document::read(&nas.0, &nas.1, nas::read);
     problems.extend(found);
     let (users, users_written, found) = document::read(&users.0, &users.1, users::read);
+    problems.extend(found);
+
+    let (mut proxy, proxy_written, found) = document::read(&proxy.0, &proxy.1, proxy::Proxy::read);
     problems.extend(found);
 
     let base = base_folder(folder, &gateway.base);
@@ -186,15 +200,22 @@ pub fn read(folder: &Path) -> Draft {
             *path = base.join(&*path);
         }
     }
+    for entry in &mut proxy.homes {
+        if let nas::SecretSource::File(path) = &mut entry.secret {
+            *path = base.join(&*path);
+        }
+    }
     Draft {
         folder: folder.to_owned(),
         gateway,
         nas,
         users,
+        proxy,
         written: Written {
             gateway: gateway_written,
             nas: nas_written,
             users: users_written,
+            proxy: proxy_written,
         },
         problems,
     }
@@ -348,8 +369,10 @@ impl Draft {
             rules::doors(&self, &mut problems);
         }
         problems.extend(nas::check(&self.nas, &self.written.nas));
+        problems.extend(self.proxy.check(&self.written.proxy));
         let mut opened = Opened::new(&self, purpose, now);
         let nas = opened.secrets();
+        let homes = opened.homes();
         opened.certificates();
         if !error::any_error(&problems) && !error::any_error(&opened.problems) {
             opened.whole_eap();
@@ -369,9 +392,10 @@ impl Draft {
             &self.written.gateway,
             &self.written.nas,
             &self.written.users,
+            &self.written.proxy,
         ]
         .map(|written| written.file.clone());
-        let config = self.into_config(nas, enforcement);
+        let config = self.into_config(nas, homes, enforcement);
         problems.extend(hooks.iter().flat_map(|hook| hook(&config)));
         sort(&order, &mut problems);
         if error::any_error(&problems) {
@@ -383,7 +407,12 @@ impl Draft {
         })
     }
 
-    fn into_config(self, nas: Vec<NasConfig>, enforcement: Enforcement) -> Config {
+    fn into_config(
+        self,
+        nas: Vec<NasConfig>,
+        homes: Vec<HomeConfig>,
+        enforcement: Enforcement,
+    ) -> Config {
         let gateway = self.gateway;
         Config {
             folder: self.folder,
@@ -403,6 +432,8 @@ impl Draft {
             enforcement,
             nas,
             peers: self.nas.iter().filter_map(nas::Entry::over_tls).collect(),
+            homes,
+            realms: self.proxy.realms,
             users: self.users.into_iter().map(|user| user.entry).collect(),
         }
     }

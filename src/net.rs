@@ -8,6 +8,7 @@
 //! | `pool.rs` | – | handshake workers | with the last `Pool` handle |
 //! | `control.rs` | a Unix socket of mode 0600 | one task for each connection | with its runtime |
 //! | `dynamic.rs` | UDP, one socket for each family | one task | with its runtime |
+//! | `home.rs` | UDP, eight sockets for each family | one task, and one for each socket | with its runtime |
 //! | `eas.rs` | TCP, TLS, one listener for each lane and address | one thread for each lane, one task for each connection | `Lanes::stop`, after the drain |
 //! | `upstream.rs` | – | nothing: an exchange runs in the task that waits for it | – |
 //! | `metrics.rs` | TCP, plain HTTP | one task for each connection | with its runtime |
@@ -20,6 +21,7 @@ mod clock;
 pub mod control;
 pub mod dynamic;
 pub mod eas;
+pub mod home;
 pub mod http1;
 pub mod metrics;
 mod pool;

@@ -12,7 +12,8 @@
 //! 4. *verify*: Message-Authenticator, or the Request Authenticator of accounting;
 //! 5. *decode*: an Access-Request, an Accounting-Request or a Status-Server;
 //! 6. if its State names another loop, the datagram goes there;
-//! 7. the method: EAP, MAC authentication bypass or PAP, and the decision;
+//! 7. if its realm is another server's, it goes there and is judged when it comes back; else
+//!    the method: EAP, MAC authentication bypass or PAP, and the decision;
 //! 8. *encode* and *sign* the reply, Message-Authenticator first;
 //! 9. a reply to accounting leaves when what it answers is on record
 //!    ([`Server::handle_recorded`]).
@@ -28,7 +29,7 @@
 //! Slow passwords under way, datagrams for other loops and stored replies have limits of their
 //! own. What finds no place is dropped, counted by reason, and answered when its NAS asks again.
 //!
-//! Left out so far: proxying, and CoA-Requests.
+//! Left out so far: CoA-Requests.
 
 mod accounting;
 mod admission;
@@ -46,6 +47,7 @@ mod discard;
 mod dynamic;
 mod eap;
 mod enforce;
+mod forward;
 mod handover;
 mod job;
 mod judge;
@@ -53,6 +55,7 @@ mod ledger;
 mod methods;
 mod outbox;
 mod password;
+mod proxy;
 mod refuse;
 mod server;
 mod shared;
@@ -60,6 +63,7 @@ mod stream;
 
 pub use admission::Admissions;
 pub use arrival::MAX_BATCH;
+pub use away::MAX_FORWARDS;
 pub use brake::Swept;
 pub use charging::ChargingKey;
 pub use counters::Counter;
@@ -81,6 +85,16 @@ pub use methods::Methods;
 pub use outbox::Transmit;
 pub use password::Check;
 pub use password::Passwords;
+pub use proxy::Forwarding;
+pub use proxy::Health;
+pub use proxy::Home;
+pub use proxy::HomeConfig;
+pub use proxy::HomeCounters;
+pub use proxy::Proxy;
+pub use proxy::Route;
+pub use proxy::Routes;
+pub use proxy::SOCKETS;
+pub use proxy::Via;
 pub use server::Server;
 pub use shared::Settings;
 pub use shared::Shared;

@@ -19,7 +19,8 @@
 //! Implemented: RFC 2865 sections 3, 4, 5 (as a server); RFC 2866; RFC 2868 section 3; RFC 2869
 //! section 5; RFC 3162 section 2; RFC 3579 sections 2 and 3; RFC 3580 sections 3.10, 3.20 and 3.31;
 //! RFC 5080 section 2.2.2; RFC 5997; RFC 6929 sections 2 and 3 and RFC 8044 section 3 (as a
-//! writer); RFC 2548 section 2.4. Left out so far: dynamic authorization (RFC 5176) beyond its
+//! writer); RFC 2548 section 2.4; RFC 2865
+//! section 2.3 and RFC 7542 (proxies, realms); RFC 9765 (RADIUS/1.1). Left out so far: dynamic authorization (RFC 5176) beyond its
 //! codes, DTLS (RFC 7360). Over TLS (RFC 6613, 6614) a packet is the same; [`next_packet`] finds it in
 //! the stream and [`PeerTable`] whose it is.
 //!
@@ -41,11 +42,13 @@ mod duplicate;
 mod encode;
 mod error;
 mod hidden;
+mod home;
 mod lanes;
 mod mschap;
 mod nas;
 mod packet;
 mod peer;
+mod realm;
 mod reply;
 mod request;
 mod station;
@@ -93,6 +96,9 @@ pub use hidden::MAX_PASSWORD;
 pub use hidden::MppeKeys;
 pub use hidden::Password;
 pub use hidden::Salt;
+pub use home::Carried;
+pub use home::Forward;
+pub use home::Returned;
 pub use lanes::Lanes;
 pub use mschap::MsChap;
 pub use nas::MessageAuthenticatorPolicy;
@@ -110,6 +116,8 @@ pub use peer::PeerName;
 pub use peer::PeerNameError;
 pub use peer::PeerTable;
 pub use peer::Stranger;
+pub use realm::RealmTable;
+pub use realm::realm_of;
 pub use reply::Reply;
 pub use reply::Unsealed;
 pub use reply::sign_each;

@@ -35,6 +35,8 @@ mod network;
 mod policy;
 #[path = "fuzz/drive/radius_packet.rs"]
 mod radius_packet;
+#[path = "fuzz/drive/radius_stream.rs"]
+mod radius_stream;
 
 /// Panics if a parser breaks one of its promises on these octets.
 type Drive = fn(&[u8]);
@@ -52,6 +54,7 @@ const DRIVES: &[(&str, Drive)] = &[
     ("network", network::drive),
     ("policy", policy::drive),
     ("radius_packet", radius_packet::drive),
+    ("radius_stream", radius_stream::drive),
 ];
 
 #[test]

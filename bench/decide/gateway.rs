@@ -67,6 +67,7 @@ impl Gateway {
             methods: Methods::default(),
             passwords: Arc::new(OneForAll),
             charging: ChargingKey::new(&[7; 32]),
+            routes: None,
             config: Config {
                 conversations: 100_000,
                 ..Config::default()

@@ -15,6 +15,7 @@ use crate::access::Outcome;
 use crate::access::Sessions;
 use crate::app::groups;
 use crate::app::metrics::Metrics;
+use crate::app::metrics::home_outcomes;
 use crate::app::sources;
 use crate::inventory::Description;
 use crate::inventory::Lookup;
@@ -101,6 +102,13 @@ impl Desk {
             "sources": feeds.iter().map(|source| sources::json(source, now)).collect::<Vec<_>>(),
             "warnings": unmet.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "radsec": self.metrics.radsec.as_deref().map(radsec_json),
+            "homes": self.metrics.homes().iter().map(|home| {
+                json!({
+                    "home": home.name(),
+                    "health": home.health().as_str(),
+                    "requests": counts(&home_outcomes(home)),
+                })
+            }).collect::<Vec<_>>(),
             "mail": self.metrics.mail.as_deref().map(mail_json),
             "snapshot": self.metrics.snapshots.as_deref().map(|snapshots| snapshots.json(now)),
         });
@@ -135,6 +143,11 @@ impl Desk {
         }
         if let Some(radsec) = &self.metrics.radsec {
             text.push_str(&radsec_line(radsec));
+        }
+        for home in self.metrics.homes() {
+            let (name, health) = (home.name(), home.health().as_str());
+            let outcomes = counts_line(&home_outcomes(&home));
+            text.push_str(&format!("home server {name}: {health}, {outcomes}\n"));
         }
         if let Some(mail) = &self.metrics.mail {
             text.push_str(&mail_lines(mail));

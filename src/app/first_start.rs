@@ -180,7 +180,7 @@ fn fill(folder: &Path) -> io::Result<()> {
 }
 
 /// Files in which people keep passwords or secrets.
-const WITH_SECRETS: [&str; 3] = ["nas.toml", "source.toml", "users.toml"];
+const WITH_SECRETS: [&str; 4] = ["nas.toml", "proxy.toml", "source.toml", "users.toml"];
 
 #[cfg(test)]
 mod tests;

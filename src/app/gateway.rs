@@ -122,6 +122,7 @@ impl Gateway {
             admissions: Arc::clone(&core.admissions),
             disconnects,
             radsec: radsec.counters(),
+            network: Arc::clone(&radius.shared),
         };
         let desk = Desk {
             clock: core.clock,
@@ -190,7 +191,8 @@ impl Gateway {
     ///
     /// Everything wrong with the new configuration; the old one stays in force.
     pub(super) fn reload(&mut self, config: Config) -> Result<Vec<String>, Vec<Problem>> {
-        let mut settings = material::network_settings(&config, &self.radius.resumption)?;
+        let mut settings =
+            material::network_settings(&config, &self.radius.resumption, &self.radius.mark)?;
         let policy = load_policy(&config)?;
         let sources = load_sources(&config)?;
         let accepts = self.radsec.prepare(&config)?;

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::app::write::Existing;
 use crate::app::write::write;
 use crate::config;
+use crate::config::Authorization;
 use crate::config::Config;
 use crate::config::Radius11;
 use crate::directory::Outcome;
@@ -26,14 +27,19 @@ use crate::net::tls;
 use crate::network;
 use crate::network::ChargingKey;
 use crate::network::Check;
+use crate::network::Home;
 use crate::network::MethodSet;
 use crate::network::Passwords;
+use crate::network::Route;
+use crate::network::Routes;
 use crate::radius::NasTable;
 use crate::radius::PeerTable;
+use crate::radius::RealmTable;
 use crate::trust::Material;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
-/// devices need not handshake in full because a file was edited.
+/// devices need not handshake in full because a file was edited; `mark` is what requests to home
+/// servers are known by when they come back.
 ///
 /// # Errors
 ///
@@ -41,6 +47,7 @@ use crate::trust::Material;
 pub(super) fn network_settings(
     config: &Config,
     resumption: &Arc<Resumption>,
+    mark: &[u8],
 ) -> Result<network::Settings, Vec<Problem>> {
     let file = config.folder.join("gateway.toml");
     let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
@@ -76,6 +83,7 @@ pub(super) fn network_settings(
         methods: methods(config),
         passwords: Arc::new(UsersFile(users)),
         charging: charging_key(&config.data.folder)?,
+        routes: routes(config, mark),
         config: network::Config {
             patience: config.eap.timeout,
             eap_packet: config.eap.fragment_size,
@@ -125,6 +133,39 @@ pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
         verifier,
         peers,
         only_version_11: config.radsec.radius_1_1 == Radius11::Require,
+    }))
+}
+
+/// Whose requests go to which home servers; nothing where there is none.
+fn routes(config: &Config, mark: &[u8]) -> Option<Arc<Routes>> {
+    if config.realms.is_empty() {
+        return None;
+    }
+    let homes: Vec<Arc<Home>> = config
+        .homes
+        .iter()
+        .map(|home| Arc::new(Home::new(home.clone())))
+        .collect();
+    let mut realms = RealmTable::default();
+    for realm in &config.realms {
+        let named = |name: &String| homes.iter().find(|home| home.name() == name).cloned();
+        let asked: Vec<Arc<Home>> = realm.homes.iter().filter_map(named).collect();
+        let route = Route {
+            realm: realm.name.as_str().into(),
+            homes: asked,
+            judged: realm.judge,
+            authorization_kept: realm.authorization == Authorization::Home,
+        };
+        // `check` has refused a realm that stands there twice.
+        drop(realms.add(
+            &realm.name,
+            (!realm.homes.is_empty()).then(|| Arc::new(route)),
+        ));
+    }
+    Some(Arc::new(Routes {
+        realms,
+        homes,
+        mark: mark.into(),
     }))
 }
 

@@ -24,10 +24,13 @@ use crate::model::Timestamp;
 use crate::net::Clock;
 use crate::net::eas;
 use crate::net::radsec;
+use crate::network;
 use crate::network::Admissions;
 use crate::network::Counter;
 use crate::network::Counters;
 use crate::network::DynamicCounters;
+use crate::network::Health;
+use crate::network::Home;
 use crate::sync;
 use crate::sync::State;
 use crate::sync::Status;
@@ -51,6 +54,8 @@ pub(super) struct Metrics {
     pub(super) disconnects: Arc<DynamicCounters>,
     /// Of RADIUS over TLS, if its door is open.
     pub(super) radsec: Option<Arc<radsec::Counters>>,
+    /// Where the home servers in force are.
+    pub(super) network: Arc<network::Shared>,
 }
 
 impl Metrics {
@@ -185,6 +190,41 @@ impl Metrics {
         page.family("radsec_closed", help, "reason", &radsec.ends())
     }
 
+    /// The home servers in force; a reload begins their numbers anew.
+    pub(super) fn homes(&self) -> Vec<Arc<Home>> {
+        let settings = self.network.settings.load();
+        let routes = settings.routes.as_ref();
+        routes.map_or_else(Vec::new, |routes| routes.homes.clone())
+    }
+
+    fn proxied(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        page.counter(
+            "proxy_forwarded",
+            "Requests given to home servers",
+            self.sum(|of| &of.forwarded),
+        )?;
+        page.counter(
+            "proxy_passed_on",
+            "Access-Accepts of home servers sent on without a decision",
+            self.sum(|of| &of.passed_on),
+        )?;
+        let homes = self.homes();
+        let up = homes.iter().map(|home| {
+            let alive = home.health() == Health::Alive;
+            ([("home", home.name())], ConstGauge::new(i64::from(alive)))
+        });
+        let help = "1 for a home server that answers";
+        page.samples("home_up", help, MetricType::Gauge, up)?;
+        let outcomes = homes.iter().flat_map(|home| {
+            home_outcomes(home).map(|(outcome, count)| {
+                let labels = [("home", home.name()), ("outcome", outcome)];
+                (labels, ConstCounter::new(count))
+            })
+        });
+        let help = "Requests to home servers, by what came of them";
+        page.samples("home_requests", help, MetricType::Counter, outcomes)
+    }
+
     fn disconnects(&self) -> [(&'static str, u64); 6] {
         let of = &self.disconnects;
         [
@@ -293,6 +333,7 @@ impl Collector for Metrics {
         )?;
         page.gauge("mail_requests", "Mail requests under way", self.live.len())?;
         self.radsec(&mut page)?;
+        self.proxied(&mut page)?;
         self.snapshots(&mut page)?;
         self.sources(&mut page)?;
         match &self.mail {
@@ -300,6 +341,18 @@ impl Collector for Metrics {
             None => Ok(()),
         }
     }
+}
+
+/// What a home server was asked and has answered.
+pub(super) fn home_outcomes(home: &Home) -> [(&'static str, u64); 5] {
+    let of = &home.counters;
+    [
+        ("asked", of.asked.get()),
+        ("repeated", of.repeated.get()),
+        ("answered", of.answered.get()),
+        ("silent", of.silent.get()),
+        ("stray", of.stray.get()),
+    ]
 }
 
 fn encode_mail(page: &mut Page<'_, '_>, mail: &eas::Counters) -> fmt::Result {

@@ -14,6 +14,7 @@ use crate::config;
 use crate::config::Config;
 use crate::eap;
 use crate::net::Pool;
+use crate::net::home;
 use crate::net::radius;
 use crate::net::radius::Listen;
 use crate::network;
@@ -25,6 +26,8 @@ use crate::store::Syncer;
 /// The network plane.
 pub(super) struct Radius {
     pub(super) shared: Arc<network::Shared>,
+    /// What requests to home servers are known by when they come back.
+    pub(super) mark: Vec<u8>,
     pub(super) resumption: Arc<eap::Resumption>,
     pub(super) addresses: Vec<Listen>,
     pub(super) loops: Vec<Arc<Counters>>,
@@ -36,7 +39,10 @@ pub(super) struct Radius {
 impl Radius {
     pub(super) fn start(config: &Config, core: &Core) -> Result<Self, StartError> {
         let resumption = config.eap.resumption();
-        let settings = material::network_settings(config, &resumption)?;
+        let mut mark = MARK.to_vec();
+        mark.extend_from_slice(&[0; 8]);
+        super::fill_random(mark.get_mut(MARK.len()..).unwrap_or_default());
+        let settings = material::network_settings(config, &resumption, &mark)?;
         let loops = super::threads(config.workers.radius).min(usize::from(u8::MAX));
         let shared = Arc::new(network::Shared {
             settings: ArcSwap::from_pointee(settings),
@@ -69,7 +75,7 @@ impl Radius {
             .map_err(StartError::System)?;
         let counters = Mutex::new(Vec::new());
         let syncer = Syncer::new(loops);
-        let servers = radius::Servers::start(bound, &pool, core.clock, |number| {
+        let mut servers = radius::Servers::start(bound, &pool, core.clock, |number| {
             let server = network::Server::new(number, Arc::clone(&shared));
             counters
                 .lock()
@@ -80,12 +86,20 @@ impl Radius {
             Ok(radius::Worker { server, record })
         })
         .map_err(StartError::System)?;
+        let sockets = core.runtime.block_on(home::Sockets::bind());
+        let sockets = sockets.map_err(StartError::System)?;
+        if let Some(homes) = servers.take_homes() {
+            let proxy = network::Proxy::new(super::fill_random);
+            core.runtime
+                .spawn(home::serve(sockets, proxy, homes, core.clock));
+        }
         let accounting = syncer.spawn().map_err(StartError::System)?;
         let loops = counters
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         Ok(Self {
             shared,
+            mark,
             resumption,
             addresses,
             loops,
@@ -118,3 +132,6 @@ fn accounting_log(
 /// Jobs that may wait for the handshake workers: at 250 µs each on two cores, half a second of
 /// work. More would be answered after their peers have given up.
 const HANDSHAKES_WAITING: usize = 4096;
+
+/// What the Proxy-State of this gateway begins with; a number of this start follows.
+const MARK: &[u8] = b"portreeve";

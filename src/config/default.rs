@@ -8,6 +8,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("gateway.toml", include_str!("../../conf/gateway.toml")),
     ("nas.toml", include_str!("../../conf/nas.toml")),
     ("policy.toml", include_str!("../../conf/policy.toml")),
+    ("proxy.toml", include_str!("../../conf/proxy.toml")),
     ("source.toml", include_str!("../../conf/source.toml")),
     ("users.csv", include_str!("../../conf/users.csv")),
     ("users.toml", include_str!("../../conf/users.toml")),

@@ -23,6 +23,7 @@ use crate::model::Secret;
 use crate::model::Severity;
 use crate::model::Timestamp;
 use crate::model::causes;
+use crate::network::HomeConfig;
 use crate::radius::NasConfig;
 
 /// What is found when the files are opened.
@@ -69,7 +70,7 @@ impl<'d> Opened<'d> {
                     }
                     Some(secret.clone())
                 }
-                Some(SecretSource::File(path)) => self.secret(&key, path),
+                Some(SecretSource::File(path)) => self.secret(written, &key, path, "this NAS"),
             };
             let Some(secret) = secret else { continue };
             if let Some(weakness) = secret.weakness() {
@@ -104,8 +105,33 @@ impl<'d> Opened<'d> {
         }
     }
 
-    fn secret(&mut self, key: &str, path: &Path) -> Option<Secret> {
-        let written = &self.draft.written.nas;
+    /// The home servers whose secrets were found.
+    pub(super) fn homes(&mut self) -> Vec<HomeConfig> {
+        let written = &self.draft.written.proxy;
+        let mut complete = Vec::with_capacity(self.draft.proxy.homes.len());
+        for entry in &self.draft.proxy.homes {
+            let key = entry.secret_key();
+            let secret = match &entry.secret {
+                SecretSource::Given(secret) => {
+                    if let Some(mode) = open_to_others(Path::new(&written.file)) {
+                        let message = opened(Path::new(&written.file), mode);
+                        self.problems.push(written.warning(&key, message));
+                    }
+                    Some(secret.clone())
+                }
+                SecretSource::File(path) => self.secret(written, &key, path, "this server"),
+            };
+            let Some(secret) = secret else { continue };
+            if let Some(weakness) = secret.weakness() {
+                self.problems
+                    .push(written.error(&key, weakness.to_string()));
+            }
+            complete.push(entry.with_secret(secret));
+        }
+        complete
+    }
+
+    fn secret(&mut self, written: &Written, key: &str, path: &Path, whose: &str) -> Option<Secret> {
         match read_octets(path, MAX_SECRET) {
             Ok(mut octets) => {
                 // Editors end a file with a line break, which is not part of the secret.
@@ -131,7 +157,7 @@ impl<'d> Opened<'d> {
                 {
                     let file = path.display();
                     problem.message.push_str(&format!(
-                        ": make it with (umask 077; openssl rand -hex 16 > {file}), or remove this NAS"
+                        ": make it with (umask 077; openssl rand -hex 16 > {file}), or remove {whose}"
                     ));
                 }
                 None

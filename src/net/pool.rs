@@ -88,7 +88,7 @@ impl Mailbox {
     }
 
     /// Wakes the loop if it sleeps; after something was put in.
-    fn ring_a_sleeper(&self) {
+    pub(super) fn ring_a_sleeper(&self) {
         // Between the push before and the look at `asleep`; its other half is in `falls_asleep`.
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) {
@@ -141,7 +141,7 @@ impl Mailbox {
     }
 
     /// Sets a place for one finished job aside, if there is one.
-    fn reserve(&self) -> bool {
+    pub(super) fn reserve(&self) -> bool {
         // Only the mailbox's own loop reserves, so nothing comes between the look and the count.
         let free = self.under_way.load(Ordering::Relaxed) < self.done.capacity();
         if free {
@@ -152,7 +152,7 @@ impl Mailbox {
 
     /// Puts a finished job in. The loop sees it when it next looks; whoever puts in sees to it that
     /// it is woken.
-    fn put_done(&self, done: Done) {
+    pub(super) fn put_done(&self, done: Done) {
         // Never refused: `reserve` has set its place aside.
         drop(self.done.push(done));
     }

@@ -27,16 +27,21 @@ use socket2::Domain;
 use socket2::Protocol;
 use socket2::Socket;
 use socket2::Type;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tracing::error;
 use tracing::info;
 use tracing::warn;
 
 use crate::net::clock::Clock;
+use crate::net::home::Homes;
 use crate::net::pool::Mailbox;
 use crate::net::pool::Pool;
 use crate::net::streams::Brought;
 use crate::net::streams::Streams;
 use crate::network::Door;
+use crate::network::Forwarding;
+use crate::network::MAX_FORWARDS;
 use crate::network::Role;
 use crate::network::Server;
 
@@ -143,6 +148,7 @@ pub struct Servers {
     stop: Arc<AtomicU64>,
     mailboxes: Arc<[Arc<Mailbox>]>,
     streams: Arc<Streams>,
+    homes: Option<Homes>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -159,7 +165,7 @@ impl Servers {
         worker: impl Fn(u8) -> io::Result<Worker>,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicU64::new(0));
-        let in_flight = pool.capacity() + pool.threads();
+        let in_flight = pool.capacity() + pool.threads() + MAX_FORWARDS;
         let mailboxes: Arc<[Arc<Mailbox>]> = bound
             .sets
             .iter()
@@ -167,6 +173,7 @@ impl Servers {
             .collect::<io::Result<Vec<_>>>()?
             .into();
         let streams = Streams::new(&mailboxes);
+        let (forwards, arrivals) = mpsc::channel(MAX_FORWARDS * mailboxes.len().max(1));
         let mut threads = Vec::new();
         for (number, sockets) in (0..=u8::MAX).zip(bound.sets) {
             let Some(mailbox) = mailboxes.get(usize::from(number)).map(Arc::clone) else {
@@ -181,6 +188,7 @@ impl Servers {
                 mailbox,
                 mailboxes: Arc::clone(&mailboxes),
                 streams: Arc::clone(&streams),
+                forwards: forwards.clone(),
                 pool: Arc::clone(pool),
                 clock,
                 stop: Arc::clone(&stop),
@@ -194,10 +202,16 @@ impl Servers {
         }
         Ok(Self {
             stop,
+            homes: Some(Homes::new(arrivals, &mailboxes)),
             mailboxes,
             streams,
             threads,
         })
+    }
+
+    /// The way of requests to home servers and back; there is one, for the first who asks.
+    pub const fn take_homes(&mut self) -> Option<Homes> {
+        self.homes.take()
     }
 
     /// The way of TLS connections to the loops.
@@ -231,6 +245,7 @@ struct Loop {
     mailbox: Arc<Mailbox>,
     mailboxes: Arc<[Arc<Mailbox>]>,
     streams: Arc<Streams>,
+    forwards: mpsc::Sender<Forwarding>,
     pool: Arc<Pool>,
     clock: Clock,
     stop: Arc<AtomicU64>,
@@ -385,6 +400,19 @@ impl Loop {
         self.drain(buffers);
     }
 
+    /// Gives a request to the task that asks home servers.
+    fn give_away(&mut self, forwarding: Forwarding) {
+        if !self.mailbox.reserve() {
+            self.server.handle_refused_forward(&forwarding);
+            return;
+        }
+        if let Err(error) = self.forwards.try_send(forwarding) {
+            // Nobody proxies, or nobody keeps up: the place that was set aside is used for that.
+            let (TrySendError::Full(refused) | TrySendError::Closed(refused)) = error;
+            self.mailbox.put_done(refused.unanswered());
+        }
+    }
+
     /// Puts accounting on record, so that its answers may leave.
     fn record(&mut self) {
         let lines = self.server.accounting();
@@ -431,6 +459,9 @@ impl Loop {
                 }
             }
             self.server.clear_transmits();
+        }
+        while let Some(forwarding) = self.server.poll_forward() {
+            self.give_away(forwarding);
         }
         while let Some(job) = self.server.poll_job() {
             if let Err(job) = self.pool.submit(job, &self.mailbox) {

@@ -11,6 +11,7 @@ use crate::network::admission::PeerIdentity;
 use crate::network::context::Context;
 use crate::network::conversation::Standing;
 use crate::network::conversation::State;
+use crate::network::forward::AtHome;
 use crate::network::job::Lane;
 use crate::network::job::Ticket;
 use crate::network::judge::ConversationJudge;
@@ -55,6 +56,8 @@ pub(super) enum Waiting {
         /// The name whose password is checked.
         user: Box<str>,
     },
+    /// The answer of a home server.
+    Home(AtHome),
 }
 
 /// A slot without its conversation, and what the answer will need of the request.
@@ -86,25 +89,32 @@ impl Away {
             Waiting::Handshake(parted) if parted.slow => Lane::Slow,
             Waiting::Handshake(parted) if parted.standing.worked => Lane::Begun,
             Waiting::Handshake(_) => Lane::First,
-            Waiting::Password { .. } => Lane::Slow,
+            // One of a home server is in no lane.
+            Waiting::Password { .. } | Waiting::Home(_) => Lane::Slow,
         }
     }
 
     const fn is_password(&self) -> bool {
         match &self.waiting {
             Waiting::Handshake(parted) => parted.slow,
+            Waiting::Home(_) => false,
             Waiting::Password { .. } => true,
         }
+    }
+
+    const fn is_forward(&self) -> bool {
+        matches!(self.waiting, Waiting::Home(_))
     }
 }
 
 /// All requests of a loop that are away. Handshakes are bounded by the conversations, which keep
-/// their places; passwords by [`MAX_PASSWORDS`].
+/// their places; passwords by [`MAX_PASSWORDS`]; those at home servers by [`MAX_FORWARDS`].
 #[derive(Debug, Default)]
 pub(super) struct Aways {
     requests: HashMap<Ticket, (Monotonic, Away)>,
     deadlines: BTreeSet<(Monotonic, Ticket)>,
     passwords: usize,
+    forwards: usize,
     next: u64,
 }
 
@@ -118,10 +128,16 @@ impl Aways {
         self.passwords < MAX_PASSWORDS
     }
 
+    /// Whether one more request may be given to a home server.
+    pub(super) const fn has_room_for_forward(&self) -> bool {
+        self.forwards < MAX_FORWARDS
+    }
+
     pub(super) fn put(&mut self, deadline: Monotonic, away: Away) -> Ticket {
         let ticket = Ticket(self.next);
         self.next = self.next.wrapping_add(1);
         self.passwords += usize::from(away.is_password());
+        self.forwards += usize::from(away.is_forward());
         self.deadlines.insert((deadline, ticket));
         self.requests.insert(ticket, (deadline, away));
         ticket
@@ -131,6 +147,7 @@ impl Aways {
         let (deadline, away) = self.requests.remove(&ticket)?;
         self.deadlines.remove(&(deadline, ticket));
         self.passwords -= usize::from(away.is_password());
+        self.forwards -= usize::from(away.is_forward());
         Some(away)
     }
 
@@ -148,3 +165,7 @@ impl Aways {
 /// Slow hashes of one loop that may be under way. At some 30 ms of a core each, more would keep
 /// the handshakes behind them waiting until their NASes give up; what is dropped is asked again.
 const MAX_PASSWORDS: usize = 64;
+
+/// Requests of one loop that home servers may have: with answers after 50 ms, 20,000 a second; with
+/// none at all, what comes in a few seconds before more is dropped.
+pub const MAX_FORWARDS: usize = 1024;

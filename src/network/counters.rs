@@ -56,6 +56,10 @@ pub struct Counters {
     pub lost: Counter,
     /// Datagrams that belonged to another loop and were given to it.
     pub handed_over: Counter,
+    /// Requests given to home servers.
+    pub forwarded: Counter,
+    /// Access-Accepts of home servers sent on without a decision of ours.
+    pub passed_on: Counter,
     discarded: [Counter; Discarded::COUNT],
 }
 

@@ -24,13 +24,17 @@ pub(super) enum Discarded {
     ReplyTooLong,
     /// What it reports could not be recorded.
     Unrecorded,
+    /// We have forwarded it before: it goes round in a circle.
+    Loop,
+    /// No home server of its realm answers.
+    HomeSilent,
 }
 
 impl Discarded {
     pub(super) const COUNT: usize = DropReason::ALL.len() + Self::OWN.len();
 
     /// Those of the server, in the order of their indices.
-    const OWN: [Self; 8] = [
+    const OWN: [Self; 10] = [
         Self::Eap,
         Self::ConversationsFull,
         Self::ShareFull,
@@ -39,6 +43,8 @@ impl Discarded {
         Self::HandoverFull,
         Self::ReplyTooLong,
         Self::Unrecorded,
+        Self::Loop,
+        Self::HomeSilent,
     ];
 
     pub(super) fn all() -> impl Iterator<Item = Self> {
@@ -59,6 +65,8 @@ impl Discarded {
             Self::HandoverFull => DropReason::ALL.len() + 5,
             Self::ReplyTooLong => DropReason::ALL.len() + 6,
             Self::Unrecorded => DropReason::ALL.len() + 7,
+            Self::Loop => DropReason::ALL.len() + 8,
+            Self::HomeSilent => DropReason::ALL.len() + 9,
         }
     }
 
@@ -73,6 +81,8 @@ impl Discarded {
             Self::HandoverFull => "handover_full",
             Self::ReplyTooLong => "reply_too_long",
             Self::Unrecorded => "accounting_unrecorded",
+            Self::Loop => "proxy_loop",
+            Self::HomeSilent => "home_silent",
         }
     }
 }

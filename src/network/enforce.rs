@@ -112,21 +112,27 @@ pub(super) fn write(
     now: Timestamp,
     random: fn(&mut [u8]),
 ) {
-    /// The NAS is to ask again, not to end the session (RFC 2865 section 5.29).
-    const RADIUS_REQUEST: u32 = 1;
     let salt = || {
         let mut octets = [0; 2];
         random(&mut octets);
         Salt::new(u16::from_ne_bytes(octets))
     };
     reply.prepared(&profile.attributes, || accepted.values(), salt);
-    if let Some(seconds) = session_timeout(profile, accepted.decision, now) {
+    let limit = session_timeout(profile, accepted.decision, now);
+    write_limit(reply, limit, accepted.id);
+    let charging = &accepted.context.charging;
+    charging.answer(reply, accepted.charging, accepted.user);
+}
+
+/// Writes the time limit, if there is one, and the Class.
+pub(super) fn write_limit(reply: &mut Reply<'_, '_>, limit: Option<u32>, id: Correlation) {
+    /// The NAS is to ask again, not to end the session (RFC 2865 section 5.29).
+    const RADIUS_REQUEST: u32 = 1;
+    if let Some(seconds) = limit {
         reply.integer(AttributeType::SESSION_TIMEOUT, seconds);
         reply.integer(AttributeType::TERMINATION_ACTION, RADIUS_REQUEST);
     }
-    reply.octets(AttributeType::CLASS, &class(accepted.id));
-    let charging = &accepted.context.charging;
-    charging.answer(reply, accepted.charging, accepted.user);
+    reply.octets(AttributeType::CLASS, &class(id));
 }
 
 /// `portreeve:` and the decision's number.

@@ -1,11 +1,14 @@
 //! Work that leaves the packet loop: it owns what it works on and comes back with the result.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::eap::Answer;
 use crate::eap::Conversation;
 use crate::eap::Step;
 use crate::model::Now;
+use crate::network::proxy::Home;
+use crate::radius::Returned;
 
 /// Something slow to be done on another thread.
 #[derive(Debug)]
@@ -71,6 +74,8 @@ pub(super) enum Worked {
     Handshake(Box<Conversation>, Step),
     /// Whether the password is the user's.
     Password(bool),
+    /// What a home server has answered; `None` if none did.
+    Home(Option<(Arc<Home>, Box<Returned>)>),
     /// It came to nothing.
     Lost,
 }

@@ -13,6 +13,7 @@ use crate::model::Verdict;
 use crate::network::Backlog;
 use crate::network::Counters;
 use crate::network::Door;
+use crate::network::Forwarding;
 use crate::network::Handover;
 use crate::network::Role;
 use crate::network::Settings;
@@ -67,6 +68,7 @@ pub struct Server {
     pub(super) unsigned: Vec<Unsigned>,
     pub(super) ledger: Ledger,
     jobs: VecDeque<Job>,
+    pub(super) forwards: VecDeque<Forwarding>,
     pub(super) handovers: VecDeque<Handover>,
     pub(super) counters: Arc<Counters>,
     pub(super) trace: Trace,
@@ -103,6 +105,7 @@ impl Server {
             unsigned: Vec::new(),
             ledger: Ledger::default(),
             jobs: VecDeque::new(),
+            forwards: VecDeque::new(),
             handovers: VecDeque::new(),
             counters: Arc::default(),
             trace: Trace::default(),
@@ -156,8 +159,12 @@ impl Server {
             (Waiting::Password { context, user }, Worked::Password(accepted)) => {
                 self.resume_password(now, &settings, &away.asked(), context, user, accepted);
             }
-            (Waiting::Handshake(_), Worked::Password(_) | Worked::Lost)
-            | (Waiting::Password { .. }, Worked::Handshake(..) | Worked::Lost) => {
+            (Waiting::Home(at_home), Worked::Home(answer)) => {
+                self.resume_forward(now, &settings, &away, at_home, answer);
+            }
+            (Waiting::Handshake(_), Worked::Password(_) | Worked::Home(_) | Worked::Lost)
+            | (Waiting::Password { .. }, Worked::Handshake(..) | Worked::Home(_) | Worked::Lost)
+            | (Waiting::Home(_), Worked::Handshake(..) | Worked::Password(_) | Worked::Lost) => {
                 self.give_up(&away);
             }
         }
@@ -292,6 +299,17 @@ impl Server {
             held,
             peer: None,
         };
+        if settings.routes.is_some()
+            && serves(door.role, &request)
+            && let Some(route) = Self::route(settings, &request)
+        {
+            if let (Request::Access(request), true) =
+                (&request, nas.dynamic_authorization().is_some())
+            {
+                asked.peer = Some(Arc::new(PeerIdentity::of(request)));
+            }
+            return self.forward(now, settings, &asked, (&request, &verified), &route);
+        }
         match (request, door.role) {
             (Request::Access(request), Role::Authentication | Role::Both) => {
                 if nas.dynamic_authorization().is_some() {
@@ -443,5 +461,16 @@ impl Server {
 
     pub(super) fn new_correlation(&self) -> Correlation {
         self.shared.correlations.next()
+    }
+}
+
+/// Whether such a request is expected at a door of that kind.
+const fn serves(role: Role, request: &Request<'_>) -> bool {
+    match (request, role) {
+        (Request::Access(_), Role::Authentication | Role::Both)
+        | (Request::Accounting(_), Role::Accounting | Role::Both) => true,
+        (Request::Access(_), Role::Accounting)
+        | (Request::Accounting(_), Role::Authentication)
+        | (Request::Status(_), _) => false,
     }
 }

@@ -14,6 +14,7 @@ use crate::network::Config;
 use crate::network::Enforcement;
 use crate::network::Methods;
 use crate::network::Passwords;
+use crate::network::Routes;
 use crate::radius::NasTable;
 
 /// What a reload replaces, all at once.
@@ -32,6 +33,8 @@ pub struct Settings {
     pub passwords: Arc<dyn Passwords>,
     /// Names people for those who must not know them.
     pub charging: ChargingKey,
+    /// Which requests other servers answer; `None` where all are answered here.
+    pub routes: Option<Arc<Routes>>,
     /// Bounds.
     pub config: Config,
 }

@@ -100,6 +100,8 @@ fn one<'a>(packet: &Packet<'a>, kind: u8) -> Result<Option<&'a [u8]>, NasMisbeha
 const MS_CHAP_RESPONSE: u8 = 1;
 pub(super) const MS_CHAP_ERROR: u8 = 2;
 pub(super) const MS_MPPE_ENCRYPTION_POLICY: u8 = 7;
+/// MS-CHAP-MPPE-Keys (RFC 2548 section 2.4.1).
+pub(super) const MS_CHAP_MPPE_KEYS: u8 = 12;
 pub(super) const MS_MPPE_ENCRYPTION_TYPES: u8 = 8;
 const MS_CHAP_CHALLENGE: u8 = 11;
 const MS_CHAP2_RESPONSE: u8 = 25;

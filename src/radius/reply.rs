@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
+use zeroize::Zeroizing;
+
 use crate::model::Secret;
 use crate::radius::attribute::AttributeType;
 use crate::radius::attribute::MAX_VALUE;
@@ -19,8 +21,11 @@ use crate::radius::encode;
 use crate::radius::encode::EncodeError;
 use crate::radius::encode::Writer;
 use crate::radius::hidden;
+use crate::radius::hidden::MAX_SALTED;
 use crate::radius::hidden::MppeKeys;
 use crate::radius::hidden::Salt;
+use crate::radius::home::Carried;
+use crate::radius::home::Hiding;
 use crate::radius::lanes::LANES;
 use crate::radius::lanes::Lanes;
 use crate::radius::mschap;
@@ -226,6 +231,37 @@ impl<'b, 'r> Reply<'b, 'r> {
                 .vendor(VendorId::MICROSOFT, mschap::MS_CHAP_ERROR, value);
         }
         self
+    }
+
+    /// An attribute that another server has answered with, if such a reply may hold it; what was
+    /// hidden for us is hidden for the NAS. `salt` comes from random bits, another one each time.
+    pub fn carried(&mut self, carried: &Carried, salt: Salt) -> &mut Self {
+        let kind = carried.kind();
+        if !is_allowed(self.writer.code(), kind) {
+            return self;
+        }
+        let secret = self.secret.secret();
+        let authenticator = *self.origin.authenticator();
+        let mut buffer = [0; MAX_SALTED + 2];
+        let salted = hidden::salted(carried.value(), secret, &authenticator, salt, &mut buffer);
+        match (carried.hiding(), salted) {
+            (Hiding::None, _) => self.octets(kind, carried.value()),
+            (Hiding::MsChapKeys, _) => {
+                let mut keys: Zeroizing<Box<[u8]>> = Zeroizing::new(carried.value().into());
+                hidden::hide_blocks(&mut keys, secret, &authenticator);
+                self.vendor(VendorId::MICROSOFT, mschap::MS_CHAP_MPPE_KEYS, &keys)
+            }
+            (Hiding::Mppe(number), Some(value)) => self.vendor(VendorId::MICROSOFT, number, value),
+            (Hiding::TunnelPassword(tag), Some(value)) => {
+                self.writer.attribute(kind, &[&[tag], value]);
+                self
+            }
+            (Hiding::Mppe(_) | Hiding::TunnelPassword(_), None) => {
+                let octets = carried.value().len();
+                self.writer.fail(EncodeError::ValueTooLong { kind, octets });
+                self
+            }
+        }
     }
 
     /// An attribute from the configuration that is the same in every packet.

@@ -591,3 +591,60 @@ fn errors(problems: Vec<Problem>) -> Vec<Problem> {
     problems.retain(|one| one.severity == Severity::Error);
     problems
 }
+
+#[test]
+fn home_servers_and_realms_are_checked_together() {
+    let home = Home::new();
+    let server = "[[home]]\nname = \"one\"\nauthentication = \"192.0.2.10:1812\"\n\
+                  secret = \"a secret for the one server\"\n";
+    fs::set_permissions(
+        home.conf().join("proxy.toml"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .unwrap();
+    home.append("proxy.toml", server);
+    home.append(
+        "proxy.toml",
+        "[[realm]]\nname = \"example.org\"\nhomes = [\"one\"]\n",
+    );
+    let loaded = home.loaded();
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.config.homes.len(), 1);
+    assert!(loaded.config.realms[0].judge, "unless it is switched off");
+
+    for (entry, key, expected) in [
+        (
+            "[[realm]]\nname = \"Example.ORG\"",
+            "realm[1].name",
+            "\"Example.ORG\" is already realm[0]",
+        ),
+        (
+            "[[realm]]\nname = \"x.org\"\nhomes = [\"two\"]",
+            "realm[1].homes",
+            "no [[home]] is called two",
+        ),
+        (
+            "[[realm]]\nname = \"a@b\"",
+            "realm[1].name",
+            "expected a realm such as \"example.org\", \"*.example.org\", \"*\" or \"\", found \"a@b\"",
+        ),
+        (
+            "[[home]]\nname = \"one\"\naccounting = \"192.0.2.10:1813\"\nsecret = \"a secret for another one\"",
+            "home[1].name",
+            "one is already the name of home[0]",
+        ),
+        (
+            "[[home]]\nname = \"two\"\naccounting = \"192.0.2.10:1813\"\nsecret = \"testing123\"",
+            "home[1].secret",
+            "the secret is a well-known default, or words or characters in a row",
+        ),
+    ] {
+        let path = home.conf().join("proxy.toml");
+        let before = fs::read_to_string(&path).unwrap();
+        home.append("proxy.toml", &format!("{entry}\n"));
+        let problem = only(errors(home.refused().problems));
+        let found = (problem.key.as_str(), problem.message.as_str());
+        assert_eq!(found, (key, expected), "row {entry}");
+        fs::write(path, before).unwrap();
+    }
+}

@@ -16,6 +16,7 @@ mod eapol_test;
 mod held;
 mod mail;
 mod nginx;
+mod overlay;
 mod radclient;
 mod radsec;
 mod templates;

@@ -674,6 +674,76 @@ fn md5_of(octets: &[u8]) -> [u8; 16] {
     md5::Md5::digest(octets).into()
 }
 
+/// FreeRADIUS as proxy in front of the gateway, over TLS.
+fn freeradius_in_front(site: &Site, holder: &Holder) -> (Child, SocketAddr) {
+    let folder = site.gateway.path("front");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("front.crt"), holder.pem()).unwrap();
+    fs::write(folder.join("front.key"), holder.key_pem()).unwrap();
+    let (path, address) = (folder.display(), free_port());
+    let ca = site.gateway.path("conf/nas-ca.crt");
+    let config = format!(
+        "prefix = {path}\nlogdir = {path}\nrun_dir = {path}\nraddbdir = {path}\n\
+         libdir = /usr/lib/freeradius\nhostname_lookups = no\nmax_request_time = 30\n\
+         cleanup_delay = 5\nmax_requests = 65536\nproxy_requests = yes\n\
+         log {{\n destination = files\n file = {path}/radius.log\n auth = no\n}}\n\
+         security {{\n max_attributes = 200\n reject_delay = 0\n status_server = yes\n}}\n\
+         client nas {{\n ipaddr = 127.0.0.1\n secret = {UDP_SECRET}\n}}\n\
+         proxy server {{\n default_fallback = no\n}}\n\
+         home_server portreeve {{\n type = auth+acct\n ipaddr = 127.0.0.1\n port = {port}\n \
+         proto = tcp\n secret = radsec\n response_window = 5\n status_check = none\n \
+         tls {{\n private_key_file = {path}/front.key\n certificate_file = {path}/front.crt\n \
+         ca_file = {ca}\n fragment_size = 8192\n }}\n}}\n\
+         home_server_pool pool {{\n type = fail-over\n home_server = portreeve\n}}\n\
+         realm all {{\n pool = pool\n nostrip\n}}\n\
+         thread pool {{\n start_servers = 2\n max_servers = 4\n min_spare_servers = 1\n \
+         max_spare_servers = 2\n max_requests_per_server = 0\n}}\n\
+         modules {{\n}}\n\
+         server front {{\n listen {{\n type = auth\n ipaddr = 127.0.0.1\n port = {own}\n}}\n\
+         authorize {{\n update control {{\n Proxy-To-Realm := \"all\"\n }}\n}}\n}}\n",
+        port = site.radsec.port(),
+        ca = ca.display(),
+        own = address.port(),
+    );
+    fs::write(folder.join("radiusd.conf"), config).unwrap();
+    let child = Command::new("/usr/sbin/freeradius")
+        .args(["-f", "-d", &path.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("freeradius is installed by tests/run");
+    (child, address)
+}
+
+#[test]
+fn freeradius_proxies_to_us_over_tls_rfc6614() {
+    let site = Site::start(&branch("group = \"default\"\n"));
+    let holder = site.pki.issue(NAME, 2, Wrong::Nothing);
+    let (child, address) = freeradius_in_front(&site, &holder);
+    let front = Proxy {
+        child,
+        address,
+        log: site.gateway.path("front/radius.log"),
+    };
+    until("FreeRADIUS answers", || {
+        let answer = send(front.address, "status", UDP_SECRET, SIGNED);
+        answer.contains("Received Access-Accept").then_some(())
+    });
+    for (password, expected) in [
+        ("carol-sample", "Received Access-Accept"),
+        ("wrong", "Received Access-Reject"),
+    ] {
+        let attributes = format!("User-Name = \"carol\"\nUser-Password = \"{password}\"\n{SIGNED}");
+        let answer = send(front.address, "auth", UDP_SECRET, &attributes);
+        assert!(answer.contains(expected), "{answer}\n{}", front.log());
+    }
+    let files = certificate::issue(&site.gateway, &Wanted::default());
+    let login = Login::new("alice@example.com", &files);
+    let outcome = eapol_test::run_at(&site.gateway, front.address, UDP_SECRET, &login);
+    assert!(outcome.success(), "{}", outcome.output);
+    assert_eq!(outcome.keys(), (1, 0), "{}", outcome.output);
+}
+
 /// A packet of RADIUS/1.1 (RFC 9765 section 4).
 fn version11(code: u8, token: u8, attributes: &[(u8, &[u8])]) -> Vec<u8> {
     let mut octets = vec![code, 0, 0, 0, 0xa0, 0, 0, token];

@@ -433,6 +433,7 @@ fn settings(root: &Authority, server: &Holder, resumption: &Arc<Resumption>) -> 
         charging: ChargingKey::new(&[7; 32]),
         methods: Methods::default(),
         passwords: Arc::new(Book::default()),
+        routes: None,
         config: Config::default(),
     }
 }

@@ -19,6 +19,7 @@ mod duplicates;
 mod handover;
 mod lab;
 mod passwords;
+mod proxying;
 mod simulation;
 mod streams;
 mod tunnels;

@@ -388,6 +388,7 @@ fn settings() -> Settings {
         },
         passwords: Arc::new(Book),
         charging: ChargingKey::new(&[7; 32]),
+        routes: None,
         config: Config {
             conversations: 4,
             ..Config::default()

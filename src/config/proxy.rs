@@ -1,0 +1,239 @@
+//! `proxy.toml`: other RADIUS servers, and whose requests they get.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::nas::SecretSource;
+use crate::document::Choice;
+use crate::document::Section;
+use crate::document::Written;
+use crate::model::Problem;
+use crate::model::Secret;
+use crate::network::HomeConfig;
+
+/// The file as read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Proxy {
+    pub(super) homes: Vec<HomeEntry>,
+    pub(super) realms: Vec<Realm>,
+}
+
+/// One `[[home]]`; its secret may still be in another file.
+#[derive(Clone, Debug)]
+pub(super) struct HomeEntry {
+    pub(super) name: String,
+    authentication: Option<SocketAddr>,
+    accounting: Option<SocketAddr>,
+    pub(super) secret: SecretSource,
+    signed: bool,
+    status: bool,
+    /// Its key, `home[0]`.
+    pub(super) key: String,
+}
+
+/// One `[[realm]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Realm {
+    /// `example.org`, `*.example.org`, `*` for every other one, or nothing for names without one.
+    pub name: String,
+    /// Names of home servers, the preferred one first; none for a realm that is answered here.
+    pub homes: Vec<String>,
+    /// Whether the devices of those whom a home server lets in are judged.
+    pub judge: bool,
+    /// Whose authorisation the NAS gets.
+    pub authorization: Authorization,
+    /// Its key, `realm[0]`.
+    key: String,
+}
+
+/// Whose authorisation the NAS gets when somebody may in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Authorization {
+    /// The home server's.
+    #[default]
+    Home,
+    /// That of `[enforce]`.
+    Ours,
+}
+
+impl Choice for Authorization {
+    const ALL: &'static [(&'static str, Self)] = &[("home", Self::Home), ("ours", Self::Ours)];
+}
+
+impl HomeEntry {
+    /// The home server, with the secret that was found.
+    pub(super) fn with_secret(&self, secret: Secret) -> HomeConfig {
+        HomeConfig {
+            name: self.name.clone(),
+            authentication: self.authentication,
+            accounting: self.accounting,
+            secret,
+            signed: self.signed,
+            status: self.status,
+        }
+    }
+
+    /// The key that says where the secret is.
+    pub(super) fn secret_key(&self) -> String {
+        let key = match self.secret {
+            SecretSource::Given(_) => "secret",
+            SecretSource::File(_) => "secret_file",
+        };
+        format!("{}.{key}", self.key)
+    }
+}
+
+impl Proxy {
+    /// Reads the file; entries with a mistake are left out, their problems are reported.
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let homes = numbered("home", section).into_iter();
+        let realms = numbered("realm", section).into_iter();
+        Self {
+            homes: homes.filter_map(|(table, key)| home(table, key)).collect(),
+            realms: realms
+                .filter_map(|(table, key)| realm(table, key))
+                .collect(),
+        }
+    }
+
+    /// What can be said about the entries together.
+    pub(super) fn check(&self, written: &Written) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (index, entry) in self.homes.iter().enumerate() {
+            let mut earlier = self.homes.iter().take(index);
+            if let Some(other) = earlier.find(|other| other.name == entry.name) {
+                let message = format!("{} is already the name of {}", entry.name, other.key);
+                problems.push(written.error(&format!("{}.name", entry.key), message));
+            }
+            if !entry.signed {
+                let message = "whoever is between this server and us can forge an Access-Accept \
+                               (CVE-2024-3596): update it and choose require";
+                let key = format!("{}.message_authenticator", entry.key);
+                problems.push(written.warning(&key, message.to_owned()));
+            }
+        }
+        for (index, realm) in self.realms.iter().enumerate() {
+            let mut earlier = self.realms.iter().take(index);
+            let same = |other: &&Realm| other.name.eq_ignore_ascii_case(&realm.name);
+            if let Some(other) = earlier.find(same) {
+                let message = format!("\"{}\" is already {}", realm.name, other.key);
+                problems.push(written.error(&format!("{}.name", realm.key), message));
+            }
+            for name in &realm.homes {
+                if !self.homes.iter().any(|home| home.name == *name) {
+                    let message = format!("no [[home]] is called {name}");
+                    problems.push(written.error(&format!("{}.homes", realm.key), message));
+                }
+            }
+            if !realm.judge && !realm.homes.is_empty() {
+                let message = "whoever the home server lets in is in, whatever the state of the \
+                               device";
+                let key = format!("{}.judge", realm.key);
+                problems.push(written.warning(&key, message.to_owned()));
+            }
+        }
+        problems
+    }
+}
+
+fn home(mut section: Section<'_>, key: String) -> Option<HomeEntry> {
+    let name: Option<String> = section.require("name", "name = \"radius-1\"");
+    let authentication: Option<SocketAddr> = section.read("authentication");
+    let accounting: Option<SocketAddr> = section.read("accounting");
+    let secret: Option<String> = section.read("secret");
+    let secret_file: Option<PathBuf> = section.read("secret_file");
+    let mut signed = Signed::default();
+    section.set("message_authenticator", &mut signed);
+    let mut status = true;
+    section.set("status_server", &mut status);
+    section.finish();
+    if !section.has("authentication") && !section.has("accounting") {
+        section.missing("authentication", "authentication = \"192.0.2.10:1812\"");
+    }
+    let source = match (secret, secret_file) {
+        (Some(_), Some(_)) => {
+            section.error("secret_file", "either secret or secret_file, not both");
+            None
+        }
+        (None, None) => {
+            if !section.has("secret") && !section.has("secret_file") {
+                section.missing("secret_file", "secret_file = \"certs/secrets/radius-1\"");
+            }
+            None
+        }
+        (Some(secret), None) => Some(SecretSource::Given(Secret::new(secret.into_bytes()))),
+        (None, Some(path)) => Some(SecretSource::File(path)),
+    };
+    Some(HomeEntry {
+        name: name?,
+        authentication,
+        accounting,
+        secret: source?,
+        signed: signed == Signed::Require,
+        status,
+        key,
+    })
+}
+
+fn realm(mut section: Section<'_>, key: String) -> Option<Realm> {
+    let name: Option<String> = section.require("name", "name = \"example.org\"");
+    let mut realm = Realm {
+        name: String::new(),
+        homes: Vec::new(),
+        judge: true,
+        authorization: Authorization::default(),
+        key,
+    };
+    section.set("homes", &mut realm.homes);
+    section.set("judge", &mut realm.judge);
+    section.set("authorization", &mut realm.authorization);
+    section.finish();
+    realm.name = name?;
+    let domain = realm.name.strip_prefix("*.").unwrap_or(&realm.name);
+    if domain.contains(['@', '*', ' ']) && realm.name != "*" || domain.len() > MAX_REALM {
+        let found = realm.name.escape_debug();
+        section.error(
+            "name",
+            format!("expected a realm such as \"example.org\", \"*.example.org\", \"*\" or \"\", found \"{found}\""),
+        );
+        return None;
+    }
+    Some(realm)
+}
+
+/// The tables of an array, each with its key.
+fn numbered<'d>(kind: &'static str, section: &mut Section<'d>) -> Vec<(Section<'d>, String)> {
+    let tables = section.children(kind);
+    if tables.len() > MAX_ENTRIES {
+        section.error(kind, format!("more than {MAX_ENTRIES} entries"));
+    }
+    (0..MAX_ENTRIES)
+        .zip(tables)
+        .map(|(index, table)| (table, format!("{kind}[{index}]")))
+        .collect()
+}
+
+/// Whether answers must be signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Signed {
+    #[default]
+    Require,
+    Off,
+}
+
+impl Choice for Signed {
+    const ALL: &'static [(&'static str, Self)] = &[("require", Self::Require), ("off", Self::Off)];
+}
+
+impl fmt::Display for Realm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Entries of a kind: far more than anybody lists by hand.
+const MAX_ENTRIES: usize = 1000;
+
+/// User-Name has no room for a longer one.
+const MAX_REALM: usize = 251;
