@@ -109,7 +109,20 @@ fn users_table() {
         ),
         (
             "name = \"a\"\npassword = \"hunter2\"\n".to_owned(),
-            "f:3: user[0].password: expected an argon2 hash such as portreeve hash-password prints",
+            "f:3: user[0].password: expected a hash such as portreeve hash-password prints, or a \
+             whole one that begins with $5$, $6$, $2a$, $2b$ or $2y$",
+        ),
+        (
+            format!("name = \"a\"\npassword = \"$2b$10${BCRYPT}\"\n"),
+            "",
+        ),
+        (
+            format!("name = \"a\"\npassword = \"$2b$15${BCRYPT}\"\n"),
+            "f:3: user[0].password: the hash has a cost of 15, at most 14 is accepted",
+        ),
+        (
+            format!("name = \"a\"\npassword = \"$5$rounds=500001$salt${SHA256}\"\n"),
+            "f:3: user[0].password: the hash asks for 500001 rounds, at most 500000 are accepted",
         ),
         (
             "name = \"a\"\nnt_hash = \"44\"\n".to_owned(),
@@ -133,6 +146,11 @@ fn users_table() {
         assert_eq!(said(&text, users::read), expected, "row {text}");
     }
 }
+
+/// Salt and hash of a bcrypt string.
+const BCRYPT: &str = "N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+/// The hash of a SHA-256-crypt string.
+const SHA256: &str = "49yU6pOqknRiraoDvy5YVUvquhabVUIYqKQ8se7bFj2";
 
 #[test]
 fn problems_never_repeat_a_password() {
