@@ -15,6 +15,7 @@ use crate::model::Proof;
 use crate::model::Severity;
 use crate::model::causes;
 use crate::network;
+use crate::network::Answer;
 use crate::network::Check;
 use crate::network::MethodSet;
 use crate::network::Passwords;
@@ -134,10 +135,16 @@ impl Passwords for UsersFile {
             Verification::Immediate(Outcome::Accepted(key)) => Check::Accepted(key),
             Verification::Immediate(Outcome::Unsuited) => Check::Unsuited,
             Verification::Immediate(Outcome::Refused | Outcome::Unknown) => Check::Refused,
-            Verification::Slow(job) => {
-                Check::Slow(Box::new(move || matches!(job.run(), Outcome::Accepted(_))))
-            }
+            Verification::Slow(job) => Check::Slow(Box::new(move || answer(job.run()))),
         }
+    }
+}
+
+fn answer(outcome: Outcome) -> Answer {
+    match outcome {
+        Outcome::Accepted(key) => Answer::Accepted(key),
+        Outcome::Unsuited => Answer::Unsuited,
+        Outcome::Refused | Outcome::Unknown => Answer::refused(),
     }
 }
 

@@ -64,7 +64,8 @@ impl Radius {
             .map_err(|(address, source)| StartError::Bind { address, source })?;
         let addresses = bound.addresses.clone();
         let workers = super::threads(config.workers.handshake);
-        let pool = Pool::start(workers, HANDSHAKES_WAITING, core.clock)
+        let runtime = core.runtime.handle().clone();
+        let pool = Pool::start(workers, HANDSHAKES_WAITING, core.clock, runtime)
             .map(Arc::new)
             .map_err(StartError::System)?;
         let counters = Mutex::new(Vec::new());

@@ -35,6 +35,7 @@ use crate::net::clock::Clock;
 use crate::net::pool::Mailbox;
 use crate::net::pool::Pool;
 use crate::network::Door;
+use crate::network::MAX_INQUIRIES;
 use crate::network::Role;
 use crate::network::Server;
 
@@ -156,7 +157,7 @@ impl Servers {
         worker: impl Fn(u8) -> io::Result<Worker>,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicU64::new(0));
-        let in_flight = pool.capacity() + pool.threads();
+        let in_flight = pool.capacity() + pool.threads() + MAX_INQUIRIES;
         let mailboxes: Arc<[Arc<Mailbox>]> = bound
             .sets
             .iter()

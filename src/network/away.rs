@@ -8,11 +8,12 @@ use std::sync::Arc;
 use crate::model::Monotonic;
 use crate::network::Door;
 use crate::network::admission::PeerIdentity;
-use crate::network::context::Context;
+use crate::network::attempt::Pending;
 use crate::network::conversation::Standing;
 use crate::network::conversation::State;
 use crate::network::job::Lane;
 use crate::network::job::Ticket;
+use crate::network::job::Work;
 use crate::network::judge::ConversationJudge;
 use crate::radius::HeldOrigin;
 use crate::radius::Nas;
@@ -41,6 +42,8 @@ pub(super) struct Away {
     pub(super) held: Option<Held>,
     pub(super) peer: Option<Arc<PeerIdentity>>,
     pub(super) waiting: Waiting,
+    /// Whether its job waits for a server.
+    pub(super) elsewhere: bool,
 }
 
 /// What for.
@@ -48,13 +51,8 @@ pub(super) struct Away {
 pub(super) enum Waiting {
     /// A conversation's flight; the conversation itself is in the job.
     Handshake(Parted),
-    /// A slow hash.
-    Password {
-        /// Where the request came from.
-        context: Context,
-        /// The name whose password is checked.
-        user: Box<str>,
-    },
+    /// A slow hash, or a server that knows passwords.
+    Password(Box<Pending>),
 }
 
 /// A slot without its conversation, and what the answer will need of the request.
@@ -83,25 +81,27 @@ impl Away {
         match &self.waiting {
             Waiting::Handshake(parted) if parted.standing.worked => Lane::Begun,
             Waiting::Handshake(_) => Lane::First,
-            Waiting::Password { .. } => Lane::Slow,
+            Waiting::Password(_) => Lane::Slow,
         }
     }
 
-    const fn is_password(&self) -> bool {
+    /// Whether a slow hash is under way for it.
+    const fn is_hash(&self) -> bool {
         match self.waiting {
             Waiting::Handshake(_) => false,
-            Waiting::Password { .. } => true,
+            Waiting::Password(_) => !self.elsewhere,
         }
     }
 }
 
 /// All requests of a loop that are away. Handshakes are bounded by the conversations, which keep
-/// their places; passwords by [`MAX_PASSWORDS`].
+/// their places; slow hashes by [`MAX_HASHES`], inquiries by [`MAX_INQUIRIES`].
 #[derive(Debug, Default)]
 pub(super) struct Aways {
     requests: HashMap<Ticket, (Monotonic, Away)>,
     deadlines: BTreeSet<(Monotonic, Ticket)>,
-    passwords: usize,
+    hashes: usize,
+    inquiries: usize,
     next: u64,
 }
 
@@ -110,15 +110,20 @@ impl Aways {
         self.requests.is_empty()
     }
 
-    /// Whether one more password may be checked.
-    pub(super) const fn has_room_for_password(&self) -> bool {
-        self.passwords < MAX_PASSWORDS
+    /// Whether one more password may be checked by such work.
+    pub(super) const fn has_room_for(&self, work: &Work) -> bool {
+        if work.is_elsewhere() {
+            self.inquiries < MAX_INQUIRIES
+        } else {
+            self.hashes < MAX_HASHES
+        }
     }
 
     pub(super) fn put(&mut self, deadline: Monotonic, away: Away) -> Ticket {
         let ticket = Ticket(self.next);
         self.next = self.next.wrapping_add(1);
-        self.passwords += usize::from(away.is_password());
+        self.hashes += usize::from(away.is_hash());
+        self.inquiries += usize::from(away.elsewhere);
         self.deadlines.insert((deadline, ticket));
         self.requests.insert(ticket, (deadline, away));
         ticket
@@ -127,7 +132,8 @@ impl Aways {
     pub(super) fn take(&mut self, ticket: Ticket) -> Option<Away> {
         let (deadline, away) = self.requests.remove(&ticket)?;
         self.deadlines.remove(&(deadline, ticket));
-        self.passwords -= usize::from(away.is_password());
+        self.hashes -= usize::from(away.is_hash());
+        self.inquiries -= usize::from(away.elsewhere);
         Some(away)
     }
 
@@ -144,4 +150,9 @@ impl Aways {
 
 /// Slow hashes of one loop that may be under way. At some 30 ms of a core each, more would keep
 /// the handshakes behind them waiting until their NASes give up; what is dropped is asked again.
-const MAX_PASSWORDS: usize = 64;
+const MAX_HASHES: usize = 64;
+
+/// Questions of one loop to servers that may be under way: they cost a kilobyte each and no thread. At
+/// 10 ms an answer that is 100,000 a second; with a server that hangs, what comes in until it is given
+/// up.
+pub const MAX_INQUIRIES: usize = 1024;

@@ -1,10 +1,17 @@
 //! Work that leaves the packet loop: it owns what it works on and comes back with the result.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
 
 use crate::eap::Conversation;
 use crate::eap::Step;
 use crate::model::Now;
+use crate::network::check::Answer;
+use crate::network::check::Inquiry;
 
 /// Something slow to be done on another thread.
 #[derive(Debug)]
@@ -33,7 +40,19 @@ pub(super) enum Work {
     /// A flight of TLS.
     Handshake(Box<Conversation>),
     /// A slow hash.
-    Password(Box<dyn FnOnce() -> bool + Send>),
+    Password(Box<dyn FnOnce() -> Answer + Send>),
+    /// A question to a server: no work, but time.
+    Inquiry(Inquiry),
+}
+
+impl Work {
+    /// Whether it waits for somebody else and so takes no worker.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Handshake(_) | Self::Password(_) => false,
+            Self::Inquiry(_) => true,
+        }
+    }
 }
 
 impl fmt::Debug for Work {
@@ -41,6 +60,7 @@ impl fmt::Debug for Work {
         f.write_str(match self {
             Self::Handshake(_) => "Handshake",
             Self::Password(_) => "Password",
+            Self::Inquiry(_) => "Inquiry",
         })
     }
 }
@@ -55,8 +75,8 @@ pub struct Done {
 #[derive(Debug)]
 pub(super) enum Worked {
     Handshake(Box<Conversation>, Step),
-    /// Whether the password is the user's.
-    Password(bool),
+    /// What came of a password.
+    Password(Answer),
     /// It came to nothing.
     Lost,
 }
@@ -66,6 +86,12 @@ impl Job {
     #[must_use]
     pub const fn lane(&self) -> Lane {
         self.lane
+    }
+
+    /// Whether it only waits for a server and needs no worker.
+    #[must_use]
+    pub const fn is_inquiry(&self) -> bool {
+        self.work.is_elsewhere()
     }
 
     /// What to hand back instead if running the job fails by a panic, so that nobody waits for
@@ -78,7 +104,23 @@ impl Job {
         }
     }
 
-    /// Does it. `clock` is read once, when the work begins.
+    /// What a runtime is to drive instead of a worker thread, if it is an inquiry.
+    ///
+    /// # Errors
+    ///
+    /// The job itself, if it is for a worker.
+    pub fn into_inquiry(self) -> Result<Inquiring, Box<Self>> {
+        match self.work {
+            Work::Inquiry(inquiry) => Ok(Inquiring {
+                ticket: self.ticket,
+                asking: inquiry.into_inner(),
+            }),
+            work @ (Work::Handshake(_) | Work::Password(_)) => Err(Box::new(Self { work, ..self })),
+        }
+    }
+
+    /// Does it. `clock` is read once, when the work begins. An inquiry that is not answered at once
+    /// comes to nothing here: see [`Job::into_inquiry`].
     pub fn run(self, clock: impl FnOnce() -> Now) -> Done {
         let result = match self.work {
             Work::Handshake(mut conversation) => {
@@ -86,10 +128,41 @@ impl Job {
                 Worked::Handshake(conversation, step)
             }
             Work::Password(check) => Worked::Password(check()),
+            Work::Inquiry(inquiry) => {
+                let mut nobody = Context::from_waker(Waker::noop());
+                match inquiry.into_inner().as_mut().poll(&mut nobody) {
+                    Poll::Ready(answer) => Worked::Password(answer),
+                    Poll::Pending => Worked::Lost,
+                }
+            }
         };
         Done {
             ticket: self.ticket,
             result,
         }
+    }
+}
+
+/// A job that waits for a server.
+pub struct Inquiring {
+    ticket: Ticket,
+    asking: Pin<Box<dyn Future<Output = Answer> + Send>>,
+}
+
+impl fmt::Debug for Inquiring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Inquiring").field(&self.ticket).finish()
+    }
+}
+
+impl Future for Inquiring {
+    type Output = Done;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done> {
+        let ticket = self.ticket;
+        self.asking.as_mut().poll(context).map(|answer| Done {
+            ticket,
+            result: Worked::Password(answer),
+        })
     }
 }

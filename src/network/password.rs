@@ -1,7 +1,5 @@
 //! Requests without EAP: a user's password (PAP), or a MAC address in its place.
 
-use std::fmt;
-
 use crate::access::Correlation;
 use crate::access::Decided;
 use crate::model::Credential;
@@ -9,7 +7,6 @@ use crate::model::Established;
 use crate::model::Identifier;
 use crate::model::MacAddress;
 use crate::model::Now;
-use crate::model::NtKey;
 use crate::model::Plane;
 use crate::model::Presented;
 use crate::model::Proof;
@@ -17,52 +14,20 @@ use crate::model::Subject;
 use crate::model::Verdict;
 use crate::network::Method;
 use crate::network::Settings;
+use crate::network::attempt::Attempt;
 use crate::network::away::Asked;
-use crate::network::away::Waiting;
 use crate::network::challenge::Extra;
 use crate::network::context::Context;
 use crate::network::context::Refused;
 use crate::network::context::readable;
 use crate::network::discard::Discarded;
 use crate::network::enforce;
-use crate::network::job::Work;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
 use crate::radius::AttributeType;
 use crate::radius::DropReason;
 use crate::radius::Reply;
 use crate::radius::Verified;
-
-/// Who checks passwords; a directory behind it.
-pub trait Passwords: Send + Sync + fmt::Debug {
-    /// Checks what was sent at once, or says that it will take long. What is checked at once is on
-    /// the path of a packet: nothing is allocated for it.
-    fn check(&self, user: &str, proof: &Proof<'_>) -> Check;
-}
-
-/// The answer to a password.
-pub enum Check {
-    /// It is the user's; of MSCHAP with the key that it leaves.
-    Accepted(Option<NtKey>),
-    /// It is not, or there is no such user; the two are not told apart.
-    Refused,
-    /// What is stored of the user's password cannot tell: an answer to CHAP or MSCHAP needs the
-    /// password in clear or its NT hash. The peer learns no more than of `Refused`.
-    Unsuited,
-    /// A slow hash decides: to be run on a worker thread; `true` if accepted.
-    Slow(Box<dyn FnOnce() -> bool + Send>),
-}
-
-impl fmt::Debug for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Accepted(_) => "Accepted",
-            Self::Refused => "Refused",
-            Self::Unsuited => "Unsuited",
-            Self::Slow(_) => "Slow",
-        })
-    }
-}
 
 /// Who asks without EAP, once that is settled.
 pub(super) struct Asker<'a> {
@@ -120,45 +85,14 @@ impl Server {
             self.refuse(now, settings, asked, &context, &refused);
             return Ok(());
         }
-        match settings
-            .passwords
-            .check(name, &Proof::Password(password.expose()))
-        {
-            Check::Accepted(_) => self.admit_user(now, settings, asked, &context, name),
-            Check::Refused | Check::Unsuited => {
-                self.refuse_password(now, settings, asked, &context, name)
-            }
-            Check::Slow(_) if !self.away.has_room_for_password() => {
-                self.forget(asked);
-                return Err(Discarded::Overloaded);
-            }
-            Check::Slow(check) => {
-                let waiting = Waiting::Password {
-                    context,
-                    user: name.into(),
-                };
-                let deadline = now.monotonic + settings.config.patience;
-                self.send_away(deadline, asked, verified, waiting, Work::Password(check));
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes on after a slow hash.
-    pub(super) fn resume_password(
-        &mut self,
-        now: Now,
-        settings: &Settings,
-        asked: &Asked<'_>,
-        context: &Context,
-        user: &str,
-        accepted: bool,
-    ) {
-        if accepted {
-            self.admit_user(now, settings, asked, context, user);
-        } else {
-            self.refuse_password(now, settings, asked, context, user);
-        }
+        let attempt = Attempt {
+            context: &context,
+            method: Method::Pap,
+            user: name,
+            extra: Extra::None,
+        };
+        let proof = Proof::Password(password.expose());
+        self.attempt(now, settings, asked, verified, (&attempt, &proof))
     }
 
     /// MAC authentication bypass: the address stands in User-Name and proves nothing.
@@ -195,24 +129,6 @@ impl Server {
             why,
         };
         self.refuse(now, settings, asked, &context, &refused);
-    }
-
-    fn admit_user(
-        &mut self,
-        now: Now,
-        settings: &Settings,
-        asked: &Asked<'_>,
-        context: &Context,
-        user: &str,
-    ) {
-        let asker = Asker {
-            context,
-            method: "pap",
-            user: Some(user),
-            credential: Credential::Password,
-            extra: Extra::None,
-        };
-        self.decide_and_answer(now, settings, asked, &asker);
     }
 
     pub(super) fn decide_and_answer(
@@ -302,26 +218,9 @@ impl Server {
         }
         sent
     }
-
-    fn refuse_password(
-        &mut self,
-        now: Now,
-        settings: &Settings,
-        asked: &Asked<'_>,
-        context: &Context,
-        user: &str,
-    ) {
-        let refused = Refused {
-            method: "pap",
-            user,
-            why: WRONG,
-        };
-        self.refuse(now, settings, asked, context, &refused);
-    }
 }
 
 /// What records say.
-pub(super) const WRONG: &str = "the password is not this user's, or there is no such user";
 pub(super) const NO_NAME: &str = "the name is empty or no UTF-8 text";
 
 /// Service-Type of MAC authentication bypass (RFC 2865 section 5.6). The other sign of it is a

@@ -158,11 +158,11 @@ impl Server {
                 let parted = parted.clone();
                 self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
             }
-            (Waiting::Password { context, user }, Worked::Password(accepted)) => {
-                self.resume_password(now, &settings, &away.asked(), context, user, accepted);
+            (Waiting::Password(pending), Worked::Password(answer)) => {
+                self.resume_password(now, &settings, &away.asked(), pending, answer);
             }
             (Waiting::Handshake(_), Worked::Password(_) | Worked::Lost)
-            | (Waiting::Password { .. }, Worked::Handshake(..) | Worked::Lost) => {
+            | (Waiting::Password(_), Worked::Handshake(..) | Worked::Lost) => {
                 self.give_up(&away);
             }
         }
@@ -340,14 +340,8 @@ impl Server {
                 self.bypass(now, settings, asked, request);
                 Ok(())
             }
-            Offered::ChapPassword => {
-                self.chap(now, settings, asked, request);
-                Ok(())
-            }
-            Offered::MsChap => {
-                self.ms_chap(now, settings, asked, request);
-                Ok(())
-            }
+            Offered::ChapPassword => self.chap(now, settings, asked, request, verified),
+            Offered::MsChap => self.ms_chap(now, settings, asked, request, verified),
         }
     }
 
@@ -412,6 +406,7 @@ impl Server {
             held: asked.held,
             peer: asked.peer.clone(),
             waiting,
+            elsewhere: work.is_elsewhere(),
         };
         let lane = away.lane();
         let ticket = self.away.put(deadline, away);

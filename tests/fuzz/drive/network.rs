@@ -409,7 +409,7 @@ impl Passwords for Book {
         };
         let right = *password == user.as_bytes();
         if user.len() > 8 {
-            Check::Slow(Box::new(move || right))
+            Check::Slow(Box::new(move || right.into()))
         } else if right {
             Check::Accepted(None)
         } else {
