@@ -24,6 +24,7 @@ mod material;
 mod methods;
 mod nas;
 mod opened;
+mod passwords;
 mod rules;
 mod settings;
 mod text;
@@ -57,6 +58,8 @@ pub use layout::Layout;
 pub use material::MaterialError;
 pub use methods::Methods;
 use opened::Opened;
+pub use passwords::Passwords;
+pub use passwords::WhenUnavailable;
 pub use settings::Accounting;
 pub use settings::Certificates;
 pub use settings::Data;
@@ -102,6 +105,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// By which methods a peer may authenticate.
     pub methods: Methods,
+    /// What is done about wrong passwords.
+    pub passwords: Passwords,
     /// What verdicts become on the network.
     pub enforcement: Enforcement,
     /// Who may ask, in the order of the file; no network twice, no secret weak.
@@ -379,6 +384,7 @@ impl Draft {
             log: gateway.log,
             shutdown: gateway.shutdown,
             methods: gateway.methods,
+            passwords: gateway.passwords,
             enforcement: gateway.enforcement,
             nas,
             users: self.users.into_iter().map(|user| user.entry).collect(),

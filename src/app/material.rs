@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::config::Config;
+use crate::config::WhenUnavailable;
 use crate::directory::Outcome;
 use crate::directory::Users;
 use crate::directory::Verification;
@@ -70,6 +71,10 @@ pub(super) fn network_settings(
         config: network::Config {
             patience: config.eap.timeout,
             eap_packet: config.eap.fragment_size,
+            reject_delay: config.passwords.reject_delay,
+            free_guesses: config.passwords.free_guesses,
+            longest_wait: config.passwords.longest_wait,
+            reject_when_unavailable: config.passwords.when_unavailable == WhenUnavailable::Reject,
             ..network::Config::default()
         },
     })

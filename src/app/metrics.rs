@@ -214,6 +214,21 @@ impl Collector for Metrics {
             self.sum(|of| &of.lost),
         )?;
         page.counter(
+            "rejects_delayed",
+            "Rejects of passwords that were made to wait",
+            self.sum(|of| &of.delayed),
+        )?;
+        page.counter(
+            "rejects_hurried",
+            "Rejects of passwords that left early because too many waited",
+            self.sum(|of| &of.hurried),
+        )?;
+        page.counter(
+            "guesses_slowed",
+            "Passwords not looked at after too many wrong ones",
+            self.sum(|of| &of.slowed),
+        )?;
+        page.counter(
             "handed_over",
             "Datagrams given to the loop they belong to",
             self.sum(|of| &of.handed_over),

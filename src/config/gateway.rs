@@ -8,6 +8,7 @@ use super::enforcement;
 use super::enforcement::Enforcement;
 use super::methods;
 use super::methods::Methods;
+use super::passwords::Passwords;
 use super::settings::Accounting;
 use super::settings::Certificates;
 use super::settings::Data;
@@ -44,6 +45,7 @@ pub(super) struct Gateway {
     pub(super) log: Log,
     pub(super) shutdown: Shutdown,
     pub(super) methods: Methods,
+    pub(super) passwords: Passwords,
     pub(super) enforcement: Enforcement,
 }
 
@@ -63,6 +65,7 @@ impl Default for Gateway {
             log: Log::default(),
             shutdown: Shutdown::default(),
             methods: Methods::default(),
+            passwords: Passwords::default(),
             enforcement: Enforcement::default(),
         }
     }
@@ -85,6 +88,7 @@ impl Gateway {
         gateway.log.read(section.child("log"));
         gateway.shutdown.read(section.child("shutdown"));
         gateway.methods = methods::read(section.child("methods"));
+        gateway.passwords.read(section.child("passwords"));
         let mut enforce = section.child("enforce");
         gateway.enforcement = enforcement::read(&mut enforce);
         enforce.finish();

@@ -125,7 +125,18 @@ impl Server {
         verified: &Verified<'_>,
         (attempt, proof): (&Attempt<'_>, &Proof<'_>),
     ) -> Result<(), Discarded> {
-        match settings.passwords.check(attempt.user, proof).begin() {
+        let (config, user) = (&settings.config, attempt.user);
+        if let Some(why) = self.too_many_guesses(now, config, asked, user) {
+            let refused = Refused {
+                method: attempt.method.name(),
+                user,
+                why: why.as_str(),
+            };
+            let told = (attempt.context, &refused);
+            self.refuse_password(now, settings, asked, told, &attempt.extra);
+            return Ok(());
+        }
+        match settings.passwords.check(user, proof).begin() {
             Ok(answer) => self.conclude(now, settings, asked, attempt, answer),
             Err(work) if !self.away.has_room_for(&work) => {
                 self.forget(asked);
@@ -166,6 +177,7 @@ impl Server {
             user,
             extra,
         } = attempt;
+        self.note_guess(now, &settings.config, asked, user, &answer);
         let why = match &answer {
             Answer::Accepted(key) => {
                 let asker = Asker {
@@ -177,6 +189,16 @@ impl Server {
                 };
                 return self.decide_and_answer(now, settings, asked, &asker);
             }
+            Answer::Unavailable(why) if !settings.config.reject_when_unavailable => {
+                self.counters.discard(Discarded::Unavailable);
+                self.forget(asked);
+                let refused = Refused {
+                    method: method.name(),
+                    user,
+                    why: why.as_str(),
+                };
+                return self.record_refusal(now, asked, context, &refused);
+            }
             Answer::Refused(why) | Answer::Unavailable(why) => why.as_str(),
             Answer::Unsuited => UNSUITED,
         };
@@ -185,7 +207,7 @@ impl Server {
             user,
             why,
         };
-        self.refuse_with(now, settings, asked, (context, &refused), extra);
+        self.refuse_password(now, settings, asked, (context, &refused), extra);
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Asked<'a> {
     pub(super) from: SocketAddr,
     pub(super) nas: &'a Arc<Nas>,
     pub(super) origin: Origin<'a>,
+    /// When it came.
+    pub(super) came: Monotonic,
     pub(super) held: Option<Held>,
     /// Of a NAS that takes Disconnect-Requests.
     pub(super) peer: Option<Arc<PeerIdentity>>,
@@ -39,6 +41,7 @@ pub(super) struct Away {
     pub(super) from: SocketAddr,
     pub(super) nas: Arc<Nas>,
     pub(super) origin: HeldOrigin,
+    pub(super) came: Monotonic,
     pub(super) held: Option<Held>,
     pub(super) peer: Option<Arc<PeerIdentity>>,
     pub(super) waiting: Waiting,
@@ -72,6 +75,7 @@ impl Away {
             from: self.from,
             nas: &self.nas,
             origin: self.origin.origin(),
+            came: self.came,
             held: self.held,
             peer: self.peer.clone(),
         }

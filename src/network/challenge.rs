@@ -222,7 +222,7 @@ impl Server {
             user: name.unwrap_or_else(|| readable(sent)),
             why,
         };
-        self.refuse_with(now, settings, asked, (&context, &refused), extra);
+        self.refuse_password(now, settings, asked, (&context, &refused), extra);
         Ok(())
     }
 }

@@ -56,6 +56,12 @@ pub struct Counters {
     pub lost: Counter,
     /// Datagrams that belonged to another loop and were given to it.
     pub handed_over: Counter,
+    /// Access-Rejects to passwords that were made to wait.
+    pub delayed: Counter,
+    /// Of those, the ones that left early because too many waited.
+    pub hurried: Counter,
+    /// Passwords that were not looked at because of too many wrong ones before.
+    pub slowed: Counter,
     discarded: [Counter; Discarded::COUNT],
 }
 

@@ -24,13 +24,15 @@ pub(super) enum Discarded {
     ReplyTooLong,
     /// What it reports could not be recorded.
     Unrecorded,
+    /// Nobody who knows the password has answered, and the NAS is to ask elsewhere.
+    Unavailable,
 }
 
 impl Discarded {
     pub(super) const COUNT: usize = DropReason::ALL.len() + Self::OWN.len();
 
     /// Those of the server, in the order of their indices.
-    const OWN: [Self; 8] = [
+    const OWN: [Self; 9] = [
         Self::Eap,
         Self::ConversationsFull,
         Self::ShareFull,
@@ -39,6 +41,7 @@ impl Discarded {
         Self::HandoverFull,
         Self::ReplyTooLong,
         Self::Unrecorded,
+        Self::Unavailable,
     ];
 
     pub(super) fn all() -> impl Iterator<Item = Self> {
@@ -59,6 +62,7 @@ impl Discarded {
             Self::HandoverFull => DropReason::ALL.len() + 5,
             Self::ReplyTooLong => DropReason::ALL.len() + 6,
             Self::Unrecorded => DropReason::ALL.len() + 7,
+            Self::Unavailable => DropReason::ALL.len() + 8,
         }
     }
 
@@ -73,6 +77,7 @@ impl Discarded {
             Self::HandoverFull => "handover_full",
             Self::ReplyTooLong => "reply_too_long",
             Self::Unrecorded => "accounting_unrecorded",
+            Self::Unavailable => "directory_unavailable",
         }
     }
 }

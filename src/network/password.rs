@@ -1,5 +1,7 @@
 //! Requests without EAP: a user's password (PAP), or a MAC address in its place.
 
+use std::time::Duration;
+
 use crate::access::Correlation;
 use crate::access::Decided;
 use crate::model::Credential;
@@ -73,7 +75,8 @@ impl Server {
                 user: readable(name),
                 why: NO_NAME,
             };
-            self.refuse(now, settings, asked, &context, &refused);
+            let extra = &Extra::None;
+            self.refuse_password(now, settings, asked, (&context, &refused), extra);
             return Ok(());
         };
         if !settings.methods.allow(asked.nas.group(), Method::Pap) {
@@ -82,7 +85,8 @@ impl Server {
                 user: name,
                 why: Method::Pap.is_off(),
             };
-            self.refuse(now, settings, asked, &context, &refused);
+            let extra = &Extra::None;
+            self.refuse_password(now, settings, asked, (&context, &refused), extra);
             return Ok(());
         }
         let attempt = Attempt {
@@ -194,7 +198,12 @@ impl Server {
                 .profile(asked.nas.group(), verdict, established, seen.credential);
         let message = profile.reply_message.as_deref();
         let random = self.shared.random;
-        let sent = self.reply(now, asked, |buffer, origin, nas| {
+        // At once, a block would tell that the password was right.
+        let delay = match (verdict, seen.credential) {
+            (Verdict::Block, Credential::Password) => settings.config.reject_delay,
+            (Verdict::Block | Verdict::Allow | Verdict::Quarantine, _) => Duration::ZERO,
+        };
+        let sent = self.reply_after(now, delay, asked, |buffer, origin, nas| {
             let mut reply = match verdict {
                 Verdict::Allow | Verdict::Quarantine => {
                     let mut reply = Reply::access_accept(buffer, origin, nas.secret());

@@ -9,7 +9,6 @@ use crate::access::Correlation;
 use crate::access::Trace;
 use crate::model::Monotonic;
 use crate::model::Now;
-use crate::model::Verdict;
 use crate::network::Backlog;
 use crate::network::Counters;
 use crate::network::Door;
@@ -28,7 +27,9 @@ use crate::network::away::Waiting;
 use crate::network::chance::Chance;
 use crate::network::conversation::Conversations;
 use crate::network::conversation::State;
+use crate::network::delay::Delays;
 use crate::network::discard::Discarded;
+use crate::network::guess::Guesses;
 use crate::network::job::Done;
 use crate::network::job::Job;
 use crate::network::job::Work;
@@ -66,6 +67,10 @@ pub struct Server {
     /// Replies that wait for that; none are left when a batch has been handled.
     pub(super) unsigned: Vec<Unsigned>,
     pub(super) ledger: Ledger,
+    /// Rejects that wait for their time.
+    pub(super) delays: Delays,
+    /// Wrong passwords of late.
+    pub(super) guesses: Guesses,
     jobs: VecDeque<Job>,
     pub(super) handovers: VecDeque<Handover>,
     pub(super) counters: Arc<Counters>,
@@ -102,6 +107,8 @@ impl Server {
             answering: None,
             unsigned: Vec::new(),
             ledger: Ledger::default(),
+            delays: Delays::new(),
+            guesses: Guesses::new(),
             jobs: VecDeque::new(),
             handovers: VecDeque::new(),
             counters: Arc::default(),
@@ -132,7 +139,7 @@ impl Server {
     /// yet do not count: anybody can begin those.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.away.is_empty() && self.conversations.is_quiet()
+        self.away.is_empty() && self.delays.is_empty() && self.conversations.is_quiet()
     }
 
     /// Takes one datagram in.
@@ -191,6 +198,7 @@ impl Server {
 
     /// Lets go of what has waited too long.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.send_due(now);
         self.duplicates.handle_timeout(now.monotonic);
         while let Some(away) = self.away.expire(now.monotonic) {
             self.give_up(&away);
@@ -229,6 +237,7 @@ impl Server {
             self.conversations.next_deadline(),
             self.duplicates.poll_timeout(),
             self.away.next_deadline(),
+            self.delays.next_due(),
         ]
         .into_iter()
         .flatten()
@@ -292,6 +301,7 @@ impl Server {
             from,
             nas,
             origin: verified.origin(),
+            came: now.monotonic,
             held,
             peer: None,
         };
@@ -382,8 +392,7 @@ impl Server {
                 true
             }
             None => {
-                self.counters.discard(Discarded::ReplyTooLong);
-                self.forget(asked);
+                self.too_long(asked);
                 false
             }
         }
@@ -403,6 +412,7 @@ impl Server {
             from: asked.from,
             nas: Arc::clone(asked.nas),
             origin: verified.hold(),
+            came: asked.came,
             held: asked.held,
             peer: asked.peer.clone(),
             waiting,
@@ -426,14 +436,6 @@ impl Server {
     pub(super) fn forget(&mut self, asked: &Asked<'_>) {
         if let Some(held) = asked.held {
             self.duplicates.abandon(held);
-        }
-    }
-
-    pub(super) fn count_decision(&self, verdict: Verdict) {
-        match verdict {
-            Verdict::Allow => self.counters.allowed.count(),
-            Verdict::Quarantine => self.counters.quarantined.count(),
-            Verdict::Block => self.counters.blocked.count(),
         }
     }
 

@@ -433,7 +433,11 @@ fn settings(root: &Authority, server: &Holder, resumption: &Arc<Resumption>) -> 
         enforcement: enforcement(),
         methods: Methods::default(),
         passwords: Arc::new(Book::default()),
-        config: Config::default(),
+        // Rejects wait in tests of their own only.
+        config: Config {
+            reject_delay: Duration::ZERO,
+            ..Config::default()
+        },
     }
 }
 
