@@ -16,6 +16,7 @@ use crate::access::Sessions;
 use crate::app::groups;
 use crate::app::metrics::Metrics;
 use crate::app::sources;
+use crate::directory;
 use crate::inventory::Description;
 use crate::inventory::Lookup;
 use crate::journal;
@@ -79,6 +80,7 @@ impl Desk {
         let unmet = groups::unmet_now(&self.point);
         let lost: u64 = self.metrics.lost().iter().map(|(_, count)| count).sum();
         let (_, skipped) = self.metrics.history();
+        let directories = self.metrics.directories.load().status();
         let json = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime": uptime,
@@ -99,6 +101,7 @@ impl Desk {
             "dropped": counts(&self.metrics.dropped()),
             "sources": feeds.iter().map(|source| sources::json(source, now)).collect::<Vec<_>>(),
             "warnings": unmet.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "directories": directories_json(&directories),
             "mail": self.metrics.mail.as_deref().map(mail_json),
             "snapshot": self.metrics.snapshots.as_deref().map(|snapshots| snapshots.json(now)),
         });
@@ -131,6 +134,7 @@ impl Desk {
         ] {
             text.push_str(&format!("{what}: {}\n", counts_line(&counts)));
         }
+        text.push_str(&directory_lines(&directories));
         if let Some(mail) = &self.metrics.mail {
             text.push_str(&mail_lines(mail));
         }
@@ -401,6 +405,48 @@ fn counts_line(counts: &[(&'static str, u64)]) -> String {
     } else {
         shown.join(", ")
     }
+}
+
+/// A line for each server.
+fn directory_lines(status: &directory::Status) -> String {
+    let mut lines = String::new();
+    for (name, servers) in &status.directories {
+        for server in servers {
+            let (url, health) = (&server.server, server.health.as_str());
+            let (asked, failed) = (server.asked, server.failed);
+            let trouble = server.trouble.as_deref();
+            let trouble = trouble.map_or_else(String::new, |trouble| format!("; it {trouble}"));
+            lines.push_str(&format!(
+                "directory {name}: {url} is {health}, {asked} asked, {failed} unanswered{trouble}\n"
+            ));
+        }
+    }
+    if !status.directories.is_empty() {
+        let outcomes = counts_line(&status.outcomes);
+        let waiting = status.waiting;
+        lines.push_str(&format!("directories: {outcomes}; {waiting} wait\n"));
+    }
+    lines
+}
+
+fn directories_json(status: &directory::Status) -> Value {
+    let servers = status.directories.iter().flat_map(|(name, servers)| {
+        servers.iter().map(move |server| {
+            json!({
+                "directory": name,
+                "server": server.server,
+                "health": server.health.as_str(),
+                "asked": server.asked,
+                "unanswered": server.failed,
+                "trouble": server.trouble,
+            })
+        })
+    });
+    json!({
+        "servers": servers.collect::<Vec<_>>(),
+        "answers": counts(&status.outcomes),
+        "waiting": status.waiting,
+    })
 }
 
 fn mail_lines(mail: &eas::Counters) -> String {

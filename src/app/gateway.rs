@@ -23,11 +23,14 @@ use crate::app::groups;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
+use crate::app::passwords;
 use crate::app::radius::Radius;
+use crate::app::radius::directory_clock;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
 use crate::config;
 use crate::config::Config;
+use crate::directory::Directories;
 use crate::journal;
 use crate::journal::Journal;
 use crate::model::Problem;
@@ -112,6 +115,7 @@ impl Gateway {
             snapshots: core.snapshots.clone(),
             admissions: Arc::clone(&core.admissions),
             disconnects,
+            directories: Arc::clone(&radius.directories),
         };
         let desk = Desk {
             clock: core.clock,
@@ -174,7 +178,12 @@ impl Gateway {
     ///
     /// Everything wrong with the new configuration; the old one stays in force.
     pub(super) fn reload(&mut self, config: Config) -> Result<Vec<String>, Vec<Problem>> {
-        let mut settings = material::network_settings(&config, &self.radius.resumption)?;
+        let (directories, _) = passwords::load(&config)?;
+        let clock = directory_clock(self.clock);
+        let directories = Arc::new(Directories::new(directories, &clock));
+        let (resumption, learner) = (&self.radius.resumption, &self.radius.learner);
+        let settings = material::network_settings(&config, resumption, &directories, learner);
+        let mut settings = settings?;
         let policy = load_policy(&config)?;
         let sources = load_sources(&config)?;
         // A door that the new configuration closes stays open until the restart, as it is.
@@ -186,6 +195,7 @@ impl Gateway {
         settings.eap = settings.eap.or_else(|| previous.eap.clone());
         settings.nas.inherit(&previous.nas);
         self.radius.shared.settings.store(Arc::new(settings));
+        self.radius.directories.store(directories);
         if let (Some(front), Some(tls)) = (&self.mail.front, tls) {
             front.tls.store(Arc::new(tls));
         }
@@ -245,6 +255,11 @@ impl Gateway {
         }
         self.radius.servers.stop(self.config.shutdown.grace);
         self.radius.accounting.stop();
+        let directories = self.radius.directories.load_full();
+        self.runtime.block_on(async {
+            // Best effort: they notice by themselves.
+            drop(tokio::time::timeout(LEAVE, directories.close()).await);
+        });
         self.runtime.block_on(self.tasks.stop());
         if let Some(saver) = self.saver {
             saver.stop();
@@ -434,3 +449,6 @@ fn mail_differs(old: &Config, new: &Config) -> bool {
 /// A session whose NAS has said nothing for this long is forgotten. NASes with interim updates
 /// send them every few minutes; those without send only the Stop, mostly within a day.
 const SESSION_SILENCE: Duration = Duration::from_hours(25);
+
+/// The time for taking leave of directories.
+const LEAVE: Duration = Duration::from_millis(500);

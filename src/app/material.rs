@@ -3,29 +3,27 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::app::passwords::Book;
+use crate::app::passwords::Learner;
 use crate::config;
 use crate::config::Config;
 use crate::config::WhenUnavailable;
-use crate::directory::Outcome;
+use crate::directory::Directories;
 use crate::directory::Users;
-use crate::directory::Verification;
 use crate::eap;
 use crate::eap::Resumption;
 use crate::model::Problem;
-use crate::model::Proof;
 use crate::model::Severity;
 use crate::model::causes;
 use crate::network;
-use crate::network::Answer;
-use crate::network::Check;
 use crate::network::MethodSet;
-use crate::network::Passwords;
 use crate::radius::DictionaryError;
 use crate::radius::NasTable;
 use crate::radius::Template;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
-/// devices need not handshake in full because a file was edited.
+/// devices need not handshake in full because a file was edited; so does what `learner` has learned.
+/// Directories are built anew: what is asked of the earlier ones ends there.
 ///
 /// # Errors
 ///
@@ -33,6 +31,8 @@ use crate::radius::Template;
 pub(super) fn network_settings(
     config: &Config,
     resumption: &Arc<Resumption>,
+    directories: &Arc<Directories>,
+    learner: &Arc<Learner>,
 ) -> Result<network::Settings, Vec<Problem>> {
     let file = config.folder.join("gateway.toml");
     let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
@@ -67,7 +67,11 @@ pub(super) fn network_settings(
         eap,
         enforcement,
         methods: methods(config),
-        passwords: Arc::new(UsersFile(users)),
+        passwords: Arc::new(Book::new(
+            users,
+            Arc::clone(directories),
+            Arc::clone(learner),
+        )),
         config: network::Config {
             patience: config.eap.timeout,
             eap_packet: config.eap.fragment_size,
@@ -128,29 +132,6 @@ fn profile(written: &config::Profile) -> Result<network::Profile, DictionaryErro
         session_timeout: written.session_timeout,
         reply_message: written.reply_message.clone(),
     })
-}
-
-/// The users file as the network plane asks it.
-#[derive(Debug)]
-struct UsersFile(Users);
-
-impl Passwords for UsersFile {
-    fn check(&self, user: &str, proof: &Proof<'_>) -> Check {
-        match self.0.verify(user, proof) {
-            Verification::Immediate(Outcome::Accepted(key)) => Check::Accepted(key),
-            Verification::Immediate(Outcome::Unsuited) => Check::Unsuited,
-            Verification::Immediate(Outcome::Refused | Outcome::Unknown) => Check::Refused,
-            Verification::Slow(job) => Check::Slow(Box::new(move || answer(job.run()))),
-        }
-    }
-}
-
-fn answer(outcome: Outcome) -> Answer {
-    match outcome {
-        Outcome::Accepted(key) => Answer::Accepted(key),
-        Outcome::Unsuited => Answer::Unsuited,
-        Outcome::Refused | Outcome::Unknown => Answer::refused(),
-    }
 }
 
 /// An error of a file.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use arc_swap::ArcSwap;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::EncodeMetric;
@@ -19,6 +20,9 @@ use crate::access::Live;
 use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::app::warm::Snapshots;
+use crate::directory::Directories;
+use crate::directory::Health;
+use crate::directory::ServerStatus;
 use crate::journal;
 use crate::model::Timestamp;
 use crate::net::Clock;
@@ -48,6 +52,7 @@ pub(super) struct Metrics {
     pub(super) snapshots: Option<Arc<Snapshots>>,
     pub(super) admissions: Arc<Admissions>,
     pub(super) disconnects: Arc<DynamicCounters>,
+    pub(super) directories: Arc<ArcSwap<Directories>>,
 }
 
 impl Metrics {
@@ -138,6 +143,48 @@ impl Metrics {
                 ([("feed", &*feed.feed)], value)
             });
             page.samples(name, help, MetricType::Counter, samples)?;
+        }
+        Ok(())
+    }
+
+    /// What there is to know of each server of a directory.
+    fn directories(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let directories = self.directories.load();
+        if directories.is_empty() {
+            return Ok(());
+        }
+        let status = directories.status();
+        page.gauge(
+            "directory_waiting",
+            "Users who wait for a directory",
+            status.waiting,
+        )?;
+        page.family(
+            "directory_answers",
+            "Questions to directories, by what came of them",
+            "outcome",
+            &status.outcomes,
+        )?;
+        let servers = || {
+            let all = status.directories.iter();
+            all.flat_map(|(name, servers)| servers.iter().map(move |server| (name, server)))
+        };
+        let labels = |name, server| [("directory", name), ("server", server)];
+        let up = servers().map(|(name, server)| {
+            let up = i64::from(server.health != Health::Down);
+            (
+                labels(name.as_str(), server.server.as_str()),
+                ConstGauge::new(up),
+            )
+        });
+        let help = "0 while a server is left alone because it does not answer";
+        page.samples("directory_server_up", help, MetricType::Gauge, up)?;
+        for (metric, help, read) in SERVER_COUNTERS {
+            let samples = servers().map(|(name, server)| {
+                let value = ConstCounter::new(read(server));
+                (labels(name.as_str(), server.server.as_str()), value)
+            });
+            page.samples(metric, help, MetricType::Counter, samples)?;
         }
         Ok(())
     }
@@ -279,6 +326,7 @@ impl Collector for Metrics {
             &self.disconnects(),
         )?;
         page.gauge("mail_requests", "Mail requests under way", self.live.len())?;
+        self.directories(&mut page)?;
         self.snapshots(&mut page)?;
         self.sources(&mut page)?;
         match &self.mail {
@@ -422,6 +470,16 @@ const FEED_GAUGES: [(&str, &str, ReadFeed); 5] = [
         "1 while a list that lacks too much waits for an operator",
         |feed, _| Some(u64::from(feed.is_held())),
     ),
+];
+
+/// How to read one counter of a directory's server.
+type ReadServer = fn(&ServerStatus) -> u64;
+
+const SERVER_COUNTERS: [(&str, &str, ReadServer); 2] = [
+    ("directory_asked", "Questions to a server", |of| of.asked),
+    ("directory_failed", "Questions without an answer", |of| {
+        of.failed
+    }),
 ];
 
 /// How to read one counter of a feed.

@@ -10,9 +10,14 @@ use arc_swap::ArcSwap;
 use crate::app::StartError;
 use crate::app::core::Core;
 use crate::app::material;
+use crate::app::passwords;
+use crate::app::passwords::Learner;
 use crate::config;
 use crate::config::Config;
+use crate::directory;
+use crate::directory::Directories;
 use crate::eap;
+use crate::net::Clock;
 use crate::net::Pool;
 use crate::net::radius;
 use crate::net::radius::Listen;
@@ -26,6 +31,9 @@ use crate::store::Syncer;
 pub(super) struct Radius {
     pub(super) shared: Arc<network::Shared>,
     pub(super) resumption: Arc<eap::Resumption>,
+    /// Replaced by a reload.
+    pub(super) directories: Arc<ArcSwap<Directories>>,
+    pub(super) learner: Arc<Learner>,
     pub(super) addresses: Vec<Listen>,
     pub(super) loops: Vec<Arc<Counters>>,
     pub(super) servers: radius::Servers,
@@ -36,7 +44,10 @@ pub(super) struct Radius {
 impl Radius {
     pub(super) fn start(config: &Config, core: &Core) -> Result<Self, StartError> {
         let resumption = config.eap.resumption();
-        let settings = material::network_settings(config, &resumption)?;
+        let (directories, _) = passwords::load(config)?;
+        let directories = Arc::new(Directories::new(directories, &directory_clock(core.clock)));
+        let learner = Learner::new(core);
+        let settings = material::network_settings(config, &resumption, &directories, &learner)?;
         let loops = super::threads(config.workers.radius).min(usize::from(u8::MAX));
         let shared = Arc::new(network::Shared {
             settings: ArcSwap::from_pointee(settings),
@@ -88,12 +99,18 @@ impl Radius {
         Ok(Self {
             shared,
             resumption,
+            directories: Arc::new(ArcSwap::new(directories)),
+            learner,
             addresses,
             loops,
             servers,
             accounting,
         })
     }
+}
+
+pub(super) fn directory_clock(clock: Clock) -> directory::Clock {
+    directory::Clock::new(move || clock.now().monotonic)
 }
 
 /// The accounting log of one loop; its name says which, so that no two share a file.

@@ -303,12 +303,13 @@ fn sample_entries() -> Vec<(users::Keyed, Secret)> {
 }
 
 /// Files of the conf folder that some room reads.
-const KNOWN_FILES: [&str; 5] = [
+const KNOWN_FILES: [&str; 6] = [
     "gateway.toml",
     "nas.toml",
     "users.toml",
     "policy.toml",
     "source.toml",
+    "directory.toml",
 ];
 /// Octets of `sun_path` on Linux without the final zero (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;

@@ -58,6 +58,13 @@ impl Users {
         self.entries.is_empty()
     }
 
+    /// Whether the file has a user of that name.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        let mut folded = [0; UserId::MAX];
+        UserId::fold(name, &mut folded).is_some_and(|name| self.entries.contains_key(name))
+    }
+
     /// Compares what was sent with what is stored for `name`.
     ///
     /// Where the file holds slow hashes, an unknown name costs as much as the most expensive of

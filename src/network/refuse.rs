@@ -50,7 +50,7 @@ impl Server {
         self.refused(now, asked, context, refused);
     }
 
-    fn refused(&mut self, now: Now, asked: &Asked<'_>, context: &Context, refused: &Refused<'_>) {
+    fn refused(&self, now: Now, asked: &Asked<'_>, context: &Context, refused: &Refused<'_>) {
         self.counters.not_authenticated.count();
         self.record_refusal(now, asked, context, refused);
     }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -9,14 +10,37 @@ use crate::gateway::Gateway;
 use crate::gateway::until;
 
 /// Sends one request and gives what was printed.
-fn send(server: SocketAddr, kind: &str, secret: &str, attributes: &str) -> String {
+pub(crate) fn send(server: SocketAddr, kind: &str, secret: &str, attributes: &str) -> String {
+    let child = run(server, kind, secret, attributes, "4");
+    let output = child.wait_with_output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Sends one request, whose answer nobody waits for here.
+pub(crate) fn begin(server: SocketAddr, secret: &str, attributes: &str) -> Asking {
+    Asking(run(server, "auth", secret, attributes, "60"))
+}
+
+/// A request that waits for its answer, until this is dropped.
+pub(crate) struct Asking(Child);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        // Fails only if it has ended already.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn run(server: SocketAddr, kind: &str, secret: &str, attributes: &str, seconds: &str) -> Child {
     let mut child = Command::new("radclient")
         .args([
             "-x",
             "-r",
             "1",
             "-t",
-            "2",
+            seconds,
             &server.to_string(),
             kind,
             secret,
@@ -32,12 +56,10 @@ fn send(server: SocketAddr, kind: &str, secret: &str, attributes: &str) -> Strin
         .unwrap()
         .write_all(attributes.as_bytes())
         .unwrap();
-    let output = child.wait_with_output().unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    String::from_utf8_lossy(&text).into_owned()
+    child
 }
 
-const SIGNED: &str = "Message-Authenticator = 0x00\n";
+pub(crate) const SIGNED: &str = "Message-Authenticator = 0x00\n";
 
 #[test]
 fn status_server_is_answered_on_both_ports_rfc5997_3() {
