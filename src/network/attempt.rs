@@ -31,7 +31,7 @@ pub(super) struct Attempt<'a> {
 pub(super) struct Pending {
     context: Context,
     method: Method,
-    user: Box<str>,
+    pub(super) user: Box<str>,
     extra: PendingExtra,
 }
 
@@ -126,15 +126,22 @@ impl Server {
         (attempt, proof): (&Attempt<'_>, &Proof<'_>),
     ) -> Result<(), Discarded> {
         let (config, user) = (&settings.config, attempt.user);
-        if let Some(why) = self.too_many_guesses(now, config, asked, user) {
-            let refused = Refused {
-                method: attempt.method.name(),
-                user,
-                why: why.as_str(),
-            };
-            let told = (attempt.context, &refused);
-            self.refuse_password(now, settings, asked, told, &attempt.extra);
-            return Ok(());
+        match self.halts_guess(now, config, asked, user) {
+            None => {}
+            Some(Err(busy)) => {
+                self.forget(asked);
+                return Err(busy);
+            }
+            Some(Ok(why)) => {
+                let refused = Refused {
+                    method: attempt.method.name(),
+                    user,
+                    why: why.as_str(),
+                };
+                let told = (attempt.context, &refused);
+                self.refuse_password(now, settings, asked, told, &attempt.extra);
+                return Ok(());
+            }
         }
         match settings.passwords.check(user, proof).begin() {
             Ok(answer) => self.conclude(now, settings, asked, attempt, answer),
@@ -143,6 +150,7 @@ impl Server {
                 return Err(Discarded::Overloaded);
             }
             Err(work) => {
+                self.guess_began(now.monotonic, asked.from.ip(), user);
                 let waiting = Waiting::Password(Box::new(attempt.keep()));
                 let deadline = now.monotonic + settings.config.patience;
                 self.send_away(deadline, asked, verified, waiting, work);

@@ -5,6 +5,9 @@
 //! It counts for the user at this NAS only, so that nobody is locked out everywhere by whoever knows a
 //! name, and it ends by itself.
 //!
+//! Of one user at one NAS so many may be under way at one time, that a burst does not get more looks
+//! than the same guesses one after the other would.
+//!
 //! Each loop has a table of its own, so that nothing is locked; one that sends from several ports may
 //! have as many times the guesses as there are loops.
 
@@ -20,6 +23,9 @@ use crate::network::Answer;
 use crate::network::Config;
 use crate::network::Why;
 use crate::network::away::Asked;
+use crate::network::away::Away;
+use crate::network::away::Waiting;
+use crate::network::discard::Discarded;
 use crate::network::server::Server;
 
 /// Wrong passwords of late, by user and NAS.
@@ -31,16 +37,32 @@ pub(super) struct Guesses {
     hasher: RandomState,
 }
 
-/// What is known of one user at one NAS; empty while `wrong` is 0.
+/// What is known of one user at one NAS.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     /// Hash of both.
     key: u64,
     wrong: u32,
+    /// That are being looked at.
+    under_way: u32,
     /// When the last one was looked at.
     last: Monotonic,
     /// Until when none is looked at.
     until: Monotonic,
+}
+
+impl Entry {
+    const fn is_empty(&self) -> bool {
+        self.wrong == 0 && self.under_way == 0
+    }
+}
+
+/// Why a password is not looked at.
+enum Halt {
+    /// After so many wrong ones, for so long.
+    Wait(u32, Duration),
+    /// Others are under way.
+    Busy,
 }
 
 /// How guesses are slowed.
@@ -77,87 +99,133 @@ impl Guesses {
         self.hasher.hash_one((nas, name))
     }
 
-    /// The place of a user at a NAS, or the one that is given up for it: of the set's those with the
-    /// fewest wrong passwords, and of them the oldest. So names that are made up push each other out, and
-    /// not the one that is guessed at.
-    fn place(&mut self, key: u64, now: Monotonic) -> (&mut Entry, &mut usize) {
+    /// Changes what is known of a user at a NAS. Where nothing is, it takes the place of the one of its
+    /// set with the fewest wrong passwords, and of them the oldest: so names that are made up push each
+    /// other out, and not the one that is guessed at.
+    fn with<T>(&mut self, now: Monotonic, key: u64, change: impl FnOnce(&mut Entry) -> T) -> T {
         let set = usize::try_from(key % SETS as u64).unwrap_or(0);
-        let (sets, used) = (&mut self.sets, &mut self.used);
-        let set = &mut sets[set];
+        let set = &mut self.sets[set];
         for entry in set.iter_mut() {
-            if entry.wrong > 0 && now.since(entry.last) >= FORGOTTEN {
-                entry.wrong = 0;
-                *used -= 1;
+            if !entry.is_empty() && now.since(entry.last) >= FORGOTTEN {
+                *entry = Entry::default();
+                self.used -= 1;
             }
         }
         let known = set
             .iter()
-            .position(|entry| entry.wrong > 0 && entry.key == key);
-        let given_up = || {
+            .position(|entry| !entry.is_empty() && entry.key == key);
+        let place = known.unwrap_or_else(|| {
             let ranked = set.iter().enumerate();
-            ranked.min_by_key(|(_, entry)| (entry.wrong, entry.last))
+            ranked
+                .min_by_key(|(_, entry)| (entry.wrong, entry.under_way, entry.last))
+                .map_or(0, |(place, _)| place)
+        });
+        let entry = &mut set[place];
+        let mut changed = match known {
+            Some(_) => *entry,
+            None => Entry {
+                key,
+                last: now,
+                ..Entry::default()
+            },
         };
-        let place = known.or_else(|| Some(given_up()?.0)).unwrap_or(0);
-        (&mut set[place], used)
+        let outcome = change(&mut changed);
+        // What stays empty takes nobody's place.
+        if known.is_some() || !changed.is_empty() {
+            self.used -= usize::from(!entry.is_empty());
+            self.used += usize::from(!changed.is_empty());
+            *entry = changed;
+        }
+        outcome
     }
 
-    /// How long none is looked at yet, and after how many wrong ones. One that may be looked at makes
-    /// others wait that come at the same time.
-    fn wait(&mut self, now: Monotonic, key: u64, pace: Pace) -> Option<(u32, Duration)> {
-        let (entry, _) = self.place(key, now);
-        if entry.wrong < pace.free || entry.key != key {
-            return None;
-        }
-        if now < entry.until {
-            return Some((entry.wrong, now.until(entry.until)));
-        }
-        entry.until = now + pace.wait(entry.wrong);
-        None
+    /// Whether none is looked at now. One that is makes others wait that come at the same time.
+    fn halts(&mut self, now: Monotonic, key: u64, pace: Pace) -> Option<Halt> {
+        self.with(now, key, |entry| {
+            if pace.longest.is_zero() || entry.is_empty() {
+                return None;
+            }
+            if entry.wrong < pace.free {
+                let at_once = match entry.wrong {
+                    0 => MAX_UNDER_WAY,
+                    wrong => pace.free.saturating_sub(wrong).min(MAX_UNDER_WAY),
+                };
+                return (entry.under_way >= at_once).then_some(Halt::Busy);
+            }
+            if now < entry.until {
+                return Some(Halt::Wait(entry.wrong, now.until(entry.until)));
+            }
+            entry.until = now + pace.wait(entry.wrong);
+            None
+        })
+    }
+
+    fn began(&mut self, now: Monotonic, key: u64) {
+        self.with(now, key, |entry| {
+            entry.under_way = entry.under_way.saturating_add(1);
+            entry.last = now;
+        });
+    }
+
+    fn ended(&mut self, key: u64) {
+        // At no time, so that nothing is forgotten by it.
+        self.with(Monotonic::default(), key, |entry| {
+            entry.under_way = entry.under_way.saturating_sub(1);
+        });
     }
 
     fn was_wrong(&mut self, now: Monotonic, key: u64, pace: Pace) {
-        let (entry, used) = self.place(key, now);
-        if entry.wrong == 0 {
-            *used += 1;
-        }
-        let wrong = if entry.key == key { entry.wrong } else { 0 };
-        let wrong = wrong.saturating_add(1);
-        *entry = Entry {
-            key,
-            wrong,
-            last: now,
-            until: now + pace.wait(wrong),
-        };
+        self.with(now, key, |entry| {
+            entry.wrong = entry.wrong.saturating_add(1);
+            entry.last = now;
+            entry.until = now + pace.wait(entry.wrong);
+        });
     }
 
     fn was_right(&mut self, now: Monotonic, key: u64) {
-        let (entry, used) = self.place(key, now);
-        if entry.wrong > 0 && entry.key == key {
-            entry.wrong = 0;
-            *used -= 1;
-        }
+        self.with(now, key, |entry| entry.wrong = 0);
     }
 }
 
 impl Server {
-    /// Why a password of this user is not looked at now, if it is not.
-    pub(super) fn too_many_guesses(
+    /// Why a password of this user is not looked at now, if it is not: a sentence for the record, or
+    /// nothing where the request is to come again.
+    pub(super) fn halts_guess(
         &mut self,
         now: Now,
         config: &Config,
         asked: &Asked<'_>,
         user: &str,
-    ) -> Option<Why> {
+    ) -> Option<Result<Why, Discarded>> {
         if self.guesses.used == 0 {
             return None;
         }
         let key = self.guesses.key(asked.from.ip(), user);
-        let (wrong, wait) = self.guesses.wait(now.monotonic, key, config.pace())?;
-        self.counters.slowed.count();
-        let seconds = wait.as_millis().div_ceil(1000);
-        Some(Why::display(&format_args!(
-            "{wrong} wrong passwords of this user at this NAS: none is looked at for {seconds} s"
-        )))
+        match self.guesses.halts(now.monotonic, key, config.pace())? {
+            Halt::Busy => Some(Err(Discarded::Overloaded)),
+            Halt::Wait(wrong, wait) => {
+                self.counters.slowed.count();
+                let seconds = wait.as_millis().div_ceil(1000);
+                Some(Ok(Why::display(&format_args!(
+                    "{wrong} wrong passwords of this user at this NAS: none is looked at for \
+                     {seconds} s"
+                ))))
+            }
+        }
+    }
+
+    /// A password is looked at from now on.
+    pub(super) fn guess_began(&mut self, now: Monotonic, nas: IpAddr, user: &str) {
+        let key = self.guesses.key(nas, user);
+        self.guesses.began(now, key);
+    }
+
+    /// It is no more, whatever came of it.
+    pub(super) fn guess_ended(&mut self, away: &Away) {
+        if let Waiting::Password(pending) = &away.waiting {
+            let key = self.guesses.key(away.from.ip(), &pending.user);
+            self.guesses.ended(key);
+        }
     }
 
     /// Takes note of what came of a password that was looked at.
@@ -198,6 +266,10 @@ impl Config {
 /// of an hour unless somebody goes through a list of names, and then those give way to each other.
 const SETS: usize = 4096;
 const WAYS: usize = 4;
+
+/// Passwords of one user at one NAS that are looked at together before the first wrong one: devices of
+/// one person, or a check of the service. Others are dropped and come again.
+const MAX_UNDER_WAY: u32 = 64;
 
 /// The first wait; a person who looks for the right password hardly notices it.
 const FIRST_WAIT: Duration = Duration::from_secs(2);

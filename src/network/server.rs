@@ -159,6 +159,7 @@ impl Server {
         let Some(away) = self.away.take(done.ticket) else {
             return;
         };
+        self.guess_ended(&away);
         let settings = self.shared.settings.load();
         match (&away.waiting, done.result) {
             (Waiting::Handshake(parted), Worked::Handshake(conversation, step)) => {
@@ -183,6 +184,7 @@ impl Server {
             return;
         };
         self.forget(&away.asked());
+        self.guess_ended(&away);
         if let (Waiting::Handshake(parted), Work::Handshake(conversation)) =
             (away.waiting, job.work)
         {
@@ -201,6 +203,7 @@ impl Server {
         self.send_due(now);
         self.duplicates.handle_timeout(now.monotonic);
         while let Some(away) = self.away.expire(now.monotonic) {
+            self.guess_ended(&away);
             self.give_up(&away);
         }
         for _ in 0..self.conversations.expire(now.monotonic) {

@@ -326,8 +326,8 @@ fn questions_to_a_server_do_not_pile_up_and_cost_no_place_of_others() {
     for port in 0..8 {
         let mut nas = lab.nas();
         nas.address.set_port(2000 + port);
-        for _ in 0..200 {
-            let request = login(&mut nas, CAROL);
+        for number in 0..200 {
+            let request = login(&mut nas, &format!("carol-{number}@contoso.com"));
             lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &request);
             under_way.extend(lab.servers[0].poll_job());
             asked += 1;

@@ -320,3 +320,70 @@ fn a_directory_that_is_away_is_no_guess_and_its_users_wait_for_nothing() {
     assert!(lab.ask(&nas, &request).is_none());
     assert_eq!(lab.dropped("directory_unavailable"), 2);
 }
+
+#[test]
+fn a_burst_of_guesses_gets_no_more_looks_than_one_after_the_other() {
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    let now = lab.now;
+    let mut jobs = Vec::new();
+    for _ in 0..200 {
+        let request = request(&mut nas, CAROL, "wrong");
+        lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &request);
+        jobs.extend(lab.servers[0].poll_job());
+    }
+    assert_eq!(jobs.len(), 64);
+    assert_eq!(lab.dropped("overloaded"), 200 - 64);
+    // Another user is not concerned.
+    let other = request(&mut nas, BOB, "wrong");
+    lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &other);
+    assert!(lab.servers[0].poll_job().is_some());
+    for job in jobs {
+        let done = job.run(|| now);
+        lab.servers[0].handle_job(now, done);
+    }
+    lab.take_sent(0);
+    while lab.shared.records.pop().is_some() {}
+    let why = tries(&mut lab, &mut nas, CAROL, &right(CAROL));
+    assert!(
+        why.starts_with("64 wrong") && why.ends_with("60 s"),
+        "{why}"
+    );
+    // After a wrong one fewer are looked at together.
+    lab.passes(SECOND * 15 * 60);
+    let now = lab.now;
+    tries(&mut lab, &mut nas, CAROL, "wrong");
+    let mut looked_at = 0;
+    for _ in 0..20 {
+        let request = request(&mut nas, CAROL, "wrong");
+        lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &request);
+        looked_at += usize::from(lab.servers[0].poll_job().is_some());
+    }
+    assert_eq!(looked_at, 4);
+}
+
+#[test]
+fn a_look_that_comes_to_nothing_gives_its_place_back() {
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    for _ in 0..3 {
+        for _ in 0..64 {
+            let request = request(&mut nas, CAROL, "wrong");
+            let now = lab.now;
+            lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &request);
+            let job = lab.servers[0].poll_job().expect("a place");
+            lab.servers[0].handle_refused_job(job);
+        }
+    }
+    for _ in 0..64 {
+        let request = request(&mut nas, CAROL, "wrong");
+        let now = lab.now;
+        lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &request);
+        assert!(lab.servers[0].poll_job().is_some());
+    }
+    // Their time passes without an answer.
+    lab.passes(SECOND * 31);
+    let now = lab.now;
+    lab.servers[0].handle_timeout(now);
+    assert_eq!(tries(&mut lab, &mut nas, CAROL, &right(CAROL)), "");
+}
