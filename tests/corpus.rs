@@ -13,6 +13,8 @@ use std::panic::catch_unwind;
 
 #[path = "fuzz/drive/device_file.rs"]
 mod device_file;
+#[path = "fuzz/drive/directory.rs"]
+mod directory;
 #[path = "fuzz/drive/eap_packet.rs"]
 mod eap_packet;
 #[path = "fuzz/drive/eas_query.rs"]
@@ -37,6 +39,7 @@ type Drive = fn(&[u8]);
 
 const DRIVES: &[(&str, Drive)] = &[
     ("device_file", device_file::drive),
+    ("directory", directory::drive),
     ("eap_packet", eap_packet::drive),
     ("eas_query", eas_query::drive),
     ("fragment", fragment::drive),

@@ -8,6 +8,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use crate::app::core::Core;
 use crate::config;
@@ -135,9 +136,13 @@ impl Learner {
                 report.aliases = vec![login.clone()];
             }
             let source = format!("directory/{directory}");
-            if !self.sources.learn_user(source, report).await {
+            let learning = self.sources.learn_user(source, report);
+            if !tokio::time::timeout(LEARNING, learning)
+                .await
+                .unwrap_or(false)
+            {
                 return unavailable(
-                    "the inventory cannot take the user's groups: it has no room, or ends",
+                    "the inventory cannot take the user's groups: it is busy, or has no room",
                 );
             }
             // The name may be two users' alias, or the table full: then decisions miss the groups.
@@ -189,6 +194,9 @@ pub(super) fn load(config: &Config) -> Result<(directory::Config, Vec<Problem>),
 }
 
 const FILE: &str = "directory.toml";
+
+/// The inventory's writer takes seconds for a list of a million devices; a NAS has asked again by then.
+const LEARNING: Duration = Duration::from_secs(5);
 
 /// Users of whom it is remembered what was told, a hundred octets each: beyond, all are told anew.
 const MAX_TOLD: usize = 100_000;

@@ -96,7 +96,7 @@ fn read(root: &mut Section<'_>, folder: &Path) -> Config {
         root.error("ldap", format!("more than {MAX_DIRECTORIES} directories"));
     }
     for mut section in tables.into_iter().take(MAX_DIRECTORIES) {
-        let ldap = read_ldap(&mut section, folder);
+        let ldap = read_ldap(&mut section, folder, config.deadline);
         section.finish();
         if let Some((ldap, tls)) = ldap {
             if names.contains(&ldap.name) {
@@ -109,13 +109,17 @@ fn read(root: &mut Section<'_>, folder: &Path) -> Config {
     }
     if root.has("winbind") {
         let mut section = root.child("winbind");
-        config.winbind = read_winbind(&mut section);
+        config.winbind = read_winbind(&mut section, config.deadline);
         section.finish();
     }
     config
 }
 
-fn read_ldap(section: &mut Section<'_>, folder: &Path) -> Option<(LdapConfig, Arc<ClientConfig>)> {
+fn read_ldap(
+    section: &mut Section<'_>,
+    folder: &Path,
+    longest: Duration,
+) -> Option<(LdapConfig, Arc<ClientConfig>)> {
     let name: Option<String> = section.require("name", "name = \"contoso\"");
     if name.as_ref().is_some_and(|name| !is_plain(name)) {
         section.error("name", "expected 1 to 40 letters, digits, - and _");
@@ -147,6 +151,7 @@ fn read_ldap(section: &mut Section<'_>, folder: &Path) -> Option<(LdapConfig, Ar
     section.set_within("connections", 1..=MAX_CONNECTIONS, &mut connections);
     let mut server_deadline = Duration::from_secs(2);
     section.set_within("server_deadline", DEADLINES, &mut server_deadline);
+    check_deadline(section, "server_deadline", server_deadline, longest);
     let config = LdapConfig {
         name: name?,
         servers,
@@ -327,7 +332,7 @@ fn read_groups(section: &mut Section<'_>, base: &str) -> Option<Groups> {
     })
 }
 
-fn read_winbind(section: &mut Section<'_>) -> Option<WinbindConfig> {
+fn read_winbind(section: &mut Section<'_>, longest: Duration) -> Option<WinbindConfig> {
     let mut command = vec![
         "/usr/bin/ntlm_auth".to_owned(),
         "--helper-protocol=ntlm-server-1".to_owned(),
@@ -351,6 +356,7 @@ fn read_winbind(section: &mut Section<'_>) -> Option<WinbindConfig> {
     section.set_within("processes", 1..=MAX_PROCESSES, &mut processes);
     let mut deadline = Duration::from_secs(3);
     section.set_within("deadline", DEADLINES, &mut deadline);
+    check_deadline(section, "deadline", deadline, longest);
     Some(WinbindConfig {
         command,
         realms,
@@ -358,6 +364,13 @@ fn read_winbind(section: &mut Section<'_>) -> Option<WinbindConfig> {
         processes,
         deadline,
     })
+}
+
+/// Whoever is given up by the deadline of all is never seen to be late.
+fn check_deadline(section: &Section<'_>, key: &str, own: Duration, longest: Duration) {
+    if own > longest {
+        section.error(key, "is longer than the deadline of all directories");
+    }
 }
 
 fn is_plain(name: &str) -> bool {
@@ -525,6 +538,10 @@ mod tests {
                 "f:2: winbind.command: /nowhere/ntlm_auth does not exist",
             ),
             ("deadline = \"1h\"\n", "f:1: deadline: expected"),
+            (
+                &format!("{LEAST}server_deadline = \"6s\"\n"),
+                "f:6: ldap[0].server_deadline: is longer than the deadline of all",
+            ),
         ] {
             let found = said(text);
             assert!(found.contains(expected), "row {text}\n{found}");

@@ -19,7 +19,7 @@ use crate::slapd::Slapd;
 use crate::slapd::free_port;
 
 /// Judges users by what is known of them alone: who has logged in may in, unless banned.
-fn allow_users(conf: &Conf) {
+pub(crate) fn allow_users(conf: &Conf) {
     for rule in ["no_policy_applies      ", "unknown_device         "] {
         let written = format!("{rule}= \"quarantine\"");
         conf.replace("policy.toml", &written, &format!("{rule}= \"allow\""));
@@ -32,7 +32,7 @@ fn allow_users(conf: &Conf) {
 }
 
 /// Writes a directory with these servers into the configuration.
-fn directory(conf: &Conf, servers: &[String], more: &str) {
+pub(crate) fn directory(conf: &Conf, servers: &[String], more: &str) {
     let secret = conf.path("ldap.secret");
     fs::write(&secret, "reader-secret\n").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
@@ -79,7 +79,7 @@ fn rejects(gateway: &Gateway, user: &str, password: &str) -> String {
     last_record(gateway)
 }
 
-fn last_record(gateway: &Gateway) -> String {
+pub(crate) fn last_record(gateway: &Gateway) -> String {
     let journal = gateway.path("var/journal/decisions0.jsonl");
     until("the decision is on record", || {
         // `explain` writes what waits.
@@ -89,7 +89,7 @@ fn last_record(gateway: &Gateway) -> String {
     })
 }
 
-fn status(gateway: &Gateway) -> Value {
+pub(crate) fn status(gateway: &Gateway) -> Value {
     let status = gateway.command(&["status", "--json"]);
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
     status.get("directories").unwrap().clone()
@@ -211,7 +211,7 @@ fn a_server_with_another_name_or_authority_gets_no_password_rfc4513_3_1_3() {
 }
 
 /// Bans the members of a group of the directory.
-fn ban(conf: &Conf, group: &str) {
+pub(crate) fn ban(conf: &Conf, group: &str) {
     conf.replace(
         "policy.toml",
         "[groups]\n",

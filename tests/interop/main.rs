@@ -17,4 +17,5 @@ mod mail;
 mod nginx;
 mod radclient;
 mod slapd;
+mod winbind;
 mod wired;

@@ -267,8 +267,8 @@ fn metrics(gateway: &Gateway) -> String {
 }
 
 /// An answer that RFC 2759 section 9.2 gives for the name `User` and the password `clientPass`.
-const RFC2759_CHALLENGE: &str = "0x5b5d7c7d7b3f2f3e3c2c602132262628";
-const RFC2759_RESPONSE: &str = "0x070021402324255e262a28295f2b3a337c7e0000000000000000\
+pub(crate) const RFC2759_CHALLENGE: &str = "0x5b5d7c7d7b3f2f3e3c2c602132262628";
+pub(crate) const RFC2759_RESPONSE: &str = "0x070021402324255e262a28295f2b3a337c7e0000000000000000\
                                 82309ecd8d708b5ea08faa3981cd83544233114a3d85d6df";
 
 #[test]

@@ -135,7 +135,7 @@ impl Slapd {
     }
 
     /// Adds entries in LDIF.
-    fn add(&self, entries: &str) {
+    pub(crate) fn add(&self, entries: &str) {
         let file = self.folder.path().join("entries.ldif");
         fs::write(&file, entries).unwrap();
         self.tool("ldapadd", &["-f", &file.display().to_string()]);

@@ -388,6 +388,8 @@ fn settings() -> Settings {
         passwords: Arc::new(Book),
         config: Config {
             conversations: 4,
+            // A reply then belongs to the datagram before it.
+            reject_delay: Duration::ZERO,
             ..Config::default()
         },
     }
