@@ -141,6 +141,7 @@ impl Ours {
             let step = timed(&mut spent, || match conversation.handle(now, &response) {
                 Step::Work => conversation.work(now),
                 step @ (Step::Request(_)
+                | Step::Ask
                 | Step::Success(_)
                 | Step::Failure(_)
                 | Step::Discard(_)) => step,
@@ -153,7 +154,7 @@ impl Ours {
                     }
                 },
                 Step::Success(outcome) => break outcome,
-                Step::Failure(_) | Step::Discard(_) | Step::Work => {
+                Step::Failure(_) | Step::Discard(_) | Step::Work | Step::Ask => {
                     unreachable!("the server accepts: {step:?}, {:?}", peer.report())
                 }
             }

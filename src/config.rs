@@ -16,6 +16,7 @@
 
 mod certificate;
 mod default;
+mod dictionaries;
 mod enforcement;
 mod error;
 mod gateway;
@@ -56,6 +57,7 @@ pub use enforcement::Profiles;
 pub use error::Refused;
 pub use layout::Layout;
 pub use material::MaterialError;
+pub use methods::Allowed;
 pub use methods::Methods;
 use opened::Opened;
 pub use passwords::Passwords;
@@ -350,13 +352,17 @@ impl Draft {
         } = opened;
         problems.extend(found);
         problems.extend(rules::check(&self, &sample));
+        let written = &self.written.gateway;
+        let dictionary = self.gateway.dictionaries.load(written, &mut problems);
+        let enforcement = &self.gateway.enforcement;
+        let enforcement = enforcement.encode(&dictionary, written, &mut problems);
         let order = [
             &self.written.gateway,
             &self.written.nas,
             &self.written.users,
         ]
         .map(|written| written.file.clone());
-        let config = self.into_config(nas);
+        let config = self.into_config(nas, enforcement);
         problems.extend(hooks.iter().flat_map(|hook| hook(&config)));
         sort(&order, &mut problems);
         if error::any_error(&problems) {
@@ -368,7 +374,7 @@ impl Draft {
         })
     }
 
-    fn into_config(self, nas: Vec<NasConfig>) -> Config {
+    fn into_config(self, nas: Vec<NasConfig>, enforcement: Enforcement) -> Config {
         let gateway = self.gateway;
         Config {
             folder: self.folder,
@@ -385,7 +391,7 @@ impl Draft {
             shutdown: gateway.shutdown,
             methods: gateway.methods,
             passwords: gateway.passwords,
-            enforcement: gateway.enforcement,
+            enforcement,
             nas,
             users: self.users.into_iter().map(|user| user.entry).collect(),
         }

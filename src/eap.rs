@@ -8,26 +8,36 @@
 //! # Start here
 //!
 //! [`Conversation`]: `handle` takes a response and does framing only; when a TLS message is whole
-//! it gives [`Step::Work`], and `work` does the cryptography on a worker thread.
+//! it gives [`Step::Work`], and `work` does the cryptography on a worker thread. A password inside
+//! of a tunnel gives [`Step::Ask`]: whoever knows a directory asks it and calls `answer`.
 //! [`Config::build`] makes what conversations share.
 //!
-//! # The verdict comes from inside the handshake
+//! # The verdict comes from inside the method
 //!
 //! A blocked device gets no protected success indication, no ticket and a true alert. rustls
 //! writes tickets and the TLS 1.2 Finished while it handles the peer's Finished, so a verdict
-//! given afterwards would be too late. The judge is therefore asked by the certificate verifier,
+//! given afterwards would be too late. EAP-TLS asks the judge from the certificate verifier,
 //! right after the peer has proved that it holds its key, and again whenever a handshake is
-//! resumed; `gate` has the details. A ticket never holds a decision.
+//! resumed; `gate` has the details.
+//!
+//! In a tunnel (`tunnelled`) the peer says inside who it is. The judge is asked when a directory has
+//! accepted its password, before the answer of MSCHAPv2, a Result or EAP-Success says so. TLS may have
+//! told the peer the name of a ticket by then: nothing stands behind it until the end. `proof` makes
+//! a success that was not earned impossible to write. A ticket never holds a decision.
 //!
 //! # What is implemented
 //!
-//! - RFC 3748: sections 4 and 5 as server; not Notification, MD5, OTP, GTC; Expanded types only
-//!   as a Nak.
+//! - RFC 3748: sections 4 and 5 as server; GTC inside of tunnels; not Notification, MD5, OTP;
+//!   Expanded types only as a Nak.
 //! - RFC 3579 sections 2.1 and 2.2, as far as EAP goes: EAP-Start, invalid packets.
 //! - RFC 5216: whole but for section 2.1.4 (privacy by renegotiation).
 //! - RFC 9190: whole; no early data, no external PSK, no post-handshake authentication.
-//! - RFC 2759 sections 8.2 and 8.7 and RFC 3079 section 3.4: what answers MSCHAPv2, which RADIUS
-//!   carries without EAP so far.
+//! - RFC 5281: EAP-TTLS version 0 with PAP, CHAP, MSCHAP, MSCHAPv2 and EAP inside; no accounting, no
+//!   change of passwords, no AVPs in the Start.
+//! - \[MS-PEAP\]: version 0 with EAP-MSCHAPv2, GTC and EAP-TLS inside, crypto-binding, fast reconnect; no
+//!   statement of health.
+//! - RFC 9427 sections 2.4, 2.5 and 4: keys of both in TLS 1.3, and their resumption.
+//! - RFC 2759 sections 8.2 and 8.7 and RFC 3079 section 3.4: what answers MSCHAPv2.
 //! - RFC 8996, RFC 9325: TLS 1.2 and 1.3 with ECDHE and AEAD suites, nothing older.
 //!
 //! # Order of checks
@@ -37,6 +47,8 @@
 //! or flags makes the last request be repeated, five times at most; the rest ends the
 //! conversation.
 
+mod carrier;
+mod chosen;
 mod clock;
 mod config;
 mod conversation;
@@ -45,13 +57,23 @@ mod fragment;
 mod gate;
 mod hello;
 mod identity;
+mod inner;
 mod key;
 mod method;
 mod mschapv2;
+mod offer;
 mod packet;
+mod peap;
+mod principal;
+mod proof;
 mod resumption;
+mod spoken;
+mod talk;
 mod tls;
+pub(crate) mod ttls;
 mod tunnel;
+mod tunnel_gate;
+mod tunnelled;
 mod turnstile;
 
 pub(crate) use clock::Clock;
@@ -59,6 +81,7 @@ pub use config::Config;
 pub use config::MAX_TICKETS;
 pub use config::Settings;
 pub use config::TlsVersion;
+pub use config::TunnelSettings;
 pub(crate) use config::provider;
 pub use conversation::Conversation;
 pub use conversation::MAX_INVALID;
@@ -70,6 +93,7 @@ pub use error::CertificateRefusal;
 pub use error::Discard;
 pub use error::Failed;
 pub use error::FailureReason;
+pub use error::InnerRefusal;
 pub use error::Invalid;
 pub use error::Misconfigured;
 pub use error::Side;
@@ -93,6 +117,9 @@ pub use key::SessionId;
 pub use method::Wanted;
 pub use mschapv2::MsChapV2;
 pub use mschapv2::SessionKeys;
+pub use offer::Inner;
+pub use offer::Offer;
+pub use offer::Outer;
 pub use packet::Code;
 pub use packet::Malformed;
 pub use packet::Packet;
@@ -101,4 +128,14 @@ pub use packet::failure;
 pub use packet::request;
 pub use packet::response;
 pub use packet::success;
+pub(crate) use peap::Binding;
+pub use peap::Extensions;
+pub(crate) use peap::extension::tlvs as result_tlvs;
+pub use principal::Principal;
+pub use proof::Answer;
+pub use proof::Question;
 pub use resumption::Resumption;
+pub use spoken::Spoken;
+pub use ttls::Avp;
+pub use ttls::Avps;
+pub use ttls::BadAvp;

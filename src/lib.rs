@@ -48,7 +48,7 @@
 //! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `trust`, `model` |
 //! | `sync` | shell | pulling facts from files and management systems | `inventory`, `document`, `model` |
 //! | `directory` | shell | asking who a user is: users file, LDAP, Active Directory | `document`, `model` |
-//! | `probe` | shell | clients of our own: RADIUS, the EAP-TLS peer, ActiveSync | `radius`, `eap`, `eas`, `model` |
+//! | `probe` | shell | clients of our own: RADIUS, the EAP peer, ActiveSync | `radius`, `eap`, `eas`, `directory`, `model` |
 //! | `config` | shell | files to typed configuration | `*` |
 //! | `app` | shell | building, wiring, reloading, draining | `*` |
 //! | `cli` | shell | commands | `*` |

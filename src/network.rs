@@ -80,6 +80,7 @@ pub use job::Done;
 pub use job::Inquiring;
 pub use job::Job;
 pub use job::Lane;
+pub use methods::INSIDE;
 pub use methods::Method;
 pub use methods::MethodSet;
 pub use methods::Methods;

@@ -16,11 +16,14 @@
 //!
 //! What fails is dropped without an answer and counted by [`DropReason`].
 //!
-//! Implemented: RFC 2865 sections 3, 4, 5 (as a server); RFC 2866; RFC 2868 sections 3.1, 3.2 and
-//! 3.6 (VLANs); RFC 2869 section 5; RFC 3162 section 2.1; RFC 3579 sections 2 and 3; RFC 3580
-//! sections 3.10, 3.20 and 3.31; RFC 5080 section 2.2.2; RFC 5997; RFC 2548 section 2.4. Left
-//! out so far: Tunnel-Password (RFC 2868 section 3.5), dynamic authorization (RFC 5176) beyond its
-//! codes, extended attributes (RFC 6929), transports other than UDP (RFC 6613, 6614, 7360, 9765).
+//! Implemented: RFC 2865 sections 3, 4, 5 (as a server); RFC 2866; RFC 2868 section 3; RFC 2869
+//! section 5; RFC 3162 section 2; RFC 3579 sections 2 and 3; RFC 3580 sections 3.10, 3.20 and 3.31;
+//! RFC 5080 section 2.2.2; RFC 5997; RFC 6929 sections 2 and 3 and RFC 8044 section 3 (as a
+//! writer); RFC 2548 section 2.4. Left out so far: dynamic authorization (RFC 5176) beyond its
+//! codes, transports other than UDP (RFC 6613, 6614, 7360, 9765).
+//!
+//! Names of attributes come from dictionaries in FreeRADIUS's text format ([`Dictionary`]), which
+//! no packet needs: what is configured is encoded when it is loaded ([`Template`], [`Prepared`]).
 //!
 //! Departures from the RFCs carry the word RFC-DEVIATION where they are made.
 //!
@@ -43,6 +46,7 @@ mod packet;
 mod reply;
 mod request;
 mod station;
+mod template;
 mod verify;
 
 pub use attribute::Attribute;
@@ -62,8 +66,14 @@ pub use client::Signature;
 pub use client::VerifiedReply;
 pub use client::verify_reply;
 pub use code::Code;
-pub use dictionary::DictionaryError;
-pub use dictionary::Template;
+pub use dictionary::DataType;
+pub use dictionary::Definition;
+pub use dictionary::Dictionary;
+pub use dictionary::Fault;
+pub use dictionary::Hiding;
+pub use dictionary::Space;
+pub use dictionary::SyntaxError;
+pub use dictionary::VendorFormat;
 pub use duplicate::DuplicateCache;
 pub use duplicate::DuplicateLimits;
 pub use duplicate::Lookup;
@@ -98,6 +108,11 @@ pub use request::ChapResponse;
 pub use request::Offered;
 pub use request::Request;
 pub use request::StatusServer;
+pub use template::Prepared;
+pub use template::Template;
+pub use template::TemplateError;
+pub use template::Values;
+pub use template::Variable;
 pub use verify::HeldOrigin;
 pub use verify::Origin;
 pub use verify::Verified;

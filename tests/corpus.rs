@@ -13,8 +13,12 @@ use std::panic::catch_unwind;
 
 #[path = "fuzz/drive/device_file.rs"]
 mod device_file;
+#[path = "fuzz/drive/dictionary.rs"]
+mod dictionary;
 #[path = "fuzz/drive/directory.rs"]
 mod directory;
+#[path = "fuzz/drive/eap_inside.rs"]
+mod eap_inside;
 #[path = "fuzz/drive/eap_packet.rs"]
 mod eap_packet;
 #[path = "fuzz/drive/eas_query.rs"]
@@ -39,7 +43,9 @@ type Drive = fn(&[u8]);
 
 const DRIVES: &[(&str, Drive)] = &[
     ("device_file", device_file::drive),
+    ("dictionary", dictionary::drive),
     ("directory", directory::drive),
+    ("eap_inside", eap_inside::drive),
     ("eap_packet", eap_packet::drive),
     ("eas_query", eas_query::drive),
     ("fragment", fragment::drive),

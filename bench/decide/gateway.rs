@@ -34,6 +34,7 @@ use portreeve::radius::AttributeType;
 use portreeve::radius::MessageAuthenticatorPolicy;
 use portreeve::radius::NasConfig;
 use portreeve::radius::NasTable;
+use portreeve::radius::Prepared;
 use portreeve::radius::RequestBuilder;
 use portreeve::radius::Template;
 
@@ -187,13 +188,14 @@ pub(crate) fn table() -> NasTable {
 
 fn enforcement() -> Enforcement {
     let vlan = |vlan: &str| Profile {
-        attributes: [
-            ("Tunnel-Type", "13"),
-            ("Tunnel-Medium-Type", "6"),
-            ("Tunnel-Private-Group-Id", vlan),
-        ]
-        .map(|(name, value)| Template::parse(name, value).expect("an attribute of ours"))
-        .to_vec(),
+        attributes: Prepared::new(
+            &[
+                ("Tunnel-Type", "13"),
+                ("Tunnel-Medium-Type", "6"),
+                ("Tunnel-Private-Group-Id", vlan),
+            ]
+            .map(|(name, value)| Template::parse(name, value).expect("an attribute of ours")),
+        ),
         session_timeout: Some(Duration::from_secs(3600)),
         reply_message: None,
     };

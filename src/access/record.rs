@@ -184,7 +184,7 @@ pub struct DecisionRecord {
     /// Its number.
     pub id: Correlation,
     /// How the peer authenticated: `eap-tls 1.3`, `mab`, `pap`, `eas Sync`, …
-    pub method: Text<24>,
+    pub method: Text<32>,
     /// The authenticated user, or the name that was tried when `outcome` is a refusal.
     pub user: Text<128>,
     /// NAS name, group, port and network name; empty on the other planes.
@@ -219,8 +219,11 @@ pub enum Outcome {
     /// A decision was made.
     Decided(Decision),
     /// The peer was not authenticated, so there was nothing to decide.
-    NotAuthenticated(Text<96>),
+    NotAuthenticated(Text<MAX_WHY>),
 }
+
+/// Octets of a sentence that says why a peer was not authenticated, and what somebody can do about it.
+const MAX_WHY: usize = 192;
 
 impl DecisionRecord {
     /// Longest NAS name in octets; the configuration takes no longer one, so that none is cut.

@@ -17,9 +17,7 @@ use crate::model::Severity;
 use crate::model::causes;
 use crate::network;
 use crate::network::MethodSet;
-use crate::radius::DictionaryError;
 use crate::radius::NasTable;
-use crate::radius::Template;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
 /// devices need not handshake in full because a file was edited; so does what `learner` has learned.
@@ -46,7 +44,6 @@ pub(super) fn network_settings(
     } else {
         None
     };
-    let enforcement = enforcement(config).map_err(|error| wrong("enforce", &error))?;
     let nas_file = config.folder.join("nas.toml");
     let nas = NasTable::new(config.nas.clone()).map_err(|errors| {
         let problem = |error: &dyn std::error::Error| problem(&nas_file, "nas", &error.to_string());
@@ -65,7 +62,7 @@ pub(super) fn network_settings(
     Ok(network::Settings {
         nas,
         eap,
-        enforcement,
+        enforcement: enforcement(config),
         methods: methods(config),
         passwords: Arc::new(Book::new(
             users,
@@ -87,51 +84,42 @@ pub(super) fn network_settings(
 fn methods(config: &Config) -> network::Methods {
     let groups = config.methods.groups.iter();
     network::Methods {
-        default: MethodSet::of(&config.methods.default),
+        default: method_set(&config.methods.default),
         groups: groups
-            .map(|(name, list)| (name.clone(), MethodSet::of(list)))
+            .map(|(name, allowed)| (name.clone(), method_set(allowed)))
             .collect(),
     }
 }
 
-fn enforcement(config: &Config) -> Result<network::Enforcement, DictionaryError> {
+fn method_set(allowed: &config::Allowed) -> MethodSet {
+    MethodSet::new(&allowed.methods, &allowed.inside)
+}
+
+fn enforcement(config: &Config) -> network::Enforcement {
     let groups = config.enforcement.groups.iter();
-    let groups = groups.map(|(name, group)| Ok((name.clone(), profiles(group)?)));
-    Ok(network::Enforcement {
-        default: profiles(&config.enforcement.default)?,
-        groups: groups.collect::<Result<_, _>>()?,
-    })
+    network::Enforcement {
+        default: profiles(&config.enforcement.default),
+        groups: groups
+            .map(|(name, group)| (name.clone(), profiles(group)))
+            .collect(),
+    }
 }
 
-fn profiles(written: &config::Profiles) -> Result<network::Profiles, DictionaryError> {
-    Ok(network::Profiles {
-        allow: profile(&written.allow)?,
-        allow_claimed: profile(&written.allow_claimed)?,
-        quarantine: profile(&written.quarantine)?,
-        block: profile(&written.block)?,
-    })
+fn profiles(written: &config::Profiles) -> network::Profiles {
+    network::Profiles {
+        allow: profile(&written.allow),
+        allow_claimed: profile(&written.allow_claimed),
+        quarantine: profile(&written.quarantine),
+        block: profile(&written.block),
+    }
 }
 
-fn profile(written: &config::Profile) -> Result<network::Profile, DictionaryError> {
-    let mut attributes = Vec::new();
-    if let Some(vlan) = &written.vlan {
-        // VLAN over IEEE 802 (RFC 3580 section 3.31).
-        attributes.push(Template::parse("Tunnel-Type", "13")?);
-        attributes.push(Template::parse("Tunnel-Medium-Type", "6")?);
-        attributes.push(Template::parse("Tunnel-Private-Group-Id", vlan)?);
-    }
-    if let Some(filter) = &written.filter_id {
-        attributes.push(Template::parse("Filter-Id", filter)?);
-    }
-    if let Some(class) = &written.class {
-        attributes.push(Template::parse("Class", class)?);
-    }
-    attributes.extend(written.attributes.iter().cloned());
-    Ok(network::Profile {
-        attributes,
+fn profile(written: &config::Profile) -> network::Profile {
+    network::Profile {
+        attributes: written.attributes.clone(),
         session_timeout: written.session_timeout,
         reply_message: written.reply_message.clone(),
-    })
+    }
 }
 
 /// An error of a file.

@@ -53,6 +53,11 @@ impl Book {
 }
 
 impl Passwords for Book {
+    /// Of a user whom a directory may have it is not known at once.
+    fn knows(&self, user: &str) -> bool {
+        self.users.knows(user) || self.directories.serves(user)
+    }
+
     fn check(&self, user: &str, proof: &Proof<'_>) -> Check {
         let directories = &self.directories;
         if directories.is_empty() || self.users.knows(user) || !directories.serves(user) {

@@ -23,6 +23,7 @@ use super::output::now;
 use crate::config;
 use crate::config::Config;
 use crate::config::Purpose;
+use crate::eap::Outer;
 
 /// Try a gateway: ask it the way an access point, a laptop or a phone does.
 ///
@@ -42,6 +43,8 @@ pub(super) fn run(arguments: &Arguments) -> Done {
     match &arguments.question {
         Question::Radius(arguments) => network::status(arguments),
         Question::EapTls(arguments) => network::eap_tls(arguments),
+        Question::EapTtls(arguments) => network::tunnel(arguments, Outer::Ttls),
+        Question::Peap(arguments) => network::tunnel(arguments, Outer::Peap),
         Question::Mab(arguments) => network::bypass(arguments),
         Question::Pap(arguments) => network::password(arguments),
         Question::Eas(arguments) => eas::request(arguments),
@@ -119,6 +122,10 @@ pub(super) enum Question {
     Radius(Radius),
     /// Log in with a device's certificate (EAP-TLS over RADIUS).
     EapTls(EapTls),
+    /// Log in with a name and a password through a tunnel (EAP-TTLS over RADIUS).
+    EapTtls(Box<Tunnel>),
+    /// Log in with a name and a password through a tunnel (PEAP over RADIUS).
+    Peap(Box<Tunnel>),
     /// Ask for a device by its MAC address (MAC authentication bypass).
     Mab(Mab),
     /// Log in with a name and a password (PAP).
@@ -180,6 +187,53 @@ pub(super) struct EapTls {
     #[command(flatten)]
     pub server: Server,
 }
+
+/// Arguments of `probe eap-ttls` and `probe peap`.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Tunnel {
+    /// Name of the user, inside of the tunnel.
+    #[arg(value_name = "USER")]
+    pub user: String,
+    /// What is spoken inside: pap, chap, mschap or mschapv2 in eap-ttls; gtc, mschapv2-eap or eap-tls in
+    /// either [default: gtc].
+    #[arg(long, value_name = "METHOD", default_value = "gtc", value_parser = INSIDE)]
+    pub inside: String,
+    /// File with the password; without it the password is the first line of standard input.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Client certificate (PEM): shown to the tunnel where it asks, and for eap-tls inside.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub key: Option<PathBuf>,
+    /// Authority that issued the server's certificate (PEM) [default: certs/root.pem].
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Name outside of the tunnel [default: anonymous, in the realm of the user if there is one].
+    #[arg(long, value_name = "NAME")]
+    pub identity: Option<String>,
+    /// Claim this MAC address (Calling-Station-Id) [default: 00:00:5e:00:53:01, a sample device's].
+    #[arg(long, value_name = "MAC")]
+    pub station: Option<String>,
+    /// TLS version: 1.2 or 1.3 [default: the newest that both know].
+    #[arg(long, value_name = "VERSION", value_parser = ["1.2", "1.3"])]
+    pub tls: Option<String>,
+    /// How to reach the server.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// What `--inside` takes.
+const INSIDE: [&str; 7] = [
+    "pap",
+    "chap",
+    "mschap",
+    "mschapv2",
+    "mschapv2-eap",
+    "gtc",
+    "eap-tls",
+];
 
 /// Arguments of `probe mab`.
 #[derive(Clone, Debug, Args)]

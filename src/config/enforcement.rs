@@ -1,16 +1,23 @@
 //! What a verdict becomes on a network: VLANs, filters, roles; per group of NASes.
+//!
+//! What is written is kept as it stands ([`Written`]) until the dictionaries have been read; then
+//! each group's template turns it into attributes ([`Written::encode`]). A profile that a group
+//! takes over from the default one is so spelled in the way of the group's own devices.
+
+mod encode;
+mod template;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use toml::de::DeValue;
+pub(super) use template::Told;
 
+use self::template::Pattern;
+use self::template::Templates;
+use self::template::read_attributes;
 use crate::document::Section;
 use crate::document::integer;
-use crate::document::kind;
-use crate::radius::AttributeType;
-use crate::radius::Code;
-use crate::radius::Template;
+use crate::radius::Prepared;
 
 /// The profiles of every NAS group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +29,7 @@ pub struct Enforcement {
 }
 
 /// One profile for each outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profiles {
     /// Allow.
     pub allow: Profile,
@@ -34,92 +41,151 @@ pub struct Profiles {
     pub block: Profile,
 }
 
-impl Default for Profiles {
+/// One answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Attributes of the Access-Accept.
+    pub attributes: Prepared,
+    /// Session-Timeout (RFC 2865 section 5.27), whole seconds.
+    pub session_timeout: Option<Duration>,
+    /// Reply-Message (RFC 2865 section 5.18); not sent along with EAP (RFC 3579 section 2.6.5).
+    pub reply_message: Option<String>,
+}
+
+/// `[enforce]` as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    default: WrittenGroup,
+    /// What a group does not set is already taken from `default` here.
+    pub(super) groups: BTreeMap<String, WrittenGroup>,
+    templates: Templates,
+}
+
+impl Default for Written {
     fn default() -> Self {
         Self {
-            allow: Profile::default(),
-            allow_claimed: Profile {
-                vlan: Some("30".into()),
-                filter_id: Some("limited".into()),
-                session_timeout: Some(Duration::from_hours(8)),
-                ..Profile::default()
+            default: WrittenGroup {
+                template: STANDARD.to_owned(),
+                place: "enforce.default".to_owned(),
+                profiles: WrittenProfiles::default(),
             },
-            quarantine: Profile {
-                vlan: Some("20".into()),
-                filter_id: Some("quarantine".into()),
-                session_timeout: Some(Duration::from_hours(1)),
+            groups: BTreeMap::new(),
+            templates: Templates::default(),
+        }
+    }
+}
+
+/// A group, or the default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct WrittenGroup {
+    template: String,
+    /// Its key in the file.
+    place: String,
+    profiles: WrittenProfiles,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct WrittenProfiles {
+    allow: WrittenProfile,
+    allow_claimed: WrittenProfile,
+    quarantine: WrittenProfile,
+    block: WrittenProfile,
+}
+
+impl Default for WrittenProfiles {
+    fn default() -> Self {
+        let built_in = |name: &str, vlan: &str, filter: &str, timeout| WrittenProfile {
+            place: format!("enforce.default.{name}"),
+            told: vec![
+                (Told::Vlan, vec![vlan.to_owned()]),
+                (Told::FilterId, vec![filter.to_owned()]),
+            ],
+            session_timeout: Some(timeout),
+            ..WrittenProfile::default()
+        };
+        let named = |name: &str| WrittenProfile {
+            place: format!("enforce.default.{name}"),
+            ..WrittenProfile::default()
+        };
+        Self {
+            allow: named("allow"),
+            allow_claimed: built_in("allow-claimed", "30", "limited", Duration::from_hours(8)),
+            quarantine: WrittenProfile {
                 reply_message: Some(
                     "This device does not meet the requirements yet. Its access is limited.".into(),
                 ),
-                ..Profile::default()
+                ..built_in("quarantine", "20", "quarantine", Duration::from_hours(1))
             },
-            block: Profile {
+            block: WrittenProfile {
                 reply_message: Some("This device may not connect.".into()),
-                ..Profile::default()
+                ..named("block")
             },
         }
     }
 }
 
-/// The attributes of one answer.
+/// A profile as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Profile {
-    /// Tunnel-Private-Group-ID with the Tunnel-Type and Tunnel-Medium-Type of RFC 3580
-    /// section 3.31: a number of 1 to 4094 or a name that the NAS knows.
-    pub vlan: Option<String>,
-    /// Filter-Id (RFC 2865 section 5.11).
-    pub filter_id: Option<String>,
-    /// Session-Timeout (RFC 2865 section 5.27), whole seconds.
-    pub session_timeout: Option<Duration>,
-    /// Reply-Message (RFC 2865 section 5.18); not sent along with EAP (RFC 3579 section 2.6.5).
-    pub reply_message: Option<String>,
+struct WrittenProfile {
+    /// Its key in the file.
+    place: String,
+    /// What the device is to be told; several values of one that is a list.
+    told: Vec<(Told, Vec<String>)>,
+    session_timeout: Option<Duration>,
+    reply_message: Option<String>,
     /// Class (RFC 2865 section 5.25), returned by the NAS in its accounting.
-    pub class: Option<String>,
+    class: Option<String>,
     /// Any other attribute of an Access-Accept, in the order of the file.
-    pub attributes: Vec<Template>,
+    attributes: Pattern,
 }
 
-impl Profile {
+impl WrittenProfile {
     /// Whether the NAS is told anything that could limit the access.
-    #[must_use]
-    pub const fn limits(&self) -> bool {
-        self.vlan.is_some() || self.filter_id.is_some() || !self.attributes.is_empty()
+    const fn limits(&self) -> bool {
+        !self.told.is_empty() || !self.attributes.is_empty()
     }
 }
 
 /// Reads `[enforce]`.
-pub(super) fn read(section: &mut Section<'_>) -> Enforcement {
-    let mut default = section.child("default");
-    let default_profiles = read_profiles(&mut default, &Profiles::default());
-    default.finish();
+pub(super) fn read(section: &mut Section<'_>) -> Written {
+    let mut written = Written::default();
+    written.templates.read(&section.child("template"));
+    let mut table = section.child("default");
+    let built_in = written.default.clone();
+    written.default = read_group(&mut table, &built_in, &written.templates);
+    table.finish();
     let group = section.child("group");
-    let groups = group
-        .entries()
-        .iter()
-        .map(|entry| {
-            let mut table = group.table_of(entry);
-            let profiles = read_profiles(&mut table, &default_profiles);
-            table.finish();
-            (entry.name.clone(), profiles)
-        })
-        .collect();
-    Enforcement {
-        default: default_profiles,
-        groups,
+    for entry in group.entries() {
+        let mut table = group.table_of(&entry);
+        let read = read_group(&mut table, &written.default, &written.templates);
+        table.finish();
+        written.groups.insert(entry.name.clone(), read);
     }
+    written
 }
 
 /// A profile that is written down is taken as it stands; one that is not comes from `base`.
-fn read_profiles(section: &mut Section<'_>, base: &Profiles) -> Profiles {
+fn read_group(section: &mut Section<'_>, base: &WrittenGroup, known: &Templates) -> WrittenGroup {
+    let mut template = base.template.clone();
+    section.set("template", &mut template);
+    if known.flat(&template).is_none() {
+        section.error("template", known.unknown(&template));
+        template.clone_from(&base.template);
+    }
     let allow = read_profile(section, "allow", Kind::Accept);
     let allow_claimed = read_profile(section, "allow-claimed", Kind::Limited);
     let quarantine = read_profile(section, "quarantine", Kind::Limited);
     let block = read_profile(section, "block", Kind::Reject);
-    Profiles {
-        allow: allow.unwrap_or_else(|| base.allow.clone()),
-        allow_claimed: allow_claimed.unwrap_or_else(|| base.allow_claimed.clone()),
-        quarantine: quarantine.unwrap_or_else(|| base.quarantine.clone()),
-        block: block.unwrap_or_else(|| base.block.clone()),
+    let base = &base.profiles;
+    WrittenGroup {
+        template,
+        place: section.path_of(""),
+        profiles: WrittenProfiles {
+            allow: allow.unwrap_or_else(|| base.allow.clone()),
+            allow_claimed: allow_claimed.unwrap_or_else(|| base.allow_claimed.clone()),
+            quarantine: quarantine.unwrap_or_else(|| base.quarantine.clone()),
+            block: block.unwrap_or_else(|| base.block.clone()),
+        },
     }
 }
 
@@ -134,20 +200,25 @@ enum Kind {
     Reject,
 }
 
-fn read_profile(parent: &mut Section<'_>, name: &'static str, kind: Kind) -> Option<Profile> {
+fn read_profile(
+    parent: &mut Section<'_>,
+    name: &'static str,
+    kind: Kind,
+) -> Option<WrittenProfile> {
     let written = parent.has(name);
     let mut section = parent.child(name);
-    let mut profile = Profile::default();
+    let mut profile = WrittenProfile {
+        place: section.path_of(""),
+        ..WrittenProfile::default()
+    };
     section.set("reply_message", &mut profile.reply_message);
     bound_text(&section, "reply_message", profile.reply_message.as_deref());
     if kind == Kind::Reject {
-        for key in [
-            "vlan",
-            "filter_id",
-            "session_timeout",
-            "class",
-            "attributes",
-        ] {
+        let keys = Told::ALL
+            .iter()
+            .filter(|(_, told)| *told != Told::VlanName)
+            .map(|(key, _)| *key);
+        for key in keys.chain(["session_timeout", "class", "attributes"]) {
             section.refuse(
                 key,
                 "an Access-Reject carries reply_message only (RFC 2865 section 5.44)",
@@ -156,99 +227,80 @@ fn read_profile(parent: &mut Section<'_>, name: &'static str, kind: Kind) -> Opt
         section.finish();
         return written.then_some(profile);
     }
-    profile.vlan = read_vlan(&mut section);
-    section.set("filter_id", &mut profile.filter_id);
-    bound_text(&section, "filter_id", profile.filter_id.as_deref());
+    read_told(&mut section, &mut profile.told);
     section.set("class", &mut profile.class);
     bound_text(&section, "class", profile.class.as_deref());
     let mut timeout = Duration::ZERO;
     section.set_within("session_timeout", MIN_SESSION..=MAX_SESSION, &mut timeout);
     profile.session_timeout = (timeout != Duration::ZERO).then_some(timeout);
-    profile.attributes = read_attributes(&mut section, &profile);
+    profile.attributes = read_attributes(&section.child("attributes"));
     section.finish();
     if written && kind == Kind::Limited && !profile.limits() {
         section.error(
             "",
-            format!("{name} would give full access: set vlan, filter_id or attributes"),
+            format!("{name} would give full access: set vlan, filter_id, role or attributes"),
         );
     }
     written.then_some(profile)
 }
 
-fn read_vlan(section: &mut Section<'_>) -> Option<String> {
+fn read_told(section: &mut Section<'_>, told: &mut Vec<(Told, Vec<String>)>) {
+    for (key, what) in Told::ALL {
+        let values = match what {
+            Told::Vlan => match read_vlan(section) {
+                Some((number_or_name, value)) => {
+                    told.push((number_or_name, vec![value]));
+                    continue;
+                }
+                None => continue,
+            },
+            // Is what `vlan` becomes when it is a name.
+            Told::VlanName => continue,
+            Told::AclLines => {
+                let lines: Option<Vec<String>> = section.read(key);
+                let lines = lines.unwrap_or_default();
+                if lines.len() > MAX_LINES {
+                    let message = format!("{} lines, at most {MAX_LINES}", lines.len());
+                    section.error(key, message);
+                }
+                lines
+            }
+            Told::FilterId
+            | Told::Acl
+            | Told::RedirectAcl
+            | Told::RedirectUrl
+            | Told::Role
+            | Told::InterfaceTemplate
+            | Told::GroupPolicy
+            | Told::SecurityGroup
+            | Told::AddressPool => {
+                let text: Option<String> = section.read(key);
+                bound_text(section, key, text.as_deref());
+                text.into_iter().collect()
+            }
+        };
+        if !values.is_empty() {
+            told.push((what, values));
+        }
+    }
+}
+
+fn read_vlan(section: &mut Section<'_>) -> Option<(Told, String)> {
     let value = section.raw("vlan")?;
     let number = integer(value.get_ref());
     let text = value.get_ref().as_str();
     let digits = text.and_then(|text| text.parse::<i64>().ok());
     match (number.or(digits), text) {
-        (Some(number @ 1..=4094), _) => Some(number.to_string()),
-        (None, Some(name)) if (1..=MAX_VLAN_NAME).contains(&name.len()) => Some(name.to_owned()),
+        (Some(number @ 1..=4094), _) => Some((Told::Vlan, number.to_string())),
+        (None, Some(name)) if (1..=MAX_VLAN_NAME).contains(&name.len()) => {
+            Some((Told::VlanName, name.to_owned()))
+        }
         (_, _) => {
             let message = "expected a VLAN number of 1 to 4094 or a name of up to 32 octets";
             section.error("vlan", message);
             None
         }
     }
-}
-
-fn read_attributes(section: &mut Section<'_>, profile: &Profile) -> Vec<Template> {
-    let table = section.child("attributes");
-    let mut attributes: Vec<Template> = Vec::new();
-    let mut entries = table.entries();
-    // The table is sorted by name; on the wire the order of the file counts.
-    entries.sort_by_key(|entry| entry.value.span().start);
-    for entry in entries {
-        let value = entry.value.get_ref();
-        let elements: Vec<&DeValue<'_>> = match value.as_array() {
-            Some(array) => array.iter().map(toml::Spanned::get_ref).collect(),
-            None => vec![value],
-        };
-        for element in elements {
-            match template(&entry.name, element, profile) {
-                Ok(template) => attributes.push(template),
-                Err(message) => table.error(&entry.name, message),
-            }
-        }
-    }
-    let octets: usize = attributes.iter().map(|one| one.octets().len()).sum();
-    if octets > MAX_ATTRIBUTES {
-        section.error(
-            "attributes",
-            format!("take {octets} octets of a packet, at most {MAX_ATTRIBUTES} fit beside EAP"),
-        );
-    }
-    attributes
-}
-
-fn template(name: &str, value: &DeValue<'_>, profile: &Profile) -> Result<Template, String> {
-    let number = integer(value).and_then(|number| u64::try_from(number).ok());
-    let text = match (number, value.as_str()) {
-        (Some(number), _) => number.to_string(),
-        (None, Some(text)) => text.to_owned(),
-        (None, None) => {
-            return Err(format!(
-                "expected a text, a number of 0 or more, or a list of those, found {}",
-                kind(value)
-            ));
-        }
-    };
-    let template = Template::parse(name, &text).map_err(|error| error.to_string())?;
-    if !template.is_allowed_in(Code::AccessAccept) {
-        return Err("has no place in an Access-Accept".to_owned());
-    }
-    // Attributes that may stand in a packet once (RFC 2865 section 5.44) or belong together.
-    let key = match template.kind() {
-        AttributeType::SESSION_TIMEOUT if profile.session_timeout.is_some() => "session_timeout",
-        AttributeType::TUNNEL_TYPE
-        | AttributeType::TUNNEL_MEDIUM_TYPE
-        | AttributeType::TUNNEL_PRIVATE_GROUP_ID
-            if profile.vlan.is_some() =>
-        {
-            "vlan"
-        }
-        _ => return Ok(template),
-    };
-    Err(format!("is what {key} of this profile sets already"))
 }
 
 fn bound_text(section: &Section<'_>, key: &str, text: Option<&str>) {
@@ -262,10 +314,12 @@ fn bound_text(section: &Section<'_>, key: &str, text: Option<&str>) {
     }
 }
 
+/// The template of groups that name none.
+const STANDARD: &str = "standard";
 /// Octets of one attribute's value (RFC 2865 section 5).
 const MAX_TEXT: usize = 253;
-/// Octets of a profile's attributes: beside them go EAP of up to 3 KiB and the keys.
-const MAX_ATTRIBUTES: usize = 600;
+/// Lines of an access list: more of them have no room in a packet.
+const MAX_LINES: usize = 100;
 /// Octets of a VLAN's name: IEEE 802.1Q allows 32.
 const MAX_VLAN_NAME: usize = 32;
 /// Below a minute a NAS would do nothing but ask.

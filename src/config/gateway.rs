@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::dictionaries::Dictionaries;
 use super::enforcement;
-use super::enforcement::Enforcement;
 use super::methods;
 use super::methods::Methods;
 use super::passwords::Passwords;
@@ -46,7 +46,8 @@ pub(super) struct Gateway {
     pub(super) shutdown: Shutdown,
     pub(super) methods: Methods,
     pub(super) passwords: Passwords,
-    pub(super) enforcement: Enforcement,
+    pub(super) enforcement: enforcement::Written,
+    pub(super) dictionaries: Dictionaries,
 }
 
 impl Default for Gateway {
@@ -66,7 +67,8 @@ impl Default for Gateway {
             shutdown: Shutdown::default(),
             methods: Methods::default(),
             passwords: Passwords::default(),
-            enforcement: Enforcement::default(),
+            enforcement: enforcement::Written::default(),
+            dictionaries: Dictionaries::default(),
         }
     }
 }
@@ -89,6 +91,7 @@ impl Gateway {
         gateway.shutdown.read(section.child("shutdown"));
         gateway.methods = methods::read(section.child("methods"));
         gateway.passwords.read(section.child("passwords"));
+        gateway.dictionaries.read(section.child("dictionaries"));
         let mut enforce = section.child("enforce");
         gateway.enforcement = enforcement::read(&mut enforce);
         enforce.finish();
@@ -110,6 +113,7 @@ impl Gateway {
             &mut self.accounting.folder,
         ]
         .into_iter()
+        .chain(&mut self.dictionaries.folder)
         .chain(&mut self.mail.upstream_ca)
         .chain(&mut self.eap.client_ca)
         .chain(&mut self.eap.revocation_lists)
@@ -190,6 +194,9 @@ impl Eap {
             0..=10_000_000,
             &mut self.remembered_chains,
         );
+        section.set("ask_certificate", &mut self.tunnel.ask_certificate);
+        section.set("same_realm", &mut self.tunnel.same_realm);
+        section.set("require_binding", &mut self.tunnel.require_binding);
         section.finish();
     }
 }

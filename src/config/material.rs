@@ -47,6 +47,7 @@ impl Eap {
         settings.tickets = self.tickets;
         settings.resumption = (self.tickets > 0).then(|| Arc::clone(resumption));
         settings.max_rounds = self.max_rounds;
+        settings.tunnel = self.tunnel;
         Ok(settings)
     }
 

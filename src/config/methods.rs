@@ -4,29 +4,75 @@ use std::collections::BTreeMap;
 
 use crate::document::Choice;
 use crate::document::Section;
+use crate::eap::Inner;
+use crate::network::INSIDE;
 use crate::network::Method;
 
 /// The methods of every NAS group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Methods {
     /// For groups that are not named.
-    pub default: Vec<Method>,
+    pub default: Allowed,
     /// For the groups that are.
-    pub groups: BTreeMap<String, Vec<Method>>,
+    pub groups: BTreeMap<String, Allowed>,
 }
 
-impl Default for Methods {
+/// What is switched on, each list in the order of preference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// By which methods a peer may authenticate.
+    pub methods: Vec<Method>,
+    /// What it may speak inside of one that makes a tunnel.
+    pub inside: Vec<Inner>,
+}
+
+impl Default for Allowed {
     fn default() -> Self {
         Self {
-            default: vec![Method::EapTls, Method::Pap, Method::Mab],
-            groups: BTreeMap::new(),
+            methods: vec![
+                Method::EapTls,
+                Method::EapTtls,
+                Method::Peap,
+                Method::Pap,
+                Method::Mab,
+            ],
+            inside: INSIDE.to_vec(),
         }
     }
+}
+
+impl Allowed {
+    fn read(&mut self, section: &mut Section<'_>) {
+        section.set("allow", &mut self.methods);
+        section.set("inside", &mut self.inside);
+    }
+
+    fn weaknesses(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let outside = self.methods.iter().filter_map(|one| weakness(*one));
+        let inside = self.inside.iter().filter_map(|one| weakness_inside(*one));
+        let outside = outside.map(|why| ("allow", why));
+        let idle = self.methods.iter().any(|one| one.is_idle(&self.inside));
+        let idle = idle.then_some(("inside", IDLE));
+        outside.chain(inside.map(|why| ("inside", why))).chain(idle)
+    }
+}
+
+impl Choice for Inner {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("pap", Self::Pap),
+        ("chap", Self::Chap),
+        ("mschap", Self::MsChap),
+        ("mschapv2", Self::MsChapV2),
+        ("gtc", Self::Gtc),
+        ("eap-tls", Self::Tls),
+    ];
 }
 
 impl Choice for Method {
     const ALL: &'static [(&'static str, Self)] = &[
         ("eap-tls", Self::EapTls),
+        ("eap-ttls", Self::EapTtls),
+        ("peap", Self::Peap),
         ("pap", Self::Pap),
         ("chap", Self::Chap),
         ("mschap", Self::MsChap),
@@ -36,23 +82,35 @@ impl Choice for Method {
 }
 
 impl Methods {
-    /// The lists of the file with the keys that they stand at.
-    pub(super) fn lists(&self) -> impl Iterator<Item = (String, &[Method])> {
+    /// What deserves a look, with the key that it stands at.
+    pub(super) fn weaknesses(&self) -> Vec<(String, &'static str)> {
         let groups = self.groups.iter();
-        let groups = groups.map(|(name, list)| (format!("methods.group.{name}"), &**list));
-        std::iter::once(("methods.allow".to_owned(), &*self.default)).chain(groups)
+        let groups = groups.map(|(name, allowed)| (format!("methods.group.{name}"), allowed));
+        let all = std::iter::once(("methods".to_owned(), &self.default)).chain(groups);
+        let mut found: Vec<_> = all
+            .flat_map(|(place, allowed)| {
+                let weak = allowed.weaknesses();
+                weak.map(move |(key, why)| (format!("{place}.{key}"), why))
+            })
+            .collect();
+        found.dedup();
+        found
     }
 }
+
+/// What is said of a tunnel without anything inside.
+const IDLE: &str = "nothing here can be spoken in a tunnel that is allowed, so that it is not offered: peap carries \
+                    gtc, mschapv2 and eap-tls, eap-ttls those and pap, chap and mschap";
 
 /// Reads `[methods]`.
 pub(super) fn read(mut section: Section<'_>) -> Methods {
     let mut methods = Methods::default();
-    section.set("allow", &mut methods.default);
+    methods.default.read(&mut section);
     let group = section.child("group");
     for entry in group.entries() {
         let mut table = group.table_of(&entry);
         let mut allowed = methods.default.clone();
-        table.set("allow", &mut allowed);
+        allowed.read(&mut table);
         table.finish();
         methods.groups.insert(entry.name, allowed);
     }
@@ -72,6 +130,23 @@ pub(super) const fn weakness(method: Method) -> Option<&'static str> {
              within a day, and can log in with it. Use them only where a tunnel protects them, and \
              prefer eap-tls",
         ),
-        Method::EapTls | Method::Pap | Method::Mab => None,
+        Method::EapTls | Method::EapTtls | Method::Peap | Method::Pap | Method::Mab => None,
+    }
+}
+
+/// The same of what is spoken inside of a tunnel.
+const fn weakness_inside(inner: Inner) -> Option<&'static str> {
+    match inner {
+        Inner::Chap => Some(
+            "chap inside of a tunnel needs every password in clear in users.toml: prefer pap there, \
+             which every stored form can check",
+        ),
+        Inner::MsChap | Inner::MsChapV2 => Some(
+            "mschap and mschapv2 inside of a tunnel need every password's NT hash in users.toml, with \
+             which anybody can log in, and a device that does not check the gateway's certificate \
+             gives such a hash away to whoever sets up an access point: prefer eap-tls. In PEAP, \
+             set require_binding where all devices can",
+        ),
+        Inner::Pap | Inner::Gtc | Inner::Tls => None,
     }
 }

@@ -10,7 +10,6 @@ use std::path::Path;
 use super::Draft;
 use super::default;
 use super::gateway::Gateway;
-use super::methods::weakness;
 use super::text::ReadError;
 use super::text::open_to_others;
 use super::users;
@@ -235,12 +234,8 @@ fn groups(draft: &Draft, problems: &mut Vec<Problem>) {
 
 /// Methods that are switched on and should not be without a thought.
 fn methods(draft: &Draft, problems: &mut Vec<Problem>) {
-    for (key, list) in draft.gateway.methods.lists() {
-        let mut weak: Vec<&str> = list.iter().filter_map(|one| weakness(*one)).collect();
-        weak.dedup();
-        for message in weak {
-            problems.push(draft.written.gateway.warning(&key, message.to_owned()));
-        }
+    for (key, message) in draft.gateway.methods.weaknesses() {
+        problems.push(draft.written.gateway.warning(&key, message.to_owned()));
     }
 }
 

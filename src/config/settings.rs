@@ -12,6 +12,7 @@ use crate::document::Choice;
 use crate::document::Octets;
 use crate::eap::Resumption;
 use crate::eap::TlsVersion;
+use crate::eap::TunnelSettings;
 use crate::radius::MessageAuthenticatorPolicy;
 
 /// Which doors are open, and where. An empty list closes a door.
@@ -129,6 +130,8 @@ pub struct Eap {
     pub resumption_capacity: usize,
     /// Verified certificate chains that are remembered.
     pub remembered_chains: usize,
+    /// Tunnelled methods.
+    pub tunnel: TunnelSettings,
 }
 
 impl Default for Eap {
@@ -148,6 +151,7 @@ impl Default for Eap {
             resumption_lifetime: Resumption::DEFAULT_LIFETIME,
             resumption_capacity: Resumption::DEFAULT_ENTRIES,
             remembered_chains: crate::eap::Settings::DEFAULT_REMEMBERED_CHAINS,
+            tunnel: TunnelSettings::default(),
         }
     }
 }

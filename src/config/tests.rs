@@ -2,6 +2,8 @@ mod files;
 
 use super::gateway::Gateway;
 use super::*;
+use crate::radius::Dictionary;
+use crate::radius::Template;
 
 fn default_text(name: &str) -> &'static str {
     DEFAULT_FILES
@@ -37,14 +39,23 @@ fn gateway_toml_names_every_key_there_is() {
     }
 }
 
+fn encoded(text: &str) -> Enforcement {
+    let (gateway, written, mut problems) = document::read("f", text, Gateway::read);
+    let enforcement = &gateway.enforcement;
+    let encoded = enforcement.encode(Dictionary::builtin(), &written, &mut problems);
+    assert_eq!(problems, []);
+    encoded
+}
+
 #[test]
 fn the_default_profiles_limit_what_they_must() {
-    let profiles = Profiles::default();
-    assert!(!profiles.allow.limits(), "allow");
-    assert!(profiles.allow_claimed.limits(), "allow-claimed");
-    assert!(profiles.quarantine.limits(), "quarantine");
+    let profiles = encoded("").default;
+    let limits = |profile: &Profile| !profile.attributes.is_empty();
+    assert!(!limits(&profiles.allow), "allow");
+    assert!(limits(&profiles.allow_claimed), "allow-claimed");
+    assert!(limits(&profiles.quarantine), "quarantine");
     assert!(
-        profiles.block.reply_message.is_some() && !profiles.block.limits(),
+        profiles.block.reply_message.is_some() && !limits(&profiles.block),
         "block"
     );
 }
@@ -53,14 +64,16 @@ fn the_default_profiles_limit_what_they_must() {
 fn a_group_overrides_whole_profiles_and_inherits_the_others() {
     let text = "[enforce.default.allow]\nvlan = 5\n\
                 [enforce.group.aruba.quarantine]\nattributes = { \"Aruba-User-Role\" = \"q\" }\n";
-    let (gateway, _, problems) = document::read("f", text, Gateway::read);
-    assert_eq!(problems, []);
-    let enforcement = gateway.enforcement;
+    let enforcement = encoded(text);
     let aruba = enforcement.groups.get("aruba").unwrap();
-    let own = &aruba.quarantine;
-    assert_eq!(own.vlan, None, "nothing of the default quarantine is added");
-    assert_eq!(own.attributes.len(), 1);
-    assert_eq!(aruba.allow.vlan.as_deref(), Some("5"));
+    let role = Template::parse("Aruba-User-Role", "q").unwrap();
+    let own = aruba.quarantine.attributes.octets();
+    assert_eq!(
+        own,
+        Some(role.octets()),
+        "nothing of the default quarantine is added"
+    );
+    assert_eq!(aruba.allow, enforcement.default.allow);
 }
 
 #[test]

@@ -281,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn names_are_known_whatever_their_case() {
+        let users = users();
+        for (name, known) in [(" BOB ", true), ("dave", false), ("", false)] {
+            assert_eq!(users.knows(name), known, "row {name}");
+        }
+    }
+
+    #[test]
     fn an_unknown_name_is_never_accepted_by_the_decoy() {
         let users = users();
         let outcome = users.verify("dave", &Proof::Password(b"a-password"));

@@ -230,14 +230,26 @@ impl NtHash {
         Some(Self(Zeroizing::new(hash.finalize().into())))
     }
 
+    /// ChallengeResponse of RFC 2759 section 8.5: what a peer with this password answers.
+    #[must_use]
+    pub fn response(&self, challenge: &[u8; 8]) -> [u8; 24] {
+        mschap::response(&self.0, challenge)
+    }
+
+    /// PasswordHashHash of RFC 2759 section 8.4.
+    #[must_use]
+    pub fn key(&self) -> NtKey {
+        NtKey::new(Md4::digest(self.0.as_slice()).into())
+    }
+
     fn matches(&self, given: &[u8]) -> bool {
         Self::new(given).is_some_and(|given| bool::from(self.0.ct_eq(given.0.as_ref())))
     }
 
     fn answers(&self, challenge: &[u8; 8], response: &[u8; 24]) -> Outcome {
-        let expected = mschap::response(&self.0, challenge);
+        let expected = self.response(challenge);
         if bool::from(expected.ct_eq(response)) {
-            Outcome::Accepted(Some(NtKey::new(Md4::digest(self.0.as_slice()).into())))
+            Outcome::Accepted(Some(self.key()))
         } else {
             Outcome::Refused
         }

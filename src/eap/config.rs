@@ -12,6 +12,8 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::NoClientAuth;
+use rustls::server::NoServerSessionStorage;
 use rustls::server::StoresServerSessions;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
@@ -19,7 +21,9 @@ use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 
 use super::error::Misconfigured;
+use super::offer::Offer;
 use super::resumption::Resumption;
+use super::turnstile::Optional;
 use super::turnstile::Turnstile;
 use crate::trust::Material;
 use crate::trust::Verifier;
@@ -48,6 +52,8 @@ pub struct Settings {
     pub tickets: u8,
     /// Where handshakes are kept that may be resumed; `None` forbids it in each TLS version.
     pub resumption: Option<Arc<Resumption>>,
+    /// Tunnelled methods.
+    pub tunnel: TunnelSettings,
     /// Requests in one conversation, after which it fails. 100 suits peers with small fragments.
     pub max_rounds: u16,
 }
@@ -74,7 +80,31 @@ impl Settings {
             highest: TlsVersion::Tls13,
             tickets: 1,
             resumption: Some(Arc::default()),
+            tunnel: TunnelSettings::default(),
             max_rounds: 100,
+        }
+    }
+}
+
+/// What an operator chooses for the methods in which a peer says inside of TLS who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TunnelSettings {
+    /// Whether peers are asked for a certificate when the tunnel is made. One that a peer shows must
+    /// be good, and proves its device; a peer may have none. Some peers ask a person then.
+    pub ask_certificate: bool,
+    /// Whether the realm of the name inside must be that of the name outside or one below it.
+    pub same_realm: bool,
+    /// Whether PEAP needs a peer that binds the inner method to the tunnel; else one that does is
+    /// held to it, and one that does not passes.
+    pub require_binding: bool,
+}
+
+impl Default for TunnelSettings {
+    fn default() -> Self {
+        Self {
+            ask_certificate: false,
+            same_realm: true,
+            require_binding: false,
         }
     }
 }
@@ -130,6 +160,14 @@ pub struct Config {
     pub(super) verifier: Arc<Verifier>,
     pub(super) resumption: Option<Arc<Resumption>>,
     pub(super) max_rounds: u16,
+    pub(super) tunnel: TunnelSettings,
+    /// That of tunnels, in which a certificate is no must.
+    pub(super) tunnel_tls: Arc<ServerConfig>,
+    /// What EAP-TLS inside of a tunnel uses, where nothing is resumed (RFC 9930 section 3.6.4);
+    /// `None` there.
+    pub(super) inside: Option<Arc<Self>>,
+    /// What is offered where nobody says otherwise.
+    pub(super) eap_tls: Arc<Offer>,
 }
 
 impl Config {
@@ -164,25 +202,65 @@ impl Config {
             verifier: Arc::clone(&verifier),
             resumes: settings.resumption.is_some(),
         });
-        let mut tls = ServerConfig::builder_with_provider(Arc::new(cheapest_first(&provider)))
-            .with_protocol_versions(&versions)
-            .map_err(Misconfigured::Tls)?
-            .with_client_cert_verifier(Arc::clone(&turnstile) as Arc<dyn ClientCertVerifier>)
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-        tls.session_storage = Arc::clone(&turnstile) as Arc<dyn StoresServerSessions>;
-        tls.time_provider = turnstile as Arc<dyn TimeProvider>;
-        tls.send_tls13_tickets = usize::from(settings.tickets);
-        tls.max_early_data_size = 0;
-        tls.ignore_client_order = true;
-        // A compressed chain is a small message that grows (RFC 8879 section 4).
-        tls.cert_compressors = Vec::new();
-        tls.cert_decompressors = Vec::new();
+        let (mandatory, optional): (Arc<dyn ClientCertVerifier>, Arc<dyn ClientCertVerifier>) = (
+            Arc::clone(&turnstile) as _,
+            if settings.tunnel.ask_certificate {
+                Arc::new(Optional(Arc::clone(&turnstile)))
+            } else {
+                Arc::new(NoClientAuth)
+            },
+        );
+        let provider = Arc::new(cheapest_first(&provider));
+        let resolver = Arc::new(SingleCertAndKey::from(certified));
+        let tls = |verifier: Arc<dyn ClientCertVerifier>| {
+            let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+                .with_protocol_versions(&versions)
+                .map_err(Misconfigured::Tls)?
+                .with_client_cert_verifier(verifier);
+            let mut tls = builder.with_cert_resolver(Arc::clone(&resolver) as _);
+            tls.session_storage = Arc::clone(&turnstile) as Arc<dyn StoresServerSessions>;
+            tls.time_provider = Arc::clone(&turnstile) as Arc<dyn TimeProvider>;
+            tls.send_tls13_tickets = usize::from(settings.tickets);
+            tls.max_early_data_size = 0;
+            tls.ignore_client_order = true;
+            // A compressed chain is a small message that grows (RFC 8879 section 4).
+            tls.cert_compressors = Vec::new();
+            tls.cert_decompressors = Vec::new();
+            Ok::<_, Misconfigured>(tls)
+        };
+        let mut inner_tls = tls(Arc::clone(&mandatory))?;
+        inner_tls.session_storage = Arc::new(NoServerSessionStorage {});
+        inner_tls.send_tls13_tickets = 0;
+        let tunnel_tls = Arc::new(tls(optional)?);
+        let eap_tls = Arc::new(Offer::eap_tls());
+        let inside = Self {
+            tls: Arc::new(inner_tls),
+            verifier: Arc::clone(&verifier),
+            resumption: None,
+            max_rounds: settings.max_rounds,
+            tunnel: settings.tunnel,
+            tunnel_tls: Arc::clone(&tunnel_tls),
+            inside: None,
+            eap_tls: Arc::clone(&eap_tls),
+        };
         Ok(Self {
-            tls: Arc::new(tls),
+            tls: Arc::new(tls(mandatory)?),
             verifier,
             resumption: settings.resumption,
             max_rounds: settings.max_rounds,
+            tunnel: settings.tunnel,
+            tunnel_tls,
+            inside: Some(Arc::new(inside)),
+            eap_tls,
         })
+    }
+
+    /// Fills `octets` at random.
+    pub(super) fn random<const COUNT: usize>(&self) -> Result<[u8; COUNT], rustls::Error> {
+        let mut octets = [0; COUNT];
+        let random = self.tls.crypto_provider().secure_random;
+        random.fill(&mut octets)?;
+        Ok(octets)
     }
 
     /// Revocation lists whose issuer is neither a root nor in our own chain: their places, from 1,

@@ -3,14 +3,19 @@
 //! ```text
 //! handle_start: Request/Identity --> Response/Identity --+
 //!                     (or the NAS asked itself)          |
-//!              Request/EAP-TLS Start <-------------------+
-//!              Nak --> Failure      Response/EAP-TLS --> turns of the method --> end
+//!              Request/method, Start <-------------------+-----------------------+
+//!              Response/method --> turns of the method --> end                   |
+//!              Nak --> the next method of the offer that the peer wants as well -+
+//!                  --> none: Failure
 //! ```
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::chosen::Method;
+use super::chosen::Round;
+use super::chosen::Turn;
 use super::config::Config;
 use super::config::TlsVersion;
 use super::error::Discard;
@@ -23,14 +28,19 @@ use super::gate::Judge;
 use super::identity::Identity;
 use super::key::Keys;
 use super::method::Wanted;
+use super::offer::Offer;
+use super::offer::Outer;
+use super::offer::Tried;
 use super::packet;
 use super::packet::Code;
 use super::packet::Packet;
 use super::packet::Type;
-use super::tls::Authenticated;
-use super::tls::EapTls;
-use super::tls::Turn;
-use crate::model::CertificateIdentity;
+use super::principal::Principal;
+use super::proof::Answer;
+use super::proof::Authenticated;
+use super::proof::Question;
+use super::proof::Refusal;
+use super::spoken::Spoken;
 use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Verdict;
@@ -42,6 +52,7 @@ use crate::model::Verdict;
 pub struct Conversation {
     config: Arc<Config>,
     judge: Arc<dyn Judge>,
+    offer: Arc<Offer>,
     state: State,
     /// That of the outstanding Request; before the first one, of the Request/Identity to be.
     identifier: u8,
@@ -61,6 +72,8 @@ pub enum Step {
     Request(Vec<u8>),
     /// Call [`Conversation::work`] where cryptography may take its time.
     Work,
+    /// Ask a directory what [`Conversation::question`] says, and call [`Conversation::answer`].
+    Ask,
     /// The end: Access-Accept, or what the verdict Quarantine asks for.
     Success(Box<Outcome>),
     /// The end: Access-Reject.
@@ -76,10 +89,12 @@ pub struct Outcome {
     pub packet: [u8; 4],
     /// The method.
     pub method: Type,
+    /// What was spoken.
+    pub spoken: Spoken,
     /// For the NAS, and to name the conversation.
     pub keys: Keys,
-    /// The certificate that the peer proved to hold.
-    pub certificate: Arc<CertificateIdentity>,
+    /// Who the peer proved to be.
+    pub principal: Principal,
     /// The final answer of the [`Judge`], never Block.
     pub verdict: Verdict,
     /// TLS version.
@@ -98,9 +113,11 @@ enum State {
     Fresh,
     AskedIdentity,
     /// The Start is out; the peer may still refuse the method.
-    Offered(EapTls),
-    Speaking(EapTls),
-    Working(EapTls),
+    Offered(Method, Tried),
+    Speaking(Method),
+    Working(Method),
+    /// A directory is asked.
+    Asking(Method),
     Over,
 }
 
@@ -118,6 +135,7 @@ impl Conversation {
         max_packet: usize,
     ) -> Self {
         Self {
+            offer: Arc::clone(&config.eap_tls),
             config,
             judge,
             state: State::Fresh,
@@ -132,6 +150,14 @@ impl Conversation {
         }
     }
 
+    /// Offers these methods in the place of EAP-TLS alone. To be called before the conversation
+    /// begins.
+    #[must_use]
+    pub fn offering(mut self, offer: Arc<Offer>) -> Self {
+        self.offer = offer;
+        self
+    }
+
     /// Begins with EAP-Start, when the NAS has not asked for the identity (RFC 3579 section 2.1).
     pub fn handle_start(&mut self, now: Now) -> Step {
         match self.state {
@@ -144,9 +170,10 @@ impl Conversation {
                 Step::Request(self.last_request.clone())
             }
             State::AskedIdentity
-            | State::Offered(_)
+            | State::Offered(..)
             | State::Speaking(_)
             | State::Working(_)
+            | State::Asking(_)
             | State::Over => Step::Discard(Silent::OutOfTurn.into()),
         }
     }
@@ -164,14 +191,18 @@ impl Conversation {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Fresh if response.kind() != Some(Type::IDENTITY) => {
                 self.identifier = response.identifier();
-                self.fail(FailureReason::NoIdentity, None)
+                self.fail(Refusal::of(FailureReason::NoIdentity))
             }
             State::Fresh => self.identify(&response, State::Fresh),
             State::AskedIdentity => self.identify(&response, State::AskedIdentity),
-            State::Offered(method) => self.agree(&response, method),
+            State::Offered(method, tried) => self.agree(&response, method, tried),
             State::Speaking(method) => self.speak(&response, method),
             State::Working(method) => {
                 self.state = State::Working(method);
+                Step::Discard(Silent::Busy.into())
+            }
+            State::Asking(method) => {
+                self.state = State::Asking(method);
                 Step::Discard(Silent::Busy.into())
             }
             State::Over => Step::Discard(Silent::Over.into()),
@@ -183,13 +214,49 @@ impl Conversation {
         self.now = now.monotonic;
         match std::mem::replace(&mut self.state, State::Over) {
             State::Working(mut method) => {
-                let turn = method.work(now, &self.config, &self.judge);
+                let turn = method.work(&self.round(now));
                 self.turn(turn, method)
             }
             state @ (State::Fresh
             | State::AskedIdentity
-            | State::Offered(_)
+            | State::Offered(..)
             | State::Speaking(_)
+            | State::Asking(_)
+            | State::Over) => {
+                self.state = state;
+                Step::Discard(Silent::OutOfTurn.into())
+            }
+        }
+    }
+
+    /// What a directory is to be asked, after [`Step::Ask`] until [`Conversation::answer`].
+    #[must_use]
+    pub fn question(&self) -> Option<&Question> {
+        match &self.state {
+            State::Asking(method) => method.question(),
+            State::Fresh
+            | State::AskedIdentity
+            | State::Offered(..)
+            | State::Speaking(_)
+            | State::Working(_)
+            | State::Over => None,
+        }
+    }
+
+    /// Goes on with what the directory says. The judge is asked in here; no signature, no key
+    /// agreement.
+    pub fn answer(&mut self, now: Now, answer: Answer) -> Step {
+        self.now = now.monotonic;
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Asking(mut method) => {
+                let turn = method.answer(&self.round(now), answer);
+                self.turn(turn, method)
+            }
+            state @ (State::Fresh
+            | State::AskedIdentity
+            | State::Offered(..)
+            | State::Speaking(_)
+            | State::Working(_)
             | State::Over) => {
                 self.state = state;
                 Step::Discard(Silent::OutOfTurn.into())
@@ -206,8 +273,9 @@ impl Conversation {
             State::Working(method) => method.is_light(&self.config),
             State::Fresh
             | State::AskedIdentity
-            | State::Offered(_)
+            | State::Offered(..)
             | State::Speaking(_)
+            | State::Asking(_)
             | State::Over => false,
         }
     }
@@ -259,48 +327,81 @@ impl Conversation {
         };
         self.identity = Some(identity);
         self.identifier = response.identifier();
-        let method = EapTls::new(self.max_packet - packet::OVERHEAD);
-        self.request(Type::TLS, &START_DATA, State::Offered(method))
-    }
-
-    /// The peer's first word about the method.
-    fn agree(&mut self, response: &Packet<'_>, method: EapTls) -> Step {
-        match response.kind() {
-            Some(Type::TLS) => self.speak(response, method),
-            kind @ Some(Type::NAK | Type::EXPANDED) => match Wanted::from_nak(response) {
-                Some(wanted) => self.fail(FailureReason::Refused(wanted), None),
-                None => self.invalid(Invalid::of_type(kind), State::Offered(method)),
-            },
-            kind => self.invalid(Invalid::of_type(kind), State::Offered(method)),
+        match self.offer.first() {
+            Some(outer) => self.offer(outer, Tried::default()),
+            None => self.fail(Refusal::of(FailureReason::NothingOffered)),
         }
     }
 
-    fn speak(&mut self, response: &Packet<'_>, mut method: EapTls) -> Step {
+    fn offer(&mut self, outer: Outer, tried: Tried) -> Step {
+        let Some(identity) = &self.identity else {
+            return self.fail(Refusal::of(FailureReason::NoIdentity));
+        };
+        let room = self.max_packet - packet::OVERHEAD;
+        let method = Method::new(outer, room, &self.offer, identity);
+        let state = State::Offered(method, tried.with(outer));
+        self.request(outer.kind(), &START_DATA, state)
+    }
+
+    /// The peer's first word about the method (RFC 3748 section 5.3.1).
+    fn agree(&mut self, response: &Packet<'_>, method: Method, tried: Tried) -> Step {
+        match response.kind() {
+            kind if kind == Some(method.outer().kind()) => self.speak(response, method),
+            kind @ Some(Type::NAK | Type::EXPANDED) => match Wanted::from_nak(response) {
+                Some(wanted) => match self.offer.next(&wanted, tried) {
+                    Some(outer) => self.offer(outer, tried),
+                    None => {
+                        self.fail_with(method.spoken(), Refusal::of(FailureReason::Refused(wanted)))
+                    }
+                },
+                None => self.invalid(Invalid::of_type(kind), State::Offered(method, tried)),
+            },
+            kind => self.invalid(Invalid::of_type(kind), State::Offered(method, tried)),
+        }
+    }
+
+    fn speak(&mut self, response: &Packet<'_>, mut method: Method) -> Step {
         let kind = response.kind();
-        if kind != Some(Type::TLS) {
+        if kind != Some(method.outer().kind()) {
             return self.invalid(Invalid::of_type(kind), State::Speaking(method));
         }
         let turn = method.handle(response.data());
         self.turn(turn, method)
     }
 
-    fn turn(&mut self, turn: Turn, method: EapTls) -> Step {
+    fn round(&self, now: Now) -> Round<'_> {
+        Round {
+            now,
+            config: &self.config,
+            judge: &self.judge,
+            answers: self.identifier,
+            next: self.identifier.wrapping_add(1),
+        }
+    }
+
+    fn turn(&mut self, turn: Turn, method: Method) -> Step {
         match turn {
-            Turn::Request(data) => self.request(Type::TLS, &data, State::Speaking(method)),
+            Turn::Request(data) => {
+                self.request(method.outer().kind(), &data, State::Speaking(method))
+            }
+            Turn::Ask => {
+                self.state = State::Asking(method);
+                Step::Ask
+            }
             Turn::Work => {
                 self.state = State::Working(method);
                 Step::Work
             }
             Turn::Invalid(invalid) => self.invalid(invalid, State::Speaking(method)),
-            Turn::Success(done) => self.succeed(*done),
-            Turn::Failure(reason) => self.fail(reason, method.take_refused()),
+            Turn::Success(done) => self.succeed(*done, &method),
+            Turn::Failure(refusal) => self.fail_with(method.spoken(), *refusal),
         }
     }
 
     fn request(&mut self, kind: Type, data: &[u8], state: State) -> Step {
         let limit = self.config.max_rounds;
         if self.rounds >= limit {
-            return self.fail(FailureReason::Rounds { limit }, None);
+            return self.fail_with(state.spoken(), Refusal::of(FailureReason::Rounds { limit }));
         }
         self.rounds += 1;
         self.identifier = self.identifier.wrapping_add(1);
@@ -315,35 +416,60 @@ impl Conversation {
                 limit: MAX_INVALID,
                 last: invalid,
             };
-            return self.fail(reason, None);
+            return self.fail_with(state.spoken(), Refusal::of(reason));
         }
         self.invalid += 1;
         self.state = state;
         Step::Discard(invalid.into())
     }
 
-    fn succeed(&self, done: Authenticated) -> Step {
+    fn succeed(&self, done: Authenticated, method: &Method) -> Step {
+        let connection = done.connection;
         Step::Success(Box::new(Outcome {
             packet: packet::success(self.identifier),
-            method: Type::TLS,
+            method: method.outer().kind(),
+            spoken: Spoken {
+                outer: Some(method.outer()),
+                inner: done.inner,
+                version: Some(connection.version),
+                resumed: connection.resumed,
+            },
             keys: done.keys,
-            certificate: done.certificate,
+            principal: done.principal,
             verdict: done.verdict,
-            version: done.version,
-            suite: done.suite,
-            resumed: done.resumed,
+            version: connection.version,
+            suite: connection.suite,
+            resumed: connection.resumed,
             rounds: self.rounds,
             elapsed: self.now.since(self.began),
         }))
     }
 
-    fn fail(&self, reason: FailureReason, certificate: Option<Box<CertificateIdentity>>) -> Step {
+    fn fail(&self, refusal: Refusal) -> Step {
+        self.fail_with(Spoken::default(), refusal)
+    }
+
+    fn fail_with(&self, spoken: Spoken, refusal: Refusal) -> Step {
         Step::Failure(Failed {
             packet: packet::failure(self.identifier),
-            reason,
-            certificate,
+            reason: refusal.reason,
+            presented: refusal.presented,
+            claimed: refusal.claimed,
+            spoken,
             elapsed: self.now.since(self.began),
         })
+    }
+}
+
+impl State {
+    fn spoken(&self) -> Spoken {
+        match self {
+            Self::Fresh | Self::AskedIdentity | Self::Over => Spoken::default(),
+            Self::Offered(method, _)
+            | Self::Speaking(method)
+            | Self::Working(method)
+            | Self::Asking(method) => method.spoken(),
+        }
     }
 }
 
@@ -355,9 +481,10 @@ impl fmt::Debug for Conversation {
                 &match self.state {
                     State::Fresh => "fresh",
                     State::AskedIdentity => "asked for the identity",
-                    State::Offered(_) => "offered EAP-TLS",
-                    State::Speaking(_) => "in EAP-TLS",
+                    State::Offered(..) => "offered a method",
+                    State::Speaking(_) => "in a method",
                     State::Working(_) => "at work",
+                    State::Asking(_) => "asks for a password",
                     State::Over => "over",
                 },
             )

@@ -1,5 +1,6 @@
 //! What can go wrong in a conversation, sorted by what the caller has to do about it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::CertificateError;
@@ -8,12 +9,19 @@ use super::fragment::FragmentError;
 use super::method::Wanted;
 use super::packet::Malformed;
 use super::packet::Type;
-use crate::model::Ambiguity;
-use crate::model::CertificateIdentity;
+use super::principal::Principal;
+use super::spoken::Spoken;
 use crate::model::alert_name;
-use crate::model::certificate_error;
 use crate::model::tls_error;
-use crate::trust::Unusable;
+
+pub use certificate::CertificateRefusal;
+pub use inner::InnerRefusal;
+pub use misconfigured::Misconfigured;
+
+mod advice;
+mod certificate;
+mod inner;
+mod misconfigured;
 
 /// A response that changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,9 +101,13 @@ pub struct Failed {
     pub packet: [u8; 4],
     /// Why.
     pub reason: FailureReason,
-    /// The certificate that the peer presented, if it came to that; proven only if the reason is
+    /// Who the peer presented itself as, if it came to that; proven only if the reason is
     /// [`FailureReason::Blocked`].
-    pub certificate: Option<Box<CertificateIdentity>>,
+    pub presented: Option<Principal>,
+    /// The name inside of the tunnel of a peer that has proved nothing.
+    pub claimed: Option<Arc<str>>,
+    /// What was spoken.
+    pub spoken: Spoken,
     /// From the peer's first packet to its last.
     pub elapsed: Duration,
 }
@@ -115,9 +127,15 @@ pub enum FailureReason {
     /// The first response was no identity.
     #[error("server: the conversation began without an identity")]
     NoIdentity,
-    /// The peer refused EAP-TLS.
-    #[error("peer: refuses EAP-TLS, wants {0}")]
+    /// Nothing is offered here.
+    #[error("server: no EAP method is switched on for this NAS, see [methods] in gateway.toml")]
+    NothingOffered,
+    /// The peer refused every method that it was offered.
+    #[error("peer: wants {0}, and [methods] offers this NAS none of it")]
     Refused(Wanted),
+    /// What was said inside of the tunnel.
+    #[error("{side}: {0}", side = side_name(.0.side()))]
+    Inner(InnerRefusal),
     /// The peer sent a TLS alert.
     #[error("peer: TLS alert {}", alert_name(*.number))]
     PeerAlert {
@@ -133,6 +151,9 @@ pub enum FailureReason {
     /// The decision is Block.
     #[error("server: blocked by decision")]
     Blocked,
+    /// The peer speaks another version of the method.
+    #[error("peer: speaks another version of the method than 0")]
+    Version,
     /// No TLS version, suite, group or signature scheme in common.
     #[error("server: {0}")]
     Incompatible(String),
@@ -173,8 +194,12 @@ impl FailureReason {
     #[must_use]
     pub const fn side(&self) -> Side {
         match self {
-            Self::Refused(_) | Self::PeerAlert { .. } | Self::PeerClosed => Side::Peer,
+            Self::Refused(_) | Self::PeerAlert { .. } | Self::PeerClosed | Self::Version => {
+                Side::Peer
+            }
+            Self::Inner(refusal) => refusal.side(),
             Self::NoIdentity
+            | Self::NothingOffered
             | Self::Certificate(_)
             | Self::Blocked
             | Self::Incompatible(_)
@@ -219,127 +244,16 @@ impl From<rustls::Error> for FailureReason {
     }
 }
 
-/// What is wrong with the peer's certificate.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CertificateRefusal {
-    /// None was presented.
-    #[error("the peer has no certificate")]
-    Missing,
-    /// Past its end.
-    #[error("the certificate is expired")]
-    Expired,
-    /// Before its start.
-    #[error("the certificate is not valid yet")]
-    NotYetValid,
-    /// No root of ours stands behind it.
-    #[error("the certificate is of an unknown CA")]
-    UnknownCa,
-    /// The extended key usages leave out clients.
-    #[error("the certificate is not for clients")]
-    NotForClients,
-    /// On a revocation list.
-    #[error("the certificate is revoked")]
-    Revoked,
-    /// No list tells, or it is out of date, and one is demanded.
-    #[error("the revocation status of the certificate is not known")]
-    RevocationUnknown,
-    /// A signature that does not verify, the chain's or the handshake's.
-    #[error("a signature of the certificate's chain or key is wrong")]
-    BadSignature,
-    /// A weak or unknown signature algorithm.
-    #[error("the certificate is signed with an algorithm that is not accepted")]
-    Algorithm,
-    /// Not a certificate that can be read.
-    #[error("the certificate cannot be read")]
-    Unreadable,
-    /// It names two devices or two users.
-    #[error(transparent)]
-    Ambiguous(#[from] Ambiguity),
-    /// Anything else.
-    #[error("{0}")]
-    Other(String),
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "rustls may add errors; each other one is told by its text"
-)]
-impl From<CertificateError> for CertificateRefusal {
-    fn from(error: CertificateError) -> Self {
-        match error {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                Self::NotYetValid
-            }
-            CertificateError::UnknownIssuer => Self::UnknownCa,
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-                Self::NotForClients
-            }
-            CertificateError::Revoked => Self::Revoked,
-            CertificateError::UnknownRevocationStatus
-            | CertificateError::ExpiredRevocationList
-            | CertificateError::ExpiredRevocationListContext { .. } => Self::RevocationUnknown,
-            CertificateError::BadSignature => Self::BadSignature,
-            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-                Self::Algorithm
-            }
-            CertificateError::BadEncoding | CertificateError::UnhandledCriticalExtension => {
-                Self::Unreadable
-            }
-            CertificateError::Other(error) => match error.0.downcast_ref::<Ambiguity>() {
-                Some(ambiguity) => Self::Ambiguous(*ambiguity),
-                None => Self::Other(certificate_error(&CertificateError::Other(error))),
-            },
-            other => Self::Other(certificate_error(&other)),
-        }
+impl From<InnerRefusal> for FailureReason {
+    fn from(refusal: InnerRefusal) -> Self {
+        Self::Inner(refusal)
     }
 }
 
-/// Why a configuration is refused when it is built.
-#[derive(Debug, thiserror::Error)]
-pub enum Misconfigured {
-    /// No root to trust.
-    #[error("no root certificate is given to verify devices with")]
-    NoRoots,
-    /// A root that is no certificate of a CA.
-    #[error("root certificate {position} cannot be used")]
-    Root {
-        /// Its place in the list, from 1.
-        position: usize,
-        /// What is wrong with it.
-        #[source]
-        source: rustls::Error,
-    },
-    /// A revocation list.
-    #[error(transparent)]
-    RevocationList(Unusable),
-    /// Our own chain and key.
-    #[error("the certificate and its key cannot be used")]
-    Credential(#[source] rustls::Error),
-    /// TLS cannot be had with these versions.
-    #[error("TLS cannot be configured")]
-    Tls(#[source] rustls::Error),
-    /// The lowest TLS version is above the highest.
-    #[error("the lowest TLS version is above the highest")]
-    Versions,
-    /// More tickets than are allowed.
-    #[error("{tickets} tickets, at most {most} can be sent", most = super::config::MAX_TICKETS)]
-    Tickets {
-        /// How many were wanted.
-        tickets: u8,
-    },
-}
-
-impl From<Unusable> for Misconfigured {
-    fn from(unusable: Unusable) -> Self {
-        match unusable {
-            Unusable::NoRoots => Self::NoRoots,
-            Unusable::Root { position, source } => Self::Root { position, source },
-            list @ (Unusable::List { .. } | Unusable::Signature { .. }) => {
-                Self::RevocationList(list)
-            }
-        }
+const fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Peer => "peer",
+        Side::Server => "server",
     }
 }
 

@@ -17,6 +17,7 @@
 pub struct Fragment<'a> {
     start: bool,
     more: bool,
+    version: u8,
     announced: Option<u32>,
     data: &'a [u8],
 }
@@ -42,6 +43,7 @@ impl<'a> Fragment<'a> {
         Ok(Self {
             start: flags & START != 0,
             more: flags & MORE_FRAGMENTS != 0,
+            version: flags & VERSION,
             announced,
             data,
         })
@@ -51,6 +53,12 @@ impl<'a> Fragment<'a> {
     #[must_use]
     pub const fn is_start(&self) -> bool {
         self.start
+    }
+
+    /// The method's version in the lowest bits, which EAP-TLS has none of.
+    #[must_use]
+    pub const fn version(&self) -> u8 {
+        self.version
     }
 
     /// Whether this only acknowledges the other side's fragment: no flag, no data.
@@ -256,6 +264,7 @@ impl FragmentError {
 const LENGTH_INCLUDED: u8 = 0x80;
 const MORE_FRAGMENTS: u8 = 0x40;
 const START: u8 = 0x20;
+const VERSION: u8 = 0x07;
 
 /// Flags, length and one octet.
 const SMALLEST_ROOM: usize = 6;

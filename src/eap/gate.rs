@@ -12,7 +12,8 @@
 //! - **Resumed**: when the resumed handshake is complete. Block withholds tickets and the
 //!   protected success indication.
 //!
-//! A [`Gate`] belongs to one conversation; [`turnstile`](super::turnstile) leads rustls to it.
+//! This is the gate of EAP-TLS, which lets nobody through without a certificate: no [`Judged`] is
+//! made without the chain that the peer has proved to hold. A [`Gate`] belongs to one conversation; [`turnstile`](super::turnstile) leads rustls to it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,14 +35,18 @@ use super::clock::Clock;
 use super::clock::unix_time;
 use super::config::Config;
 use super::config::MAX_TICKETS;
+use super::principal::Principal;
 use super::resumption::Id;
 use super::resumption::Past;
+use super::resumption::Who;
+use super::turnstile::Guard;
 use crate::model::CertificateIdentity;
 use crate::model::Fingerprint;
 use crate::model::Now;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::trust::Chain;
+use crate::trust::Verifier;
 
 /// Asked by a method when the peer is authenticated and before anything tells the peer so.
 ///
@@ -54,8 +59,8 @@ pub trait Judge: Send + Sync {
 /// An authenticated peer, or with [`Stage::OfferedTicket`] one that claims to have been.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer<'a> {
-    /// The certificate that it proved to hold, now or in the handshake that it resumes.
-    pub certificate: &'a CertificateIdentity,
+    /// Who it proved to be, now or in the handshake that it resumes.
+    pub principal: &'a Principal,
     /// What the answer is for.
     pub stage: Stage,
     /// When the question is asked.
@@ -94,13 +99,13 @@ struct State {
     /// The answer to the final question.
     judged: Option<(Stage, Judged, Timestamp)>,
     /// The entry that rustls was given last; the one that is resumed, if any is.
-    offered: Option<(Id, Past)>,
+    offered: Option<(Id, Arc<Chain>, Timestamp)>,
     /// What rustls wants stored, until the conversation succeeds.
     pending: Vec<(Id, Zeroizing<Vec<u8>>, Past)>,
     /// The chain that is good, until its holder has proved to hold its key.
     verified: Option<Arc<Chain>>,
     /// A certificate that was refused, for the record.
-    refused: Option<Box<CertificateIdentity>>,
+    refused: Option<Arc<CertificateIdentity>>,
 }
 
 impl Gate {
@@ -154,7 +159,7 @@ impl Gate {
     }
 
     /// The certificate that was refused, once.
-    pub(super) fn take_refused(&self) -> Option<Box<CertificateIdentity>> {
+    pub(super) fn take_refused(&self) -> Option<Arc<CertificateIdentity>> {
         self.state().refused.take()
     }
 
@@ -162,10 +167,10 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ask(&self, certificate: &CertificateIdentity, stage: Stage) -> Verdict {
+    fn ask(&self, certificate: &Arc<CertificateIdentity>, stage: Stage) -> Verdict {
         let now = self.state().now;
         self.judge.judge(&Peer {
-            certificate,
+            principal: &Principal::Certificate(Arc::clone(certificate)),
             stage,
             now,
         })
@@ -184,7 +189,7 @@ impl Gate {
         let passes = match verdict {
             Verdict::Allow | Verdict::Quarantine => true,
             Verdict::Block => {
-                state.refused = Some(Box::new(CertificateIdentity::clone(certificate)));
+                state.refused = Some(Arc::clone(certificate));
                 false
             }
         };
@@ -200,44 +205,97 @@ impl Gate {
 
     /// Asks once after a resumed handshake, then repeats the answer.
     fn judge_resumed(&self) -> Option<Judged> {
-        let past = {
+        let (chain, authenticated_at) = {
             let state = self.state();
             match &state.judged {
                 Some((Stage::Resumed, judged, _)) => return Some(judged.clone()),
                 Some((Stage::Full | Stage::OfferedTicket, ..)) => return None,
-                None => state.offered.as_ref()?.1.clone(),
+                None => {
+                    let (_, chain, at) = state.offered.as_ref()?;
+                    (Arc::clone(chain), *at)
+                }
             }
         };
-        let certificate = past.chain.certificate();
-        let verdict = self.ask(certificate, Stage::Resumed);
+        let verdict = self.ask(chain.certificate(), Stage::Resumed);
         let mut state = self.state();
         match verdict {
             Verdict::Allow | Verdict::Quarantine => {}
             Verdict::Block => {
-                state.refused = Some(Box::new(CertificateIdentity::clone(certificate)));
-                if let (Some(resumption), Some((id, _))) = (&self.config.resumption, &state.offered)
+                state.refused = Some(Arc::clone(chain.certificate()));
+                if let (Some(resumption), Some((id, ..))) =
+                    (&self.config.resumption, &state.offered)
                 {
                     resumption.remove(id);
                 }
             }
         }
-        let judged = Judged {
-            chain: past.chain,
-            verdict,
-        };
-        state.judged = Some((Stage::Resumed, judged.clone(), past.authenticated_at));
+        let judged = Judged { chain, verdict };
+        state.judged = Some((Stage::Resumed, judged.clone(), authenticated_at));
         Some(judged)
     }
 
+    /// Remembers which certificate was refused, then hands the error on.
+    fn refuse(&self, leaf: &CertificateDer<'_>, error: rustls::Error) -> rustls::Error {
+        let certificate = CertificateIdentity::parse(leaf).ok().map(Arc::new);
+        self.state().refused = certificate;
+        error
+    }
+}
+
+impl Guard for Gate {
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let verifier = &self.config.verifier;
+        let chain = whose(verifier, end_entity, intermediates, now)
+            .map_err(|error| self.refuse(end_entity, error))?;
+        self.state().verified = Some(chain);
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let verifier = &self.config.verifier;
+        let valid = verifier
+            .verify_tls12_signature(message, certificate, signature)
+            .map_err(|error| self.refuse(certificate, error))?;
+        self.judge_full()?;
+        Ok(valid)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let verifier = &self.config.verifier;
+        let valid = verifier
+            .verify_tls13_signature(message, certificate, signature)
+            .map_err(|error| self.refuse(certificate, error))?;
+        self.judge_full()?;
+        Ok(valid)
+    }
+
     /// An entry that a peer names, if resuming it is worth a try.
-    pub(super) fn recall(&self, name: &[u8], take: bool) -> Option<Vec<u8>> {
+    fn recall(&self, name: &[u8], take: bool) -> Option<Vec<u8>> {
         let resumption = self.config.resumption.as_ref()?;
         let id = Id::try_from(name).ok()?;
         let now = self.state().now.wall;
         let (mut value, past) = resumption.find(&id, now, self.config.verifier.trust(), take)?;
-        let (chain, verifier) = (&past.chain, &self.config.verifier);
-        let valid = verifier.verify_again(chain, unix_time(now)).is_ok();
-        let passes = valid
+        let Who::Holder(chain) = past.who else {
+            // Of a tunnel, in which the peer may have shown no certificate.
+            return None;
+        };
+        let valid = self.config.verifier.verify_again(&chain, unix_time(now));
+        let passes = valid.is_ok()
             && match self.ask(chain.certificate(), Stage::OfferedTicket) {
                 Verdict::Allow | Verdict::Quarantine => true,
                 Verdict::Block => false,
@@ -246,12 +304,12 @@ impl Gate {
             resumption.remove(&id);
             return None;
         }
-        self.state().offered = Some((id, past));
+        self.state().offered = Some((id, chain, past.authenticated_at));
         Some(std::mem::take(&mut value))
     }
 
     /// Keeps what rustls wants stored, if the peer has passed.
-    pub(super) fn keep(&self, name: &[u8], value: Zeroizing<Vec<u8>>) -> bool {
+    fn keep(&self, name: &[u8], value: Zeroizing<Vec<u8>>) -> bool {
         let Ok(id) = Id::try_from(name) else {
             return false;
         };
@@ -274,7 +332,7 @@ impl Gate {
             return false;
         }
         let past = Past {
-            chain: Arc::clone(&judged.chain),
+            who: Who::Holder(Arc::clone(&judged.chain)),
             authenticated_at: *authenticated_at,
             trust: self.config.verifier.trust(),
         };
@@ -282,69 +340,23 @@ impl Gate {
         true
     }
 
-    /// Remembers which certificate was refused, then hands the error on.
-    fn refuse(&self, leaf: &CertificateDer<'_>, error: rustls::Error) -> rustls::Error {
-        let certificate = CertificateIdentity::parse(leaf).ok().map(Box::new);
-        self.state().refused = certificate;
-        error
-    }
-}
-
-/// A refusal of ours in the words of the TLS library.
-fn refusal(why: impl std::error::Error + Send + Sync + 'static) -> rustls::Error {
-    CertificateError::Other(OtherError(Arc::new(why))).into()
-}
-
-impl Gate {
-    pub(super) fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        let verifier = &self.config.verifier;
-        let chain = verifier
-            .verify(end_entity, intermediates, now)
-            .and_then(|chain| match chain.certificate().ambiguity {
-                None => Ok(chain),
-                // Whose it is must not depend on the order of its names.
-                Some(ambiguity) => Err(refusal(ambiguity)),
-            })
-            .map_err(|error| self.refuse(end_entity, error))?;
-        self.state().verified = Some(chain);
-        Ok(ClientCertVerified::assertion())
-    }
-
-    pub(super) fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let verifier = &self.config.verifier;
-        let valid = verifier
-            .verify_tls12_signature(message, certificate, signature)
-            .map_err(|error| self.refuse(certificate, error))?;
-        self.judge_full()?;
-        Ok(valid)
-    }
-
-    pub(super) fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let verifier = &self.config.verifier;
-        let valid = verifier
-            .verify_tls13_signature(message, certificate, signature)
-            .map_err(|error| self.refuse(certificate, error))?;
-        self.judge_full()?;
-        Ok(valid)
-    }
-
-    pub(super) fn current_time(&self) -> Option<UnixTime> {
+    fn current_time(&self) -> Option<UnixTime> {
         self.clock.current_time()
+    }
+}
+
+/// Verifies a chain, and that it is clear whose it is: that must not depend on the order of its
+/// names.
+pub(super) fn whose(
+    verifier: &Verifier,
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> Result<Arc<Chain>, rustls::Error> {
+    let chain = verifier.verify(end_entity, intermediates, now)?;
+    match chain.certificate().ambiguity {
+        None => Ok(chain),
+        Some(ambiguity) => Err(CertificateError::Other(OtherError(Arc::new(ambiguity))).into()),
     }
 }
 

@@ -2,11 +2,29 @@
 //!
 //! Only for the choice of where the work is done: TLS decides by itself what is resumed.
 
+use super::config::Config;
 use super::resumption::Id;
+
+/// Whether a first flight asks for a session that is remembered.
+pub(super) fn is_known(flight: &[u8], config: &Config) -> bool {
+    config
+        .resumption
+        .as_ref()
+        .is_some_and(|known| session(flight).is_some_and(|session| known.holds(&session)))
+}
+
+/// Forgets the session that a first flight asks for; it was not resumed.
+pub(super) fn forget(flight: &[u8], config: &Config) {
+    if let Some(known) = &config.resumption
+        && let Some(session) = session(flight)
+    {
+        known.remove(&session);
+    }
+}
 
 /// The session that a flight asks for, if it is one record with one whole ClientHello (RFC 5246
 /// section 7.4.1.2) that does not offer TLS 1.3, in which the field is padding or a PSK counts.
-pub(super) fn session(flight: &[u8]) -> Option<Id> {
+fn session(flight: &[u8]) -> Option<Id> {
     let mut record = Reader(flight);
     let [HANDSHAKE, _, _] = record.take_array()? else {
         return None;

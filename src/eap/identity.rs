@@ -29,9 +29,30 @@ impl Identity {
     /// What follows the last `@`, if it is text.
     #[must_use]
     pub fn realm(&self) -> Option<&str> {
-        let (_, realm) = std::str::from_utf8(&self.0).ok()?.rsplit_once('@')?;
-        (!realm.is_empty()).then_some(realm)
+        realm(std::str::from_utf8(&self.0).ok()?)
     }
+
+    /// Whether this name may stand outside of a tunnel in which `user` is named: where both have a
+    /// realm, that of `user` is the same or one below it (RFC 7542 section 2.5; realms compare
+    /// without case).
+    #[must_use]
+    pub fn may_stand_for(&self, user: &str) -> bool {
+        let (Some(outside), Some(inside)) = (self.realm(), realm(user)) else {
+            return true;
+        };
+        let Some(above) = inside.len().checked_sub(outside.len()) else {
+            return false;
+        };
+        let (Some(begin), Some(end)) = (inside.get(..above), inside.get(above..)) else {
+            return false;
+        };
+        end.eq_ignore_ascii_case(outside) && (begin.is_empty() || begin.ends_with('.'))
+    }
+}
+
+fn realm(name: &str) -> Option<&str> {
+    let (_, realm) = name.rsplit_once('@')?;
+    (!realm.is_empty()).then_some(realm)
 }
 
 /// Text where it is text, replacement characters elsewhere.
@@ -66,6 +87,29 @@ mod tests {
             assert_eq!(identity.realm(), realm, "row {text}");
         }
         assert_eq!(Identity::new(b"\xff@x").unwrap().realm(), None);
+    }
+
+    #[test]
+    fn the_realm_inside_is_that_of_the_outside_or_below_it() {
+        for (outside, inside, fits) in [
+            ("anonymous@contoso.com", "alice@contoso.com", true),
+            ("@Contoso.COM", "alice@contoso.com", true),
+            ("@contoso.com", "alice@lab.contoso.com", true),
+            ("@contoso.com", "alice@evilcontoso.com", false),
+            ("@contoso.com", "alice@example.com", false),
+            ("@lab.contoso.com", "alice@contoso.com", false),
+            ("anonymous", "alice@contoso.com", true),
+            ("@contoso.com", "alice", true),
+            ("@contoso.com", "CONTOSO\\alice", true),
+            ("@a", "x@\u{e9}", false),
+        ] {
+            let outside = Identity::new(outside.as_bytes()).unwrap();
+            assert_eq!(
+                outside.may_stand_for(inside),
+                fits,
+                "row {outside} {inside}"
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Keys that a finished EAP-TLS conversation gives, and their derivation (RFC 5216 section 2.3,
-//! RFC 9190 section 2.3).
+//! Keys that a finished conversation gives, and their derivation (RFC 5216 section 2.3, RFC 9190
+//! section 2.3, RFC 5281 section 8, RFC 9427 sections 2.4 and 2.5).
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use rustls::ProtocolVersion;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::offer::Outer;
 use super::packet::Type;
 
 /// Master Session Key, 64 octets, for the NAS. Zeroed on drop, redacted in `Debug`.
@@ -70,7 +71,7 @@ impl fmt::Debug for Emsk {
     }
 }
 
-/// EAP Session-Id: names a conversation for EAP-Key-Name; 65 octets for EAP-TLS; not secret.
+/// EAP Session-Id: names a conversation for EAP-Key-Name; 65 octets; not secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId([u8; 65]);
 
@@ -89,7 +90,7 @@ impl SessionId {
     }
 }
 
-/// What both ends of EAP-TLS know at the end.
+/// What both ends know at the end.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// For the NAS.
@@ -112,9 +113,10 @@ impl Keys {
     pub fn derive<Data>(
         connection: &ConnectionCommon<Data>,
         randoms: &Randoms,
+        method: Outer,
     ) -> Result<Self, rustls::Error> {
         let seed = || Zeroizing::new([0; 128]);
-        let kind = Type::TLS;
+        let kind = method.kind();
         let (material, session_id) = if connection.protocol_version()
             == Some(ProtocolVersion::TLSv1_3)
         {
@@ -126,7 +128,11 @@ impl Keys {
             (material, SessionId::new(kind, &method_id))
         } else {
             // No context, which is not an empty one.
-            let material = connection.export_keying_material(seed(), KEY_MATERIAL_1_2, None)?;
+            let label = match method {
+                Outer::Tls | Outer::Peap => KEY_MATERIAL_1_2,
+                Outer::Ttls => TTLS_KEY_MATERIAL_1_2,
+            };
+            let material = connection.export_keying_material(seed(), label, None)?;
             let method_id = randoms.method_id().ok_or_else(|| {
                 rustls::Error::General("the randoms of the hellos are missing".into())
             })?;
@@ -138,6 +144,18 @@ impl Keys {
             emsk,
             session_id,
         })
+    }
+
+    /// TK of [MS-PEAP] section 3.1.5.5.2.1: what an inner method is bound to.
+    pub(crate) fn tunnel_key(&self) -> &[u8; 60] {
+        let first = self.msk.0.first_chunk();
+        first.expect("60 octets are less than the 64 of an MSK")
+    }
+
+    /// The keys that PEAP has when both sides bound it to the inner method.
+    pub(crate) fn bound(self, material: &Zeroizing<[u8; 128]>) -> Self {
+        let (msk, emsk) = split(material);
+        Self { msk, emsk, ..self }
     }
 }
 
@@ -213,6 +231,7 @@ const SERVER_HELLO: u8 = 2;
 const HELLO_HEAD: usize = 4 + 2 + 32;
 
 const KEY_MATERIAL_1_2: &[u8] = b"client EAP encryption";
+const TTLS_KEY_MATERIAL_1_2: &[u8] = b"ttls keying material";
 const KEY_MATERIAL_1_3: &[u8] = b"EXPORTER_EAP_TLS_Key_Material";
 const METHOD_ID_1_3: &[u8] = b"EXPORTER_EAP_TLS_Method-Id";
 

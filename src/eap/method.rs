@@ -1,7 +1,4 @@
-//! Which method is spoken: the offer and its refusal (RFC 3748 section 5.3).
-//!
-//! EAP-TLS is the only method today, so a refusal ends the conversation. The list of wanted
-//! types is kept for whoever reads why.
+//! What a peer would rather speak than what it was offered (RFC 3748 section 5.3).
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::fmt;
@@ -21,18 +18,21 @@ impl Wanted {
     /// `None` when the packet is neither.
     #[must_use]
     pub fn from_nak(packet: &Packet<'_>) -> Option<Self> {
-        match packet.kind()? {
-            Type::NAK if !packet.data().is_empty() => Some(Self(
-                packet
-                    .data()
-                    .iter()
+        Self::of(packet.kind()?, packet.data())
+    }
+
+    /// The same of a packet's type and data.
+    pub(super) fn of(kind: Type, data: &[u8]) -> Option<Self> {
+        match kind {
+            Type::NAK if !data.is_empty() => Some(Self(
+                data.iter()
                     .filter(|&&octet| octet != 0)
                     .take(Self::MAX)
                     .map(|&octet| Type(octet))
                     .collect(),
             )),
             Type::EXPANDED => {
-                let list = packet.data().strip_prefix(&EXPANDED_NAK)?;
+                let list = data.strip_prefix(&EXPANDED_NAK)?;
                 let (entries, rest) = list.as_chunks::<8>();
                 rest.is_empty().then(|| {
                     Self(

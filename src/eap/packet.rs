@@ -60,12 +60,18 @@ impl Type {
     pub const NOTIFICATION: Self = Self(2);
     /// "Not this method" (RFC 3748 section 5.3.1).
     pub const NAK: Self = Self(3);
+    /// A password in clear (RFC 3748 section 5.6).
+    pub const GTC: Self = Self(6);
     /// EAP-TLS (RFC 5216, RFC 9190).
     pub const TLS: Self = Self(13);
     /// EAP-TTLS (RFC 5281).
     pub const TTLS: Self = Self(21);
     /// PEAP.
     pub const PEAP: Self = Self(25);
+    /// EAP-MSCHAPv2 (draft-kamath-pppext-eap-mschapv2).
+    pub const MSCHAPV2: Self = Self(26);
+    /// The Extensions method of [MS-PEAP], inside of PEAP only.
+    pub const EXTENSIONS: Self = Self(33);
     /// TEAP (RFC 9930).
     pub const TEAP: Self = Self(55);
     /// A vendor's type follows (RFC 3748 section 5.7).

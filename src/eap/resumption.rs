@@ -5,8 +5,8 @@
 //! cannot be resumed anywhere. An entry is looked up by [`gate`](super::gate), which asks for a
 //! verdict again each time; it is written only when the conversation has succeeded.
 //!
-//! It belongs to EAP-TLS: what another method stores may not be resumed here, nor the reverse
-//! (RFC 9190 section 2.1.2), so another method brings a store of its own.
+//! Entries of all methods stand here, each with the method that made it: what one method has stored
+//! no other one resumes (RFC 9190 section 2.1.2).
 //!
 //! The store outlives a [`Config`](super::Config): after a reload with other trust anchors the
 //! entries made under the old ones are not found any more.
@@ -22,6 +22,10 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::offer::Inner;
+use super::offer::Outer;
+use super::principal::Principal;
+use super::proof::Completed;
 use crate::model::CertificateIdentity;
 use crate::model::Fingerprint;
 use crate::model::Timestamp;
@@ -56,8 +60,8 @@ impl Resumption {
         }
     }
 
-    /// Forgets what was stored for each certificate that `matches`; returns how many entries
-    /// went. For a device that is wiped, or a certificate that is revoked: without it they are
+    /// Forgets what was stored for each certificate that `matches`, and for passwords beside it;
+    /// returns how many entries went. For a device that is wiped, or a certificate that is revoked: without it they are
     /// refused as well, but by the verdict.
     pub fn forget(&self, matches: impl Fn(&CertificateIdentity) -> bool) -> usize {
         let mut forgotten = 0;
@@ -66,7 +70,7 @@ impl Resumption {
             let going: Vec<Id> = shard
                 .entries
                 .iter()
-                .filter(|(_, entry)| matches(entry.past.chain.certificate()))
+                .filter(|(_, entry)| entry.past.certificates().any(&matches))
                 .map(|(id, _)| *id)
                 .collect();
             forgotten += going.len();
@@ -178,12 +182,72 @@ pub(super) type Id = [u8; 32];
 /// What is known from the handshake that an entry goes back to.
 #[derive(Clone, Debug)]
 pub(super) struct Past {
-    /// The chain of the certificate that the peer proved to hold.
-    pub(super) chain: Arc<Chain>,
+    /// Who the peer proved to be.
+    pub(super) who: Who,
     /// When it did, in a full handshake.
     pub(super) authenticated_at: Timestamp,
-    /// The trust anchors it was verified with.
+    /// The trust anchors of that time.
     pub(super) trust: Fingerprint,
+}
+
+/// Who an entry is of. Nothing here is a decision.
+#[derive(Clone, Debug)]
+pub(super) enum Who {
+    /// The holder of a certificate, by EAP-TLS.
+    Holder(Arc<Chain>),
+    /// Whoever came to the end of the method inside of a tunnel.
+    Inside(Arc<Inside>),
+}
+
+impl Past {
+    fn certificates(&self) -> impl Iterator<Item = &CertificateIdentity> {
+        let (holder, inside) = match &self.who {
+            Who::Holder(chain) => (Some(chain.certificate()), None),
+            Who::Inside(inside) => (
+                inside.principal.certificate(),
+                inside.device.as_ref().map(|chain| chain.certificate()),
+            ),
+        };
+        holder.into_iter().chain(inside).map(Arc::as_ref)
+    }
+}
+
+/// What was established inside of a tunnel.
+#[derive(Debug)]
+pub(super) struct Inside {
+    outer: Outer,
+    inner: Inner,
+    principal: Principal,
+    /// The chain that the peer presented when the tunnel was made.
+    device: Option<Arc<Chain>>,
+}
+
+impl Inside {
+    /// Of a conversation that has come to its end.
+    pub(super) fn new(outer: Outer, completed: &Completed, device: Option<Arc<Chain>>) -> Self {
+        Self {
+            outer,
+            inner: completed.inner(),
+            principal: completed.principal().clone(),
+            device,
+        }
+    }
+
+    pub(super) const fn outer(&self) -> Outer {
+        self.outer
+    }
+
+    pub(super) const fn inner(&self) -> Inner {
+        self.inner
+    }
+
+    pub(super) const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    pub(super) const fn device(&self) -> Option<&Arc<Chain>> {
+        self.device.as_ref()
+    }
 }
 
 #[derive(Default)]

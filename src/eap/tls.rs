@@ -1,30 +1,29 @@
 //! EAP-TLS (RFC 5216, RFC 9190): turns of TLS messages in fragments, and what the end means.
 //!
 //! ```text
-//! Receiving --whole message--> Working --flight--> Sending --last fragment--> Receiving
-//!                                 |                    |
-//!                                 |                    +-- after our last flight --> Confirming
-//!                                 |                    +-- after an alert ---------> Refusing
-//!                                 +-- TLS 1.2 resumed: success
-//! Confirming --empty response--> success        Refusing --any response--> failure
+//! Receiving --whole message--> Working --flight--> Receiving
+//!                                 |--our last flight--> Confirming --empty response--> success
+//!                                 |                         +--a message--> Distrusted --> failure
+//!                                 |--an alert--> Refusing --any response--> failure
+//!                                 +--TLS 1.2 resumed--> success
 //! ```
 
 use std::sync::Arc;
 
+use super::carrier::Carried;
+use super::carrier::Carrier;
 use super::config::Config;
 use super::config::TlsVersion;
 use super::error::FailureReason;
 use super::error::Invalid;
-use super::fragment::ACKNOWLEDGEMENT;
 use super::fragment::Fragment;
 use super::fragment::FragmentError;
-use super::fragment::Fragmenter;
-use super::fragment::Progress;
-use super::fragment::Reassembler;
 use super::gate::Gate;
 use super::gate::Judge;
 use super::hello;
-use super::key::Keys;
+use super::offer::Outer;
+use super::proof::Authenticated;
+use super::proof::Connection;
 use super::tunnel::Tunnel;
 use super::turnstile::Turnstile;
 use crate::model::CertificateIdentity;
@@ -34,9 +33,8 @@ use crate::model::Verdict;
 /// The server's side of one EAP-TLS exchange.
 #[derive(Debug)]
 pub(super) struct EapTls {
+    carrier: Carrier,
     state: State,
-    /// Octets of Type-Data in a packet.
-    room: usize,
     link: Option<Link>,
 }
 
@@ -53,17 +51,6 @@ pub(super) enum Turn {
     Failure(FailureReason),
 }
 
-/// What a success has established.
-#[derive(Debug)]
-pub(super) struct Authenticated {
-    pub(super) keys: Keys,
-    pub(super) certificate: Arc<CertificateIdentity>,
-    pub(super) verdict: Verdict,
-    pub(super) version: TlsVersion,
-    pub(super) suite: &'static str,
-    pub(super) resumed: bool,
-}
-
 /// TLS and the gate that it asks; made when the first message is here.
 #[derive(Debug)]
 struct Link {
@@ -73,31 +60,25 @@ struct Link {
 
 #[derive(Debug)]
 enum State {
-    Receiving(Reassembler),
-    Working(Vec<u8>, After),
-    Sending(Fragmenter, After),
-    Confirming(Box<Authenticated>, Reassembler),
+    /// The peer's next message is due.
+    Receiving,
+    /// It is here.
+    Working(Vec<u8>),
+    /// Our last flight is out; an empty response is success.
+    Confirming(Box<Authenticated>),
+    /// The peer had more to say to our last flight.
+    Distrusted(Vec<u8>),
+    /// An alert is out; any response is failure.
     Refusing(FailureReason),
     Over,
-}
-
-/// What the end of a flight is followed by.
-#[derive(Debug)]
-enum After {
-    /// The peer's next message.
-    Receive,
-    /// An empty response: success.
-    Confirm(Box<Authenticated>),
-    /// Any response: failure.
-    Refuse(FailureReason),
 }
 
 impl EapTls {
     /// `room` is the octets of Type-Data that a packet may have.
     pub(super) fn new(room: usize) -> Self {
         Self {
-            state: State::Receiving(Reassembler::default()),
-            room,
+            carrier: Carrier::new(room),
+            state: State::Receiving,
             link: None,
         }
     }
@@ -108,33 +89,35 @@ impl EapTls {
             Ok(fragment) => fragment,
             Err(error) => return Turn::Invalid(error.into()),
         };
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Receiving(reassembler) => self.join(reassembler, &fragment, None),
-            State::Confirming(done, reassembler)
-                if fragment.is_acknowledgement() && !reassembler.is_waiting() =>
-            {
-                self.succeed(done)
+        if !self.carrier.is_sending()
+            && let State::Refusing(reason) = &self.state
+        {
+            return Turn::Failure(reason.clone());
+        }
+        match self.carrier.take(&fragment) {
+            Carried::Next(data) => Turn::Request(data),
+            Carried::Invalid(error) => Turn::Invalid(error.into()),
+            Carried::Fatal(error) => {
+                self.state = State::Over;
+                Turn::Failure(FailureReason::Fragment(error))
             }
-            State::Confirming(done, reassembler) => self.join(reassembler, &fragment, Some(done)),
-            State::Sending(fragmenter, after) if fragment.is_acknowledgement() => {
-                self.send(fragmenter, after)
-            }
-            State::Sending(fragmenter, after) => {
-                self.state = State::Sending(fragmenter, after);
-                Turn::Invalid(FragmentError::NotAcknowledged.into())
-            }
-            State::Refusing(reason) => Turn::Failure(reason),
-            State::Working(..) | State::Over => {
-                Turn::Failure(FailureReason::Internal("handled out of turn".into()))
-            }
+            Carried::Whole(message) => self.whole(message),
+            Carried::Empty => match std::mem::replace(&mut self.state, State::Over) {
+                State::Confirming(done) => self.succeed(done),
+                state @ (State::Receiving
+                | State::Working(_)
+                | State::Distrusted(_)
+                | State::Refusing(_)
+                | State::Over) => {
+                    self.state = state;
+                    Turn::Invalid(FragmentError::Empty.into())
+                }
+            },
         }
     }
 
     /// Does the cryptography of the message that is whole.
     pub(super) fn work(&mut self, now: Now, config: &Arc<Config>, judge: &Arc<dyn Judge>) -> Turn {
-        let State::Working(message, after) = std::mem::replace(&mut self.state, State::Over) else {
-            return Turn::Failure(FailureReason::Internal("worked out of turn".into()));
-        };
         let first = self.link.is_none();
         let link = match self.link.take() {
             Some(link) => link,
@@ -145,18 +128,20 @@ impl EapTls {
         };
         let link = self.link.insert(link);
         link.gate.set_now(now);
-        let _inside = Turnstile::enter(&link.gate);
-        match after {
-            After::Receive => match link.advance(&message, first, config) {
-                Next::Send(flight, after) => {
-                    let fragmenter = Fragmenter::new(flight, self.room);
-                    self.send(fragmenter, after)
+        let _inside = Turnstile::enter(Arc::clone(&link.gate) as _);
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Working(message) => match link.advance(&message, first, config) {
+                Next::Send(flight, state) => {
+                    self.state = state;
+                    Turn::Request(self.carrier.send(flight))
                 }
                 Next::Succeed(done) => self.succeed(done),
                 Next::Fail(reason) => Turn::Failure(reason),
             },
-            After::Confirm(_) => Turn::Failure(link.last_words(&message)),
-            After::Refuse(reason) => Turn::Failure(reason),
+            State::Distrusted(message) => Turn::Failure(link.last_words(&message)),
+            State::Receiving | State::Confirming(_) | State::Refusing(_) | State::Over => {
+                Turn::Failure(FailureReason::Internal("worked out of turn".into()))
+            }
         }
     }
 
@@ -168,69 +153,35 @@ impl EapTls {
     /// a full handshake where a light one was expected, once: the session is forgotten then.
     pub(super) fn is_light(&self, config: &Config) -> bool {
         match &self.state {
-            State::Working(message, After::Receive) => match &self.link {
+            State::Working(message) => match &self.link {
                 Some(link) => link.tunnel.is_resumed(),
-                None => config.resumption.as_ref().is_some_and(|known| {
-                    hello::session(message).is_some_and(|session| known.holds(&session))
-                }),
+                None => hello::is_known(message, config),
             },
-            State::Working(_, After::Confirm(_) | After::Refuse(_)) => true,
-            State::Receiving(_)
-            | State::Sending(..)
-            | State::Confirming(..)
-            | State::Refusing(_)
-            | State::Over => false,
+            State::Distrusted(_) => true,
+            State::Receiving | State::Confirming(_) | State::Refusing(_) | State::Over => false,
         }
     }
 
     /// The certificate that was refused, for the record.
-    pub(super) fn take_refused(&self) -> Option<Box<CertificateIdentity>> {
+    pub(super) fn take_refused(&self) -> Option<Arc<CertificateIdentity>> {
         self.link.as_ref()?.gate.take_refused()
     }
 
-    fn join(
-        &mut self,
-        mut reassembler: Reassembler,
-        fragment: &Fragment<'_>,
-        done: Option<Box<Authenticated>>,
-    ) -> Turn {
-        let (state, turn) = match reassembler.push(fragment) {
-            Ok(Progress::Whole(message)) => {
-                let after = done.map_or(After::Receive, After::Confirm);
-                (State::Working(message, after), Turn::Work)
-            }
-            Err(error) if error.is_fatal() => {
-                (State::Over, Turn::Failure(FailureReason::Fragment(error)))
-            }
-            other => (
-                match done {
-                    Some(done) => State::Confirming(done, reassembler),
-                    None => State::Receiving(reassembler),
-                },
-                match other {
-                    Err(error) => Turn::Invalid(error.into()),
-                    Ok(_) => Turn::Request(ACKNOWLEDGEMENT.to_vec()),
-                },
-            ),
-        };
-        self.state = state;
-        turn
+    /// The TLS version in use, once there is one.
+    pub(super) fn version(&self) -> Option<TlsVersion> {
+        self.link.as_ref()?.tunnel.version()
     }
 
-    fn send(&mut self, mut fragmenter: Fragmenter, after: After) -> Turn {
-        let Some(octets) = fragmenter.next_fragment() else {
-            return Turn::Failure(FailureReason::Internal("no fragment is left".into()));
-        };
-        self.state = if fragmenter.is_done() {
-            match after {
-                After::Receive => State::Receiving(Reassembler::default()),
-                After::Confirm(done) => State::Confirming(done, Reassembler::default()),
-                After::Refuse(reason) => State::Refusing(reason),
+    fn whole(&mut self, message: Vec<u8>) -> Turn {
+        let next = match std::mem::replace(&mut self.state, State::Over) {
+            State::Receiving => State::Working(message),
+            State::Confirming(_) => State::Distrusted(message),
+            State::Working(_) | State::Distrusted(_) | State::Refusing(_) | State::Over => {
+                return Turn::Failure(FailureReason::Internal("handled out of turn".into()));
             }
-        } else {
-            State::Sending(fragmenter, after)
         };
-        Turn::Request(octets)
+        self.state = next;
+        Turn::Work
     }
 
     fn succeed(&self, done: Box<Authenticated>) -> Turn {
@@ -243,7 +194,8 @@ impl EapTls {
 
 /// What a worked message is followed by.
 enum Next {
-    Send(Vec<u8>, After),
+    /// And what it is followed by.
+    Send(Vec<u8>, State),
     Succeed(Box<Authenticated>),
     Fail(FailureReason),
 }
@@ -258,12 +210,8 @@ impl Link {
     /// Feeds a message of the handshake, the `first` or a later one.
     fn advance(&mut self, message: &[u8], first: bool, config: &Config) -> Next {
         let received = self.tunnel.receive(message);
-        if first
-            && !self.tunnel.is_resumed()
-            && let Some(known) = &config.resumption
-            && let Some(session) = hello::session(message)
-        {
-            known.remove(&session);
+        if first && !self.tunnel.is_resumed() {
+            hello::forget(message, config);
         }
         let received = match received {
             Ok(received) => received,
@@ -283,7 +231,7 @@ impl Link {
         if flight.is_empty() {
             return Next::Fail(FailureReason::Stalled);
         }
-        Next::Send(flight, After::Receive)
+        Next::Send(flight, State::Receiving)
     }
 
     /// The handshake is complete.
@@ -307,25 +255,26 @@ impl Link {
                 "a handshake without a version".into(),
             ));
         };
-        let keys = match self.tunnel.keys() {
+        let keys = match self.tunnel.keys(Outer::Tls) {
             Ok(keys) => keys,
             Err(error) => return Next::Fail(FailureReason::Internal(error.to_string())),
         };
-        let done = Box::new(Authenticated {
-            keys,
-            certificate: Arc::clone(judged.chain.certificate()),
-            verdict: judged.verdict,
+        let connection = Connection {
             version,
             suite: self.tunnel.suite(),
             resumed,
-        });
+        };
+        let Some(done) = Authenticated::by_certificate(&judged, keys, connection) else {
+            return Next::Fail(FailureReason::Blocked);
+        };
+        let done = Box::new(done);
         match version {
             TlsVersion::Tls13 => {
                 // Leaves in one flight with the tickets.
                 if let Err(error) = self.tunnel.send(&SUCCESS_INDICATION) {
                     return Next::Fail(FailureReason::Internal(error.to_string()));
                 }
-                Next::Send(self.tunnel.take_output(), After::Confirm(done))
+                Next::Send(self.tunnel.take_output(), State::Confirming(done))
             }
             TlsVersion::Tls12 => {
                 let flight = self.tunnel.take_output();
@@ -333,7 +282,7 @@ impl Link {
                     // Resumed: the peer's Finished was the last message.
                     Next::Succeed(done)
                 } else {
-                    Next::Send(flight, After::Confirm(done))
+                    Next::Send(flight, State::Confirming(done))
                 }
             }
         }
@@ -346,7 +295,7 @@ impl Link {
         if alert.is_empty() {
             Next::Fail(reason)
         } else {
-            Next::Send(alert, After::Refuse(reason))
+            Next::Send(alert, State::Refusing(reason))
         }
     }
 

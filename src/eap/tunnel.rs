@@ -1,15 +1,18 @@
 //! TLS inside EAP: an in-memory rustls connection that eats one whole message and gives one.
 
+use std::io::Read;
 use std::io::Write;
 use std::sync::Arc;
 
 use rustls::HandshakeKind;
 use rustls::ServerConfig;
 use rustls::ServerConnection;
+use zeroize::Zeroizing;
 
 use super::config::TlsVersion;
 use super::key::Keys;
 use super::key::Randoms;
+use super::offer::Outer;
 
 /// The server's end of TLS.
 #[derive(Debug)]
@@ -26,8 +29,39 @@ impl Tunnel {
         })
     }
 
-    /// Feeds what the peer sent in one turn. After an error [`Tunnel::take_output`] holds the
-    /// alert for the peer, if one is due.
+    /// Feeds what the peer sent in one turn, and takes out what it says inside. After an error
+    /// [`Tunnel::take_output`] holds the alert for the peer, if one is due.
+    pub(super) fn receive_inside(
+        &mut self,
+        message: &[u8],
+    ) -> Result<(Received, Zeroizing<Vec<u8>>), rustls::Error> {
+        self.randoms.observe(message);
+        // What is inside is shorter, so that the buffer never moves and leaves a copy behind.
+        let mut inside = Zeroizing::new(Vec::with_capacity(message.len()));
+        let mut rest = message;
+        let mut received = Received::default();
+        while !rest.is_empty() {
+            let taken = self.connection.read_tls(&mut rest);
+            let state = self.connection.process_new_packets()?;
+            received.closed |= state.peer_has_closed();
+            let (from, count) = (inside.len(), state.plaintext_bytes_to_read());
+            if count > 0 {
+                received.plaintext = true;
+                inside.resize(from.saturating_add(count), 0);
+                let to = inside.get_mut(from..).unwrap_or_default();
+                let read = self.connection.reader().read_exact(to);
+                read.map_err(|error| rustls::Error::General(error.to_string()))?;
+            }
+            match taken {
+                Ok(0) | Err(_) => break,
+                Ok(_) if received.closed => break,
+                Ok(_) => {}
+            }
+        }
+        Ok((received, inside))
+    }
+
+    /// The same of a method in which nothing is said inside.
     pub(super) fn receive(&mut self, message: &[u8]) -> Result<Received, rustls::Error> {
         self.randoms.observe(message);
         let mut rest = message;
@@ -99,8 +133,17 @@ impl Tunnel {
             .unwrap_or_default()
     }
 
-    pub(super) fn keys(&self) -> Result<Keys, rustls::Error> {
-        Keys::derive(&self.connection, &self.randoms)
+    pub(super) fn keys(&self, method: Outer) -> Result<Keys, rustls::Error> {
+        Keys::derive(&self.connection, &self.randoms, method)
+    }
+
+    /// So many octets that both ends know and nobody else (RFC 5705); in TLS 1.3 their number is
+    /// an input.
+    pub(super) fn export<const COUNT: usize>(
+        &self,
+        label: &[u8],
+    ) -> Result<[u8; COUNT], rustls::Error> {
+        (self.connection).export_keying_material([0; COUNT], label, None)
     }
 }
 

@@ -19,12 +19,12 @@ use rustls::server::StoresServerSessions;
 use rustls::server::danger::ClientCertVerified;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::time_provider::TimeProvider;
+use zeroize::Zeroizing;
 
-use super::gate::Gate;
 use crate::trust::Verifier;
 
 thread_local! {
-    static INSIDE: RefCell<Option<Arc<Gate>>> = const { RefCell::new(None) };
+    static INSIDE: RefCell<Option<Arc<dyn Guard>>> = const { RefCell::new(None) };
 }
 
 /// Verifier, store and clock of a configuration.
@@ -38,16 +38,51 @@ pub(super) struct Turnstile {
 
 impl Turnstile {
     /// Stands `gate` here until what is given back is dropped.
-    pub(super) fn enter(gate: &Arc<Gate>) -> Inside {
-        let before = INSIDE.replace(Some(Arc::clone(gate)));
+    pub(super) fn enter(gate: Arc<dyn Guard>) -> Inside {
+        let before = INSIDE.replace(Some(gate));
         Inside { before }
     }
 }
 
+/// What a gate is asked while its connection is fed.
+pub(super) trait Guard {
+    /// Whose this chain is.
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error>;
+
+    /// Whether the peer holds the key of the chain that was verified last.
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error>;
+
+    /// The same.
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error>;
+
+    /// What was stored under a name, if it may be resumed; with `take` it is gone afterwards.
+    fn recall(&self, name: &[u8], take: bool) -> Option<Vec<u8>>;
+
+    /// Keeps what may be resumed once the conversation has succeeded.
+    fn keep(&self, name: &[u8], value: Zeroizing<Vec<u8>>) -> bool;
+
+    /// The time of the call that is worked on.
+    fn current_time(&self) -> Option<UnixTime>;
+}
+
 /// While it lives its gate is the one that is asked; then the one of before, which is none.
-#[derive(Debug)]
 pub(super) struct Inside {
-    before: Option<Arc<Gate>>,
+    before: Option<Arc<dyn Guard>>,
 }
 
 impl Drop for Inside {
@@ -58,15 +93,16 @@ impl Drop for Inside {
 
 /// The gate of the conversation that is worked on. It may ask the policy meanwhile, so it is not
 /// borrowed.
-fn gate() -> Option<Arc<Gate>> {
+fn gate() -> Option<Arc<dyn Guard>> {
     INSIDE.with_borrow(Clone::clone)
 }
 
 /// The same for what must not go on without.
-fn gate_or_refuse() -> Result<Arc<Gate>, rustls::Error> {
+fn gate_or_refuse() -> Result<Arc<dyn Guard>, rustls::Error> {
     gate().ok_or_else(|| rustls::Error::General("asked outside of a conversation".into()))
 }
 
+/// A certificate is mandatory, as it is by default of this trait: the verifier of EAP-TLS.
 impl ClientCertVerifier for Turnstile {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.verifier.hints()
@@ -104,9 +140,56 @@ impl ClientCertVerifier for Turnstile {
     }
 }
 
+/// The same for tunnels: a peer may have a certificate, and one that it has must be good.
+#[derive(Debug)]
+pub(super) struct Optional(pub(super) Arc<Turnstile>);
+
+impl ClientCertVerifier for Optional {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.0.verify_client_cert(end_entity, intermediates, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
 impl StoresServerSessions for Turnstile {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
-        let value = zeroize::Zeroizing::new(value);
+        let value = Zeroizing::new(value);
         gate().is_some_and(|gate| gate.keep(&key, value))
     }
 

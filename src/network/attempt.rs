@@ -145,7 +145,7 @@ impl Server {
         }
         match settings.passwords.check(user, proof).begin() {
             Ok(answer) => self.conclude(now, settings, asked, attempt, answer),
-            Err(work) if !self.away.has_room_for(&work) => {
+            Err(work) if !self.away.has_room(work.is_elsewhere()) => {
                 self.forget(asked);
                 return Err(Discarded::Overloaded);
             }
@@ -153,7 +153,7 @@ impl Server {
                 self.guess_began(now.monotonic, asked.from.ip(), user);
                 let waiting = Waiting::Password(Box::new(attempt.keep()));
                 let deadline = now.monotonic + settings.config.patience;
-                self.send_away(deadline, asked, verified, waiting, work);
+                self.send_away(deadline, asked, verified.hold(), waiting, work);
             }
         }
         Ok(())

@@ -13,7 +13,6 @@ use crate::network::conversation::Standing;
 use crate::network::conversation::State;
 use crate::network::job::Lane;
 use crate::network::job::Ticket;
-use crate::network::job::Work;
 use crate::network::judge::ConversationJudge;
 use crate::radius::HeldOrigin;
 use crate::radius::Nas;
@@ -66,6 +65,8 @@ pub(super) struct Parted {
     pub(super) judge: Arc<ConversationJudge>,
     pub(super) standing: Standing,
     pub(super) wants_key_name: bool,
+    /// Whether it waits for a slow hash.
+    pub(super) slow: bool,
 }
 
 impl Away {
@@ -83,6 +84,7 @@ impl Away {
 
     pub(super) const fn lane(&self) -> Lane {
         match &self.waiting {
+            Waiting::Handshake(parted) if parted.slow => Lane::Slow,
             Waiting::Handshake(parted) if parted.standing.worked => Lane::Begun,
             Waiting::Handshake(_) => Lane::First,
             Waiting::Password(_) => Lane::Slow,
@@ -91,8 +93,8 @@ impl Away {
 
     /// Whether a slow hash is under way for it.
     const fn is_hash(&self) -> bool {
-        match self.waiting {
-            Waiting::Handshake(_) => false,
+        match &self.waiting {
+            Waiting::Handshake(parted) => parted.slow && !self.elsewhere,
             Waiting::Password(_) => !self.elsewhere,
         }
     }
@@ -114,9 +116,9 @@ impl Aways {
         self.requests.is_empty()
     }
 
-    /// Whether one more password may be checked by such work.
-    pub(super) const fn has_room_for(&self, work: &Work) -> bool {
-        if work.is_elsewhere() {
+    /// Whether one more password may be checked, elsewhere or here.
+    pub(super) const fn has_room(&self, elsewhere: bool) -> bool {
+        if elsewhere {
             self.inquiries < MAX_INQUIRIES
         } else {
             self.hashes < MAX_HASHES

@@ -2,7 +2,11 @@
 //!
 //! A list that a source garbled, a policy with a word too much: whoever hangs on it would lose the
 //! network within seconds, and help with it. Such a batch is held until somebody says what is to
-//! become of it; nobody new gets in by that, since each login is decided anew.
+//! become of it; nobody new gets in by that, since each login is decided anew. A garbled list may come
+//! in many small pieces, so those who were put out within the last minute count with the batch.
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::access::Change;
 use crate::access::Correlation;
@@ -24,29 +28,30 @@ pub struct Swept {
 impl Admissions {
     /// Judges again those who hang on what a batch changed.
     pub fn sweep(&self, now: Timestamp, changes: &[Change]) -> Swept {
-        self.gather(|live| live.sweep(now, changes))
+        self.gather(now, |live| live.sweep(now, changes))
     }
 
     /// Judges everybody again: the policy was replaced.
     pub fn sweep_all(&self, now: Timestamp) -> Swept {
-        self.gather(|live| live.sweep_all(now))
+        self.gather(now, |live| live.sweep_all(now))
     }
 
     /// Judges again those for whom a fact has expired. To be called about once a second.
     pub fn sweep_due(&self, now: Timestamp) -> Swept {
-        self.gather(|live| live.sweep_due(now))
+        self.gather(now, |live| live.sweep_due(now))
     }
 
     /// How many are held.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.brake().len()
+        self.brake().waiting.len()
     }
 
     /// Lets go of those who are held: they are put out, or they stay (`keep`) until the next change
     /// of theirs. Gives how many there were.
     pub fn release(&self, now: Timestamp, keep: bool) -> usize {
-        let held = std::mem::take(&mut *self.brake());
+        // Whoever releases knows of the minute before as well.
+        let held = std::mem::take(&mut *self.brake()).waiting;
         let count = held.len();
         if keep {
             held.iter().for_each(|number| self.stays(now, *number));
@@ -56,17 +61,22 @@ impl Admissions {
         count
     }
 
-    fn gather(&self, sweep: impl FnOnce(&Live) -> Sweep) -> Swept {
+    fn gather(&self, now: Timestamp, sweep: impl FnOnce(&Live) -> Sweep) -> Swept {
         let found = self.gathered(sweep);
         let count = found.len();
-        if count < FEW || count.saturating_mul(SHARE) <= self.len() {
+        let mut brake = self.brake();
+        let recent = brake.recent(now);
+        let (leaving, all) = (recent.saturating_add(count), self.len() + recent);
+        if count == 0 || leaving < FEW || leaving.saturating_mul(SHARE) <= all {
+            brake.note(now, count);
+            drop(brake);
             self.put_out(found);
             return Swept {
                 due: count,
                 held: 0,
             };
         }
-        self.brake().extend(found);
+        brake.waiting.extend(found);
         Swept {
             due: 0,
             held: count,
@@ -74,8 +84,40 @@ impl Admissions {
     }
 }
 
-/// Those who wait for a word.
-pub(super) type Held = Vec<Correlation>;
+/// What the brake knows.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Those who wait for a word.
+    waiting: Vec<Correlation>,
+    /// When how many were put out, oldest first; one entry for each second, none older than
+    /// [`WINDOW`], and so some sixty.
+    put_out: VecDeque<(Timestamp, usize)>,
+}
+
+impl Held {
+    /// How many were put out within [`WINDOW`].
+    fn recent(&mut self, now: Timestamp) -> usize {
+        // A clock that was set back makes nothing young again: what lies ahead is let go too.
+        let is_recent = |at: Timestamp| at <= now && now.since(at) < WINDOW;
+        self.put_out.retain(|(at, _)| is_recent(*at));
+        self.put_out.iter().map(|(_, count)| count).sum()
+    }
+
+    fn note(&mut self, now: Timestamp, count: usize) {
+        match self.put_out.back_mut() {
+            _ if count == 0 => {}
+            // A second is near enough, and bounds their number.
+            Some((at, sum)) if now.since(*at) < NEAR => *sum = sum.saturating_add(count),
+            Some(_) | None => self.put_out.push_back((now, count)),
+        }
+    }
+}
+
+/// How long those who were put out count: a source that is read piece by piece is through by then.
+const WINDOW: Duration = Duration::from_mins(1);
+
+/// Moments that are one.
+const NEAR: Duration = Duration::from_secs(1);
 
 /// So few are put out whatever their share is: a site has that many devices of one kind.
 const FEW: usize = 50;

@@ -10,6 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::access::Text;
+use crate::eap;
 use crate::model::NtKey;
 use crate::model::Proof;
 use crate::network::job::Work;
@@ -19,6 +20,12 @@ pub trait Passwords: Send + Sync + fmt::Debug {
     /// Checks what was sent at once, or says that it will take long. What is checked at once is on
     /// the path of a packet: nothing is allocated for it.
     fn check(&self, user: &str, proof: &Proof<'_>) -> Check;
+
+    /// Whether a user whose password was right some hours ago may still resume a tunnel without it:
+    /// `false` where it is known at once that there is no such user any more.
+    fn knows(&self, _user: &str) -> bool {
+        true
+    }
 }
 
 /// The answer to a password, or the work that leads to it.
@@ -89,6 +96,17 @@ impl From<bool> for Answer {
             Self::Accepted(None)
         } else {
             Self::refused()
+        }
+    }
+}
+
+/// The same for a conversation, which tells its peer no reasons.
+impl From<Answer> for eap::Answer {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Accepted(key) => Self::Accepted(key),
+            Answer::Refused(_) | Answer::Unavailable(_) => Self::Refused,
+            Answer::Unsuited => Self::Unsuited,
         }
     }
 }

@@ -12,7 +12,6 @@ use crate::eap::Type;
 use crate::eap::failure;
 use crate::model::Now;
 use crate::network::Backlog;
-use crate::network::Method;
 use crate::network::Settings;
 use crate::network::away::Asked;
 use crate::network::away::Parted;
@@ -35,6 +34,7 @@ use crate::radius::MAX_PACKET;
 use crate::radius::Reply;
 use crate::radius::Verified;
 
+mod inside;
 mod outcome;
 
 /// One round of a conversation: the request that brought it, and how to answer.
@@ -43,6 +43,8 @@ struct Round<'a> {
     settings: &'a Settings,
     /// Whether the NAS asked for EAP-Key-Name (RFC 7268 section 2.2).
     wants_key_name: bool,
+    /// By which the request named its conversation.
+    state: Option<State>,
 }
 
 /// The EAP side of one request.
@@ -76,6 +78,7 @@ impl Server {
             asked,
             settings,
             wants_key_name: request.wants_eap_key_name(),
+            state: request.state().and_then(State::parse),
         };
         let done = match request.state() {
             None => self.first_round(now, &round, &brought),
@@ -107,10 +110,6 @@ impl Server {
             self.refuse_eap(now, round.asked, brought, "server: EAP is not configured");
             return Ok(());
         };
-        if !(round.settings.methods).allow(round.asked.nas.group(), Method::EapTls) {
-            self.refuse_eap(now, round.asked, brought, Method::EapTls.is_off());
-            return Ok(());
-        }
         let mut slot = self.begin(now, round, brought, eap);
         // An empty EAP-Message is EAP-Start: the NAS leaves the question to us (RFC 3579 2.1).
         let step = if brought.response.is_empty() {
@@ -141,7 +140,7 @@ impl Server {
                 Ok(())
             }
             // Neither is what a first response can lead to.
-            Step::Discard(Discard::Silent(_)) | Step::Work | Step::Success(_) => {
+            Step::Discard(Discard::Silent(_)) | Step::Work | Step::Ask | Step::Success(_) => {
                 Err(Discarded::Eap)
             }
         }
@@ -198,6 +197,12 @@ impl Server {
                 self.work_here(now, round, slot);
                 Ok(())
             }
+            Step::Discard(Discard::Silent(Silent::Busy))
+                if slot.conversation.question().is_some() =>
+            {
+                self.ask(now, round, slot);
+                Ok(())
+            }
             // The work that is due was refused for want of workers; now it is tried again.
             Step::Work | Step::Discard(Discard::Silent(Silent::Busy)) => {
                 slot.standing.answered |= progresses;
@@ -214,7 +219,10 @@ impl Server {
                 self.take_step(now, round, slot, step);
                 Ok(())
             }
-            Step::Discard(Discard::Invalid(_)) | Step::Success(_) | Step::Failure(_) => {
+            Step::Discard(Discard::Invalid(_))
+            | Step::Ask
+            | Step::Success(_)
+            | Step::Failure(_) => {
                 self.take_step(now, round, slot, step);
                 Ok(())
             }
@@ -222,10 +230,20 @@ impl Server {
     }
 
     /// Does work that takes less than giving it away.
-    fn work_here(&mut self, now: Now, round: &Round<'_>, mut slot: Slot) {
+    fn work_here(&mut self, now: Now, round: &Round<'_>, slot: Slot) {
+        self.go_on_here(now, round, slot, |conversation| conversation.work(now));
+    }
+
+    fn go_on_here(
+        &mut self,
+        now: Now,
+        round: &Round<'_>,
+        mut slot: Slot,
+        work: impl FnOnce(&mut Conversation) -> Step,
+    ) {
         // As with a worker, a panic costs its own conversation only, which goes with it.
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            let step = slot.conversation.work(now);
+            let step = work(&mut slot.conversation);
             (slot, step)
         }));
         match worked {
@@ -254,6 +272,7 @@ impl Server {
             asked,
             settings,
             wants_key_name: parted.wants_key_name,
+            state: Some(parted.state),
         };
         let mut slot = Slot {
             conversation,
@@ -290,6 +309,7 @@ impl Server {
             Arc::clone(&self.shared.point),
             Arc::clone(asked.nas),
             Context::new(asked.from.ip(), brought.request),
+            Arc::clone(&settings.passwords),
         ));
         let [identifier] = self.chance.next();
         let eap_packet = settings.config.eap_packet;
@@ -303,7 +323,8 @@ impl Server {
             Arc::clone(&judge) as Arc<dyn crate::eap::Judge>,
             identifier,
             largest,
-        );
+        )
+        .offering(Arc::clone(settings.methods.offer(asked.nas.group())));
         let binding = if brought.response.is_empty() {
             brought.binding.without_user()
         } else {
@@ -358,15 +379,18 @@ impl Server {
             judge: slot.judge,
             standing,
             wants_key_name: round.wants_key_name,
+            slow: false,
         };
         let waiting = Waiting::Handshake(parted);
         let work = Work::Handshake(slot.conversation);
-        self.send_away(standing.deadline(), round.asked, verified, waiting, work);
+        let (deadline, origin) = (standing.deadline(), verified.hold());
+        self.send_away(deadline, round.asked, origin, waiting, work);
     }
 
     fn take_step(&mut self, now: Now, round: &Round<'_>, slot: Slot, step: Step) {
         match step {
             Step::Request(request) => self.challenge(now, round, slot, &request, false),
+            Step::Ask => self.ask(now, round, slot),
             Step::Discard(Discard::Invalid(_)) => {
                 let last = slot.conversation.last_request().to_vec();
                 self.challenge(now, round, slot, &last, true);
@@ -376,6 +400,11 @@ impl Server {
             // Neither comes back from work: the caller has dealt with them.
             Step::Work | Step::Discard(Discard::Silent(_)) => self.forget(round.asked),
         }
+    }
+
+    /// A new State of this loop.
+    fn new_state(&mut self) -> State {
+        State::new(self.worker, u128::from_ne_bytes(self.chance.next()))
     }
 
     /// Access-Challenge: the next EAP-Request, or the last one again because what came in answer
@@ -435,8 +464,8 @@ impl Server {
 fn answers_method(conversation: &Conversation, response: &[u8]) -> bool {
     /// Where the type stands (RFC 3748 section 4.1).
     const TYPE: usize = 4;
-    let tls = Some(&Type::TLS.0);
-    conversation.last_request().get(TYPE) == tls && response.get(TYPE) == tls
+    let asked = conversation.last_request().get(TYPE).copied();
+    asked.is_some_and(|kind| kind > Type::NAK.0) && response.get(TYPE).copied() == asked
 }
 
 /// Conversations in progress of one source with which it may still begin another one while the

@@ -9,15 +9,19 @@ use crate::model::Decision;
 use crate::model::Established;
 use crate::model::Timestamp;
 use crate::model::Verdict;
+use crate::network::context::Context;
 use crate::radius::AttributeType;
+use crate::radius::Nas;
+use crate::radius::Prepared;
 use crate::radius::Reply;
-use crate::radius::Template;
+use crate::radius::Salt;
+use crate::radius::Values;
 
 /// What a NAS is told for one outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     /// Attributes in the order of the configuration.
-    pub attributes: Vec<Template>,
+    pub attributes: Prepared,
     /// After this time the NAS asks again.
     pub session_timeout: Option<Duration>,
     /// Shown to the user by methods that can; never sent with EAP (RFC 3579 section 2.6.5).
@@ -69,25 +73,56 @@ impl Enforcement {
     }
 }
 
+/// What an Access-Accept is about.
+pub(super) struct Accepted<'a> {
+    pub(super) decision: &'a Decision,
+    pub(super) id: Correlation,
+    /// The authenticated user.
+    pub(super) user: Option<&'a str>,
+    pub(super) context: &'a Context,
+    pub(super) nas: &'a Nas,
+}
+
+impl<'a> Accepted<'a> {
+    /// What attributes with variables may name.
+    fn values(&self) -> Values<'a> {
+        let context = self.context.nas(self.nas);
+        Values {
+            user: self.user,
+            mac: self.context.station,
+            reason: self.decision.reason.name(),
+            code: self.decision.reason.code(),
+            verdict: self.decision.verdict.as_str(),
+            nas: context.name,
+            group: context.group,
+            ssid: context.ssid,
+            decision: self.id.0,
+        }
+    }
+}
+
 /// Writes a profile into an Access-Accept: its attributes, the time limit, and a Class by which
 /// accounting finds the decision.
 pub(super) fn write(
     reply: &mut Reply<'_, '_>,
     profile: &Profile,
-    decision: &Decision,
-    id: Correlation,
+    accepted: &Accepted<'_>,
     now: Timestamp,
+    random: fn(&mut [u8]),
 ) {
     /// The NAS is to ask again, not to end the session (RFC 2865 section 5.29).
     const RADIUS_REQUEST: u32 = 1;
-    for template in &profile.attributes {
-        reply.template(template);
-    }
-    if let Some(seconds) = session_timeout(profile, decision, now) {
+    let salt = || {
+        let mut octets = [0; 2];
+        random(&mut octets);
+        Salt::new(u16::from_ne_bytes(octets))
+    };
+    reply.prepared(&profile.attributes, || accepted.values(), salt);
+    if let Some(seconds) = session_timeout(profile, accepted.decision, now) {
         reply.integer(AttributeType::SESSION_TIMEOUT, seconds);
         reply.integer(AttributeType::TERMINATION_ACTION, RADIUS_REQUEST);
     }
-    reply.octets(AttributeType::CLASS, &class(id));
+    reply.octets(AttributeType::CLASS, &class(accepted.id));
 }
 
 /// `portreeve:` and the decision's number.

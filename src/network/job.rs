@@ -7,6 +7,7 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 
+use crate::eap;
 use crate::eap::Conversation;
 use crate::eap::Step;
 use crate::model::Now;
@@ -39,6 +40,10 @@ pub(super) struct Ticket(pub(super) u64);
 pub(super) enum Work {
     /// A flight of TLS.
     Handshake(Box<Conversation>),
+    /// A slow hash for a conversation, which goes on with it.
+    Inside(Box<Conversation>, Box<dyn FnOnce() -> eap::Answer + Send>),
+    /// A question to a server for a conversation, which goes on with its answer.
+    InsideInquiry(Box<Conversation>, Inquiry),
     /// A slow hash.
     Password(Box<dyn FnOnce() -> Answer + Send>),
     /// A question to a server: no work, but time.
@@ -49,8 +54,20 @@ impl Work {
     /// Whether it waits for somebody else and so takes no worker.
     pub(super) const fn is_elsewhere(&self) -> bool {
         match self {
-            Self::Handshake(_) | Self::Password(_) => false,
-            Self::Inquiry(_) => true,
+            Self::Handshake(_) | Self::Inside(..) | Self::Password(_) => false,
+            Self::InsideInquiry(..) | Self::Inquiry(_) => true,
+        }
+    }
+}
+
+impl Work {
+    /// The conversation that it belongs to, if it does.
+    pub(super) fn into_conversation(self) -> Option<Box<Conversation>> {
+        match self {
+            Self::Handshake(conversation)
+            | Self::Inside(conversation, _)
+            | Self::InsideInquiry(conversation, _) => Some(conversation),
+            Self::Password(_) | Self::Inquiry(_) => None,
         }
     }
 }
@@ -59,6 +76,8 @@ impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Handshake(_) => "Handshake",
+            Self::Inside(..) => "Inside",
+            Self::InsideInquiry(..) => "InsideInquiry",
             Self::Password(_) => "Password",
             Self::Inquiry(_) => "Inquiry",
         })
@@ -75,6 +94,8 @@ pub struct Done {
 #[derive(Debug)]
 pub(super) enum Worked {
     Handshake(Box<Conversation>, Step),
+    /// What a conversation wanted to know; it has not gone on with it yet.
+    Inside(Box<Conversation>, Answer),
     /// What came of a password.
     Password(Answer),
     /// It came to nothing.
@@ -113,28 +134,47 @@ impl Job {
         match self.work {
             Work::Inquiry(inquiry) => Ok(Inquiring {
                 ticket: self.ticket,
+                conversation: None,
                 asking: inquiry.into_inner(),
             }),
-            work @ (Work::Handshake(_) | Work::Password(_)) => Err(Box::new(Self { work, ..self })),
+            Work::InsideInquiry(conversation, inquiry) => Ok(Inquiring {
+                ticket: self.ticket,
+                conversation: Some(conversation),
+                asking: inquiry.into_inner(),
+            }),
+            work @ (Work::Handshake(_) | Work::Inside(..) | Work::Password(_)) => {
+                Err(Box::new(Self { work, ..self }))
+            }
         }
     }
 
     /// Does it. `clock` is read once, when the work begins. An inquiry that is not answered at once
     /// comes to nothing here: see [`Job::into_inquiry`].
     pub fn run(self, clock: impl FnOnce() -> Now) -> Done {
+        if self.is_inquiry() {
+            let lost = self.loss();
+            let Ok(mut inquiring) = self.into_inquiry() else {
+                return lost;
+            };
+            let mut nobody = Context::from_waker(Waker::noop());
+            return match Pin::new(&mut inquiring).poll(&mut nobody) {
+                Poll::Ready(done) => done,
+                Poll::Pending => lost,
+            };
+        }
         let result = match self.work {
             Work::Handshake(mut conversation) => {
                 let step = conversation.work(clock());
                 Worked::Handshake(conversation, step)
             }
-            Work::Password(check) => Worked::Password(check()),
-            Work::Inquiry(inquiry) => {
-                let mut nobody = Context::from_waker(Waker::noop());
-                match inquiry.into_inner().as_mut().poll(&mut nobody) {
-                    Poll::Ready(answer) => Worked::Password(answer),
-                    Poll::Pending => Worked::Lost,
-                }
+            Work::Inside(mut conversation, check) => {
+                let answer = check();
+                let step = conversation.answer(clock(), answer);
+                Worked::Handshake(conversation, step)
             }
+            Work::Password(check) => Worked::Password(check()),
+            // Dealt with above.
+            Work::InsideInquiry(..) | Work::Inquiry(_) => Worked::Lost,
         };
         Done {
             ticket: self.ticket,
@@ -146,6 +186,8 @@ impl Job {
 /// A job that waits for a server.
 pub struct Inquiring {
     ticket: Ticket,
+    /// Which waits with it.
+    conversation: Option<Box<Conversation>>,
     asking: Pin<Box<dyn Future<Output = Answer> + Send>>,
 }
 
@@ -159,10 +201,14 @@ impl Future for Inquiring {
     type Output = Done;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done> {
-        let ticket = self.ticket;
-        self.asking.as_mut().poll(context).map(|answer| Done {
-            ticket,
-            result: Worked::Password(answer),
+        let answer = std::task::ready!(self.asking.as_mut().poll(context));
+        let result = match self.conversation.take() {
+            Some(conversation) => Worked::Inside(conversation, answer),
+            None => Worked::Password(answer),
+        };
+        Poll::Ready(Done {
+            ticket: self.ticket,
+            result,
         })
     }
 }

@@ -10,8 +10,8 @@ use crate::access::DecisionPoint;
 use crate::access::Trace;
 use crate::eap::Judge;
 use crate::eap::Peer;
+use crate::eap::Principal;
 use crate::eap::Stage;
-use crate::model::CertificateIdentity;
 use crate::model::Credential;
 use crate::model::Established;
 use crate::model::Identifier;
@@ -20,6 +20,7 @@ use crate::model::Presented;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
+use crate::network::Passwords;
 use crate::network::context::Context;
 use crate::radius::Nas;
 
@@ -29,17 +30,24 @@ pub(super) struct ConversationJudge {
     point: Arc<DecisionPoint>,
     nas: Arc<Nas>,
     context: Context,
+    passwords: Arc<dyn Passwords>,
     /// The last final decision. One thread at a time works on a conversation, so the lock is
     /// never waited for.
     decided: Mutex<Option<Decided>>,
 }
 
 impl ConversationJudge {
-    pub(super) fn new(point: Arc<DecisionPoint>, nas: Arc<Nas>, context: Context) -> Self {
+    pub(super) fn new(
+        point: Arc<DecisionPoint>,
+        nas: Arc<Nas>,
+        context: Context,
+        passwords: Arc<dyn Passwords>,
+    ) -> Self {
         Self {
             point,
             nas,
             context,
+            passwords,
             decided: Mutex::new(None),
         }
     }
@@ -59,48 +67,77 @@ impl ConversationJudge {
         *self.lock()
     }
 
-    /// Decides about the holder of `certificate`, for as long as the certificate is valid.
-    pub(super) fn decide(&self, now: Timestamp, certificate: &CertificateIdentity) -> Decided {
-        let mut decided = self.with_subject(certificate, |subject| {
+    /// Decides about who a peer has proved to be, for as long as its certificate is valid.
+    pub(super) fn decide(&self, now: Timestamp, principal: &Principal) -> Decided {
+        let mut decided = self.with_subject(principal, |subject| {
             self.point.decide(now, subject, &mut Trace::default())
         });
-        let end = certificate.not_after;
-        let revisit = &mut decided.decision.revisit;
-        *revisit = Some(revisit.map_or(end, |at| at.min(end)));
+        if let Some(certificate) = principal.certificate() {
+            let end = certificate.not_after;
+            let revisit = &mut decided.decision.revisit;
+            *revisit = Some(revisit.map_or(end, |at| at.min(end)));
+        }
         decided
     }
 
-    /// The subject that a client certificate stands for: its user, and the device it was issued to.
+    /// The subject that a peer is. A certificate stands for its user and for the device that it was
+    /// issued to; a password for its user alone, whose device is the one of a certificate that was
+    /// shown besides, or the one that the peer claims by its MAC address.
     pub(super) fn with_subject<T>(
         &self,
-        certificate: &CertificateIdentity,
+        principal: &Principal,
         ask: impl FnOnce(&Subject<'_>) -> T,
     ) -> T {
         let proven = |identifier| Presented {
             identifier,
             established: Established::Proven,
         };
-        let by_certificate = proven(Identifier::Certificate(certificate.id));
-        let with_device;
-        let without_device;
-        let device: &[Presented<'_>] = match certificate.intune_device_id() {
-            Some(device) => {
-                with_device = [proven(Identifier::Device(device)), by_certificate];
-                &with_device
+        let (with_device, by_certificate, claimed);
+        let device: &[Presented<'_>] = match principal.certificate() {
+            Some(certificate) => {
+                let itself = proven(Identifier::Certificate(certificate.id));
+                match certificate.intune_device_id() {
+                    Some(device) => {
+                        with_device = [proven(Identifier::Device(device)), itself];
+                        &with_device
+                    }
+                    None => {
+                        by_certificate = [itself];
+                        &by_certificate
+                    }
+                }
             }
             None => {
-                without_device = [by_certificate];
-                &without_device
+                claimed = self.context.station.map(|station| Presented {
+                    identifier: Identifier::Mac(station),
+                    established: Established::Claimed,
+                });
+                claimed.as_slice()
             }
+        };
+        let credential = match principal {
+            Principal::Certificate(_) => Credential::Certificate,
+            Principal::Password { .. } => Credential::Password,
         };
         ask(&Subject {
             plane: Plane::Network,
-            user: certificate.user(),
-            credential: Credential::Certificate,
+            user: principal.user(),
+            credential,
             device,
             nas: Some(self.context.nas(&self.nas)),
             mail: None,
         })
+    }
+
+    /// A user who is gone does not get in by a ticket.
+    fn may_resume(&self, peer: &Peer<'_>) -> bool {
+        match (peer.stage, peer.principal) {
+            (Stage::OfferedTicket | Stage::Resumed, Principal::Password { user, .. }) => {
+                self.passwords.knows(user)
+            }
+            (Stage::OfferedTicket | Stage::Resumed, Principal::Certificate(_))
+            | (Stage::Full, _) => true,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Decided>> {
@@ -110,7 +147,10 @@ impl ConversationJudge {
 
 impl Judge for ConversationJudge {
     fn judge(&self, peer: &Peer<'_>) -> Verdict {
-        let decided = self.decide(peer.now.wall, peer.certificate);
+        if !self.may_resume(peer) {
+            return Verdict::Block;
+        }
+        let decided = self.decide(peer.now.wall, peer.principal);
         match peer.stage {
             // Only asks whether the short way may be offered; the full handshake decides.
             Stage::OfferedTicket => {}

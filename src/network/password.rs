@@ -24,6 +24,7 @@ use crate::network::context::Refused;
 use crate::network::context::readable;
 use crate::network::discard::Discarded;
 use crate::network::enforce;
+use crate::network::enforce::Accepted;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
 use crate::radius::AttributeType;
@@ -166,7 +167,7 @@ impl Server {
                 .decide(now.wall, &subject, &mut self.trace);
         }
         let id = self.new_correlation();
-        if !self.answer(now, settings, asked, (&decided, id), &asker.extra) {
+        if !self.answer(now, settings, asked, (&decided, id), asker) {
             let user = asker.user.unwrap_or_default();
             return self.record_unsent(now, asked, asker.context, asker.method, user);
         }
@@ -188,7 +189,7 @@ impl Server {
         settings: &Settings,
         asked: &Asked<'_>,
         (decided, id): (&Decided, Correlation),
-        extra: &Extra<'_>,
+        asker: &Asker<'_>,
     ) -> bool {
         let Decided { decision, seen, .. } = decided;
         let (verdict, established) = (decision.verdict, seen.established);
@@ -197,7 +198,7 @@ impl Server {
                 .enforcement
                 .profile(asked.nas.group(), verdict, established, seen.credential);
         let message = profile.reply_message.as_deref();
-        let random = self.shared.random;
+        let (random, extra) = (self.shared.random, &asker.extra);
         // At once, a block would tell that the password was right.
         let delay = match (verdict, seen.credential) {
             (Verdict::Block, Credential::Password) => settings.config.reject_delay,
@@ -207,7 +208,14 @@ impl Server {
             let mut reply = match verdict {
                 Verdict::Allow | Verdict::Quarantine => {
                     let mut reply = Reply::access_accept(buffer, origin, nas.secret());
-                    enforce::write(&mut reply, profile, decision, id, now.wall);
+                    let accepted = Accepted {
+                        decision,
+                        id,
+                        user: asker.user,
+                        context: asker.context,
+                        nas,
+                    };
+                    enforce::write(&mut reply, profile, &accepted, now.wall, random);
                     extra.accept(&mut reply, random);
                     reply
                 }

@@ -26,7 +26,6 @@ use crate::network::away::Aways;
 use crate::network::away::Waiting;
 use crate::network::chance::Chance;
 use crate::network::conversation::Conversations;
-use crate::network::conversation::State;
 use crate::network::delay::Delays;
 use crate::network::discard::Discarded;
 use crate::network::guess::Guesses;
@@ -40,6 +39,7 @@ use crate::radius::AccessRequest;
 use crate::radius::DropReason;
 use crate::radius::DuplicateCache;
 use crate::radius::DuplicateLimits;
+use crate::radius::HeldOrigin;
 use crate::radius::Lanes;
 use crate::radius::Lookup;
 use crate::radius::Nas;
@@ -166,11 +166,16 @@ impl Server {
                 let parted = parted.clone();
                 self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
             }
+            (Waiting::Handshake(parted), Worked::Inside(mut conversation, answer)) => {
+                let parted = parted.clone();
+                let step = conversation.answer(now, answer.into());
+                self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
+            }
             (Waiting::Password(pending), Worked::Password(answer)) => {
                 self.resume_password(now, &settings, &away.asked(), pending, answer);
             }
             (Waiting::Handshake(_), Worked::Password(_) | Worked::Lost)
-            | (Waiting::Password(_), Worked::Handshake(..) | Worked::Lost) => {
+            | (Waiting::Password(_), Worked::Handshake(..) | Worked::Inside(..) | Worked::Lost) => {
                 self.give_up(&away);
             }
         }
@@ -185,8 +190,8 @@ impl Server {
         };
         self.forget(&away.asked());
         self.guess_ended(&away);
-        if let (Waiting::Handshake(parted), Work::Handshake(conversation)) =
-            (away.waiting, job.work)
+        if let (Waiting::Handshake(parted), Some(conversation)) =
+            (away.waiting, job.work.into_conversation())
         {
             self.take_back(parted, conversation);
         }
@@ -406,7 +411,7 @@ impl Server {
         &mut self,
         deadline: Monotonic,
         asked: &Asked<'_>,
-        verified: &Verified<'_>,
+        origin: HeldOrigin,
         waiting: Waiting,
         work: Work,
     ) {
@@ -414,7 +419,7 @@ impl Server {
             door: asked.door,
             from: asked.from,
             nas: Arc::clone(asked.nas),
-            origin: verified.hold(),
+            origin,
             came: asked.came,
             held: asked.held,
             peer: asked.peer.clone(),
@@ -440,11 +445,6 @@ impl Server {
         if let Some(held) = asked.held {
             self.duplicates.abandon(held);
         }
-    }
-
-    /// A new State of this loop.
-    pub(super) fn new_state(&mut self) -> State {
-        State::new(self.worker, u128::from_ne_bytes(self.chance.next()))
     }
 
     pub(super) fn new_correlation(&self) -> Correlation {

@@ -1,4 +1,4 @@
-//! A RADIUS client over UDP that tries a gateway: Status-Server, MAC address, password, EAP-TLS.
+//! A RADIUS client over UDP that tries a gateway: Status-Server, MAC address, password, EAP.
 //!
 //! It sends as a NAS does, waits with a deadline, repeats a request that gets no answer, and
 //! believes a reply only after both signatures are right.
@@ -84,7 +84,7 @@ impl Reply {
     }
 }
 
-/// How an EAP-TLS login went.
+/// How a login by EAP went.
 #[derive(Debug)]
 pub struct Login {
     /// The last reply: Accept or Reject.
@@ -217,12 +217,13 @@ impl Client {
         })
     }
 
-    /// EAP-TLS, as an access point carries it: the whole conversation.
+    /// EAP, as an access point carries it: the whole conversation of the profile's method. `user` is
+    /// the name outside of a tunnel.
     ///
     /// # Errors
     ///
     /// [`ProbeError`]; a refusal is no error but a [`Login`] with an Access-Reject.
-    pub fn eap_tls(&mut self, profile: &Arc<Profile>, user: &str) -> Result<Login, ProbeError> {
+    pub fn eap(&mut self, profile: &Arc<Profile>, user: &str) -> Result<Login, ProbeError> {
         let mut peer = Supplicant::new(Arc::clone(profile));
         let mut response = peer.identity_response(1);
         let mut state: Option<Vec<u8>> = None;

@@ -1,31 +1,26 @@
-//! An EAP-TLS peer without sockets (RFC 5216, RFC 9190): requests in, responses out.
+//! An EAP peer without sockets: requests in, responses out. EAP-TLS (RFC 5216, RFC 9190), EAP-TTLS
+//! (RFC 5281) and PEAP, with what each may have inside.
 //!
 //! It is as strict as a good device: it checks the server's certificate, refuses EAP-Success
-//! before the handshake is complete, and in TLS 1.3 without the protected success indication.
+//! before the handshake is complete, in EAP-TLS over TLS 1.3 without the protected success
+//! indication, and in a tunnel before the method inside has come to its end.
 
 use std::io::Read;
+use std::io::Write;
 use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::ClientConnection;
 use rustls::HandshakeKind;
-use rustls::KeyLog;
-use rustls::NoKeyLog;
-use rustls::RootCertStore;
-use rustls::client::Resumption;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::ServerName;
 
 use crate::eap;
-use crate::eap::Clock;
 use crate::eap::Code;
 use crate::eap::Fragment;
 use crate::eap::FragmentError;
 use crate::eap::Fragmenter;
 use crate::eap::Keys;
 use crate::eap::Malformed;
-use crate::eap::Misconfigured;
+use crate::eap::Outer;
 use crate::eap::Packet;
 use crate::eap::Progress;
 use crate::eap::Randoms;
@@ -34,126 +29,26 @@ use crate::eap::TlsVersion;
 use crate::eap::Type;
 use crate::model::Now;
 use crate::model::tls_error;
-use verifier::ServerVerifier;
+use inside::InsidePeer;
+pub use inside::InsideSettings;
+use inside::Scene;
+pub use profile::Change;
+pub use profile::Credential;
+pub use profile::Profile;
+pub use profile::ProfileSettings;
+pub use profile::Spoil;
 
+mod inner;
+mod inside;
+mod profile;
 mod verifier;
-
-/// A certificate and its key.
-#[derive(Debug)]
-pub struct Credential {
-    /// The peer's certificate first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// Its key.
-    pub key: PrivateKeyDer<'static>,
-}
-
-/// What a peer is configured with.
-#[derive(Debug)]
-pub struct ProfileSettings {
-    /// EAP identity.
-    pub identity: Vec<u8>,
-    /// What it authenticates with; without one it can only be refused.
-    pub credential: Option<Credential>,
-    /// Roots that the server's certificate must lead to.
-    pub roots: Vec<CertificateDer<'static>>,
-    /// The name that the server's certificate must have, if one is demanded.
-    pub server_name: Option<ServerName<'static>>,
-    /// Lowest TLS version.
-    pub lowest: TlsVersion,
-    /// Highest TLS version.
-    pub highest: TlsVersion,
-    /// Largest EAP packet to send, in octets.
-    pub max_packet: usize,
-    /// How many handshakes are remembered for resumption; 0 never resumes.
-    pub remembered: usize,
-    /// Where TLS secrets go, for those who decrypt a capture.
-    pub key_log: Arc<dyn KeyLog>,
-}
-
-impl ProfileSettings {
-    /// The defaults around identity and trust: TLS 1.2 and 1.3, packets of 1,024 octets, no
-    /// resumption.
-    #[must_use]
-    pub fn new(
-        identity: &str,
-        credential: Option<Credential>,
-        roots: Vec<CertificateDer<'static>>,
-    ) -> Self {
-        Self {
-            identity: identity.as_bytes().to_vec(),
-            credential,
-            roots,
-            server_name: None,
-            lowest: TlsVersion::Tls12,
-            highest: TlsVersion::Tls13,
-            max_packet: 1024,
-            remembered: 0,
-            key_log: Arc::new(NoKeyLog),
-        }
-    }
-}
-
-/// A configured peer, from which conversations begin; what can be resumed is remembered here.
-#[derive(Debug)]
-pub struct Profile {
-    identity: Vec<u8>,
-    tls: Arc<ClientConfig>,
-    clock: Arc<Clock>,
-    max_packet: usize,
-}
-
-impl Profile {
-    /// Checks the settings.
-    ///
-    /// # Errors
-    ///
-    /// When roots, versions, certificate or key do not fit.
-    pub fn build(settings: ProfileSettings) -> Result<Self, Misconfigured> {
-        let provider = eap::provider();
-        if settings.lowest > settings.highest {
-            return Err(Misconfigured::Versions);
-        }
-        let mut roots = RootCertStore::empty();
-        for (position, root) in (1..).zip(settings.roots) {
-            roots
-                .add(root)
-                .map_err(|source| Misconfigured::Root { position, source })?;
-        }
-        if roots.is_empty() {
-            return Err(Misconfigured::NoRoots);
-        }
-        let clock = Arc::new(Clock::default());
-        let verifier = ServerVerifier::new(roots, settings.server_name, &provider);
-        let builder = ClientConfig::builder_with_details(provider, Arc::clone(&clock) as _)
-            .with_protocol_versions(&TlsVersion::between(settings.lowest, settings.highest))
-            .map_err(Misconfigured::Tls)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
-        let mut tls = match settings.credential {
-            Some(Credential { chain, key }) => builder
-                .with_client_auth_cert(chain, key)
-                .map_err(Misconfigured::Credential)?,
-            None => builder.with_no_client_auth(),
-        };
-        tls.enable_sni = false;
-        tls.key_log = settings.key_log;
-        tls.resumption = match settings.remembered {
-            0 => Resumption::disabled(),
-            count => Resumption::in_memory_sessions(count),
-        };
-        Ok(Self {
-            identity: settings.identity,
-            tls: Arc::new(tls),
-            clock,
-            max_packet: settings.max_packet,
-        })
-    }
-}
 
 /// One conversation of a peer.
 #[derive(Debug)]
 pub struct Supplicant {
     profile: Arc<Profile>,
+    /// Once its tunnel is made.
+    inside: Option<Box<InsidePeer>>,
     connection: Option<Box<ClientConnection>>,
     randoms: Randoms,
     incoming: Reassembler,
@@ -214,6 +109,15 @@ pub enum PeerFailure {
     /// Application data that is not the indication.
     #[error("application data from the server")]
     ApplicationData,
+    /// EAP-Success before the method inside of the tunnel has come to its end.
+    #[error("EAP-Success before the method inside of the tunnel has come to its end")]
+    Unfinished,
+    /// The server does not know the password.
+    #[error("the server does not know the password")]
+    Impostor,
+    /// The crypto-binding is wrong.
+    #[error("the server's crypto-binding is wrong")]
+    Unbound,
     /// Not an EAP packet.
     #[error("malformed EAP packet: {0}")]
     Malformed(#[from] Malformed),
@@ -237,6 +141,7 @@ impl Supplicant {
     pub fn new(profile: Arc<Profile>) -> Self {
         Self {
             profile,
+            inside: None,
             connection: None,
             randoms: Randoms::default(),
             incoming: Reassembler::default(),
@@ -285,16 +190,18 @@ impl Supplicant {
         let (kind, data) = match packet.kind() {
             Some(Type::IDENTITY) => (Type::IDENTITY, self.profile.identity.clone()),
             Some(Type::NOTIFICATION) => (Type::NOTIFICATION, Vec::new()),
-            Some(Type::TLS) => (Type::TLS, self.tls(now, packet.data())?),
-            Some(Type(_)) | None => (Type::NAK, vec![Type::TLS.0]),
+            Some(kind) if kind == self.profile.method.kind() => {
+                (kind, self.tls(now, identifier, packet.data())?)
+            }
+            Some(Type(_)) | None => (Type::NAK, vec![self.profile.method.kind().0]),
         };
         let response = eap::response(identifier, kind, &data);
         self.last = Some((identifier, response.clone()));
         Ok(Answer::Response(response))
     }
 
-    /// Type-Data of EAP-TLS in and out.
-    fn tls(&mut self, now: Now, type_data: &[u8]) -> Result<Vec<u8>, PeerFailure> {
+    /// Type-Data of a method with TLS in and out.
+    fn tls(&mut self, now: Now, identifier: u8, type_data: &[u8]) -> Result<Vec<u8>, PeerFailure> {
         self.profile.clock.set(now);
         let fragment = Fragment::parse(type_data)?;
         if fragment.is_start() {
@@ -310,10 +217,14 @@ impl Supplicant {
             }
             return next.ok_or(PeerFailure::Order("nothing is left to send"));
         }
+        if fragment.is_acknowledgement() && self.inside.is_some() {
+            self.talk(now, identifier, &[])?;
+            return self.flight();
+        }
         match self.incoming.push(&fragment)? {
             Progress::More => Ok(eap::ACKNOWLEDGEMENT.to_vec()),
             Progress::Whole(message) => {
-                self.receive(&message)?;
+                self.receive(now, identifier, &message)?;
                 self.flight()
             }
         }
@@ -332,7 +243,7 @@ impl Supplicant {
         self.flight()
     }
 
-    fn receive(&mut self, message: &[u8]) -> Result<(), PeerFailure> {
+    fn receive(&mut self, now: Now, identifier: u8, message: &[u8]) -> Result<(), PeerFailure> {
         self.randoms.observe(message);
         let connection = self
             .connection
@@ -372,6 +283,9 @@ impl Supplicant {
         }
         self.report.observe(connection);
         match *plaintext {
+            _ if self.profile.method != Outer::Tls && self.report.tls_error.is_none() => {
+                self.talk(now, identifier, &plaintext)
+            }
             [] => Ok(()),
             [0] if self.report.version == Some(TlsVersion::Tls13) && !self.report.indicated => {
                 self.report.indicated = true;
@@ -379,6 +293,55 @@ impl Supplicant {
             }
             _ => Err(PeerFailure::ApplicationData),
         }
+    }
+
+    /// What the server said inside of the tunnel, and what is said to it.
+    fn talk(&mut self, now: Now, identifier: u8, words: &[u8]) -> Result<(), PeerFailure> {
+        let Some(connection) = &mut self.connection else {
+            return Err(PeerFailure::Order("TLS before the start"));
+        };
+        if !self.report.complete || self.report.alerts.contains(&0) {
+            return Ok(());
+        }
+        let tls13 = self.report.version == Some(TlsVersion::Tls13);
+        if words == [0] && tls13 && self.report.resumed && !self.report.indicated {
+            self.report.indicated = true;
+            return Ok(());
+        }
+        let keys = Keys::derive(connection, &self.randoms, self.profile.method)
+            .map_err(|error| PeerFailure::Internal(error.to_string()))?;
+        let scene = Scene {
+            now,
+            connection,
+            keys: &keys,
+            identifier,
+            resumed: self.report.resumed,
+            tls13,
+        };
+        let mut words = match &mut self.inside {
+            Some(inside) => inside.hear(&scene, words)?,
+            None => {
+                let Some(settings) = &self.profile.inside else {
+                    return Err(PeerFailure::Order("a tunnel with nothing to say inside"));
+                };
+                let (method, profile) = (self.profile.method, &self.profile);
+                let inside = InsidePeer::new(method, settings, profile);
+                let inside = self.inside.insert(Box::new(inside));
+                let begin = inside.begin(&scene)?;
+                if words.is_empty() {
+                    begin
+                } else {
+                    inside.hear(&scene, words)?
+                }
+            }
+        };
+        if let Some(Spoil(spoil)) = &self.profile.spoil {
+            spoil(identifier, &mut words);
+        }
+        connection
+            .writer()
+            .write_all(&words)
+            .map_err(|error| PeerFailure::Internal(error.to_string()))
     }
 
     /// What TLS wants to send, or an empty response.
@@ -405,11 +368,34 @@ impl Supplicant {
         if !self.report.complete || self.report.tls_error.is_some() {
             return Err(PeerFailure::TooEarly);
         }
-        if self.report.version == Some(TlsVersion::Tls13) && !self.report.indicated {
+        let method = self.profile.method;
+        let tls13 = self.report.version == Some(TlsVersion::Tls13);
+        let due = match method {
+            Outer::Tls => tls13,
+            Outer::Ttls => tls13 && self.report.resumed && self.resumes_inside(),
+            Outer::Peap => false,
+        };
+        if due && !self.report.indicated {
             return Err(PeerFailure::NotIndicated);
         }
-        Keys::derive(connection, &self.randoms)
-            .map_err(|error| PeerFailure::Internal(error.to_string()))
+        let done = |inside: &InsidePeer| inside.may_succeed();
+        if method != Outer::Tls && !self.inside.as_deref().is_some_and(done) {
+            return Err(PeerFailure::Unfinished);
+        }
+        let keys = Keys::derive(connection, &self.randoms, method)
+            .map_err(|error| PeerFailure::Internal(error.to_string()))?;
+        let bound = self.inside.as_deref().and_then(InsidePeer::bound);
+        Ok(match bound {
+            Some(material) => keys.bound(material),
+            None => keys,
+        })
+    }
+
+    fn resumes_inside(&self) -> bool {
+        self.profile
+            .inside
+            .as_ref()
+            .is_some_and(|inside| inside.resumes)
     }
 }
 

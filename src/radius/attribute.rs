@@ -15,7 +15,7 @@ pub const MAX_VALUE: usize = 253;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttributeType(pub u8);
 
-/// The numbers that code names; [`dictionary`](crate::radius::Template) knows more by name.
+/// The numbers that code names; a [`Dictionary`](crate::radius::Dictionary) knows more by name.
 #[expect(
     missing_docs,
     reason = "the names are those of the RFCs, nothing to add"
@@ -70,10 +70,14 @@ impl AttributeType {
     pub const NAS_PORT_ID: Self = Self(87);
     // RFC 3162
     pub const NAS_IPV6_ADDRESS: Self = Self(95);
+    // RFC 4372
+    pub const CHARGEABLE_USER_IDENTITY: Self = Self(89);
     // RFC 5176
     pub const ERROR_CAUSE: Self = Self(101);
     // RFC 4072, RFC 7268
     pub const EAP_KEY_NAME: Self = Self(102);
+    // RFC 5580
+    pub const OPERATOR_NAME: Self = Self(126);
 }
 
 /// The name of the dictionary, or `Attribute-200`.

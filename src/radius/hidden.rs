@@ -213,6 +213,30 @@ pub(super) fn hide_key<const N: usize>(
     HiddenKey { value, length }
 }
 
+/// Hides a value of any length in `place`, which has room for the salt and whole blocks of its
+/// length, itself and zeros (RFC 2868 section 3.5); `None` if it has not.
+pub(super) fn hide_salted(
+    place: &mut [u8],
+    plain: &[u8],
+    secret: &Secret,
+    authenticator: &RequestAuthenticator,
+    salt: Salt,
+) -> Option<()> {
+    let (first, chain) = place.split_first_chunk_mut::<2>()?;
+    let salt = salt.octets();
+    *first = salt;
+    if !chain.len().is_multiple_of(16) {
+        return None;
+    }
+    let (length, rest) = chain.split_first_mut()?;
+    *length = u8::try_from(plain.len()).ok()?;
+    let (value, padding) = rest.split_at_mut_checked(plain.len())?;
+    value.copy_from_slice(plain);
+    padding.fill(0);
+    hide(chain, secret, authenticator, &salt);
+    Some(())
+}
+
 fn reveal_key(
     value: &[u8],
     secret: &Secret,

@@ -3,17 +3,18 @@
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
+use crate::model::Secret;
 use crate::radius::attribute::AttributeType;
 use crate::radius::attribute::MAX_VALUE;
 use crate::radius::attribute::TypeSet;
 use crate::radius::attribute::VendorId;
 use crate::radius::authenticator::AUTHENTICATOR;
+use crate::radius::authenticator::RequestAuthenticator;
 use crate::radius::authenticator::SharedSecret;
 use crate::radius::authenticator::Unverified;
 use crate::radius::authenticator::message_authenticators;
 use crate::radius::authenticator::response_authenticators;
 use crate::radius::code::Code;
-use crate::radius::dictionary::Template;
 use crate::radius::encode;
 use crate::radius::encode::EncodeError;
 use crate::radius::encode::Writer;
@@ -23,6 +24,7 @@ use crate::radius::hidden::Salt;
 use crate::radius::lanes::LANES;
 use crate::radius::lanes::Lanes;
 use crate::radius::mschap;
+use crate::radius::template::Template;
 use crate::radius::verify::Origin;
 
 /// A reply in the making, in the caller's buffer; 4096 octets are always enough for one.
@@ -42,6 +44,8 @@ pub struct Reply<'b, 'r> {
     writer: Writer<'b>,
     origin: Origin<'r>,
     secret: &'r SharedSecret,
+    /// The last salt of this packet: each hidden value has another one (RFC 2868 section 3.5).
+    salt: Option<Salt>,
 }
 
 impl<'b, 'r> Reply<'b, 'r> {
@@ -106,6 +110,7 @@ impl<'b, 'r> Reply<'b, 'r> {
             writer,
             origin,
             secret,
+            salt: None,
         }
     }
 
@@ -168,10 +173,10 @@ impl<'b, 'r> Reply<'b, 'r> {
     /// MS-MPPE-Recv-Key and MS-MPPE-Send-Key, hidden (RFC 2548 sections 2.4.2 and 2.4.3); `salt`
     /// comes from random bits.
     pub fn mppe_keys(&mut self, keys: &MppeKeys, salt: Salt) -> &mut Self {
-        let secret = self.secret.secret();
-        let authenticator = *self.origin.authenticator();
-        let receive = hidden::hide_key(keys.receive(), secret, &authenticator, salt.next());
-        let send = hidden::hide_key(keys.send(), secret, &authenticator, salt);
+        let [send_salt, receive_salt] = [(); 2].map(|()| self.another_salt(|| salt));
+        let (secret, authenticator) = self.hides_with();
+        let receive = hidden::hide_key(keys.receive(), secret, authenticator, receive_salt);
+        let send = hidden::hide_key(keys.send(), secret, authenticator, send_salt);
         self.vendor(
             VendorId::MICROSOFT,
             hidden::MS_MPPE_RECV_KEY,
@@ -195,10 +200,10 @@ impl<'b, 'r> Reply<'b, 'r> {
             .skip(1)
             .zip(answer)
             .for_each(|(to, from)| *to = *from);
-        let secret = self.secret.secret();
-        let authenticator = *self.origin.authenticator();
-        let receive = hidden::hide_key(receive, secret, &authenticator, salt.next());
-        let send = hidden::hide_key(send, secret, &authenticator, salt);
+        let [send_salt, receive_salt] = [(); 2].map(|()| self.another_salt(|| salt));
+        let (secret, authenticator) = self.hides_with();
+        let receive = hidden::hide_key(receive, secret, authenticator, receive_salt);
+        let send = hidden::hide_key(send, secret, authenticator, send_salt);
         let vendor = VendorId::MICROSOFT;
         self.vendor(vendor, mschap::MS_CHAP2_SUCCESS, &success)
             .vendor(vendor, mschap::MS_MPPE_ENCRYPTION_POLICY, &ALLOWED)
@@ -223,12 +228,37 @@ impl<'b, 'r> Reply<'b, 'r> {
         self
     }
 
-    /// An attribute from the configuration.
+    /// An attribute from the configuration that is the same in every packet.
     pub fn template(&mut self, template: &Template) -> &mut Self {
         if self.permit(template.kind()) {
             self.writer.encoded(template.octets());
         }
         self
+    }
+
+    /// Attributes that were encoded, and permitted, when the configuration was loaded.
+    pub(super) fn encoded(&mut self, attributes: &[u8]) {
+        if self.writer.code() == Code::AccessAccept {
+            self.writer.encoded(attributes);
+        } else {
+            self.permit(AttributeType::PROXY_STATE);
+        }
+    }
+
+    pub(super) fn fail(&mut self, error: EncodeError) {
+        self.writer.fail(error);
+    }
+
+    /// With what values of this packet are hidden.
+    pub(super) const fn hides_with(&self) -> (&'r Secret, &RequestAuthenticator) {
+        (self.secret.secret(), self.origin.authenticator())
+    }
+
+    /// A salt that no other value of this packet has; `first` gives the first.
+    pub(super) fn another_salt(&mut self, first: impl Fn() -> Salt) -> Salt {
+        let salt = self.salt.map_or_else(first, Salt::next);
+        self.salt = Some(salt);
+        salt
     }
 
     /// Octets that are left for attributes, headers of attributes included.

@@ -269,21 +269,14 @@ impl<'a> Verified<'a> {
     /// holds a Proxy-State.
     #[must_use]
     pub fn hold(&self) -> HeldOrigin {
-        let mut proxy_states = Vec::new();
         if self.packet.contains(AttributeType::PROXY_STATE) {
-            for value in self.packet.find_all(AttributeType::PROXY_STATE) {
-                // The value came out of an attribute, so its length fits one again.
-                if let Ok(length) = u8::try_from(value.len().saturating_add(2)) {
-                    proxy_states.extend_from_slice(&[AttributeType::PROXY_STATE.0, length]);
-                    proxy_states.extend_from_slice(value);
-                }
-            }
+            return self.origin().hold();
         }
         HeldOrigin {
             code: self.packet.code(),
             identifier: self.packet.identifier(),
             authenticator: self.packet.request_authenticator(),
-            proxy_states: proxy_states.into_boxed_slice(),
+            proxy_states: Box::default(),
         }
     }
 }
@@ -302,6 +295,27 @@ impl<'a> Origin<'a> {
     #[must_use]
     pub const fn code(&self) -> Code {
         self.code
+    }
+
+    /// The same, for a reply that comes later.
+    #[must_use]
+    pub fn hold(&self) -> HeldOrigin {
+        let mut proxy_states = Vec::new();
+        let all = self.attributes.clone();
+        for attribute in all.filter(|one| one.kind == AttributeType::PROXY_STATE) {
+            let value = attribute.value;
+            // The value came out of an attribute, so its length fits one again.
+            if let Ok(length) = u8::try_from(value.len().saturating_add(2)) {
+                proxy_states.extend_from_slice(&[AttributeType::PROXY_STATE.0, length]);
+                proxy_states.extend_from_slice(value);
+            }
+        }
+        HeldOrigin {
+            code: self.code,
+            identifier: self.identifier,
+            authenticator: self.authenticator,
+            proxy_states: proxy_states.into_boxed_slice(),
+        }
     }
 
     /// The request's identifier.

@@ -55,7 +55,7 @@ fn a_refusal_is_no_decision() {
     let Outcome::NotAuthenticated(kept) = record.outcome else {
         panic!("decided");
     };
-    assert!(why.starts_with(kept.as_str()) && kept.as_str().len() == 96);
+    assert!(why.starts_with(kept.as_str()) && kept.as_str().len() == 192);
     assert!(record.seen.posture().is_none());
 }
 

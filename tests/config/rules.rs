@@ -183,6 +183,69 @@ fn overlapping_networks_are_warned_of_and_equal_ones_refused() {
     }
 }
 
+#[test]
+fn networks_in_networks_are_told_with_the_nearest_around_them() {
+    let home = Home::new();
+    for (name, networks) in [
+        ("site", "\"10.0.0.0/8\", \"10.1.0.0/16\", \"2001:db8::/32\""),
+        ("floor", "\"10.1.2.0/24\", \"10.200.0.0/24\""),
+        ("switch", "\"10.1.2.3\", \"2001:db8::1\""),
+        ("wide", "\"10.0.0.0/7\""),
+    ] {
+        home.append(
+            "nas.toml",
+            &format!(
+                "\n[[nas]]\nname = \"{name}\"\nnetwork = [{networks}]\n\
+                 secret_file = \"certs/secrets/nas-local\"\n"
+            ),
+        );
+    }
+    let warnings = home.complete().unwrap().warnings;
+    let mut told: Vec<&str> = warnings
+        .iter()
+        .filter(|one| one.message.contains("overlaps"))
+        .map(|one| one.message.split(" of ").next().unwrap())
+        .collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            "10.0.0.0/7 overlaps 10.0.0.0/8",
+            "10.1.2.0/24 overlaps 10.1.0.0/16",
+            "10.1.2.3/32 overlaps 10.1.2.0/24",
+            "10.200.0.0/24 overlaps 10.0.0.0/8",
+            "2001:db8::1/128 overlaps 2001:db8::/32",
+        ]
+    );
+}
+
+/// Every network was compared with every other: half a minute for such a table, at each reload.
+#[test]
+fn a_table_of_fifty_thousand_networks_is_read_and_its_one_overlap_told() {
+    let home = Home::new();
+    let mut text = String::new();
+    for site in 0..1_000_u32 {
+        let networks: Vec<String> = (0..50_u32)
+            .map(|n| (site * 50 + n) << 8 | 10 << 24)
+            .map(|bits| format!("\"{}/24\"", std::net::Ipv4Addr::from_bits(bits)))
+            .collect();
+        text.push_str(&format!(
+            "\n[[nas]]\nname = \"site-{site}\"\nnetwork = [{}]\n\
+             secret_file = \"certs/secrets/nas-local\"\n",
+            networks.join(", ")
+        ));
+    }
+    text.push_str("\n[[nas]]\nname = \"inside\"\nnetwork = \"10.0.7.9\"\nsecret_file = \"certs/secrets/nas-local\"\n");
+    home.append("nas.toml", &text);
+    let warnings = home.complete().unwrap().warnings;
+    let overlaps: Vec<_> = warnings
+        .iter()
+        .filter(|one| one.message.contains("overlaps"))
+        .collect();
+    assert_eq!(overlaps.len(), 1);
+    assert_eq!(overlaps[0].key, "nas[1001].network");
+}
+
 /// Decision records cut longer names, so that one could not be told from another.
 #[test]
 fn names_that_records_cannot_keep_are_refused() {
@@ -268,8 +331,8 @@ fn other_rules_table() {
         ),
         (
             "gateway.toml",
-            "# [enforce.group.aruba.quarantine]\n# attributes",
-            "[enforce.group.defautl.quarantine]\nattributes",
+            "# [enforce.group.aruba]\n# template",
+            "[enforce.group.defautl]\ntemplate",
             Severity::Warning,
             "enforce.group.defautl",
         ),
@@ -433,4 +496,35 @@ fn a_missing_secret_comes_with_a_remedy_and_matters_to_open_doors_only() {
             .iter()
             .any(|problem| problem.key == "nas[0].secret_file")
     );
+}
+
+#[test]
+fn weak_methods_and_tunnels_without_anything_inside_are_warned_of() {
+    for (to, warned) in [
+        (r#"inside = ["gtc"]"#, vec![]),
+        (
+            r#"inside = ["gtc", "mschapv2"]"#,
+            vec![("methods.inside", "NT hash")],
+        ),
+        (
+            r#"inside = ["chap", "mschap", "mschapv2", "gtc"]"#,
+            vec![
+                ("methods.inside", "in clear"),
+                ("methods.inside", "NT hash"),
+            ],
+        ),
+        (
+            r#"inside = ["pap"]"#,
+            vec![("methods.inside", "is not offered")],
+        ),
+    ] {
+        let home = Home::new();
+        home.edit("gateway.toml", r#"inside = ["gtc", "pap", "eap-tls"]"#, to);
+        let warnings = home.loaded().warnings;
+        assert_eq!(warnings.len(), warned.len(), "row {to}: {warnings:?}");
+        for (warning, (key, words)) in warnings.iter().zip(warned) {
+            assert_eq!(warning.key, key, "row {to}");
+            assert!(warning.message.contains(words), "row {to}: {warning}");
+        }
+    }
 }

@@ -98,6 +98,7 @@ fn kind(step: &Step) -> String {
     match step {
         Step::Request(_) => "request".into(),
         Step::Work => "work".into(),
+        Step::Ask => "ask".into(),
         Step::Success(_) => "success".into(),
         Step::Failure(failed) => failed.reason.to_string(),
         Step::Discard(Discard::Silent(silent)) => format!("silent: {silent}"),
@@ -132,7 +133,7 @@ fn every_state_meets_every_response() {
                 "work",
                 identity,
                 notification,
-                "peer: refuses EAP-TLS, wants PEAP",
+                "peer: wants PEAP, and [methods] offers this NAS none of it",
                 start,
                 "identifier",
             ],
@@ -296,7 +297,7 @@ fn a_nak_ends_the_offer_and_says_what_is_wanted_rfc3748_5_3() {
         };
         assert_eq!(failed.packet, eap::failure(2));
         assert_eq!(failed.reason.side(), Side::Peer);
-        let text = format!("peer: refuses EAP-TLS, wants {wanted}");
+        let text = format!("peer: wants {wanted}, and [methods] offers this NAS none of it");
         assert_eq!(failed.reason.to_string(), text, "row {name}");
     }
     let (mut conversation, ..) = at(&world, At::Offered);

@@ -1,4 +1,4 @@
-//! EAP-TLS from both ends, in memory and in virtual time: what each side sees, for each outcome.
+//! EAP from both ends, in memory and in virtual time: what each side sees, for each outcome.
 #![allow(
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
@@ -12,6 +12,7 @@ mod property;
 mod refusal;
 mod resumption;
 mod success;
+mod tunnel;
 mod vectors;
 mod world;
 

@@ -106,10 +106,8 @@ fn each_bad_certificate_is_refused_with_its_alert_rfc5216_5_3() {
             let failed = seen.failed();
             assert_eq!(failed.reason, FailureReason::Certificate(refusal.clone()));
             assert_eq!(failed.reason.side(), Side::Server);
-            let shown = failed
-                .certificate
-                .as_ref()
-                .map(|shown| shown.serial.clone());
+            let shown = failed.presented.as_ref();
+            let shown = shown.map(|shown| shown.certificate().unwrap().serial.clone());
             assert_eq!(shown, holder.as_ref().map(|_| "07".into()), "row {row}");
             assert_eq!(seen.report.alerts, [alert], "row {row}, {version}");
             assert_eq!(seen.peer.as_ref().unwrap_err(), &PeerFailure::Refused);
@@ -210,7 +208,7 @@ fn a_blocked_device_gets_access_denied_and_nothing_else_rfc9190_2_1_3() {
         let failed = seen.failed();
         assert_eq!(failed.reason, FailureReason::Blocked);
         assert_eq!(failed.reason.side(), Side::Server);
-        let certificate = failed.certificate.as_ref().unwrap();
+        let certificate = failed.presented.as_ref().unwrap().certificate().unwrap();
         assert_eq!(certificate.common_name.as_deref(), Some("phone"));
         assert_eq!(seen.report.alerts, [49], "row {version}");
         assert_eq!(seen.peer.as_ref().unwrap_err(), &PeerFailure::Refused);

@@ -49,7 +49,15 @@ fn an_allowed_device_resumes_and_is_judged_again_rfc9190_5_7() {
             assert!(outcome.resumed && seen.report.resumed, "row {version}");
             assert_eq!(outcome.version, version);
             assert_eq!(outcome.verdict, Verdict::Allow);
-            assert_eq!(outcome.certificate.common_name.as_deref(), Some("phone"));
+            assert_eq!(
+                outcome
+                    .principal
+                    .certificate()
+                    .unwrap()
+                    .common_name
+                    .as_deref(),
+                Some("phone")
+            );
             assert_eq!(seen.report.indicated, version == TlsVersion::Tls13);
             assert_eq!(
                 world.judge.take_asked(),
@@ -148,7 +156,7 @@ fn a_device_blocked_while_it_resumes_gets_no_indication_and_no_ticket() {
         let seen = world.connect(&config, &profile);
         let failed = seen.failed();
         assert_eq!(failed.reason, FailureReason::Blocked);
-        assert!(failed.certificate.is_some());
+        assert!(failed.presented.is_some());
         assert!(seen.report.resumed && !seen.report.indicated);
         assert_eq!(seen.report.tickets, 0, "row {version}");
         assert_eq!(seen.report.alerts, [0], "row {version}: close_notify");

@@ -31,7 +31,12 @@ fn both_versions_give_both_sides_the_same_keys_rfc5216_2_3() {
         assert_eq!(outcome.keys.session_id.octets()[0], 13);
         assert!(!outcome.resumed);
         assert_eq!(world.judge.take_asked(), [Stage::Full], "row {version}");
-        let device = outcome.certificate.intune_device_id().unwrap();
+        let device = outcome
+            .principal
+            .certificate()
+            .unwrap()
+            .intune_device_id()
+            .unwrap();
         assert_eq!(device.to_string(), "0f8fad5b-d9cb-469f-a165-70867728950e");
     }
 }
@@ -181,7 +186,15 @@ fn identities_may_be_anonymous_empty_or_long_rfc9190_2_1_7() {
         let seen = world.connect(&world.config(), &profile);
         // What is authorised is the certificate, whatever the identity says.
         let outcome = seen.succeeded();
-        assert_eq!(outcome.certificate.common_name.as_deref(), Some("phone"));
+        assert_eq!(
+            outcome
+                .principal
+                .certificate()
+                .unwrap()
+                .common_name
+                .as_deref(),
+            Some("phone")
+        );
     }
 }
 

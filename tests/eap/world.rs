@@ -4,20 +4,32 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use portreeve::directory::Argon2Hash;
+use portreeve::directory::Entry;
+use portreeve::directory::Outcome as Told;
+use portreeve::directory::Password;
+use portreeve::directory::Users;
+use portreeve::eap;
 use portreeve::eap::Config;
 use portreeve::eap::Conversation;
 use portreeve::eap::Failed;
+use portreeve::eap::Inner;
 use portreeve::eap::Judge;
 use portreeve::eap::Keys;
+use portreeve::eap::Offer;
 use portreeve::eap::Outcome;
+use portreeve::eap::Outer;
 use portreeve::eap::Peer;
+use portreeve::eap::Question;
 use portreeve::eap::Resumption;
 use portreeve::eap::Settings;
 use portreeve::eap::Stage;
 use portreeve::eap::Step;
 use portreeve::model::Monotonic;
 use portreeve::model::Now;
+use portreeve::model::Secret;
 use portreeve::model::Timestamp;
+use portreeve::model::UserId;
 use portreeve::model::Verdict;
 use portreeve::probe::Answer;
 use portreeve::probe::Credential;
@@ -37,6 +49,11 @@ pub(crate) struct World {
     pub(crate) server: Holder,
     pub(crate) judge: Arc<TestJudge>,
     pub(crate) resumption: Arc<Resumption>,
+    /// What is offered; EAP-TLS alone if nothing is said.
+    pub(crate) offer: Option<Arc<Offer>>,
+    /// Whose passwords are known: alice's and bob's is "wonderland"; of bob as a hash that takes no
+    /// challenge.
+    pub(crate) users: Users,
     pub(crate) now: Now,
 }
 
@@ -90,6 +107,8 @@ pub(crate) struct Seen {
     pub(crate) largest_response: usize,
     /// How often the server had work.
     pub(crate) works: usize,
+    /// How often a directory was asked.
+    pub(crate) asked: usize,
     /// Which of it was light.
     pub(crate) light: Vec<bool>,
 }
@@ -108,10 +127,21 @@ impl World {
                 asked_at: Mutex::default(),
             }),
             resumption: Arc::default(),
+            offer: None,
+            users: users(),
             now: Now {
                 monotonic: Monotonic::default(),
                 wall: Timestamp::from_unix_seconds(TODAY),
             },
+        }
+    }
+
+    /// One with all methods.
+    pub(crate) fn with_tunnels() -> Self {
+        let offer = Arc::new(Offer::new(&Outer::ALL, &Inner::ALL));
+        Self {
+            offer: Some(offer),
+            ..Self::new()
         }
     }
 
@@ -152,7 +182,19 @@ impl World {
 
     pub(crate) fn conversation(&self, config: &Arc<Config>, max_packet: usize) -> Conversation {
         let judge = Arc::clone(&self.judge) as Arc<dyn Judge>;
-        Conversation::new(Arc::clone(config), judge, 100, max_packet)
+        let conversation = Conversation::new(Arc::clone(config), judge, 100, max_packet);
+        match &self.offer {
+            Some(offer) => conversation.offering(Arc::clone(offer)),
+            None => conversation,
+        }
+    }
+
+    fn look_up(&self, question: &Question) -> eap::Answer {
+        match self.users.verify(question.user(), &question.proof()).wait() {
+            Told::Accepted(key) => eap::Answer::Accepted(key),
+            Told::Refused | Told::Unknown => eap::Answer::Refused,
+            Told::Unsuited => eap::Answer::Unsuited,
+        }
     }
 
     /// One conversation that the NAS began with the identity.
@@ -182,12 +224,19 @@ impl World {
         let mut response = first;
         let mut largest_response = 0;
         let mut light = Vec::new();
+        let mut asked = 0;
         loop {
             largest_response = largest_response.max(response.len());
             let mut step = conversation.handle(self.now, &response);
             if matches!(step, Step::Work) {
                 light.push(conversation.has_light_work());
                 step = conversation.work(self.now);
+            }
+            while matches!(step, Step::Ask) {
+                let question = conversation.question().unwrap();
+                let answer = self.look_up(question);
+                asked += 1;
+                step = conversation.answer(self.now, answer);
             }
             let (packet, server) = match step {
                 Step::Request(request) => {
@@ -199,7 +248,7 @@ impl World {
                 }
                 Step::Success(outcome) => (outcome.packet, Ok(outcome)),
                 Step::Failure(failed) => (failed.packet, Err(failed)),
-                Step::Work | Step::Discard(_) => panic!("unexpected {step:?}"),
+                Step::Work | Step::Ask | Step::Discard(_) => panic!("unexpected {step:?}"),
             };
             let peer = match supplicant.handle(self.now, &packet) {
                 Answer::Success(keys) => Ok(keys),
@@ -212,6 +261,7 @@ impl World {
                 report: supplicant.report().clone(),
                 largest_response,
                 works: light.len(),
+                asked,
                 light,
             };
         }
@@ -242,4 +292,19 @@ impl Seen {
             Err(failed) => failed,
         }
     }
+}
+
+fn users() -> Users {
+    let secret = || Secret::new(b"wonderland".to_vec());
+    let argon2 = Password::Argon2(Box::new(Argon2Hash::new(&secret()).unwrap()));
+    let entry = |name, password| Entry {
+        name: UserId::parse(name).unwrap(),
+        password,
+    };
+    Users::new(vec![
+        entry("alice", Password::Clear(secret())),
+        entry("alice@contoso.com", Password::Clear(secret())),
+        entry("bob", argon2),
+    ])
+    .unwrap()
 }

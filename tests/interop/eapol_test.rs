@@ -78,6 +78,81 @@ pub(crate) fn run(gateway: &Gateway, login: &Login<'_>) -> Outcome {
         login.files.key.display(),
         login.fragment,
     );
+    launch(gateway, &network, MAC, login.again)
+}
+
+/// One login through a tunnel.
+#[derive(Clone, Copy)]
+pub(crate) struct Tunnel<'a> {
+    /// `TTLS` or `PEAP`.
+    pub(crate) method: &'a str,
+    /// The name outside.
+    pub(crate) outside: &'a str,
+    /// The name inside.
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
+    /// What is spoken inside, as wpa_supplicant names it.
+    pub(crate) inside: &'a str,
+    /// More of the method's settings.
+    pub(crate) phase1: &'a str,
+    /// For EAP-TLS inside.
+    pub(crate) files: Option<&'a Files>,
+    /// The root that the supplicant trusts, in the gateway's folder.
+    pub(crate) root: &'a str,
+    pub(crate) tls13: bool,
+    pub(crate) again: u32,
+    pub(crate) mac: &'a str,
+}
+
+impl<'a> Tunnel<'a> {
+    pub(crate) fn new(
+        method: &'a str,
+        inside: &'a str,
+        (user, password): (&'a str, &'a str),
+    ) -> Self {
+        Self {
+            method,
+            outside: "anonymous",
+            user,
+            password,
+            inside,
+            phase1: "",
+            files: None,
+            root: "certs/root.pem",
+            tls13: false,
+            again: 0,
+            mac: MAC,
+        }
+    }
+}
+
+/// Runs it.
+pub(crate) fn run_tunnel(gateway: &Gateway, login: &Tunnel<'_>) -> Outcome {
+    let certificate = login.files.map_or_else(String::new, |files| {
+        format!(
+            "ca_cert2=\"{}\"\nclient_cert2=\"{}\"\nprivate_key2=\"{}\"\n",
+            gateway.path("certs/root.pem").display(),
+            files.certificate.display(),
+            files.key.display(),
+        )
+    });
+    let network = format!(
+        "network={{\nkey_mgmt=IEEE8021X\neap={}\nanonymous_identity=\"{}\"\nidentity=\"{}\"\n\
+         password=\"{}\"\nca_cert=\"{}\"\nphase2=\"{}\"\n{certificate}\
+         phase1=\"tls_disable_tlsv1_3={} {}\"\n}}\n",
+        login.method,
+        login.outside,
+        login.user,
+        login.password,
+        gateway.path(login.root).display(),
+        login.inside,
+        u8::from(!login.tls13),
+        login.phase1,
+    );
+    launch(gateway, &network, login.mac, login.again)
+}
+
+fn launch(gateway: &Gateway, network: &str, mac: &str, again: u32) -> Outcome {
     let file = tempfile::NamedTempFile::new_in(gateway.folder()).unwrap();
     fs::write(file.path(), network).unwrap();
     let output = Command::new("eapol_test")
@@ -85,18 +160,14 @@ pub(crate) fn run(gateway: &Gateway, login: &Login<'_>) -> Outcome {
         .arg(file.path())
         .args(["-a", &gateway.authentication.ip().to_string()])
         .args(["-p", &gateway.authentication.port().to_string()])
-        .args([
-            "-s",
-            &gateway.secret(),
-            "-t",
-            "15",
-            "-M",
-            "00:00:5e:00:53:77",
-        ])
-        .args(["-r", &login.again.to_string()])
+        .args(["-s", &gateway.secret(), "-t", "15", "-M", mac])
+        .args(["-r", &again.to_string()])
         .output()
         .expect("eapol_test is installed by tests/run");
     Outcome {
         output: String::from_utf8_lossy(&output.stdout).into_owned(),
     }
 }
+
+/// A device that nobody knows.
+const MAC: &str = "00:00:5e:00:53:77";

@@ -9,7 +9,9 @@
 mod gateway;
 
 mod certificate;
+mod dictionaries;
 mod eap_tls;
+mod eap_tunnel;
 mod eapol_test;
 mod held;
 mod ldap;
@@ -17,5 +19,6 @@ mod mail;
 mod nginx;
 mod radclient;
 mod slapd;
+mod templates;
 mod winbind;
 mod wired;

@@ -15,7 +15,9 @@ use portreeve::probe::PeerFailure;
 use portreeve::probe::Profile;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
+use portreeve::radius::Prepared;
 use portreeve::radius::Signature;
+use portreeve::radius::Template;
 use portreeve::radius::VendorId;
 
 use crate::lab::ALICE;
@@ -264,7 +266,7 @@ fn who_has_no_certificate_or_a_bad_one_fails_rfc5216_2_1_1() {
         let mut pair = lab.pair_of(&Profile::build(settings).unwrap().into());
         lab.login(&mut pair).rejected();
         assert!(!pair.report().alerts.is_empty(), "row {row}: an alert");
-        assert_eq!(refusal(&lab.record()), format!("server: {why}"));
+        assert!(refusal(&lab.record()).starts_with(&format!("server: {why}")));
         assert_eq!(lab.servers[0].counters().not_authenticated.get(), 1);
     }
 }
@@ -341,8 +343,8 @@ fn a_session_ends_when_the_certificate_does() {
 fn what_does_not_fit_a_packet_sends_nothing_and_records_no_allow() {
     let mut lab = Lab::new();
     lab.reload(|settings| {
-        let filler = settings.enforcement.default.allow.attributes[3].clone();
-        settings.enforcement.default.allow.attributes = vec![filler; 900];
+        let filler = Template::parse("Filter-Id", "staff").unwrap();
+        settings.enforcement.default.allow.attributes = Prepared::new(&vec![filler; 900]);
     });
     let mut pair = lab.pair(GOOD);
     let last = lab.login_up_to(&mut pair, 3);

@@ -296,9 +296,16 @@ fn a_nak_ends_the_conversation_and_one_too_late_is_invalid_rfc3748_5_3() {
     pair.response = eap::response(pair.response[1], Type::NAK, &[25]);
     let request = pair.request();
     let reply = lab.ask(&pair.nas, &request).unwrap();
+    assert_eq!(reply.code, Code::AccessChallenge);
+    let start = reply.eap().unwrap();
+    assert_eq!(start[4..], [25, 0x20], "PEAP is offered in its place");
+    pair.state = reply.find(AttributeType::STATE);
+    pair.response = eap::response(start[1], Type::NAK, &[25, 55]);
+    let request = pair.request();
+    let reply = lab.ask(&pair.nas, &request).unwrap();
     assert_eq!(reply.code, Code::AccessReject);
     assert!(
-        refusal(&lab.record()).contains("PEAP"),
+        refusal(&lab.record()).contains("TEAP"),
         "what the peer wants"
     );
 

@@ -425,6 +425,29 @@ fn few_and_small_shares_are_not_held() {
     }
 }
 
+/// A list that came in pieces passed the brake piece by piece.
+#[test]
+fn those_who_were_put_out_within_the_last_minute_count_with_the_next() {
+    for (pause, held) in [(2, 40), (59, 40), (60, 0)] {
+        let mut door = Door::new();
+        door.enter_many(GOOD_MAC, 40);
+        door.enter_many(crate::lab::UNMANAGED_MAC, 40);
+        door.judged(ComplianceState::NonCompliant);
+        assert_eq!(door.lab.shared.admissions.held(), 0);
+        assert_eq!(door.sent().len(), 40);
+        door.lab.passes(Duration::from_secs(pause));
+        let (guid, mac) = (crate::lab::UNMANAGED, crate::lab::UNMANAGED_MAC);
+        let changes = door.lab.judged(guid, mac, ComplianceState::Compliant);
+        let (admissions, now) = (Arc::clone(&door.lab.shared.admissions), door.lab.now.wall);
+        admissions.sweep(now, &changes);
+        assert_eq!(admissions.held(), held, "row {pause} s");
+        // A word is for the minute before, too.
+        assert_eq!(admissions.release(now, false), held);
+        door.judged(ComplianceState::Compliant);
+        assert_eq!(admissions.held(), 0, "row {pause} s");
+    }
+}
+
 #[test]
 fn a_crowd_is_put_out_at_a_bounded_rate_and_none_is_forgotten() {
     const CROWD: usize = 300;

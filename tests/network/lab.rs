@@ -44,6 +44,7 @@ use portreeve::probe::ProfileSettings;
 use portreeve::radius::MessageAuthenticatorPolicy;
 use portreeve::radius::NasConfig;
 use portreeve::radius::NasTable;
+use portreeve::radius::Prepared;
 use portreeve::radius::Template;
 
 use crate::nas::Nas;
@@ -450,14 +451,15 @@ fn eap_settings(root: &Authority, server: &Holder, resumption: &Arc<Resumption>)
 
 fn enforcement() -> Enforcement {
     let profile = |vlan: &str, message: Option<&str>| Profile {
-        attributes: [
-            ("Tunnel-Type", "13"),
-            ("Tunnel-Medium-Type", "6"),
-            ("Tunnel-Private-Group-Id", vlan),
-            ("Filter-Id", vlan),
-        ]
-        .map(|(name, value)| Template::parse(name, value).unwrap())
-        .to_vec(),
+        attributes: Prepared::new(
+            &[
+                ("Tunnel-Type", "13"),
+                ("Tunnel-Medium-Type", "6"),
+                ("Tunnel-Private-Group-Id", vlan),
+                ("Filter-Id", vlan),
+            ]
+            .map(|(name, value)| Template::parse(name, value).unwrap()),
+        ),
         session_timeout: None,
         reply_message: message.map(str::to_owned),
     };
@@ -503,6 +505,10 @@ pub(crate) struct Book {
 }
 
 impl Passwords for Book {
+    fn knows(&self, _: &str) -> bool {
+        !self.nobody
+    }
+
     fn check(&self, user: &str, proof: &Proof<'_>) -> Check {
         if user.starts_with("carol") || user == DAVE {
             return elsewhere(user, proof);

@@ -21,6 +21,7 @@ mod handover;
 mod lab;
 mod passwords;
 mod simulation;
+mod tunnels;
 
 #[path = "../support/alloc.rs"]
 mod alloc;

@@ -18,5 +18,6 @@ mod properties;
 mod replies;
 mod requests;
 mod support;
+mod templates;
 mod together;
 mod vectors;

@@ -88,6 +88,13 @@ impl Gateway {
         self.folder.path().join(relative)
     }
 
+    /// The record of its decisions so far.
+    pub(crate) fn journal(&self) -> String {
+        let files = fs::read_dir(self.path("var/journal")).unwrap();
+        let texts = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+        texts.collect()
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap()

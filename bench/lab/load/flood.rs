@@ -83,8 +83,9 @@ pub(super) fn run(arguments: Arguments) -> io::Result<()> {
     tally.note_many("half_open_answered", flood.tally.succeeded());
     tally.note_many("half_open_refused", flood.tally.noted("refused"));
     tally.note_many("half_open_never_begun", flood.tally.noted("never_begun"));
-    // One that was put out gets no answer any more; whatever else became of them is wrong.
-    let put_out = flood.tally.failures("broken_off");
+    // One that was put out gets no answer any more, at the end some may still have got one;
+    // whatever else became of them is wrong.
+    let put_out = flood.tally.failures("broken_off") + flood.tally.failures("unfinished");
     tally.note_many("half_open_put_out", put_out);
     tally.fail_many("half_open_wrong", flood.tally.failed() - put_out);
     if let (Some(server), Some(before)) = (&server, before) {

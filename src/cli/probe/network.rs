@@ -19,6 +19,7 @@ use super::Mab;
 use super::Pap;
 use super::Radius;
 use super::Server;
+use super::Tunnel;
 use super::first_line;
 use super::reachable;
 use crate::cli::output::Answer;
@@ -27,6 +28,8 @@ use crate::cli::output::Failed;
 use crate::cli::output::print;
 use crate::cli::output::print_json;
 use crate::config::Config;
+use crate::eap::Inner;
+use crate::eap::Outer;
 use crate::eap::TlsVersion;
 use crate::model::CertificateIdentity;
 use crate::model::MacAddress;
@@ -37,6 +40,7 @@ use crate::model::causes;
 use crate::net::Clock;
 use crate::probe::Client;
 use crate::probe::Credential;
+use crate::probe::InsideSettings;
 use crate::probe::Login;
 use crate::probe::Profile;
 use crate::probe::ProfileSettings;
@@ -94,26 +98,89 @@ pub(super) fn eap_tls(arguments: &EapTls) -> Done {
             .unwrap_or("anonymous")
             .to_owned()
     });
-    let key = PrivateKeyDer::from_pem_file(&key)
-        .map_err(|error| Failed::new(format!("{}: {}", key.display(), causes(&error))))?;
+    let key = private_key(&key)?;
     let ca = known.root(arguments.ca.as_deref())?;
     let credential = Credential { chain, key };
     let mut settings = ProfileSettings::new(&identity, Some(credential), certificates(&ca)?);
-    match arguments.tls.as_deref() {
+    demand(&mut settings, arguments.tls.as_deref());
+    let profile = Arc::new(Profile::build(settings)?);
+    let login = client(&arguments.server, &known)?.eap(&profile, &identity)?;
+    tell_login(&arguments.server, &format!("{identity} by EAP-TLS"), &login)
+}
+
+pub(super) fn tunnel(arguments: &Tunnel, method: Outer) -> Done {
+    let known = Known::read(arguments.server.conf.folder());
+    let user = &arguments.user;
+    let (by_eap, inner) = match arguments.inside.as_str() {
+        "mschapv2-eap" => (true, Some(Inner::MsChapV2)),
+        name => (
+            false,
+            Inner::ALL.into_iter().find(|inner| inner.name() == name),
+        ),
+    };
+    let inner = inner.ok_or_else(|| Failed::new(format!("{}: no method", arguments.inside)))?;
+    let password = if inner == Inner::Tls {
+        Vec::new()
+    } else {
+        first_line(arguments.password_file.as_deref())?
+    };
+    let identity = arguments.identity.clone().unwrap_or_else(|| {
+        let realm = user.rsplit_once('@').map(|(_, realm)| realm);
+        realm.map_or_else(|| "anonymous".to_owned(), |realm| format!("@{realm}"))
+    });
+    let credential = match (&arguments.certificate, &arguments.key) {
+        (Some(certificate), Some(key)) => {
+            let chain = certificates(certificate)?;
+            let key = private_key(key)?;
+            Some(Credential { chain, key })
+        }
+        _ => None,
+    };
+    let ca = known.root(arguments.ca.as_deref())?;
+    let mut settings = ProfileSettings::new(&identity, credential, certificates(&ca)?);
+    settings.method = method;
+    settings.inside = Some(InsideSettings {
+        inner,
+        by_eap,
+        user: user.clone(),
+        password: Secret::new(password),
+        binding: true,
+        resumes: true,
+        early: false,
+    });
+    demand(&mut settings, arguments.tls.as_deref());
+    let profile = Arc::new(Profile::build(settings)?);
+    let mut client = client(&arguments.server, &known)?;
+    if let Some(station) = &arguments.station {
+        let mac: MacAddress = station
+            .parse()
+            .map_err(|error| Failed::new(format!("{station}: {error}")))?;
+        client = client.from_station(mac);
+    }
+    let login = client.eap(&profile, &identity)?;
+    let what = format!("{user} by {}/{}", method.name(), arguments.inside);
+    tell_login(&arguments.server, &what, &login)
+}
+
+/// Holds a peer to a TLS version.
+fn demand(settings: &mut ProfileSettings, version: Option<&str>) {
+    match version {
         Some("1.2") => settings.highest = TlsVersion::Tls12,
         Some("1.3") => settings.lowest = TlsVersion::Tls13,
         Some(_) | None => {}
     }
-    let profile = Arc::new(Profile::build(settings)?);
-    let login = client(&arguments.server, &known)?.eap_tls(&profile, &identity)?;
-    tell_login(arguments, &identity, &login)
 }
 
-fn tell_login(arguments: &EapTls, identity: &str, login: &Login) -> Done {
+fn private_key(file: &std::path::Path) -> Result<PrivateKeyDer<'static>, Failed> {
+    PrivateKeyDer::from_pem_file(file)
+        .map_err(|error| Failed::new(format!("{}: {}", file.display(), causes(&error))))
+}
+
+fn tell_login(server: &Server, who: &str, login: &Login) -> Done {
     let report = &login.report;
     let version = report.version.map(|version| version.to_string());
     let details = json!({
-        "identity": identity,
+        "identity": who.split(" by ").next(),
         "tls": version,
         "suite": report.suite,
         "rounds": report.rounds,
@@ -123,16 +190,14 @@ fn tell_login(arguments: &EapTls, identity: &str, login: &Login) -> Done {
         "failure": login.failure.as_ref().map(ToString::to_string),
     });
     if let Some(failure) = &login.failure {
-        return Err(Failed::new(format!(
-            "the server's EAP-TLS is wrong: {failure}"
-        )));
+        return Err(Failed::new(format!("the server's EAP is wrong: {failure}")));
     }
     if login.keys_agree == Some(false) {
         return Err(Failed::new(
             "the keys in the Access-Accept are not those of the peer",
         ));
     }
-    let mut what = format!("{identity} by EAP-TLS");
+    let mut what = who.to_owned();
     if let Some(version) = version {
         what.push_str(&format!(" in {version}"));
     }
@@ -146,7 +211,7 @@ fn tell_login(arguments: &EapTls, identity: &str, login: &Login) -> Done {
     {
         what.push_str(&format!(", {error}"));
     }
-    tell(&arguments.server, &what, &login.reply, details)
+    tell(server, &what, &login.reply, details)
 }
 
 /// Certificate and key: those given, or a sample device's.

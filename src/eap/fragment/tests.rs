@@ -12,6 +12,7 @@ fn flags_and_length_at_their_boundaries_rfc5216_3_1() {
         Ok(Fragment {
             start,
             more,
+            version: 0,
             announced,
             data,
         })
@@ -20,12 +21,20 @@ fn flags_and_length_at_their_boundaries_rfc5216_3_1() {
         (&[][..], Err(FragmentError::NoFlags)),
         (&[0x00], fragment(false, false, None, &[][..])),
         (&[0x20], fragment(true, false, None, &[])),
-        (&[0x1f, 1], fragment(false, false, None, &[1])),
+        (&[0x18, 1], fragment(false, false, None, &[1])),
         (&[0x80, 0, 0, 0], Err(FragmentError::NoLength)),
         (&[0x80, 0, 0, 0, 1], fragment(false, false, Some(1), &[])),
         (&[0xc0, 0, 0, 0, 2, 9], fragment(false, true, Some(2), &[9])),
     ] {
         assert_eq!(Fragment::parse(octets), expected, "row {octets:?}");
+    }
+}
+
+#[test]
+fn the_lowest_bits_are_the_methods_version() {
+    for (flags, version) in [(0x00, 0), (0x21, 1), (0x1f, 7), (0xf8, 0)] {
+        let octets = [flags, 0, 0, 0, 1];
+        assert_eq!(Fragment::parse(&octets).unwrap().version(), version);
     }
 }
 

@@ -11,7 +11,7 @@ fn certificate(name: &str) -> Arc<CertificateIdentity> {
 
 fn past(certificate: &Arc<CertificateIdentity>) -> Past {
     Past {
-        chain: Arc::new(Chain::of_names(Arc::clone(certificate))),
+        who: Who::Holder(Arc::new(Chain::of_names(Arc::clone(certificate)))),
         authenticated_at: at(0),
         trust: trust(),
     }

@@ -5,16 +5,18 @@ use crate::access::Decided;
 use crate::access::Text;
 use crate::eap::Failed;
 use crate::eap::Outcome;
-use crate::eap::TlsVersion;
+use crate::eap::Principal;
+use crate::eap::Spoken;
 use crate::eap::failure;
-use crate::model::CertificateIdentity;
 use crate::model::Now;
 use crate::model::Verdict;
+use crate::network::context::Context;
 use crate::network::context::Refused;
 use crate::network::context::readable;
 use crate::network::conversation::Slot;
 use crate::network::eap::Round;
 use crate::network::enforce;
+use crate::network::enforce::Accepted;
 use crate::network::server::Server;
 use crate::radius::AttributeType;
 use crate::radius::MAX_VALUE;
@@ -29,7 +31,7 @@ impl Server {
         let mut decided = slot.judge.decided();
         if !decided.is_some_and(|decided| self.shared.point.is_current(&decided)) {
             self.counters.decided_again.count();
-            decided = Some(slot.judge.decide(now.wall, &outcome.certificate));
+            decided = Some(slot.judge.decide(now.wall, &outcome.principal));
         }
         let Some(decided) = decided else {
             return self.forget(round.asked);
@@ -42,7 +44,7 @@ impl Server {
                 let [_, identifier, ..] = outcome.packet;
                 self.reject_eap(now, round.asked, &failure(identifier));
                 self.counters.blocked.count();
-                self.record(slot, &outcome.certificate, &decided, method_name(outcome));
+                self.record(slot, &outcome.principal, &decided, &outcome.spoken);
             }
         }
     }
@@ -61,12 +63,13 @@ impl Server {
         let seen = &decided.seen;
         let group = slot.judge.nas().group();
         let profile = enforcement.profile(group, verdict, seen.established, seen.credential);
+        let fill = self.shared.random;
         let mut random = [0; 2];
-        (self.shared.random)(&mut random);
+        fill(&mut random);
         let salt = Salt::new(u16::from_ne_bytes(random));
         let keys = MppeKeys::from_msk(outcome.keys.msk.expose());
         let names_user = round.settings.config.user_name_in_accept;
-        let user = outcome.certificate.user().filter(|_| names_user);
+        let user = outcome.principal.user().filter(|_| names_user);
         // A name that no attribute can carry is left out; the session is accounted without it.
         let user = user.filter(|user| (1..=MAX_VALUE).contains(&user.len()));
         let sent = self.reply(now, round.asked, |buffer, origin, nas| {
@@ -81,28 +84,30 @@ impl Server {
                     outcome.keys.session_id.octets(),
                 );
             }
-            enforce::write(&mut reply, profile, &decided.decision, id, now.wall);
+            let accepted = Accepted {
+                decision: &decided.decision,
+                id,
+                user: outcome.principal.user(),
+                context: slot.judge.context(),
+                nas,
+            };
+            enforce::write(&mut reply, profile, &accepted, now.wall, fill);
             reply
         });
         if sent {
             self.count_decision(verdict);
-            slot.judge.with_subject(&outcome.certificate, |subject| {
+            slot.judge.with_subject(&outcome.principal, |subject| {
                 self.admitted(now, round.asked, id, subject, decided, user);
             });
-            self.record_as(
-                id,
-                slot,
-                &outcome.certificate,
-                decided,
-                method_name(outcome),
-            );
+            self.record_as(id, slot, &outcome.principal, decided, &outcome.spoken);
         } else {
-            let user = outcome.certificate.user().unwrap_or_default();
+            let user = outcome.principal.user().unwrap_or_default();
+            let method = name(&outcome.spoken);
             self.record_unsent(
                 now,
                 round.asked,
                 slot.judge.context(),
-                method_name(outcome),
+                method.as_str(),
                 user,
             );
         }
@@ -115,75 +120,72 @@ impl Server {
             .judge
             .decided()
             .filter(|decided| decided.decision.verdict == Verdict::Block);
-        if let (Some(decided), Some(certificate)) = (blocked, failed.certificate.as_deref()) {
+        if let (Some(decided), Some(principal)) = (blocked, &failed.presented) {
             self.counters.blocked.count();
-            self.record(slot, certificate, &decided, METHOD);
+            self.record(slot, principal, &decided, &failed.spoken);
             return;
         }
         self.counters.not_authenticated.count();
         let id = self.new_correlation();
         let identity = slot.conversation.identity();
+        let outside = readable(identity.map_or(&[], |identity| identity.octets()));
+        let method = name(&failed.spoken);
+        let why = match failed.reason.advice() {
+            Some(advice) => format!("{}: {advice}", failed.reason),
+            None => failed.reason.to_string(),
+        };
         let refused = Refused {
-            method: METHOD,
-            user: readable(identity.map_or(&[], |identity| identity.octets())),
-            why: &failed.reason.to_string(),
+            method: method.as_str(),
+            user: failed.claimed.as_deref().unwrap_or(outside),
+            why: &why,
         };
         let judge = &slot.judge;
         let mut record = self.shared.records.lend();
         let context = judge.context();
         context.refusal(&mut record, judge.nas(), id, &refused, now.wall);
-        if let Some(certificate) = failed.certificate.as_deref() {
-            record.presented = presented(certificate);
+        if let Some(principal) = &failed.presented {
+            record.presented = presented(principal, context);
         }
         self.shared.records.push(record);
     }
 
-    fn record(
-        &self,
-        slot: &Slot,
-        certificate: &CertificateIdentity,
-        decided: &Decided,
-        method: &str,
-    ) {
+    fn record(&self, slot: &Slot, principal: &Principal, decided: &Decided, spoken: &Spoken) {
         let id = self.new_correlation();
-        self.record_as(id, slot, certificate, decided, method);
+        self.record_as(id, slot, principal, decided, spoken);
     }
 
     fn record_as(
         &self,
         id: Correlation,
         slot: &Slot,
-        certificate: &CertificateIdentity,
+        principal: &Principal,
         decided: &Decided,
-        method: &str,
+        spoken: &Spoken,
     ) {
-        slot.judge.with_subject(certificate, |subject| {
+        slot.judge.with_subject(principal, |subject| {
             let context = slot.judge.context();
             let mut record = self.shared.records.lend();
-            context.record(&mut record, id, method, subject, decided);
-            record.presented = presented(certificate);
+            context.record(&mut record, id, name(spoken).as_str(), subject, decided);
+            record.presented = presented(principal, context);
             self.shared.records.push(record);
         });
     }
 }
 
-/// `eap-tls 1.3`, with `resumed` where it was.
-const fn method_name(outcome: &Outcome) -> &'static str {
-    match (outcome.version, outcome.resumed) {
-        (TlsVersion::Tls12, false) => "eap-tls 1.2",
-        (TlsVersion::Tls12, true) => "eap-tls 1.2 resumed",
-        (TlsVersion::Tls13, false) => "eap-tls 1.3",
-        (TlsVersion::Tls13, true) => "eap-tls 1.3 resumed",
-    }
+/// What was spoken, as records name it. The longest is `eap-ttls/mschapv2 1.3 resumed`.
+fn name(spoken: &Spoken) -> Text<32> {
+    Text::display(spoken)
 }
 
-/// The certificate as people look for it: its device, else its subject.
-fn presented(certificate: &CertificateIdentity) -> Text<64> {
-    match certificate.intune_device_id() {
-        Some(device) => Text::display(&device),
-        None => Text::new(&certificate.subject),
+/// The device as people look for it: of a certificate its device, else its subject; without one the
+/// MAC address.
+fn presented(principal: &Principal, context: &Context) -> Text<64> {
+    match (principal.certificate(), context.station) {
+        (Some(certificate), _) => match certificate.intune_device_id() {
+            Some(device) => Text::display(&device),
+            None => Text::new(&certificate.subject),
+        },
+        (None, Some(station)) => Text::new(readable(&station.spelled())),
+        (None, None) => Text::EMPTY,
     }
 }
-
-/// The method before anything is known of it.
-const METHOD: &str = "eap-tls";

@@ -1,0 +1,152 @@
+//! The method of a conversation, whichever was agreed on.
+
+use std::sync::Arc;
+
+use super::config::Config;
+use super::error::Invalid;
+use super::gate::Judge;
+use super::identity::Identity;
+use super::offer::Offer;
+use super::offer::Outer;
+use super::principal::Principal;
+use super::proof::Answer;
+use super::proof::Authenticated;
+use super::proof::Question;
+use super::proof::Refusal;
+use super::spoken::Spoken;
+use super::tls;
+use super::tls::EapTls;
+use super::tunnelled::Tunnelled;
+use crate::model::Now;
+
+/// One of the methods.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "conversations are boxed, and EAP-TLS, the usual method, needs no second box"
+)]
+pub(super) enum Method {
+    Tls(EapTls),
+    Tunnel(Box<Tunnelled>),
+}
+
+/// What a packet, the work on a message or an answer led to.
+pub(super) enum Turn {
+    /// Type-Data of the next Request.
+    Request(Vec<u8>),
+    /// A message is whole: call [`Method::work`].
+    Work,
+    /// There is a [`Method::question`]: call [`Method::answer`].
+    Ask,
+    /// Nothing has changed.
+    Invalid(Invalid),
+    Success(Box<Authenticated>),
+    Failure(Box<Refusal>),
+}
+
+impl Turn {
+    pub(super) fn fail(refusal: Refusal) -> Self {
+        Self::Failure(Box::new(refusal))
+    }
+}
+
+/// What belongs to one round of a conversation.
+pub(super) struct Round<'a> {
+    pub(super) now: Now,
+    pub(super) config: &'a Arc<Config>,
+    pub(super) judge: &'a Arc<dyn Judge>,
+    /// Identifier of the response that is worked on.
+    pub(super) answers: u8,
+    /// Identifier of the Request that follows.
+    pub(super) next: u8,
+}
+
+impl Method {
+    /// A method that has not begun; `room` is the octets of Type-Data in a packet, `identity` what
+    /// the peer says outside of a tunnel.
+    pub(super) fn new(outer: Outer, room: usize, offer: &Arc<Offer>, identity: &Identity) -> Self {
+        match outer {
+            Outer::Tls => Self::Tls(EapTls::new(room)),
+            Outer::Ttls | Outer::Peap => {
+                let tunnelled = Tunnelled::new(outer, room, Arc::clone(offer), identity.clone());
+                Self::Tunnel(Box::new(tunnelled))
+            }
+        }
+    }
+
+    pub(super) fn outer(&self) -> Outer {
+        match self {
+            Self::Tls(_) => Outer::Tls,
+            Self::Tunnel(method) => method.outer(),
+        }
+    }
+
+    pub(super) fn spoken(&self) -> Spoken {
+        match self {
+            Self::Tls(method) => Spoken {
+                outer: Some(Outer::Tls),
+                version: method.version(),
+                ..Spoken::default()
+            },
+            Self::Tunnel(method) => method.spoken(),
+        }
+    }
+
+    /// Takes one packet's Type-Data. No cryptography.
+    pub(super) fn handle(&mut self, type_data: &[u8]) -> Turn {
+        match self {
+            Self::Tls(method) => {
+                let turn = method.handle(type_data);
+                of_tls(turn, method)
+            }
+            Self::Tunnel(method) => method.handle(type_data),
+        }
+    }
+
+    /// Does the cryptography of the message that is whole.
+    pub(super) fn work(&mut self, round: &Round<'_>) -> Turn {
+        match self {
+            Self::Tls(method) => {
+                let turn = method.work(round.now, round.config, round.judge);
+                of_tls(turn, method)
+            }
+            Self::Tunnel(method) => method.work(round),
+        }
+    }
+
+    /// Whether that takes less than handing it to another thread.
+    pub(super) fn is_light(&self, config: &Config) -> bool {
+        match self {
+            Self::Tls(method) => method.is_light(config),
+            Self::Tunnel(method) => method.is_light(config),
+        }
+    }
+
+    /// What a directory is to be asked.
+    pub(super) fn question(&self) -> Option<&Question> {
+        match self {
+            Self::Tls(_) => None,
+            Self::Tunnel(method) => method.question(),
+        }
+    }
+
+    /// Goes on with what it says.
+    pub(super) fn answer(&mut self, round: &Round<'_>, answer: Answer) -> Turn {
+        match self {
+            Self::Tls(_) => Turn::fail(Refusal::internal("an answer to no question")),
+            Self::Tunnel(method) => method.answer(round, answer),
+        }
+    }
+}
+
+fn of_tls(turn: tls::Turn, method: &EapTls) -> Turn {
+    match turn {
+        tls::Turn::Request(data) => Turn::Request(data),
+        tls::Turn::Work => Turn::Work,
+        tls::Turn::Invalid(invalid) => Turn::Invalid(invalid),
+        tls::Turn::Success(done) => Turn::Success(done),
+        tls::Turn::Failure(reason) => Turn::fail(Refusal {
+            presented: method.take_refused().map(Principal::Certificate),
+            ..Refusal::of(reason)
+        }),
+    }
+}

@@ -1,0 +1,83 @@
+//! What can be wrong with a peer's certificate.
+
+use rustls::CertificateError;
+
+use crate::model::Ambiguity;
+use crate::model::certificate_error;
+
+/// What is wrong with the peer's certificate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateRefusal {
+    /// None was presented.
+    #[error("the peer has no certificate")]
+    Missing,
+    /// Past its end.
+    #[error("the certificate is expired")]
+    Expired,
+    /// Before its start.
+    #[error("the certificate is not valid yet")]
+    NotYetValid,
+    /// No root of ours stands behind it.
+    #[error("the certificate is of an unknown CA")]
+    UnknownCa,
+    /// The extended key usages leave out clients.
+    #[error("the certificate is not for clients")]
+    NotForClients,
+    /// On a revocation list.
+    #[error("the certificate is revoked")]
+    Revoked,
+    /// No list tells, or it is out of date, and one is demanded.
+    #[error("the revocation status of the certificate is not known")]
+    RevocationUnknown,
+    /// A signature that does not verify, the chain's or the handshake's.
+    #[error("a signature of the certificate's chain or key is wrong")]
+    BadSignature,
+    /// A weak or unknown signature algorithm.
+    #[error("the certificate is signed with an algorithm that is not accepted")]
+    Algorithm,
+    /// Not a certificate that can be read.
+    #[error("the certificate cannot be read")]
+    Unreadable,
+    /// It names two devices or two users.
+    #[error(transparent)]
+    Ambiguous(#[from] Ambiguity),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "rustls may add errors; each other one is told by its text"
+)]
+impl From<CertificateError> for CertificateRefusal {
+    fn from(error: CertificateError) -> Self {
+        match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Self::NotYetValid
+            }
+            CertificateError::UnknownIssuer => Self::UnknownCa,
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                Self::NotForClients
+            }
+            CertificateError::Revoked => Self::Revoked,
+            CertificateError::UnknownRevocationStatus
+            | CertificateError::ExpiredRevocationList
+            | CertificateError::ExpiredRevocationListContext { .. } => Self::RevocationUnknown,
+            CertificateError::BadSignature => Self::BadSignature,
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                Self::Algorithm
+            }
+            CertificateError::BadEncoding | CertificateError::UnhandledCriticalExtension => {
+                Self::Unreadable
+            }
+            CertificateError::Other(error) => match error.0.downcast_ref::<Ambiguity>() {
+                Some(ambiguity) => Self::Ambiguous(*ambiguity),
+                None => Self::Other(certificate_error(&CertificateError::Other(error))),
+            },
+            other => Self::Other(certificate_error(&other)),
+        }
+    }
+}

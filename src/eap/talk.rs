@@ -1,0 +1,106 @@
+//! What is said inside of a tunnel, turn by turn, whichever method made it.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::chosen::Round;
+use super::config::TlsVersion;
+use super::identity::Identity;
+use super::offer::Inner;
+use super::offer::Offer;
+use super::offer::Outer;
+use super::peap::Peap;
+use super::proof::Completed;
+use super::proof::Question;
+use super::proof::Refusal;
+use super::proof::Verified;
+use super::ttls::Ttls;
+use super::tunnel::Tunnel;
+use crate::model::CertificateIdentity;
+use crate::trust::Chain;
+
+/// What is said inside.
+pub(super) enum Talk {
+    Ttls(Ttls),
+    Peap(Peap),
+}
+
+/// What follows on the peer's turn inside.
+pub(super) enum Next {
+    /// Say this, if it is not empty, then it is the peer's turn.
+    Say(Zeroizing<Vec<u8>>, Talk),
+    Ask(Question, Talk),
+    Succeed(Completed, Bound),
+    Fail(Refusal),
+}
+
+/// Keys that both sides bound the tunnel and the method inside with, in the place of the tunnel's.
+pub(super) type Bound = Option<Zeroizing<[u8; 128]>>;
+
+/// What a turn inside may need.
+pub(super) struct Scene<'a> {
+    pub(super) round: &'a Round<'a>,
+    pub(super) offer: &'a Offer,
+    pub(super) identity: &'a Identity,
+    pub(super) tunnel: &'a Tunnel,
+    /// The certificate that the peer showed when the tunnel was made.
+    pub(super) device: Option<&'a Arc<Chain>>,
+    /// Octets that a packet has for what is said inside, about.
+    pub(super) room: usize,
+}
+
+impl Scene<'_> {
+    pub(super) fn device(&self) -> Option<Arc<CertificateIdentity>> {
+        self.device.map(|chain| Arc::clone(chain.certificate()))
+    }
+}
+
+impl Talk {
+    pub(super) fn new(outer: Outer) -> Self {
+        match outer {
+            Outer::Tls | Outer::Ttls => Self::Ttls(Ttls::default()),
+            Outer::Peap => Self::Peap(Peap::default()),
+        }
+    }
+
+    pub(super) fn begin(
+        self,
+        scene: &Scene<'_>,
+        version: Option<TlsVersion>,
+        inside: &[u8],
+    ) -> Next {
+        match self {
+            Self::Ttls(ttls) => ttls.begin(scene, inside),
+            Self::Peap(peap) => peap.begin(version, inside),
+        }
+    }
+
+    pub(super) fn take(self, scene: &Scene<'_>, inside: &[u8]) -> Next {
+        match self {
+            Self::Ttls(ttls) => ttls.take(scene, inside),
+            Self::Peap(peap) => peap.take(scene, inside),
+        }
+    }
+
+    pub(super) fn answered(self, scene: &Scene<'_>, answered: Result<Verified, Refusal>) -> Next {
+        match self {
+            Self::Ttls(ttls) => ttls.answered(scene, answered),
+            Self::Peap(peap) => peap.answered(scene, answered),
+        }
+    }
+
+    pub(super) fn inner(&self) -> Option<Inner> {
+        match self {
+            Self::Ttls(ttls) => ttls.inner(),
+            Self::Peap(peap) => peap.inner(),
+        }
+    }
+
+    pub(super) fn is_light(&self) -> bool {
+        match self {
+            Self::Ttls(ttls) => ttls.is_light(),
+            Self::Peap(peap) => peap.is_light(),
+        }
+    }
+}

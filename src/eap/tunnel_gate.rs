@@ -1,0 +1,264 @@
+//! Where the handshake of a tunnel asks: whose the certificate is that the peer may have, and what
+//! is resumed.
+//!
+//! No verdict is given here but a tentative one about a ticket: who the peer is, it says inside.
+//! What TLS wants stored is kept back until the method inside has come to its end
+//! ([`TunnelGate::commit`]); until then nothing stands behind the name that a peer was told.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use rustls::DigitallySignedStruct;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::UnixTime;
+use rustls::server::danger::ClientCertVerified;
+use rustls::time_provider::TimeProvider;
+use zeroize::Zeroizing;
+
+use super::clock::Clock;
+use super::clock::unix_time;
+use super::config::Config;
+use super::config::MAX_TICKETS;
+use super::gate::Judge;
+use super::gate::Peer;
+use super::gate::Stage;
+use super::gate::whose;
+use super::identity::Identity;
+use super::offer::Outer;
+use super::proof::Completed;
+use super::resumption::Id;
+use super::resumption::Inside;
+use super::resumption::Past;
+use super::resumption::Who;
+use super::turnstile::Guard;
+use crate::model::CertificateIdentity;
+use crate::model::Fingerprint;
+use crate::model::Now;
+use crate::model::Timestamp;
+use crate::model::Verdict;
+use crate::trust::Chain;
+
+/// One tunnel's verifier, store and clock.
+pub(super) struct TunnelGate {
+    outer: Outer,
+    identity: Identity,
+    config: Arc<Config>,
+    judge: Arc<dyn Judge>,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+struct State {
+    now: Now,
+    /// A chain that is good, until its holder has proved to hold its key.
+    verified: Option<Arc<Chain>>,
+    /// A chain whose holder has.
+    proven: Option<Arc<Chain>>,
+    /// The entry that TLS was given last; the one that is resumed, if any is.
+    offered: Option<(Arc<Inside>, Timestamp)>,
+    pending: Vec<(Id, Zeroizing<Vec<u8>>)>,
+    refused: Option<Arc<CertificateIdentity>>,
+}
+
+/// What a complete handshake has established.
+pub(super) enum Opened {
+    /// A new tunnel, and the certificate that the peer proved to hold, if it showed one.
+    New(Option<Arc<Chain>>),
+    /// An earlier one.
+    Again(Arc<Inside>),
+}
+
+impl TunnelGate {
+    pub(super) fn new(
+        outer: Outer,
+        identity: &Identity,
+        config: &Arc<Config>,
+        judge: &Arc<dyn Judge>,
+        now: Now,
+    ) -> Arc<Self> {
+        let gate = Self {
+            outer,
+            identity: identity.clone(),
+            config: Arc::clone(config),
+            judge: Arc::clone(judge),
+            clock: Clock::default(),
+            state: Mutex::new(State {
+                now,
+                verified: None,
+                proven: None,
+                offered: None,
+                pending: Vec::new(),
+                refused: None,
+            }),
+        };
+        gate.clock.set(now);
+        Arc::new(gate)
+    }
+
+    pub(super) fn set_now(&self, now: Now) {
+        self.clock.set(now);
+        self.state().now = now;
+    }
+
+    /// What the handshake has come to, whose peer has this certificate or none (empty). `None` when
+    /// the two do not fit, which must end the conversation.
+    pub(super) fn conclude(&self, resumed: bool, leaf: &[u8]) -> Option<Opened> {
+        let state = self.state();
+        let (chain, opened) = if resumed {
+            let (past, _) = state.offered.as_ref()?;
+            (past.device().cloned(), Opened::Again(Arc::clone(past)))
+        } else {
+            (state.proven.clone(), Opened::New(state.proven.clone()))
+        };
+        let fits = match chain {
+            Some(chain) => chain.certificate().fingerprint == Fingerprint::of(leaf),
+            None => leaf.is_empty(),
+        };
+        fits.then_some(opened)
+    }
+
+    /// The conversation has come to its end: what it may resume later is stored.
+    pub(super) fn commit(&self, completed: &Completed, device: Option<Arc<Chain>>, resumed: bool) {
+        let (Some(resumption), mut state) = (&self.config.resumption, self.state()) else {
+            return;
+        };
+        let again = state.offered.take().filter(|_| resumed);
+        let (inside, authenticated_at) = again.unwrap_or_else(|| {
+            let inside = Inside::new(self.outer, completed, device);
+            (Arc::new(inside), state.now.wall)
+        });
+        for (id, value) in state.pending.drain(..) {
+            let past = Past {
+                who: Who::Inside(Arc::clone(&inside)),
+                authenticated_at,
+                trust: self.config.verifier.trust(),
+            };
+            resumption.store(id, value, past);
+        }
+    }
+
+    /// The certificate that was refused, once.
+    pub(super) fn take_refused(&self) -> Option<Arc<CertificateIdentity>> {
+        self.state().refused.take()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers which certificate was refused, then hands the error on.
+    fn refuse(&self, leaf: &CertificateDer<'_>, error: rustls::Error) -> rustls::Error {
+        self.state().refused = CertificateIdentity::parse(leaf).ok().map(Arc::new);
+        error
+    }
+
+    /// The peer holds the key of the chain that was verified last.
+    fn prove(&self) -> Result<(), rustls::Error> {
+        let mut state = self.state();
+        let verified = state.verified.take();
+        let chain =
+            verified.ok_or_else(|| rustls::Error::General("a signature without a chain".into()))?;
+        self.config.verifier.remember(&chain);
+        state.proven = Some(chain);
+        Ok(())
+    }
+
+    /// Whether it is worth a try to resume what is of this past.
+    fn may_resume(&self, past: &Inside, now: Now) -> bool {
+        let certificates = past.device().is_none_or(|chain| {
+            let verifier = &self.config.verifier;
+            verifier.verify_again(chain, unix_time(now.wall)).is_ok()
+        });
+        let realms = !self.config.tunnel.same_realm
+            || (past.principal().user()).is_none_or(|user| self.identity.may_stand_for(user));
+        if past.outer() != self.outer || !certificates || !realms {
+            return false;
+        }
+        let verdict = self.judge.judge(&Peer {
+            principal: past.principal(),
+            stage: Stage::OfferedTicket,
+            now,
+        });
+        match verdict {
+            Verdict::Allow | Verdict::Quarantine => true,
+            Verdict::Block => false,
+        }
+    }
+}
+
+impl Guard for TunnelGate {
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let chain = whose(&self.config.verifier, end_entity, intermediates, now)
+            .map_err(|error| self.refuse(end_entity, error))?;
+        self.state().verified = Some(chain);
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let verifier = &self.config.verifier;
+        let valid = verifier
+            .verify_tls12_signature(message, certificate, signature)
+            .map_err(|error| self.refuse(certificate, error))?;
+        self.prove()?;
+        Ok(valid)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let verifier = &self.config.verifier;
+        let valid = verifier
+            .verify_tls13_signature(message, certificate, signature)
+            .map_err(|error| self.refuse(certificate, error))?;
+        self.prove()?;
+        Ok(valid)
+    }
+
+    fn recall(&self, name: &[u8], take: bool) -> Option<Vec<u8>> {
+        let resumption = self.config.resumption.as_ref()?;
+        let id = Id::try_from(name).ok()?;
+        let now = self.state().now;
+        let trust = self.config.verifier.trust();
+        let (mut value, past) = resumption.find(&id, now.wall, trust, take)?;
+        let Who::Inside(inside) = past.who else {
+            return None;
+        };
+        if !self.may_resume(&inside, now) {
+            resumption.remove(&id);
+            return None;
+        }
+        self.state().offered = Some((inside, past.authenticated_at));
+        Some(std::mem::take(&mut value))
+    }
+
+    fn keep(&self, name: &[u8], value: Zeroizing<Vec<u8>>) -> bool {
+        let (Ok(id), mut state) = (Id::try_from(name), self.state()) else {
+            return false;
+        };
+        if self.config.resumption.is_none() || state.pending.len() >= usize::from(MAX_TICKETS) {
+            return false;
+        }
+        state.pending.push((id, value));
+        true
+    }
+
+    fn current_time(&self) -> Option<UnixTime> {
+        self.clock.current_time()
+    }
+}
