@@ -21,6 +21,7 @@ mod hook;
 mod mail;
 mod material;
 mod metrics;
+mod passwords;
 pub mod pki;
 mod radius;
 mod radsec;

@@ -25,6 +25,7 @@ mod material;
 mod methods;
 mod nas;
 mod opened;
+mod passwords;
 mod proxy;
 mod rules;
 mod settings;
@@ -63,6 +64,8 @@ pub use material::RadsecFiles;
 pub use methods::Allowed;
 pub use methods::Methods;
 use opened::Opened;
+pub use passwords::Passwords;
+pub use passwords::WhenUnavailable;
 pub use proxy::Authorization;
 pub use proxy::Realm;
 pub use settings::Accounting;
@@ -114,6 +117,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// By which methods a peer may authenticate.
     pub methods: Methods,
+    /// What is done about wrong passwords.
+    pub passwords: Passwords,
     /// What verdicts become on the network.
     pub enforcement: Enforcement,
     /// Who may ask, in the order of the file; no network twice, no secret weak.
@@ -429,6 +434,7 @@ impl Draft {
             log: gateway.log,
             shutdown: gateway.shutdown,
             methods: gateway.methods,
+            passwords: gateway.passwords,
             enforcement,
             nas,
             peers: self.nas.iter().filter_map(nas::Entry::over_tls).collect(),

@@ -47,7 +47,7 @@
 //! | `journal` | shell | decision records on disk and in memory | `access`, `store`, `model` |
 //! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `trust`, `model` |
 //! | `sync` | shell | pulling facts from files and management systems | `inventory`, `document`, `model` |
-//! | `directory` | shell | asking who a user is | `model` |
+//! | `directory` | shell | asking who a user is: users file, LDAP, Active Directory | `document`, `model` |
 //! | `probe` | shell | clients of our own: RADIUS, the EAP peer, ActiveSync | `radius`, `eap`, `eas`, `directory`, `model` |
 //! | `config` | shell | files to typed configuration | `*` |
 //! | `app` | shell | building, wiring, reloading, draining | `*` |
@@ -69,6 +69,8 @@
 //!   ticket nor send a true alert.
 //! * The mail front speaks HTTP/1.1 itself, heads read by `httparse`: a library's connections cost a
 //!   task, channels and 32 KiB of buffers for each waiting Ping. HTTP/2 stays with the library.
+//! * LDAP is spoken by a client of our own (`directory/ldap`): the library for it reads what a server
+//!   sends with recursion and panics, before TLS too, where it may be anybody's.
 //! * `probe` is a room of its own, because the `probe` command, the load generator and the tests
 //!   share its supplicant.
 //!

@@ -26,28 +26,32 @@
 //! Nothing here grows with what is sent. Conversations have [`Config::conversations`] places, of
 //! which one source may have three quarters in progress; when all are taken, the oldest whose peer
 //! has not answered gives way. Each step may take [`Config::patience`], the whole twice that.
-//! Slow passwords under way, datagrams for other loops and stored replies have limits of their
-//! own. What finds no place is dropped, counted by reason, and answered when its NAS asks again.
+//! Passwords under way, rejects that wait, wrong passwords remembered, datagrams for other loops and
+//! stored replies have limits of their own. What finds no place is dropped, counted by reason, and answered when its NAS asks again.
 //!
 //! Left out so far: CoA-Requests.
 
 mod accounting;
 mod admission;
 mod arrival;
+mod attempt;
 mod away;
 mod brake;
 mod challenge;
 mod chance;
 mod charging;
+mod check;
 mod claims;
 mod context;
 mod conversation;
 mod counters;
+mod delay;
 mod discard;
 mod dynamic;
 mod eap;
 mod enforce;
 mod forward;
+mod guess;
 mod handover;
 mod job;
 mod judge;
@@ -64,8 +68,14 @@ mod stream;
 pub use admission::Admissions;
 pub use arrival::MAX_BATCH;
 pub use away::MAX_FORWARDS;
+pub use away::MAX_INQUIRIES;
 pub use brake::Swept;
 pub use charging::ChargingKey;
+pub use check::Answer;
+pub use check::Check;
+pub use check::Inquiry;
+pub use check::Passwords;
+pub use check::Why;
 pub use counters::Counter;
 pub use counters::Counters;
 pub use dynamic::Dynamic;
@@ -76,6 +86,7 @@ pub use enforce::Profile;
 pub use enforce::Profiles;
 pub use handover::Handover;
 pub use job::Done;
+pub use job::Inquiring;
 pub use job::Job;
 pub use job::Lane;
 pub use methods::INSIDE;
@@ -83,8 +94,6 @@ pub use methods::Method;
 pub use methods::MethodSet;
 pub use methods::Methods;
 pub use outbox::Transmit;
-pub use password::Check;
-pub use password::Passwords;
 pub use proxy::Forwarding;
 pub use proxy::Health;
 pub use proxy::Home;
@@ -167,6 +176,17 @@ pub struct Config {
     /// Whether the Access-Accept names the authenticated user, so that accounting does too.
     /// Default true.
     pub user_name_in_accept: bool,
+    /// How long after its request the Access-Reject to a password leaves, at the soonest. Default 1 s;
+    /// below the 10 s for which a request is remembered, so that its retransmissions are known.
+    pub reject_delay: Duration,
+    /// Wrong passwords of one user at one NAS after which they are slowed; at least 1. Default 5.
+    pub free_guesses: u32,
+    /// The longest time for which none is looked at after another wrong one; zero slows nobody.
+    /// Default 1 min.
+    pub longest_wait: Duration,
+    /// Whether a request gets an Access-Reject when nobody who knows the password has answered. A NAS
+    /// that gets no answer asks elsewhere, and stops asking here. Default true.
+    pub reject_when_unavailable: bool,
 }
 
 impl Default for Config {
@@ -176,6 +196,10 @@ impl Default for Config {
             patience: Duration::from_secs(30),
             eap_packet: 1024,
             user_name_in_accept: true,
+            reject_delay: Duration::from_secs(1),
+            free_guesses: 5,
+            longest_wait: Duration::from_mins(1),
+            reject_when_unavailable: true,
         }
     }
 }

@@ -15,6 +15,8 @@ use std::panic::catch_unwind;
 mod device_file;
 #[path = "fuzz/drive/dictionary.rs"]
 mod dictionary;
+#[path = "fuzz/drive/directory.rs"]
+mod directory;
 #[path = "fuzz/drive/eap_inside.rs"]
 mod eap_inside;
 #[path = "fuzz/drive/eap_packet.rs"]
@@ -44,6 +46,7 @@ type Drive = fn(&[u8]);
 const DRIVES: &[(&str, Drive)] = &[
     ("device_file", device_file::drive),
     ("dictionary", dictionary::drive),
+    ("directory", directory::drive),
     ("eap_inside", eap_inside::drive),
     ("eap_packet", eap_packet::drive),
     ("eas_query", eas_query::drive),

@@ -17,6 +17,7 @@ use crate::app::groups;
 use crate::app::metrics::Metrics;
 use crate::app::metrics::home_outcomes;
 use crate::app::sources;
+use crate::directory;
 use crate::inventory::Description;
 use crate::inventory::Lookup;
 use crate::journal;
@@ -81,6 +82,7 @@ impl Desk {
         let unmet = groups::unmet_now(&self.point);
         let lost: u64 = self.metrics.lost().iter().map(|(_, count)| count).sum();
         let (_, skipped) = self.metrics.history();
+        let directories = self.metrics.directories.load().status();
         let json = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime": uptime,
@@ -109,6 +111,7 @@ impl Desk {
                     "requests": counts(&home_outcomes(home)),
                 })
             }).collect::<Vec<_>>(),
+            "directories": directories_json(&directories),
             "mail": self.metrics.mail.as_deref().map(mail_json),
             "snapshot": self.metrics.snapshots.as_deref().map(|snapshots| snapshots.json(now)),
         });
@@ -149,6 +152,7 @@ impl Desk {
             let outcomes = counts_line(&home_outcomes(&home));
             text.push_str(&format!("home server {name}: {health}, {outcomes}\n"));
         }
+        text.push_str(&directory_lines(&directories));
         if let Some(mail) = &self.metrics.mail {
             text.push_str(&mail_lines(mail));
         }
@@ -433,6 +437,48 @@ fn radsec_json(radsec: &radsec::Counters) -> Value {
         "accepted": radsec.known(),
         "received": radsec.packets(),
         "closed": counts(&radsec.ends()),
+    })
+}
+
+/// A line for each server.
+fn directory_lines(status: &directory::Status) -> String {
+    let mut lines = String::new();
+    for (name, servers) in &status.directories {
+        for server in servers {
+            let (url, health) = (&server.server, server.health.as_str());
+            let (asked, failed) = (server.asked, server.failed);
+            let trouble = server.trouble.as_deref();
+            let trouble = trouble.map_or_else(String::new, |trouble| format!("; it {trouble}"));
+            lines.push_str(&format!(
+                "directory {name}: {url} is {health}, {asked} asked, {failed} unanswered{trouble}\n"
+            ));
+        }
+    }
+    if !status.directories.is_empty() {
+        let outcomes = counts_line(&status.outcomes);
+        let waiting = status.waiting;
+        lines.push_str(&format!("directories: {outcomes}; {waiting} wait\n"));
+    }
+    lines
+}
+
+fn directories_json(status: &directory::Status) -> Value {
+    let servers = status.directories.iter().flat_map(|(name, servers)| {
+        servers.iter().map(move |server| {
+            json!({
+                "directory": name,
+                "server": server.server,
+                "health": server.health.as_str(),
+                "asked": server.asked,
+                "unanswered": server.failed,
+                "trouble": server.trouble,
+            })
+        })
+    });
+    json!({
+        "servers": servers.collect::<Vec<_>>(),
+        "answers": counts(&status.outcomes),
+        "waiting": status.waiting,
     })
 }
 

@@ -23,13 +23,16 @@ use crate::app::groups;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
+use crate::app::passwords;
 use crate::app::radius::Radius;
+use crate::app::radius::directory_clock;
 use crate::app::radsec;
 use crate::app::radsec::Radsec;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
 use crate::config;
 use crate::config::Config;
+use crate::directory::Directories;
 use crate::journal;
 use crate::journal::Journal;
 use crate::model::Problem;
@@ -123,6 +126,7 @@ impl Gateway {
             disconnects,
             radsec: radsec.counters(),
             network: Arc::clone(&radius.shared),
+            directories: Arc::clone(&radius.directories),
         };
         let desk = Desk {
             clock: core.clock,
@@ -191,8 +195,12 @@ impl Gateway {
     ///
     /// Everything wrong with the new configuration; the old one stays in force.
     pub(super) fn reload(&mut self, config: Config) -> Result<Vec<String>, Vec<Problem>> {
-        let mut settings =
-            material::network_settings(&config, &self.radius.resumption, &self.radius.mark)?;
+        let (directories, _) = passwords::load(&config)?;
+        let clock = directory_clock(self.clock);
+        let directories = Arc::new(Directories::new(directories, &clock));
+        let (resumption, learner) = (&self.radius.resumption, &self.radius.learner);
+        let (mark, asked) = (&self.radius.mark, (&directories, learner));
+        let mut settings = material::network_settings(&config, resumption, mark, asked)?;
         let policy = load_policy(&config)?;
         let sources = load_sources(&config)?;
         let accepts = self.radsec.prepare(&config)?;
@@ -206,6 +214,7 @@ impl Gateway {
         settings.nas.inherit(&previous.nas);
         self.radius.shared.settings.store(Arc::new(settings));
         self.radsec.replace(accepts);
+        self.radius.directories.store(directories);
         if let (Some(front), Some(tls)) = (&self.mail.front, tls) {
             front.tls.store(Arc::new(tls));
         }
@@ -267,6 +276,11 @@ impl Gateway {
         self.radius.servers.stop(self.config.shutdown.grace);
         self.radsec.stop(&self.runtime);
         self.radius.accounting.stop();
+        let directories = self.radius.directories.load_full();
+        self.runtime.block_on(async {
+            // Best effort: they notice by themselves.
+            drop(tokio::time::timeout(LEAVE, directories.close()).await);
+        });
         self.runtime.block_on(self.tasks.stop());
         if let Some(saver) = self.saver {
             saver.stop();
@@ -473,3 +487,6 @@ fn mail_differs(old: &Config, new: &Config) -> bool {
 /// A session whose NAS has said nothing for this long is forgotten. NASes with interim updates
 /// send them every few minutes; those without send only the Stop, mostly within a day.
 const SESSION_SILENCE: Duration = Duration::from_hours(25);
+
+/// The time for taking leave of directories.
+const LEAVE: Duration = Duration::from_millis(500);

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::app::core::load_policy;
 use crate::app::doubles;
 use crate::app::groups;
+use crate::app::passwords;
 use crate::config;
 use crate::config::Config;
 use crate::config::Hook;
@@ -17,11 +18,11 @@ use crate::sync::Format;
 
 /// Run with every load: an error keeps the gateway from starting, or from taking the
 /// configuration over.
-pub const HOOKS: &[Hook] = &[policies, sources];
+pub const HOOKS: &[Hook] = &[policies, sources, directories];
 
 /// Run by `check`: [`HOOKS`], and the inventory's files. Those have their own rules at run time,
 /// when a file that cannot be used leaves the inventory as it was.
-pub const CHECK_HOOKS: &[Hook] = &[policies, sources, inventories];
+pub const CHECK_HOOKS: &[Hook] = &[policies, sources, directories, inventories];
 
 /// `policy.toml`: what cannot be read, and what is well-formed and dangerous (R76).
 fn policies(config: &Config) -> Vec<Problem> {
@@ -46,6 +47,13 @@ fn sources(config: &Config) -> Vec<Problem> {
             problems
         }
         Err(problems) => problems,
+    }
+}
+
+/// `directory.toml`.
+fn directories(config: &Config) -> Vec<Problem> {
+    match passwords::load(config) {
+        Ok((_, problems)) | Err(problems) => problems,
     }
 }
 

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::app::passwords::Book;
+use crate::app::passwords::Learner;
 use crate::app::write::Existing;
 use crate::app::write::write;
 use crate::config;
 use crate::config::Authorization;
 use crate::config::Config;
 use crate::config::Radius11;
-use crate::directory::Outcome;
+use crate::config::WhenUnavailable;
+use crate::directory::Directories;
 use crate::directory::Users;
-use crate::directory::Verification;
 use crate::eap;
 use crate::eap::Resumption;
 use crate::model::Problem;
-use crate::model::Proof;
 use crate::model::Severity;
 use crate::model::causes;
 use crate::net::radsec::Accepts;
@@ -26,10 +27,8 @@ use crate::net::radsec::VERSION_11;
 use crate::net::tls;
 use crate::network;
 use crate::network::ChargingKey;
-use crate::network::Check;
 use crate::network::Home;
 use crate::network::MethodSet;
-use crate::network::Passwords;
 use crate::network::Route;
 use crate::network::Routes;
 use crate::radius::NasTable;
@@ -39,7 +38,8 @@ use crate::trust::Material;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
 /// devices need not handshake in full because a file was edited; `mark` is what requests to home
-/// servers are known by when they come back.
+/// servers are known by when they come back. What the learner has learned outlives them too.
+/// Directories are built anew: what is asked of the earlier ones ends there.
 ///
 /// # Errors
 ///
@@ -48,6 +48,7 @@ pub(super) fn network_settings(
     config: &Config,
     resumption: &Arc<Resumption>,
     mark: &[u8],
+    (directories, learner): (&Arc<Directories>, &Arc<Learner>),
 ) -> Result<network::Settings, Vec<Problem>> {
     let file = config.folder.join("gateway.toml");
     let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
@@ -81,12 +82,20 @@ pub(super) fn network_settings(
         eap,
         enforcement: enforcement(config),
         methods: methods(config),
-        passwords: Arc::new(UsersFile(users)),
         charging: charging_key(&config.data.folder)?,
         routes: routes(config, mark),
+        passwords: Arc::new(Book::new(
+            users,
+            Arc::clone(directories),
+            Arc::clone(learner),
+        )),
         config: network::Config {
             patience: config.eap.timeout,
             eap_packet: config.eap.fragment_size,
+            reject_delay: config.passwords.reject_delay,
+            free_guesses: config.passwords.free_guesses,
+            longest_wait: config.passwords.longest_wait,
+            reject_when_unavailable: config.passwords.when_unavailable == WhenUnavailable::Reject,
             ..network::Config::default()
         },
     })
@@ -227,27 +236,6 @@ fn charging_key(folder: &Path) -> Result<ChargingKey, Vec<Problem>> {
         wrong("has another length than 32 octets: restore it, or remove it to give everybody a new name")
     })?;
     Ok(ChargingKey::new(octets))
-}
-
-/// The users file as the network plane asks it.
-#[derive(Debug)]
-struct UsersFile(Users);
-
-impl Passwords for UsersFile {
-    fn knows(&self, user: &str) -> bool {
-        self.0.knows(user)
-    }
-
-    fn check(&self, user: &str, proof: &Proof<'_>) -> Check {
-        match self.0.verify(user, proof) {
-            Verification::Immediate(Outcome::Accepted(key)) => Check::Accepted(key),
-            Verification::Immediate(Outcome::Unsuited) => Check::Unsuited,
-            Verification::Immediate(Outcome::Refused | Outcome::Unknown) => Check::Refused,
-            Verification::Slow(job) => {
-                Check::Slow(Box::new(move || matches!(job.run(), Outcome::Accepted(_))))
-            }
-        }
-    }
 }
 
 /// An error of a file.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use arc_swap::ArcSwap;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::EncodeMetric;
@@ -19,6 +20,9 @@ use crate::access::Live;
 use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::app::warm::Snapshots;
+use crate::directory::Directories;
+use crate::directory::Health;
+use crate::directory::ServerStatus;
 use crate::journal;
 use crate::model::Timestamp;
 use crate::net::Clock;
@@ -29,7 +33,6 @@ use crate::network::Admissions;
 use crate::network::Counter;
 use crate::network::Counters;
 use crate::network::DynamicCounters;
-use crate::network::Health;
 use crate::network::Home;
 use crate::sync;
 use crate::sync::State;
@@ -56,6 +59,7 @@ pub(super) struct Metrics {
     pub(super) radsec: Option<Arc<radsec::Counters>>,
     /// Where the home servers in force are.
     pub(super) network: Arc<network::Shared>,
+    pub(super) directories: Arc<ArcSwap<Directories>>,
 }
 
 impl Metrics {
@@ -150,6 +154,48 @@ impl Metrics {
         Ok(())
     }
 
+    /// What there is to know of each server of a directory.
+    fn directories(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let directories = self.directories.load();
+        if directories.is_empty() {
+            return Ok(());
+        }
+        let status = directories.status();
+        page.gauge(
+            "directory_waiting",
+            "Users who wait for a directory",
+            status.waiting,
+        )?;
+        page.family(
+            "directory_answers",
+            "Questions to directories, by what came of them",
+            "outcome",
+            &status.outcomes,
+        )?;
+        let servers = || {
+            let all = status.directories.iter();
+            all.flat_map(|(name, servers)| servers.iter().map(move |server| (name, server)))
+        };
+        let labels = |name, server| [("directory", name), ("server", server)];
+        let up = servers().map(|(name, server)| {
+            let up = i64::from(server.health != Health::Down);
+            (
+                labels(name.as_str(), server.server.as_str()),
+                ConstGauge::new(up),
+            )
+        });
+        let help = "0 while a server is left alone because it does not answer";
+        page.samples("directory_server_up", help, MetricType::Gauge, up)?;
+        for (metric, help, read) in SERVER_COUNTERS {
+            let samples = servers().map(|(name, server)| {
+                let value = ConstCounter::new(read(server));
+                (labels(name.as_str(), server.server.as_str()), value)
+            });
+            page.samples(metric, help, MetricType::Counter, samples)?;
+        }
+        Ok(())
+    }
+
     /// Decision records that are not on disk, by cause.
     /// Rows of the history, and decisions that had no place in it.
     pub(super) fn history(&self) -> (u64, u64) {
@@ -210,7 +256,7 @@ impl Metrics {
         )?;
         let homes = self.homes();
         let up = homes.iter().map(|home| {
-            let alive = home.health() == Health::Alive;
+            let alive = home.health() == network::Health::Alive;
             ([("home", home.name())], ConstGauge::new(i64::from(alive)))
         });
         let help = "1 for a home server that answers";
@@ -282,6 +328,21 @@ impl Collector for Metrics {
             self.sum(|of| &of.lost),
         )?;
         page.counter(
+            "rejects_delayed",
+            "Rejects of passwords that were made to wait",
+            self.sum(|of| &of.delayed),
+        )?;
+        page.counter(
+            "rejects_hurried",
+            "Rejects of passwords that left early because too many waited",
+            self.sum(|of| &of.hurried),
+        )?;
+        page.counter(
+            "guesses_slowed",
+            "Passwords not looked at after too many wrong ones",
+            self.sum(|of| &of.slowed),
+        )?;
+        page.counter(
             "handed_over",
             "Datagrams given to the loop they belong to",
             self.sum(|of| &of.handed_over),
@@ -334,6 +395,7 @@ impl Collector for Metrics {
         page.gauge("mail_requests", "Mail requests under way", self.live.len())?;
         self.radsec(&mut page)?;
         self.proxied(&mut page)?;
+        self.directories(&mut page)?;
         self.snapshots(&mut page)?;
         self.sources(&mut page)?;
         match &self.mail {
@@ -489,6 +551,16 @@ const FEED_GAUGES: [(&str, &str, ReadFeed); 5] = [
         "1 while a list that lacks too much waits for an operator",
         |feed, _| Some(u64::from(feed.is_held())),
     ),
+];
+
+/// How to read one counter of a directory's server.
+type ReadServer = fn(&ServerStatus) -> u64;
+
+const SERVER_COUNTERS: [(&str, &str, ReadServer); 2] = [
+    ("directory_asked", "Questions to a server", |of| of.asked),
+    ("directory_failed", "Questions without an answer", |of| {
+        of.failed
+    }),
 ];
 
 /// How to read one counter of a feed.

@@ -10,9 +10,14 @@ use arc_swap::ArcSwap;
 use crate::app::StartError;
 use crate::app::core::Core;
 use crate::app::material;
+use crate::app::passwords;
+use crate::app::passwords::Learner;
 use crate::config;
 use crate::config::Config;
+use crate::directory;
+use crate::directory::Directories;
 use crate::eap;
+use crate::net::Clock;
 use crate::net::Pool;
 use crate::net::home;
 use crate::net::radius;
@@ -29,6 +34,9 @@ pub(super) struct Radius {
     /// What requests to home servers are known by when they come back.
     pub(super) mark: Vec<u8>,
     pub(super) resumption: Arc<eap::Resumption>,
+    /// Replaced by a reload.
+    pub(super) directories: Arc<ArcSwap<Directories>>,
+    pub(super) learner: Arc<Learner>,
     pub(super) addresses: Vec<Listen>,
     pub(super) loops: Vec<Arc<Counters>>,
     pub(super) servers: radius::Servers,
@@ -42,7 +50,11 @@ impl Radius {
         let mut mark = MARK.to_vec();
         mark.extend_from_slice(&[0; 8]);
         super::fill_random(mark.get_mut(MARK.len()..).unwrap_or_default());
-        let settings = material::network_settings(config, &resumption, &mark)?;
+        let (directories, _) = passwords::load(config)?;
+        let directories = Arc::new(Directories::new(directories, &directory_clock(core.clock)));
+        let learner = Learner::new(core);
+        let asked = (&directories, &learner);
+        let settings = material::network_settings(config, &resumption, &mark, asked)?;
         let loops = super::threads(config.workers.radius).min(usize::from(u8::MAX));
         let shared = Arc::new(network::Shared {
             settings: ArcSwap::from_pointee(settings),
@@ -70,7 +82,8 @@ impl Radius {
             .map_err(|(address, source)| StartError::Bind { address, source })?;
         let addresses = bound.addresses.clone();
         let workers = super::threads(config.workers.handshake);
-        let pool = Pool::start(workers, HANDSHAKES_WAITING, core.clock)
+        let runtime = core.runtime.handle().clone();
+        let pool = Pool::start(workers, HANDSHAKES_WAITING, core.clock, runtime)
             .map(Arc::new)
             .map_err(StartError::System)?;
         let counters = Mutex::new(Vec::new());
@@ -101,12 +114,18 @@ impl Radius {
             shared,
             mark,
             resumption,
+            directories: Arc::new(ArcSwap::new(directories)),
+            learner,
             addresses,
             loops,
             servers,
             accounting,
         })
     }
+}
+
+pub(super) fn directory_clock(clock: Clock) -> directory::Clock {
+    directory::Clock::new(move || clock.now().monotonic)
 }
 
 /// The accounting log of one loop; its name says which, so that no two share a file.

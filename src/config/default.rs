@@ -5,6 +5,7 @@
 /// Rooms with a file of their own add a line here.
 pub const FILES: &[(&str, &str)] = &[
     ("devices.csv", include_str!("../../conf/devices.csv")),
+    ("directory.toml", include_str!("../../conf/directory.toml")),
     ("gateway.toml", include_str!("../../conf/gateway.toml")),
     ("nas.toml", include_str!("../../conf/nas.toml")),
     ("policy.toml", include_str!("../../conf/policy.toml")),

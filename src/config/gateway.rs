@@ -8,6 +8,7 @@ use super::dictionaries::Dictionaries;
 use super::enforcement;
 use super::methods;
 use super::methods::Methods;
+use super::passwords::Passwords;
 use super::settings::Accounting;
 use super::settings::Certificates;
 use super::settings::Data;
@@ -46,6 +47,7 @@ pub(super) struct Gateway {
     pub(super) log: Log,
     pub(super) shutdown: Shutdown,
     pub(super) methods: Methods,
+    pub(super) passwords: Passwords,
     pub(super) enforcement: enforcement::Written,
     pub(super) dictionaries: Dictionaries,
 }
@@ -67,6 +69,7 @@ impl Default for Gateway {
             log: Log::default(),
             shutdown: Shutdown::default(),
             methods: Methods::default(),
+            passwords: Passwords::default(),
             enforcement: enforcement::Written::default(),
             dictionaries: Dictionaries::default(),
         }
@@ -91,6 +94,7 @@ impl Gateway {
         gateway.log.read(section.child("log"));
         gateway.shutdown.read(section.child("shutdown"));
         gateway.methods = methods::read(section.child("methods"));
+        gateway.passwords.read(section.child("passwords"));
         gateway.dictionaries.read(section.child("dictionaries"));
         let mut enforce = section.child("enforce");
         gateway.enforcement = enforcement::read(&mut enforce);

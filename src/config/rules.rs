@@ -341,13 +341,14 @@ fn sample_entries() -> Vec<(users::Keyed, Secret)> {
 }
 
 /// Files of the conf folder that some room reads.
-const KNOWN_FILES: [&str; 6] = [
+const KNOWN_FILES: [&str; 7] = [
     "gateway.toml",
     "nas.toml",
     "users.toml",
     "policy.toml",
     "source.toml",
     "proxy.toml",
+    "directory.toml",
 ];
 /// Octets of `sun_path` on Linux without the final zero (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;

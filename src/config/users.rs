@@ -36,7 +36,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Vec<Keyed> {
 
 fn read_one(section: &mut Section<'_>) -> Option<Entry> {
     let name: Option<String> = section.require("name", "name = \"alice@contoso.com\"");
-    let argon2: Option<String> = section.read("password");
+    let hash: Option<String> = section.read("password");
     let nt_hash: Option<String> = section.read("nt_hash");
     let clear: Option<String> = section.read("clear");
     section.finish();
@@ -53,10 +53,8 @@ fn read_one(section: &mut Section<'_>) -> Option<Entry> {
         );
         return None;
     }
-    let password = match (argon2, nt_hash, clear) {
-        (Some(text), _, _) => {
-            parsed(section, "password", text.parse()).map(|hash| Password::Argon2(Box::new(hash)))
-        }
+    let password = match (hash, nt_hash, clear) {
+        (Some(text), _, _) => parsed(section, "password", text.parse()),
         (_, Some(text), _) => parsed(section, "nt_hash", text.parse()).map(Password::NtHash),
         (_, _, Some(text)) if text.is_empty() => {
             section.error("clear", "is empty, so that anybody could log in");

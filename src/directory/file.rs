@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::password::Argon2Hash;
 use super::password::Password;
 use crate::model::NtKey;
 use crate::model::Proof;
@@ -23,7 +22,7 @@ pub struct Entry {
 pub struct Users {
     entries: HashMap<UserId, Password>,
     /// The most expensive hash of the file: what an unknown name is compared with.
-    decoy: Option<Argon2Hash>,
+    decoy: Option<Password>,
 }
 
 impl Users {
@@ -36,13 +35,9 @@ impl Users {
     pub fn new(entries: Vec<Entry>) -> Result<Self, DuplicateUser> {
         let mut users = Self::default();
         for Entry { name, password } in entries {
-            if let Password::Argon2(hash) = &password
-                && users
-                    .decoy
-                    .as_ref()
-                    .is_none_or(|decoy| decoy.cost() < hash.cost())
-            {
-                users.decoy = Some(hash.as_ref().clone());
+            let dearest = users.decoy.as_ref().map_or(0, Password::cost);
+            if password.is_slow() && password.cost() > dearest {
+                users.decoy = Some(password.clone());
             }
             if users.entries.insert(name.clone(), password).is_some() {
                 return Err(DuplicateUser { name });
@@ -63,7 +58,7 @@ impl Users {
         self.entries.is_empty()
     }
 
-    /// Whether there is an entry for `name`.
+    /// Whether the file has a user of that name.
     #[must_use]
     pub fn knows(&self, name: &str) -> bool {
         let mut folded = [0; UserId::MAX];
@@ -72,7 +67,7 @@ impl Users {
 
     /// Compares what was sent with what is stored for `name`.
     ///
-    /// Where the file holds argon2 hashes, an unknown name costs as much as the most expensive of
+    /// Where the file holds slow hashes, an unknown name costs as much as the most expensive of
     /// them, so that the time of an answer does not tell which names exist. A name whose password
     /// is stored as NT hash or in clear is answered at once and can be told from both; those are
     /// compared without allocating.
@@ -81,15 +76,15 @@ impl Users {
         let mut folded = [0; UserId::MAX];
         let stored = UserId::fold(name, &mut folded).and_then(|name| self.entries.get(name));
         match (stored, proof) {
-            (Some(Password::Argon2(hash)), Proof::Password(given)) => Verification::Slow(Job {
-                hash: hash.clone(),
+            (Some(stored), Proof::Password(given)) if stored.is_slow() => Verification::Slow(Job {
+                stored: stored.clone(),
                 given: Secret::new(given.to_vec()),
                 known: true,
             }),
             (Some(stored), proof) => Verification::Immediate(stored.answers(proof)),
             (None, Proof::Password(given)) => match &self.decoy {
                 Some(decoy) => Verification::Slow(Job {
-                    hash: Box::new(decoy.clone()),
+                    stored: decoy.clone(),
                     given: Secret::new(given.to_vec()),
                     known: false,
                 }),
@@ -125,7 +120,7 @@ impl Verification {
 /// A comparison to be made; owns all it needs.
 #[derive(Debug)]
 pub struct Job {
-    hash: Box<Argon2Hash>,
+    stored: Password,
     given: Secret,
     known: bool,
 }
@@ -134,7 +129,7 @@ impl Job {
     /// Compares. Blocks a core for as long as the hash was made to.
     #[must_use]
     pub fn run(self) -> Outcome {
-        let matched = self.hash.matches(self.given.expose());
+        let matched = self.stored.matches(self.given.expose());
         match (self.known, matched) {
             (true, true) => Outcome::Accepted(None),
             (true, false) => Outcome::Refused,
@@ -171,6 +166,7 @@ mod tests {
     use md5::Md5;
 
     use super::*;
+    use crate::directory::Argon2Hash;
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.as_bytes().to_vec())
@@ -300,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_decoy_is_the_most_expensive_hash() {
+    fn the_decoy_is_the_most_expensive_hash_of_whatever_kind() {
         let tail = "$c29tZXNhbHQ$iWh06vD8Fy27wf9npn6FXWiCX4K6pW6Ue1Bnzz07Z8A";
         let hash = |parameters: &str| -> Password {
             let text = format!("$argon2id$v=19${parameters}{tail}");
@@ -313,6 +309,40 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(users.decoy.unwrap().cost(), 64 * 3);
+        let bcrypt = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+        let users = Users::new(vec![
+            entry("a", hash("m=16,t=1,p=1")),
+            entry("b", bcrypt.parse().unwrap()),
+            entry("c", hash("m=128,t=1,p=1")),
+        ])
+        .unwrap();
+        assert!(matches!(users.decoy, Some(Password::Crypt(_))));
+    }
+
+    #[test]
+    fn hashes_of_other_systems_answer_to_the_password_alone() {
+        let sha: Password = "$5$abcdefghijklmnop$49yU6pOqknRiraoDvy5YVUvquhabVUIYqKQ8se7bFj2"
+            .parse()
+            .unwrap();
+        let users = Users::new(vec![entry("alice", sha)]).unwrap();
+        let challenge = b"challenge";
+        for (proof, expected) in [
+            (Proof::Password(b"a-password"), "accepted"),
+            (Proof::Password(b"A-password"), "refused"),
+            (
+                Proof::Chap {
+                    identifier: 7,
+                    challenge,
+                    response: &[0; 16],
+                },
+                "unsuited",
+            ),
+        ] {
+            let verification = users.verify("alice", &proof);
+            let is_slow = matches!(verification, Verification::Slow(_));
+            assert_eq!(is_slow, expected != "unsuited", "row {expected}");
+            assert_eq!(said(verification), expected);
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use md5::Md5;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::directory::CryptHash;
 use crate::directory::Outcome;
 use crate::directory::mschap;
 use crate::model::NtKey;
@@ -25,6 +26,8 @@ use crate::model::Secret;
 pub enum Password {
     /// Argon2, for every method that hands the password over (PAP, Basic).
     Argon2(Box<Argon2Hash>),
+    /// SHA-crypt or bcrypt, for the same methods.
+    Crypt(Box<CryptHash>),
     /// MD4 of the UTF-16 password, which MSCHAP needs. Whoever has it can log in with it.
     NtHash(NtHash),
     /// The password itself, for CHAP and for those who must.
@@ -36,8 +39,17 @@ impl Password {
     #[must_use]
     pub const fn is_slow(&self) -> bool {
         match self {
-            Self::Argon2(_) => true,
+            Self::Argon2(_) | Self::Crypt(_) => true,
             Self::NtHash(_) | Self::Clear(_) => false,
+        }
+    }
+
+    /// About the microseconds of a core that one comparison takes.
+    pub(super) fn cost(&self) -> u64 {
+        match self {
+            Self::Argon2(hash) => hash.cost(),
+            Self::Crypt(hash) => hash.cost(),
+            Self::NtHash(_) | Self::Clear(_) => 0,
         }
     }
 
@@ -46,6 +58,7 @@ impl Password {
     pub fn matches(&self, given: &[u8]) -> bool {
         match self {
             Self::Argon2(stored) => stored.matches(given),
+            Self::Crypt(stored) => stored.matches(given),
             Self::NtHash(stored) => stored.matches(given),
             Self::Clear(stored) => stored.ct_eq(given),
         }
@@ -90,7 +103,7 @@ impl Password {
                     None => Outcome::Unsuited,
                 };
             }
-            (Self::Argon2(_), Proof::Chap { .. } | Proof::MsChap { .. })
+            (Self::Argon2(_) | Self::Crypt(_), Proof::Chap { .. } | Proof::MsChap { .. })
             | (Self::NtHash(_), Proof::Chap { .. }) => return Outcome::Unsuited,
         };
         if matches {
@@ -100,16 +113,29 @@ impl Password {
         }
     }
 
-    /// Whether both are the same stored octets; two argon2 hashes of one password with different
+    /// Whether both are the same stored octets; two slow hashes of one password with different
     /// salts are not.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Argon2(one), Self::Argon2(other)) => one.0 == other.0,
+            (Self::Crypt(one), Self::Crypt(other)) => one.same_as(other),
             (Self::NtHash(one), Self::NtHash(other)) => bool::from(one.0.ct_eq(other.0.as_ref())),
             (Self::Clear(one), Self::Clear(other)) => one.ct_eq(other.expose()),
-            (Self::Argon2(_) | Self::NtHash(_) | Self::Clear(_), _) => false,
+            (Self::Argon2(_) | Self::Crypt(_) | Self::NtHash(_) | Self::Clear(_), _) => false,
         }
+    }
+}
+
+/// A slow hash of any kind, told by how it begins.
+impl FromStr for Password {
+    type Err = HashError;
+
+    fn from_str(text: &str) -> Result<Self, HashError> {
+        if text.starts_with("$argon2") {
+            return text.parse().map(|hash| Self::Argon2(Box::new(hash)));
+        }
+        text.parse().map(|hash| Self::Crypt(Box::new(hash)))
     }
 }
 
@@ -139,7 +165,8 @@ impl Argon2Hash {
             .map_err(|_| HashError::Random)
     }
 
-    /// Relative cost of one comparison: memory times passes.
+    /// About the microseconds of a core that one comparison takes, as long as one kibibyte does in
+    /// one pass.
     pub(super) fn cost(&self) -> u64 {
         Params::try_from(&self.0).map_or(0, |params| {
             u64::from(params.m_cost()) * u64::from(params.t_cost())
@@ -278,6 +305,30 @@ pub enum HashError {
         memory: u32,
         /// Passes.
         rounds: u32,
+    },
+    /// Neither SHA-crypt nor bcrypt.
+    #[error(
+        "expected a hash such as portreeve hash-password prints, or a whole one that begins with \
+         $5$, $6$, $2a$, $2b$ or $2y$"
+    )]
+    NotCrypt,
+    /// A comparison would take too long.
+    #[error(
+        "the hash asks for {rounds} rounds, at most {} are accepted",
+        CryptHash::MAX_ROUNDS
+    )]
+    TooManyRounds {
+        /// Of SHA-crypt.
+        rounds: u32,
+    },
+    /// A comparison would take too long.
+    #[error(
+        "the hash has a cost of {cost}, at most {} is accepted",
+        CryptHash::MAX_BCRYPT_COST
+    )]
+    BcryptCost {
+        /// Logarithm of the rounds.
+        cost: u32,
     },
     /// Not 32 hexadecimal digits.
     #[error("expected an NT hash of 32 hexadecimal digits")]

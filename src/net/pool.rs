@@ -10,6 +10,9 @@
 //! handshake: a worker that has more to do rings for what it has done once in a millisecond at
 //! most, and a loop calls no worker twice.
 //!
+//! What only waits for a server ([`Job::into_inquiry`]) takes no thread: it is a task of the runtime,
+//! which ends by the deadline that whoever asks has set, and is lost with the runtime.
+//!
 //! [`Pool::start`] spawns its threads, each of which owns nothing but the job in hand. They end
 //! when the pool is dropped, after the job in hand; a job that is lost with them is a
 //! conversation that its peer starts anew. A job that panics is reported to its loop as lost, and
@@ -35,6 +38,7 @@ use std::time::Duration;
 use crossbeam_queue::ArrayQueue;
 use nix::sys::eventfd::EfdFlags;
 use nix::sys::eventfd::EventFd;
+use tokio::runtime::Handle;
 
 use crate::model::Monotonic;
 use crate::net::clock::Clock;
@@ -197,6 +201,28 @@ impl Owed {
 pub struct Pool {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
+    runtime: Handle,
+}
+
+/// The place of an answer that is waited for: it is filled whatever becomes of the question.
+struct Promise {
+    mailbox: Arc<Mailbox>,
+    done: Option<Done>,
+}
+
+impl Promise {
+    fn keep(&mut self, done: Done) {
+        self.done = Some(done);
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            self.mailbox.put_done(done);
+            self.mailbox.ring_a_sleeper();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -234,12 +260,18 @@ impl Queue {
 }
 
 impl Pool {
-    /// Starts `threads` workers that share a queue of `capacity` jobs.
+    /// Starts `threads` workers that share a queue of `capacity` jobs. Questions to servers are driven
+    /// by `runtime`.
     ///
     /// # Errors
     ///
     /// When the system gives no thread.
-    pub fn start(threads: usize, capacity: usize, clock: Clock) -> io::Result<Self> {
+    pub fn start(
+        threads: usize,
+        capacity: usize,
+        clock: Clock,
+        runtime: Handle,
+    ) -> io::Result<Self> {
         let (threads, capacity) = (threads.max(1), capacity.max(1));
         let queue = Arc::new(Queue {
             state: Mutex::new(State {
@@ -261,7 +293,11 @@ impl Pool {
                     .spawn(move || work(&queue, clock))
             })
             .collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { queue, threads })
+        Ok(Self {
+            queue,
+            threads,
+            runtime,
+        })
     }
 
     /// Jobs that may wait at one time.
@@ -289,6 +325,9 @@ impl Pool {
     /// Puts a job in, to be answered to `mailbox`; gives it back if the queue is full, or the
     /// mailbox's loop has as many under way as it can take back.
     pub(super) fn submit(&self, job: Job, mailbox: &Arc<Mailbox>) -> Result<(), Box<Job>> {
+        if job.is_inquiry() {
+            return self.ask(job, mailbox);
+        }
         let mut state = self.queue.lock();
         let lane = job.lane();
         if !state.waiting.has_room(lane) || !mailbox.reserve() {
@@ -305,6 +344,24 @@ impl Pool {
         if wake {
             self.queue.arrived.notify_one();
         }
+        Ok(())
+    }
+}
+
+impl Pool {
+    fn ask(&self, job: Job, mailbox: &Arc<Mailbox>) -> Result<(), Box<Job>> {
+        if !mailbox.reserve() {
+            return Err(Box::new(job));
+        }
+        let mut promise = Promise {
+            mailbox: Arc::clone(mailbox),
+            done: Some(job.loss()),
+        };
+        let asking = job.into_inquiry()?;
+        self.runtime.spawn(async move {
+            let done = asking.await;
+            promise.keep(done);
+        });
         Ok(())
     }
 }

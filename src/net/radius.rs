@@ -42,6 +42,7 @@ use crate::net::streams::Streams;
 use crate::network::Door;
 use crate::network::Forwarding;
 use crate::network::MAX_FORWARDS;
+use crate::network::MAX_INQUIRIES;
 use crate::network::Role;
 use crate::network::Server;
 
@@ -165,7 +166,7 @@ impl Servers {
         worker: impl Fn(u8) -> io::Result<Worker>,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicU64::new(0));
-        let in_flight = pool.capacity() + pool.threads() + MAX_FORWARDS;
+        let in_flight = pool.capacity() + pool.threads() + MAX_FORWARDS + MAX_INQUIRIES;
         let mailboxes: Arc<[Arc<Mailbox>]> = bound
             .sets
             .iter()

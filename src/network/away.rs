@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::model::Monotonic;
 use crate::network::Door;
 use crate::network::admission::PeerIdentity;
-use crate::network::context::Context;
+use crate::network::attempt::Pending;
 use crate::network::conversation::Standing;
 use crate::network::conversation::State;
 use crate::network::forward::AtHome;
@@ -27,6 +27,8 @@ pub(super) struct Asked<'a> {
     pub(super) from: SocketAddr,
     pub(super) nas: &'a Arc<Nas>,
     pub(super) origin: Origin<'a>,
+    /// When it came.
+    pub(super) came: Monotonic,
     pub(super) held: Option<Held>,
     /// Of a NAS that takes Disconnect-Requests.
     pub(super) peer: Option<Arc<PeerIdentity>>,
@@ -39,9 +41,12 @@ pub(super) struct Away {
     pub(super) from: SocketAddr,
     pub(super) nas: Arc<Nas>,
     pub(super) origin: HeldOrigin,
+    pub(super) came: Monotonic,
     pub(super) held: Option<Held>,
     pub(super) peer: Option<Arc<PeerIdentity>>,
     pub(super) waiting: Waiting,
+    /// Whether its job waits for a server.
+    pub(super) elsewhere: bool,
 }
 
 /// What for.
@@ -49,15 +54,10 @@ pub(super) struct Away {
 pub(super) enum Waiting {
     /// A conversation's flight; the conversation itself is in the job.
     Handshake(Parted),
-    /// A slow hash.
-    Password {
-        /// Where the request came from.
-        context: Context,
-        /// The name whose password is checked.
-        user: Box<str>,
-    },
     /// The answer of a home server.
     Home(AtHome),
+    /// A slow hash, or a server that knows passwords.
+    Password(Box<Pending>),
 }
 
 /// A slot without its conversation, and what the answer will need of the request.
@@ -79,6 +79,7 @@ impl Away {
             from: self.from,
             nas: &self.nas,
             origin: self.origin.origin(),
+            came: self.came,
             held: self.held,
             peer: self.peer.clone(),
         }
@@ -90,15 +91,16 @@ impl Away {
             Waiting::Handshake(parted) if parted.standing.worked => Lane::Begun,
             Waiting::Handshake(_) => Lane::First,
             // One of a home server is in no lane.
-            Waiting::Password { .. } | Waiting::Home(_) => Lane::Slow,
+            Waiting::Password(_) | Waiting::Home(_) => Lane::Slow,
         }
     }
 
-    const fn is_password(&self) -> bool {
+    /// Whether a slow hash is under way for it.
+    const fn is_hash(&self) -> bool {
         match &self.waiting {
-            Waiting::Handshake(parted) => parted.slow,
             Waiting::Home(_) => false,
-            Waiting::Password { .. } => true,
+            Waiting::Handshake(parted) => parted.slow && !self.elsewhere,
+            Waiting::Password(_) => !self.elsewhere,
         }
     }
 
@@ -108,13 +110,15 @@ impl Away {
 }
 
 /// All requests of a loop that are away. Handshakes are bounded by the conversations, which keep
-/// their places; passwords by [`MAX_PASSWORDS`]; those at home servers by [`MAX_FORWARDS`].
+/// their places; slow hashes by [`MAX_HASHES`], inquiries by [`MAX_INQUIRIES`], those at home servers by
+/// [`MAX_FORWARDS`].
 #[derive(Debug, Default)]
 pub(super) struct Aways {
     requests: HashMap<Ticket, (Monotonic, Away)>,
     deadlines: BTreeSet<(Monotonic, Ticket)>,
-    passwords: usize,
     forwards: usize,
+    hashes: usize,
+    inquiries: usize,
     next: u64,
 }
 
@@ -123,9 +127,13 @@ impl Aways {
         self.requests.is_empty()
     }
 
-    /// Whether one more password may be checked.
-    pub(super) const fn has_room_for_password(&self) -> bool {
-        self.passwords < MAX_PASSWORDS
+    /// Whether one more password may be checked, elsewhere or here.
+    pub(super) const fn has_room(&self, elsewhere: bool) -> bool {
+        if elsewhere {
+            self.inquiries < MAX_INQUIRIES
+        } else {
+            self.hashes < MAX_HASHES
+        }
     }
 
     /// Whether one more request may be given to a home server.
@@ -136,8 +144,9 @@ impl Aways {
     pub(super) fn put(&mut self, deadline: Monotonic, away: Away) -> Ticket {
         let ticket = Ticket(self.next);
         self.next = self.next.wrapping_add(1);
-        self.passwords += usize::from(away.is_password());
         self.forwards += usize::from(away.is_forward());
+        self.hashes += usize::from(away.is_hash());
+        self.inquiries += usize::from(away.elsewhere);
         self.deadlines.insert((deadline, ticket));
         self.requests.insert(ticket, (deadline, away));
         ticket
@@ -146,8 +155,9 @@ impl Aways {
     pub(super) fn take(&mut self, ticket: Ticket) -> Option<Away> {
         let (deadline, away) = self.requests.remove(&ticket)?;
         self.deadlines.remove(&(deadline, ticket));
-        self.passwords -= usize::from(away.is_password());
         self.forwards -= usize::from(away.is_forward());
+        self.hashes -= usize::from(away.is_hash());
+        self.inquiries -= usize::from(away.elsewhere);
         Some(away)
     }
 
@@ -164,7 +174,12 @@ impl Aways {
 
 /// Slow hashes of one loop that may be under way. At some 30 ms of a core each, more would keep
 /// the handshakes behind them waiting until their NASes give up; what is dropped is asked again.
-const MAX_PASSWORDS: usize = 64;
+const MAX_HASHES: usize = 64;
+
+/// Questions of one loop to servers that may be under way: they cost a kilobyte each and no thread. At
+/// 10 ms an answer that is 100,000 a second; with a server that hangs, what comes in until it is given
+/// up.
+pub const MAX_INQUIRIES: usize = 1024;
 
 /// Requests of one loop that home servers may have: with answers after 50 ms, 20,000 a second; with
 /// none at all, what comes in a few seconds before more is dropped.

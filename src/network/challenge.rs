@@ -2,26 +2,25 @@
 //! challenge (CHAP, MSCHAP, MSCHAPv2, as VPN concentrators send them).
 
 use crate::eap::MsChapV2;
-use crate::model::Credential;
 use crate::model::MacAddress;
 use crate::model::Now;
 use crate::model::NtKey;
 use crate::model::Proof;
-use crate::network::Check;
 use crate::network::Method;
 use crate::network::Settings;
+use crate::network::attempt::Attempt;
 use crate::network::away::Asked;
 use crate::network::context::Context;
 use crate::network::context::Refused;
 use crate::network::context::readable;
-use crate::network::password::Asker;
+use crate::network::discard::Discarded;
 use crate::network::password::NO_NAME;
-use crate::network::password::WRONG;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
 use crate::radius::MsChap;
 use crate::radius::Reply;
 use crate::radius::Salt;
+use crate::radius::Verified;
 
 /// What an answer of ours has besides the attributes of its outcome.
 #[derive(Clone, Copy)]
@@ -41,7 +40,7 @@ pub(super) enum Extra<'a> {
 
 impl Extra<'_> {
     /// The same, with the password known to be right.
-    fn with<'a>(&'a self, right: Option<&'a NtKey>) -> Extra<'a> {
+    pub(super) fn with<'a>(&'a self, right: Option<&'a NtKey>) -> Extra<'a> {
         match *self {
             Extra::None => Extra::None,
             Extra::MsChap {
@@ -106,15 +105,18 @@ impl Server {
         settings: &Settings,
         asked: &Asked<'_>,
         request: &AccessRequest<'_>,
-    ) {
+        verified: &Verified<'_>,
+    ) -> Result<(), Discarded> {
         let Some(chap) = request.chap() else {
-            return self.forget(asked);
+            self.forget(asked);
+            return Ok(());
         };
         // Switches that know CHAP only answer with the MAC address as password.
         let name = request.user_name().unwrap_or(&[]);
         let named = MacAddress::parse(name);
         if named.is_some() && request.calling_mac() == named && chap.is_of(name) {
-            return self.bypass(now, settings, asked, request);
+            self.bypass(now, settings, asked, request);
+            return Ok(());
         }
         let answer = Answer {
             method: Method::Chap,
@@ -125,7 +127,7 @@ impl Server {
             },
             extra: Extra::None,
         };
-        self.answered(now, settings, asked, request, &answer);
+        self.answered(now, settings, asked, (request, verified), &answer)
     }
 
     /// Answers an Access-Request with an MS-CHAP-Response or MS-CHAP2-Response.
@@ -135,9 +137,13 @@ impl Server {
         settings: &Settings,
         asked: &Asked<'_>,
         request: &AccessRequest<'_>,
-    ) {
+        verified: &Verified<'_>,
+    ) -> Result<(), Discarded> {
         let (identifier, login) = match request.ms_chap() {
-            None => return self.forget(asked),
+            None => {
+                self.forget(asked);
+                return Ok(());
+            }
             Some(MsChap::V1 {
                 identifier,
                 challenge,
@@ -155,7 +161,7 @@ impl Server {
                         key: None,
                     },
                 };
-                return self.answered(now, settings, asked, request, &answer);
+                return self.answered(now, settings, asked, (request, verified), &answer);
             }
             Some(MsChap::V2 {
                 identifier,
@@ -185,7 +191,7 @@ impl Server {
                 key: None,
             },
         };
-        self.answered(now, settings, asked, request, &answer);
+        self.answered(now, settings, asked, (request, verified), &answer)
     }
 
     fn answered(
@@ -193,9 +199,9 @@ impl Server {
         now: Now,
         settings: &Settings,
         asked: &Asked<'_>,
-        request: &AccessRequest<'_>,
+        (request, verified): (&AccessRequest<'_>, &Verified<'_>),
         answer: &Answer<'_>,
-    ) {
+    ) -> Result<(), Discarded> {
         let Answer {
             method,
             proof,
@@ -206,34 +212,25 @@ impl Server {
         let name = std::str::from_utf8(sent)
             .ok()
             .filter(|name| !name.is_empty());
-        let (name, why) = match name {
-            _ if !settings.methods.allow(asked.nas.group(), *method) => (None, method.is_off()),
-            None => (None, NO_NAME),
-            Some(name) => match settings.passwords.check(name, proof) {
-                Check::Accepted(key) => {
-                    let asker = Asker {
-                        context: &context,
-                        method: method.name(),
-                        user: Some(name),
-                        credential: Credential::Password,
-                        extra: extra.with(key.as_ref()),
-                    };
-                    return self.decide_and_answer(now, settings, asked, &asker);
-                }
-                Check::Refused => (Some(name), WRONG),
-                Check::Unsuited => (Some(name), UNSUITED),
-                // No directory of today needs time for a challenge.
-                Check::Slow(_) => (Some(name), "the directory cannot tell at once"),
-            },
+        let why = match name {
+            _ if !settings.methods.allow(asked.nas.group(), *method) => method.is_off(),
+            None => NO_NAME,
+            Some(user) => {
+                let attempt = Attempt {
+                    context: &context,
+                    method: *method,
+                    user,
+                    extra: *extra,
+                };
+                return self.attempt(now, settings, asked, verified, (&attempt, proof));
+            }
         };
         let refused = Refused {
             method: method.name(),
             user: name.unwrap_or_else(|| readable(sent)),
             why,
         };
-        self.refuse_with(now, settings, asked, (&context, &refused), extra);
+        self.refuse_password(now, settings, asked, (&context, &refused), extra);
+        Ok(())
     }
 }
-
-const UNSUITED: &str = "what users.toml has of this user's password cannot answer a challenge: \
-                        CHAP needs the password in clear, MSCHAP that or the NT hash";

@@ -60,6 +60,12 @@ pub struct Counters {
     pub forwarded: Counter,
     /// Access-Accepts of home servers sent on without a decision of ours.
     pub passed_on: Counter,
+    /// Access-Rejects to passwords that were made to wait.
+    pub delayed: Counter,
+    /// Of those, the ones that left early because too many waited.
+    pub hurried: Counter,
+    /// Passwords that were not looked at because of too many wrong ones before.
+    pub slowed: Counter,
     discarded: [Counter; Discarded::COUNT],
 }
 

@@ -28,13 +28,15 @@ pub(super) enum Discarded {
     Loop,
     /// No home server of its realm answers.
     HomeSilent,
+    /// Nobody who knows the password has answered, and the NAS is to ask elsewhere.
+    Unavailable,
 }
 
 impl Discarded {
     pub(super) const COUNT: usize = DropReason::ALL.len() + Self::OWN.len();
 
     /// Those of the server, in the order of their indices.
-    const OWN: [Self; 10] = [
+    const OWN: [Self; 11] = [
         Self::Eap,
         Self::ConversationsFull,
         Self::ShareFull,
@@ -45,6 +47,7 @@ impl Discarded {
         Self::Unrecorded,
         Self::Loop,
         Self::HomeSilent,
+        Self::Unavailable,
     ];
 
     pub(super) fn all() -> impl Iterator<Item = Self> {
@@ -67,6 +70,7 @@ impl Discarded {
             Self::Unrecorded => DropReason::ALL.len() + 7,
             Self::Loop => DropReason::ALL.len() + 8,
             Self::HomeSilent => DropReason::ALL.len() + 9,
+            Self::Unavailable => DropReason::ALL.len() + 10,
         }
     }
 
@@ -83,6 +87,7 @@ impl Discarded {
             Self::Unrecorded => "accounting_unrecorded",
             Self::Loop => "proxy_loop",
             Self::HomeSilent => "home_silent",
+            Self::Unavailable => "directory_unavailable",
         }
     }
 }

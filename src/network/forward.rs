@@ -126,12 +126,14 @@ impl Server {
             from: asked.from,
             nas: Arc::clone(asked.nas),
             origin: verified.hold(),
+            came: asked.came,
             held: asked.held,
             peer: asked.peer.clone(),
             waiting: Waiting::Home(AtHome {
                 route: Arc::clone(route),
                 asks,
             }),
+            elsewhere: false,
         };
         let deadline = now.monotonic + settings.config.patience;
         let ticket = self.away.put(deadline, away);

@@ -1,12 +1,19 @@
 //! Work that leaves the packet loop: it owns what it works on and comes back with the result.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
 
-use crate::eap::Answer;
+use crate::eap;
 use crate::eap::Conversation;
 use crate::eap::Step;
 use crate::model::Now;
+use crate::network::check::Answer;
+use crate::network::check::Inquiry;
 use crate::network::proxy::Home;
 use crate::radius::Returned;
 
@@ -37,17 +44,33 @@ pub(super) enum Work {
     /// A flight of TLS.
     Handshake(Box<Conversation>),
     /// A slow hash for a conversation, which goes on with it.
-    Inside(Box<Conversation>, Box<dyn FnOnce() -> Answer + Send>),
+    Inside(Box<Conversation>, Box<dyn FnOnce() -> eap::Answer + Send>),
+    /// A question to a server for a conversation, which goes on with its answer.
+    InsideInquiry(Box<Conversation>, Inquiry),
     /// A slow hash.
-    Password(Box<dyn FnOnce() -> bool + Send>),
+    Password(Box<dyn FnOnce() -> Answer + Send>),
+    /// A question to a server: no work, but time.
+    Inquiry(Inquiry),
+}
+
+impl Work {
+    /// Whether it waits for somebody else and so takes no worker.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Handshake(_) | Self::Inside(..) | Self::Password(_) => false,
+            Self::InsideInquiry(..) | Self::Inquiry(_) => true,
+        }
+    }
 }
 
 impl Work {
     /// The conversation that it belongs to, if it does.
     pub(super) fn into_conversation(self) -> Option<Box<Conversation>> {
         match self {
-            Self::Handshake(conversation) | Self::Inside(conversation, _) => Some(conversation),
-            Self::Password(_) => None,
+            Self::Handshake(conversation)
+            | Self::Inside(conversation, _)
+            | Self::InsideInquiry(conversation, _) => Some(conversation),
+            Self::Password(_) | Self::Inquiry(_) => None,
         }
     }
 }
@@ -57,7 +80,9 @@ impl fmt::Debug for Work {
         f.write_str(match self {
             Self::Handshake(_) => "Handshake",
             Self::Inside(..) => "Inside",
+            Self::InsideInquiry(..) => "InsideInquiry",
             Self::Password(_) => "Password",
+            Self::Inquiry(_) => "Inquiry",
         })
     }
 }
@@ -72,10 +97,12 @@ pub struct Done {
 #[derive(Debug)]
 pub(super) enum Worked {
     Handshake(Box<Conversation>, Step),
-    /// Whether the password is the user's.
-    Password(bool),
     /// What a home server has answered; `None` if none did.
     Home(Option<(Arc<Home>, Box<Returned>)>),
+    /// What a conversation wanted to know; it has not gone on with it yet.
+    Inside(Box<Conversation>, Answer),
+    /// What came of a password.
+    Password(Answer),
     /// It came to nothing.
     Lost,
 }
@@ -85,6 +112,12 @@ impl Job {
     #[must_use]
     pub const fn lane(&self) -> Lane {
         self.lane
+    }
+
+    /// Whether it only waits for a server and needs no worker.
+    #[must_use]
+    pub const fn is_inquiry(&self) -> bool {
+        self.work.is_elsewhere()
     }
 
     /// What to hand back instead if running the job fails by a panic, so that nobody waits for
@@ -97,8 +130,43 @@ impl Job {
         }
     }
 
-    /// Does it. `clock` is read once, when the work on a conversation begins.
+    /// What a runtime is to drive instead of a worker thread, if it is an inquiry.
+    ///
+    /// # Errors
+    ///
+    /// The job itself, if it is for a worker.
+    pub fn into_inquiry(self) -> Result<Inquiring, Box<Self>> {
+        match self.work {
+            Work::Inquiry(inquiry) => Ok(Inquiring {
+                ticket: self.ticket,
+                conversation: None,
+                asking: inquiry.into_inner(),
+            }),
+            Work::InsideInquiry(conversation, inquiry) => Ok(Inquiring {
+                ticket: self.ticket,
+                conversation: Some(conversation),
+                asking: inquiry.into_inner(),
+            }),
+            work @ (Work::Handshake(_) | Work::Inside(..) | Work::Password(_)) => {
+                Err(Box::new(Self { work, ..self }))
+            }
+        }
+    }
+
+    /// Does it. `clock` is read once, when the work begins. An inquiry that is not answered at once
+    /// comes to nothing here: see [`Job::into_inquiry`].
     pub fn run(self, clock: impl FnOnce() -> Now) -> Done {
+        if self.is_inquiry() {
+            let lost = self.loss();
+            let Ok(mut inquiring) = self.into_inquiry() else {
+                return lost;
+            };
+            let mut nobody = Context::from_waker(Waker::noop());
+            return match Pin::new(&mut inquiring).poll(&mut nobody) {
+                Poll::Ready(done) => done,
+                Poll::Pending => lost,
+            };
+        }
         let result = match self.work {
             Work::Handshake(mut conversation) => {
                 let step = conversation.work(clock());
@@ -110,10 +178,42 @@ impl Job {
                 Worked::Handshake(conversation, step)
             }
             Work::Password(check) => Worked::Password(check()),
+            // Dealt with above.
+            Work::InsideInquiry(..) | Work::Inquiry(_) => Worked::Lost,
         };
         Done {
             ticket: self.ticket,
             result,
         }
+    }
+}
+
+/// A job that waits for a server.
+pub struct Inquiring {
+    ticket: Ticket,
+    /// Which waits with it.
+    conversation: Option<Box<Conversation>>,
+    asking: Pin<Box<dyn Future<Output = Answer> + Send>>,
+}
+
+impl fmt::Debug for Inquiring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Inquiring").field(&self.ticket).finish()
+    }
+}
+
+impl Future for Inquiring {
+    type Output = Done;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done> {
+        let answer = std::task::ready!(self.asking.as_mut().poll(context));
+        let result = match self.conversation.take() {
+            Some(conversation) => Worked::Inside(conversation, answer),
+            None => Worked::Password(answer),
+        };
+        Poll::Ready(Done {
+            ticket: self.ticket,
+            result,
+        })
     }
 }

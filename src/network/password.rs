@@ -1,6 +1,6 @@
 //! Requests without EAP: a user's password (PAP), or a MAC address in its place.
 
-use std::fmt;
+use std::time::Duration;
 
 use crate::access::Correlation;
 use crate::access::Decided;
@@ -9,7 +9,6 @@ use crate::model::Established;
 use crate::model::Identifier;
 use crate::model::MacAddress;
 use crate::model::Now;
-use crate::model::NtKey;
 use crate::model::Plane;
 use crate::model::Presented;
 use crate::model::Proof;
@@ -17,8 +16,8 @@ use crate::model::Subject;
 use crate::model::Verdict;
 use crate::network::Method;
 use crate::network::Settings;
+use crate::network::attempt::Attempt;
 use crate::network::away::Asked;
-use crate::network::away::Waiting;
 use crate::network::challenge::Extra;
 use crate::network::context::Context;
 use crate::network::context::Refused;
@@ -26,50 +25,12 @@ use crate::network::context::readable;
 use crate::network::discard::Discarded;
 use crate::network::enforce;
 use crate::network::enforce::Accepted;
-use crate::network::job::Work;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
 use crate::radius::AttributeType;
 use crate::radius::DropReason;
 use crate::radius::Reply;
 use crate::radius::Verified;
-
-/// Who checks passwords; a directory behind it.
-pub trait Passwords: Send + Sync + fmt::Debug {
-    /// Checks what was sent at once, or says that it will take long. What is checked at once is on
-    /// the path of a packet: nothing is allocated for it.
-    fn check(&self, user: &str, proof: &Proof<'_>) -> Check;
-
-    /// Whether a user whose password was right some hours ago may still resume a tunnel without it:
-    /// `false` where it is known at once that there is no such user any more.
-    fn knows(&self, _user: &str) -> bool {
-        true
-    }
-}
-
-/// The answer to a password.
-pub enum Check {
-    /// It is the user's; of MSCHAP with the key that it leaves.
-    Accepted(Option<NtKey>),
-    /// It is not, or there is no such user; the two are not told apart.
-    Refused,
-    /// What is stored of the user's password cannot tell: an answer to CHAP or MSCHAP needs the
-    /// password in clear or its NT hash. The peer learns no more than of `Refused`.
-    Unsuited,
-    /// A slow hash decides: to be run on a worker thread; `true` if accepted.
-    Slow(Box<dyn FnOnce() -> bool + Send>),
-}
-
-impl fmt::Debug for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Accepted(_) => "Accepted",
-            Self::Refused => "Refused",
-            Self::Unsuited => "Unsuited",
-            Self::Slow(_) => "Slow",
-        })
-    }
-}
 
 /// Who asks without EAP, once that is settled.
 pub(super) struct Asker<'a> {
@@ -118,7 +79,8 @@ impl Server {
                 user: readable(name),
                 why: NO_NAME,
             };
-            self.refuse(now, settings, asked, &context, &refused);
+            let extra = &Extra::None;
+            self.refuse_password(now, settings, asked, (&context, &refused), extra);
             return Ok(());
         };
         if !settings.methods.allow(asked.nas.group(), Method::Pap) {
@@ -127,49 +89,18 @@ impl Server {
                 user: name,
                 why: Method::Pap.is_off(),
             };
-            self.refuse(now, settings, asked, &context, &refused);
+            let extra = &Extra::None;
+            self.refuse_password(now, settings, asked, (&context, &refused), extra);
             return Ok(());
         }
-        match settings
-            .passwords
-            .check(name, &Proof::Password(password.expose()))
-        {
-            Check::Accepted(_) => self.admit_user(now, settings, asked, &context, name),
-            Check::Refused | Check::Unsuited => {
-                self.refuse_password(now, settings, asked, &context, name)
-            }
-            Check::Slow(_) if !self.away.has_room_for_password() => {
-                self.forget(asked);
-                return Err(Discarded::Overloaded);
-            }
-            Check::Slow(check) => {
-                let waiting = Waiting::Password {
-                    context,
-                    user: name.into(),
-                };
-                let deadline = now.monotonic + settings.config.patience;
-                let origin = verified.hold();
-                self.send_away(deadline, asked, origin, waiting, Work::Password(check));
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes on after a slow hash.
-    pub(super) fn resume_password(
-        &mut self,
-        now: Now,
-        settings: &Settings,
-        asked: &Asked<'_>,
-        context: &Context,
-        user: &str,
-        accepted: bool,
-    ) {
-        if accepted {
-            self.admit_user(now, settings, asked, context, user);
-        } else {
-            self.refuse_password(now, settings, asked, context, user);
-        }
+        let attempt = Attempt {
+            context: &context,
+            method: Method::Pap,
+            user: name,
+            extra: Extra::None,
+        };
+        let proof = Proof::Password(password.expose());
+        self.attempt(now, settings, asked, verified, (&attempt, &proof))
     }
 
     /// MAC authentication bypass: the address stands in User-Name and proves nothing.
@@ -210,24 +141,6 @@ impl Server {
             why,
         };
         self.refuse(now, settings, asked, &context, &refused);
-    }
-
-    fn admit_user(
-        &mut self,
-        now: Now,
-        settings: &Settings,
-        asked: &Asked<'_>,
-        context: &Context,
-        user: &str,
-    ) {
-        let asker = Asker {
-            context,
-            method: "pap",
-            user: Some(user),
-            credential: Credential::Password,
-            extra: Extra::None,
-        };
-        self.decide_and_answer(now, settings, asked, &asker);
     }
 
     pub(super) fn decide_and_answer(
@@ -313,7 +226,12 @@ impl Server {
                 .profile(asked.nas.group(), verdict, established, seen.credential);
         let message = profile.reply_message.as_deref();
         let (random, extra) = (self.shared.random, &asker.extra);
-        let sent = self.reply(now, asked, |buffer, origin, nas| {
+        // At once, a block would tell that the password was right.
+        let delay = match (verdict, seen.credential) {
+            (Verdict::Block, Credential::Password) => settings.config.reject_delay,
+            (Verdict::Block | Verdict::Allow | Verdict::Quarantine, _) => Duration::ZERO,
+        };
+        let sent = self.reply_after(now, delay, asked, |buffer, origin, nas| {
             let mut reply = match verdict {
                 Verdict::Allow | Verdict::Quarantine => {
                     let mut reply = Reply::access_accept(buffer, origin, nas.secret());
@@ -345,26 +263,9 @@ impl Server {
         }
         sent
     }
-
-    fn refuse_password(
-        &mut self,
-        now: Now,
-        settings: &Settings,
-        asked: &Asked<'_>,
-        context: &Context,
-        user: &str,
-    ) {
-        let refused = Refused {
-            method: "pap",
-            user,
-            why: WRONG,
-        };
-        self.refuse(now, settings, asked, context, &refused);
-    }
 }
 
 /// What records say.
-pub(super) const WRONG: &str = "the password is not this user's, or there is no such user";
 pub(super) const NO_NAME: &str = "the name is empty or no UTF-8 text";
 
 /// Service-Type of MAC authentication bypass (RFC 2865 section 5.6). The other sign of it is a

@@ -9,8 +9,11 @@ use crate::network::away::Asked;
 use crate::network::challenge::Extra;
 use crate::network::context::Context;
 use crate::network::context::Refused;
+use crate::network::discard::Discarded;
 use crate::network::server::Server;
 use crate::radius::AttributeType;
+use crate::radius::Nas;
+use crate::radius::Origin;
 use crate::radius::Reply;
 
 impl Server {
@@ -23,11 +26,15 @@ impl Server {
         context: &Context,
         refused: &Refused<'_>,
     ) {
-        self.refuse_with(now, settings, asked, (context, refused), &Extra::None);
+        let message = refusal_message(settings, asked);
+        self.reply(now, asked, |buffer, origin, nas| {
+            refusal(buffer, origin, nas, message, &Extra::None)
+        });
+        self.refused(now, asked, context, refused);
     }
 
-    /// The same, with what the method says besides.
-    pub(super) fn refuse_with(
+    /// The same for a peer that has shown a password: with what the method says besides, and later.
+    pub(super) fn refuse_password(
         &mut self,
         now: Now,
         settings: &Settings,
@@ -35,21 +42,32 @@ impl Server {
         (context, refused): (&Context, &Refused<'_>),
         extra: &Extra<'_>,
     ) {
-        let (established, credential) = (Established::None, Credential::None);
-        let group = asked.nas.group();
-        let enforcement = &settings.enforcement;
-        let profile = enforcement.profile(group, Verdict::Block, established, credential);
-        let message = profile.reply_message.as_deref();
-        self.reply(now, asked, |buffer, origin, nas| {
-            let mut reply = Reply::access_reject(buffer, origin, nas.secret());
-            if let Some(message) = message {
-                reply.octets(AttributeType::REPLY_MESSAGE, message.as_bytes());
-            }
-            extra.reject(&mut reply);
-            reply
+        let message = refusal_message(settings, asked);
+        let delay = settings.config.reject_delay;
+        self.reply_after(now, delay, asked, |buffer, origin, nas| {
+            refusal(buffer, origin, nas, message, extra)
         });
+        self.refused(now, asked, context, refused);
+    }
+
+    fn refused(&self, now: Now, asked: &Asked<'_>, context: &Context, refused: &Refused<'_>) {
         self.counters.not_authenticated.count();
         self.record_refusal(now, asked, context, refused);
+    }
+
+    /// Counts a decision that a reply tells.
+    pub(super) fn count_decision(&self, verdict: Verdict) {
+        match verdict {
+            Verdict::Allow => self.counters.allowed.count(),
+            Verdict::Quarantine => self.counters.quarantined.count(),
+            Verdict::Block => self.counters.blocked.count(),
+        }
+    }
+
+    /// Lets go of a request whose reply does not fit into a packet.
+    pub(super) fn too_long(&mut self, asked: &Asked<'_>) {
+        self.counters.discard(Discarded::ReplyTooLong);
+        self.forget(asked);
     }
 
     /// Records that a decision was not told to the NAS: whoever looks for the reason of a silence
@@ -83,4 +101,27 @@ impl Server {
         context.refusal(&mut record, asked.nas, id, refused, now.wall);
         self.shared.records.push(record);
     }
+}
+
+fn refusal_message<'s>(settings: &'s Settings, asked: &Asked<'_>) -> Option<&'s str> {
+    let (established, credential) = (Established::None, Credential::None);
+    let group = asked.nas.group();
+    let enforcement = &settings.enforcement;
+    let profile = enforcement.profile(group, Verdict::Block, established, credential);
+    profile.reply_message.as_deref()
+}
+
+fn refusal<'b, 'r>(
+    buffer: &'b mut [u8],
+    origin: Origin<'r>,
+    nas: &'r Nas,
+    message: Option<&str>,
+    extra: &Extra<'_>,
+) -> Reply<'b, 'r> {
+    let mut reply = Reply::access_reject(buffer, origin, nas.secret());
+    if let Some(message) = message {
+        reply.octets(AttributeType::REPLY_MESSAGE, message.as_bytes());
+    }
+    extra.reject(&mut reply);
+    reply
 }

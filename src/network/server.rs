@@ -9,7 +9,6 @@ use crate::access::Correlation;
 use crate::access::Trace;
 use crate::model::Monotonic;
 use crate::model::Now;
-use crate::model::Verdict;
 use crate::network::Backlog;
 use crate::network::Counters;
 use crate::network::Door;
@@ -28,7 +27,9 @@ use crate::network::away::Aways;
 use crate::network::away::Waiting;
 use crate::network::chance::Chance;
 use crate::network::conversation::Conversations;
+use crate::network::delay::Delays;
 use crate::network::discard::Discarded;
+use crate::network::guess::Guesses;
 use crate::network::job::Done;
 use crate::network::job::Job;
 use crate::network::job::Work;
@@ -67,6 +68,10 @@ pub struct Server {
     /// Replies that wait for that; none are left when a batch has been handled.
     pub(super) unsigned: Vec<Unsigned>,
     pub(super) ledger: Ledger,
+    /// Rejects that wait for their time.
+    pub(super) delays: Delays,
+    /// Wrong passwords of late.
+    pub(super) guesses: Guesses,
     jobs: VecDeque<Job>,
     pub(super) forwards: VecDeque<Forwarding>,
     pub(super) handovers: VecDeque<Handover>,
@@ -104,6 +109,8 @@ impl Server {
             answering: None,
             unsigned: Vec::new(),
             ledger: Ledger::default(),
+            delays: Delays::new(),
+            guesses: Guesses::new(),
             jobs: VecDeque::new(),
             forwards: VecDeque::new(),
             handovers: VecDeque::new(),
@@ -135,7 +142,7 @@ impl Server {
     /// yet do not count: anybody can begin those.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.away.is_empty() && self.conversations.is_quiet()
+        self.away.is_empty() && self.delays.is_empty() && self.conversations.is_quiet()
     }
 
     /// Takes one datagram in.
@@ -150,21 +157,33 @@ impl Server {
         let Some(away) = self.away.take(done.ticket) else {
             return;
         };
+        self.guess_ended(&away);
         let settings = self.shared.settings.load();
         match (&away.waiting, done.result) {
             (Waiting::Handshake(parted), Worked::Handshake(conversation, step)) => {
                 let parted = parted.clone();
                 self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
             }
-            (Waiting::Password { context, user }, Worked::Password(accepted)) => {
-                self.resume_password(now, &settings, &away.asked(), context, user, accepted);
+            (Waiting::Handshake(parted), Worked::Inside(mut conversation, answer)) => {
+                let parted = parted.clone();
+                let step = conversation.answer(now, answer.into());
+                self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
+            }
+            (Waiting::Password(pending), Worked::Password(answer)) => {
+                self.resume_password(now, &settings, &away.asked(), pending, answer);
             }
             (Waiting::Home(at_home), Worked::Home(answer)) => {
                 self.resume_forward(now, &settings, &away, at_home, answer);
             }
             (Waiting::Handshake(_), Worked::Password(_) | Worked::Home(_) | Worked::Lost)
-            | (Waiting::Password { .. }, Worked::Handshake(..) | Worked::Home(_) | Worked::Lost)
-            | (Waiting::Home(_), Worked::Handshake(..) | Worked::Password(_) | Worked::Lost) => {
+            | (
+                Waiting::Password(_),
+                Worked::Handshake(..) | Worked::Inside(..) | Worked::Home(_) | Worked::Lost,
+            )
+            | (
+                Waiting::Home(_),
+                Worked::Handshake(..) | Worked::Inside(..) | Worked::Password(_) | Worked::Lost,
+            ) => {
                 self.give_up(&away);
             }
         }
@@ -178,6 +197,7 @@ impl Server {
             return;
         };
         self.forget(&away.asked());
+        self.guess_ended(&away);
         if let (Waiting::Handshake(parted), Some(conversation)) =
             (away.waiting, job.work.into_conversation())
         {
@@ -187,8 +207,10 @@ impl Server {
 
     /// Lets go of what has waited too long.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.send_due(now);
         self.duplicates.handle_timeout(now.monotonic);
         while let Some(away) = self.away.expire(now.monotonic) {
+            self.guess_ended(&away);
             self.give_up(&away);
         }
         for _ in 0..self.conversations.expire(now.monotonic) {
@@ -220,6 +242,7 @@ impl Server {
             self.conversations.next_deadline(),
             self.duplicates.poll_timeout(),
             self.away.next_deadline(),
+            self.delays.next_due(),
         ]
         .into_iter()
         .flatten()
@@ -296,6 +319,7 @@ impl Server {
             from,
             nas,
             origin: verified.origin(),
+            came: now.monotonic,
             held,
             peer: None,
         };
@@ -357,14 +381,8 @@ impl Server {
                 self.bypass(now, settings, asked, request);
                 Ok(())
             }
-            Offered::ChapPassword => {
-                self.chap(now, settings, asked, request);
-                Ok(())
-            }
-            Offered::MsChap => {
-                self.ms_chap(now, settings, asked, request);
-                Ok(())
-            }
+            Offered::ChapPassword => self.chap(now, settings, asked, request, verified),
+            Offered::MsChap => self.ms_chap(now, settings, asked, request, verified),
         }
     }
 
@@ -405,8 +423,7 @@ impl Server {
                 true
             }
             None => {
-                self.counters.discard(Discarded::ReplyTooLong);
-                self.forget(asked);
+                self.too_long(asked);
                 false
             }
         }
@@ -426,9 +443,11 @@ impl Server {
             from: asked.from,
             nas: Arc::clone(asked.nas),
             origin,
+            came: asked.came,
             held: asked.held,
             peer: asked.peer.clone(),
             waiting,
+            elsewhere: work.is_elsewhere(),
         };
         let lane = away.lane();
         let ticket = self.away.put(deadline, away);
@@ -448,14 +467,6 @@ impl Server {
     pub(super) fn forget(&mut self, asked: &Asked<'_>) {
         if let Some(held) = asked.held {
             self.duplicates.abandon(held);
-        }
-    }
-
-    pub(super) fn count_decision(&self, verdict: Verdict) {
-        match verdict {
-            Verdict::Allow => self.counters.allowed.count(),
-            Verdict::Quarantine => self.counters.quarantined.count(),
-            Verdict::Block => self.counters.blocked.count(),
         }
     }
 

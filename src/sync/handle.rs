@@ -5,8 +5,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio::sync::watch;
 
+use crate::inventory::UserReport;
 use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::UserId;
@@ -173,6 +175,21 @@ impl Handle {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
         sent
+    }
+
+    /// Hands over what a directory says of a user who logs in, and waits until decisions see it.
+    /// `false` when the writer is gone, or knows as many sources as it can.
+    ///
+    /// It stands until the directory says something else of the user, or the gateway ends; no list
+    /// ever removes it.
+    pub async fn learn_user(&self, source: String, report: UserReport) -> bool {
+        let (done, learned) = oneshot::channel();
+        let message = Message::Learn {
+            source,
+            report,
+            done,
+        };
+        self.0.sender.send(message).await.is_ok() && learned.await.is_ok()
     }
 
     /// How many bindings have been lost.

@@ -27,6 +27,8 @@ use tokio::task::JoinSet;
 use crate::inventory::Change;
 use crate::inventory::Origin;
 use crate::inventory::Refused;
+use crate::inventory::Update;
+use crate::inventory::UserReport;
 use crate::inventory::Writer;
 use crate::model::SourceId;
 use crate::sync::feed::Asked;
@@ -155,6 +157,12 @@ pub(super) enum Message {
         done: oneshot::Sender<Result<usize, Refused>>,
     },
     Bind(Binding),
+    /// What a directory says of a user who logs in; `done` learns that it is in the inventory.
+    Learn {
+        source: String,
+        report: UserReport,
+        done: oneshot::Sender<()>,
+    },
     Stop,
 }
 
@@ -190,6 +198,23 @@ fn write(
                 if !changes.is_empty() {
                     on_change(&changes);
                 }
+            }
+            Message::Learn {
+                source,
+                report,
+                done,
+            } => {
+                let source = writer.name_source(&source);
+                if source == SourceId::NONE {
+                    // Dropping `done` says so.
+                    continue;
+                }
+                let changes = writer.apply(source, at, vec![Update::User(report)]);
+                if !changes.is_empty() {
+                    on_change(&changes);
+                }
+                // Whoever has given up waiting does not want to know.
+                let _gone = done.send(());
             }
             Message::Stop => break,
         }

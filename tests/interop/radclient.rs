@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -10,13 +11,36 @@ use crate::gateway::until;
 
 /// Sends one request and gives what was printed.
 pub(crate) fn send(server: SocketAddr, kind: &str, secret: &str, attributes: &str) -> String {
+    let child = run(server, kind, secret, attributes, "4");
+    let output = child.wait_with_output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Sends one request, whose answer nobody waits for here.
+pub(crate) fn begin(server: SocketAddr, secret: &str, attributes: &str) -> Asking {
+    Asking(run(server, "auth", secret, attributes, "60"))
+}
+
+/// A request that waits for its answer, until this is dropped.
+pub(crate) struct Asking(Child);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        // Fails only if it has ended already.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn run(server: SocketAddr, kind: &str, secret: &str, attributes: &str, seconds: &str) -> Child {
     let mut child = Command::new("radclient")
         .args([
             "-x",
             "-r",
             "1",
             "-t",
-            "2",
+            seconds,
             &server.to_string(),
             kind,
             secret,
@@ -32,9 +56,7 @@ pub(crate) fn send(server: SocketAddr, kind: &str, secret: &str, attributes: &st
         .unwrap()
         .write_all(attributes.as_bytes())
         .unwrap();
-    let output = child.wait_with_output().unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    String::from_utf8_lossy(&text).into_owned()
+    child
 }
 
 pub(crate) const SIGNED: &str = "Message-Authenticator = 0x00\n";
@@ -245,8 +267,8 @@ pub(crate) fn metrics(gateway: &Gateway) -> String {
 }
 
 /// An answer that RFC 2759 section 9.2 gives for the name `User` and the password `clientPass`.
-const RFC2759_CHALLENGE: &str = "0x5b5d7c7d7b3f2f3e3c2c602132262628";
-const RFC2759_RESPONSE: &str = "0x070021402324255e262a28295f2b3a337c7e0000000000000000\
+pub(crate) const RFC2759_CHALLENGE: &str = "0x5b5d7c7d7b3f2f3e3c2c602132262628";
+pub(crate) const RFC2759_RESPONSE: &str = "0x070021402324255e262a28295f2b3a337c7e0000000000000000\
                                 82309ecd8d708b5ea08faa3981cd83544233114a3d85d6df";
 
 #[test]

@@ -19,8 +19,10 @@ use portreeve::net::radius::Listen;
 use portreeve::net::radius::MAX_ADDRESSES;
 use portreeve::net::radius::Servers;
 use portreeve::net::radius::Worker;
+use portreeve::network::Answer;
 use portreeve::network::Check;
 use portreeve::network::Counters;
+use portreeve::network::Inquiry;
 use portreeve::network::Passwords;
 use portreeve::network::Role;
 use portreeve::network::Server;
@@ -29,8 +31,10 @@ use portreeve::probe::Profile;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 use portreeve::radius::NasTable;
+use tokio::runtime::Runtime;
 
 use crate::lab::GOOD;
+use crate::lab::GOOD_MAC;
 use crate::lab::Lab;
 use crate::lab::refusal;
 use crate::nas::Nas;
@@ -57,6 +61,7 @@ struct Gateway {
     servers: Option<Servers>,
     counters: Vec<Arc<Counters>>,
     address: SocketAddr,
+    _runtime: Runtime,
 }
 
 impl Gateway {
@@ -80,7 +85,12 @@ impl Gateway {
         };
         let bound = radius::bind(&[listen], usize::from(loops)).unwrap();
         let address = bound.addresses[0].address;
-        let pool = Arc::new(Pool::start(1, waiting, clock).unwrap());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let handle = runtime.handle().clone();
+        let pool = Arc::new(Pool::start(1, waiting, clock, handle).unwrap());
         let counters = Mutex::new(Vec::new());
         let shared: &Arc<Shared> = &lab.shared;
         let servers = Servers::start(bound, &pool, clock, |number| {
@@ -94,6 +104,7 @@ impl Gateway {
             counters: counters.into_inner().unwrap(),
             address,
             lab,
+            _runtime: runtime,
         }
     }
 
@@ -118,6 +129,14 @@ impl Gateway {
         self.counters.iter().map(|counters| read(counters)).sum()
     }
 
+    /// Each try was worked on afresh, unless the one before was still being worked on: a panic that is
+    /// printed with its trace may take longer than a try. Nobody waits for a lost one.
+    fn lost_all_of(&self, tries: u64) {
+        let lost = self.sum(|counters| counters.lost.get());
+        assert!(lost > 0);
+        assert_eq!(lost + self.dropped("duplicate_in_progress"), tries);
+    }
+
     fn dropped(&self, reason: &str) -> u64 {
         self.sum(|counters| {
             let mut all = counters.discarded();
@@ -134,16 +153,28 @@ impl Drop for Gateway {
     }
 }
 
-/// Checks slowly, and panics over one name.
+/// Checks slowly, and panics over one name; of users of `elsewhere` a server is asked, which answers
+/// of everybody but those it hangs over.
 #[derive(Debug)]
 struct Fragile;
 
 impl Passwords for Fragile {
     fn check(&self, user: &str, _: &Proof<'_>) -> Check {
-        let panics = user == "panic@contoso.com";
+        let (name, realm) = user.split_once('@').unwrap();
+        let (panics, hangs) = (name == "panic", name.starts_with("hang"));
+        if realm == "elsewhere" {
+            return Check::Elsewhere(Inquiry::new(async move {
+                assert!(!panics, "an inquiry that panics, on purpose");
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                tokio::task::yield_now().await;
+                Answer::Accepted(None)
+            }));
+        }
         Check::Slow(Box::new(move || {
             assert!(!panics, "a password check that panics, on purpose");
-            true
+            Answer::Accepted(None)
         }))
     }
 }
@@ -217,8 +248,46 @@ fn a_job_that_panics_costs_its_own_request_only() {
         gateway.ask(&nas, &request).unwrap().code,
         Code::AccessAccept
     );
-    // Each try was worked on afresh: nobody waited for the lost ones.
-    assert_eq!(gateway.sum(|counters| counters.lost.get()), 4);
+    gateway.lost_all_of(4);
+}
+
+#[test]
+fn a_server_that_hangs_holds_no_worker_and_costs_those_who_need_it() {
+    // With one worker and one place for a job: a hanging server must not take either.
+    let gateway = Gateway::start(1, 1);
+    let mut nas = Nas::new("127.0.0.1:1", SECRET);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for number in 0..200 {
+        let request = login(&mut nas, &format!("hang-{number}@elsewhere"));
+        socket.send_to(&request, gateway.address).unwrap();
+    }
+    let bypass = nas.access(|request| {
+        request
+            .octets(AttributeType::USER_NAME, GOOD_MAC.as_bytes())
+            .user_password(GOOD_MAC.as_bytes());
+    });
+    for (row, request) in [
+        ("a MAC address", bypass),
+        ("a slow hash", login(&mut nas, "alice@contoso.com")),
+        ("another inquiry", login(&mut nas, "alice@elsewhere")),
+    ] {
+        let reply = gateway.ask(&nas, &request).expect(row);
+        assert_eq!(reply.code, Code::AccessAccept, "row {row}");
+    }
+    assert_eq!(gateway.sum(|counters| counters.lost.get()), 0);
+    assert_eq!(gateway.dropped("overloaded"), 0);
+}
+
+#[test]
+fn an_inquiry_that_panics_costs_its_own_request_only() {
+    let gateway = Gateway::start(1, 8);
+    let mut nas = Nas::new("127.0.0.1:1", SECRET);
+    let fatal = login(&mut nas, "panic@elsewhere");
+    assert!(gateway.ask(&nas, &fatal).is_none());
+    let request = login(&mut nas, "alice@elsewhere");
+    let reply = gateway.ask(&nas, &request).unwrap();
+    assert_eq!(reply.code, Code::AccessAccept);
+    gateway.lost_all_of(4);
 }
 
 #[test]

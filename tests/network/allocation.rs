@@ -1,7 +1,9 @@
 //! Between a datagram and its reply nothing is allocated: measured, not believed.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use portreeve::network::Config;
 use portreeve::network::Door;
 use portreeve::network::MAX_BATCH;
 use portreeve::network::Server;
@@ -99,6 +101,30 @@ fn nothing_is_allocated_between_a_datagram_and_its_reply() {
     // Buffers and tables come into being with the first of each kind.
     ask(1);
     ask(REQUESTS / kinds.len());
+}
+
+#[test]
+fn nothing_is_allocated_for_a_reject_that_waits_nor_for_a_guess_that_is_slowed() {
+    let mut lab = Lab::new();
+    lab.configure(|config| *config = Config::default());
+    let mut server = Server::new(0, std::sync::Arc::clone(&lab.shared));
+    let mut nas = lab.nas();
+    for round in 0..100 {
+        let request = password(&mut nas, "wrong");
+        let before = allocations();
+        assert_eq!(
+            serve(&lab, &mut server, AUTHENTICATION, nas.address, &request),
+            0
+        );
+        lab.now = lab.now.plus(Duration::from_secs(1));
+        server.handle_timeout(lab.now);
+        assert_eq!(server.transmits().count(), 1, "row {round}");
+        server.clear_transmits();
+        let allocated = allocations() - before;
+        // Buffers and tables come into being with the first.
+        assert!(round == 0 || allocated == 0, "row {round}: {allocated}");
+    }
+    assert!(server.counters().slowed.get() > 0);
 }
 
 #[test]

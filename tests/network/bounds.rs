@@ -5,16 +5,28 @@ use std::time::Duration;
 use portreeve::network::Backlog;
 use portreeve::network::Job;
 use portreeve::network::Lane;
+use portreeve::network::MAX_INQUIRIES;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 
 use crate::lab::AUTHENTICATION;
+use crate::lab::BOB;
+use crate::lab::CAROL;
 use crate::lab::GOOD;
 use crate::lab::Lab;
 use crate::nas::Nas;
 use crate::pair::Next;
 use crate::pair::Pair;
 use crate::world::SECRET;
+
+fn login(nas: &mut Nas, user: &str) -> Vec<u8> {
+    let password: String = user.chars().rev().collect();
+    nas.access(|request| {
+        request
+            .octets(AttributeType::USER_NAME, user.as_bytes())
+            .user_password(password.as_bytes());
+    })
+}
 
 /// A login of another device behind the NAS with this address.
 fn another(lab: &Lab, number: usize, address: &str) -> Pair {
@@ -303,6 +315,43 @@ fn slow_passwords_do_not_pile_up() {
     assert_eq!(lab.take_sent(0).len(), 64);
     // What was dropped is answered when it comes again.
     assert!(lab.ask(&nas, &requests[99]).is_some());
+}
+
+#[test]
+fn questions_to_a_server_do_not_pile_up_and_cost_no_place_of_others() {
+    let mut lab = Lab::new();
+    let now = lab.now;
+    let mut under_way = Vec::new();
+    let mut asked = 0;
+    for port in 0..8 {
+        let mut nas = lab.nas();
+        nas.address.set_port(2000 + port);
+        for number in 0..200 {
+            let request = login(&mut nas, &format!("carol-{number}@contoso.com"));
+            lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &request);
+            under_way.extend(lab.servers[0].poll_job());
+            asked += 1;
+        }
+    }
+    assert_eq!(under_way.len(), MAX_INQUIRIES);
+    assert_eq!(
+        lab.dropped("overloaded"),
+        (asked - MAX_INQUIRIES) as u64,
+        "the others"
+    );
+    assert!(under_way.iter().all(Job::is_inquiry));
+    // Slow hashes have places of their own.
+    let mut nas = lab.nas();
+    let request = login(&mut nas, BOB);
+    lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &request);
+    assert!(lab.servers[0].poll_job().is_some());
+    // Their time is over: there is room again.
+    lab.passes(Duration::from_secs(31));
+    let now = lab.now;
+    lab.servers[0].handle_timeout(now);
+    let request = login(&mut nas, CAROL);
+    lab.servers[0].handle_datagram(now, AUTHENTICATION, nas.address, &request);
+    assert!(lab.servers[0].poll_job().is_some());
 }
 
 #[test]

@@ -14,7 +14,9 @@ use portreeve::radius::VendorId;
 use crate::lab::ALICE;
 use crate::lab::BAD_MAC;
 use crate::lab::BOB;
+use crate::lab::CAROL;
 use crate::lab::CHAP_RESPONSE;
+use crate::lab::DAVE;
 use crate::lab::GOOD_MAC;
 use crate::lab::Lab;
 use crate::lab::NT_RESPONSE;
@@ -155,6 +157,44 @@ fn the_record_tells_a_wrong_password_from_one_that_cannot_be_checked() {
     assert_eq!(again.kinds(), reply.kinds(), "the peer is not told");
     let unsuited = refusal(&lab.record());
     assert!(unsuited.contains("cannot answer a challenge"), "{unsuited}");
+}
+
+#[test]
+fn a_server_that_knows_the_password_is_asked_and_its_key_used_rfc2548_2_3_3() {
+    // Answers to a challenge could only be checked at once.
+    let mut lab = lab_with(&Method::ALL);
+    let at_once = ask(&mut lab, ALICE, GOOD_MAC, ms_chap2(NT_RESPONSE));
+    lab.record();
+    let later = ask(&mut lab, CAROL, GOOD_MAC, ms_chap2(NT_RESPONSE));
+    assert_eq!(later.code, Code::AccessAccept);
+    let record = lab.record();
+    assert_eq!(record.method.as_str(), "mschapv2");
+    assert_eq!(record.user.as_str(), CAROL);
+    // The name is part of what is signed, so the two differ; all else is the same.
+    assert_eq!(later.kinds(), at_once.kinds());
+    let success = later.packet().find_vendor(MICROSOFT, MS_CHAP2_SUCCESS);
+    assert_eq!(success.and_then(<[u8]>::first), Some(&5));
+
+    let reply = ask(&mut lab, CAROL, GOOD_MAC, ms_chap(NT_RESPONSE));
+    assert_eq!(reply.code, Code::AccessAccept);
+    assert_eq!(lab.record().method.as_str(), "mschap");
+    let reply = ask(&mut lab, CAROL, GOOD_MAC, ms_chap2([0; 24]));
+    assert_eq!(error(&reply).as_deref(), Some("\u{5}E=691 R=0 V=3"));
+    assert_eq!(refusal(&lab.record()), "the account is locked");
+    let reply = ask(&mut lab, CAROL, GOOD_MAC, chap(CHAP_RESPONSE));
+    assert_eq!(reply.code, Code::AccessReject);
+    assert!(refusal(&lab.record()).contains("cannot answer a challenge"));
+}
+
+#[test]
+fn the_record_says_that_a_server_does_not_answer() {
+    let mut lab = lab_with(&Method::ALL);
+    let wrong = ask(&mut lab, CAROL, GOOD_MAC, ms_chap2([0; 24]));
+    lab.record();
+    let reply = ask(&mut lab, DAVE, GOOD_MAC, ms_chap2(NT_RESPONSE));
+    assert_eq!(reply.code, Code::AccessReject);
+    assert_eq!(reply.kinds(), wrong.kinds(), "the peer is not told");
+    assert_eq!(refusal(&lab.record()), "the directory does not answer");
 }
 
 #[test]

@@ -23,11 +23,13 @@ use portreeve::model::SourceId;
 use portreeve::model::Tri;
 use portreeve::model::UserId;
 use portreeve::model::Verdict;
+use portreeve::network::Answer;
 use portreeve::network::ChargingKey;
 use portreeve::network::Check;
 use portreeve::network::Config;
 use portreeve::network::Door;
 use portreeve::network::Enforcement;
+use portreeve::network::Inquiry;
 use portreeve::network::Methods;
 use portreeve::network::Passwords;
 use portreeve::network::Profile;
@@ -36,6 +38,7 @@ use portreeve::network::Role;
 use portreeve::network::Server;
 use portreeve::network::Settings;
 use portreeve::network::Shared;
+use portreeve::network::Why;
 use portreeve::probe;
 use portreeve::probe::Credential;
 use portreeve::probe::ProfileSettings;
@@ -125,7 +128,7 @@ impl Lab {
     pub(crate) fn with_loops(loops: u8) -> Self {
         let root = Authority::root("Test Root");
         let server = root.server("radius.example.org");
-        let users = ["alice", "bob"].map(|name| {
+        let users = ["alice", "bob", "carol", "dave"].map(|name| {
             let mut user = UserReport::new(UserId::parse(&format!("{name}@contoso.com")).unwrap());
             user.enabled = Tri::Yes;
             Update::User(user)
@@ -434,7 +437,11 @@ fn settings(root: &Authority, server: &Holder, resumption: &Arc<Resumption>) -> 
         methods: Methods::default(),
         passwords: Arc::new(Book::default()),
         routes: None,
-        config: Config::default(),
+        // Rejects wait in tests of their own only.
+        config: Config {
+            reject_delay: Duration::ZERO,
+            ..Config::default()
+        },
     }
 }
 
@@ -488,8 +495,13 @@ pub(crate) const CHAP_RESPONSE: [u8; 16] = [0xc1; 16];
 pub(crate) const NT_RESPONSE: [u8; 24] = [0xc2; 24];
 pub(crate) const NT_KEY: [u8; 16] = [0xc3; 16];
 pub(crate) const BOB: &str = "bob@contoso.com";
+/// A server knows this user's password.
+pub(crate) const CAROL: &str = "carol@contoso.com";
+/// A server that does not answer knows this user's.
+pub(crate) const DAVE: &str = "dave@contoso.com";
 
-/// Passwords: the user's own name backwards. Those of `bob` are slow to check.
+/// Passwords: the user's own name backwards. Those of `bob` are slow to check; of `carol` and `dave` a
+/// server is asked.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     pub(crate) nobody: bool,
@@ -501,6 +513,9 @@ impl Passwords for Book {
     }
 
     fn check(&self, user: &str, proof: &Proof<'_>) -> Check {
+        if user.starts_with("carol") || user == DAVE {
+            return elsewhere(user, proof);
+        }
         let password = match proof {
             Proof::Password(password) => *password,
             Proof::Chap { response, .. } if **response == CHAP_RESPONSE => {
@@ -514,11 +529,24 @@ impl Passwords for Book {
         };
         let right = !self.nobody && user.bytes().rev().eq(password.iter().copied());
         match user {
-            BOB => Check::Slow(Box::new(move || right)),
+            BOB => Check::Slow(Box::new(move || right.into())),
             _ if right => Check::Accepted(None),
             _ => Check::Refused,
         }
     }
+}
+
+fn elsewhere(user: &str, proof: &Proof<'_>) -> Check {
+    let answer = match proof {
+        _ if user == DAVE => Answer::Unavailable(Why::new("the directory does not answer")),
+        Proof::Password(password) => Answer::from(user.bytes().rev().eq(password.iter().copied())),
+        Proof::Chap { .. } => Answer::Unsuited,
+        Proof::MsChap { response, .. } if *response == NT_RESPONSE => {
+            Answer::Accepted(Some(NtKey::new(NT_KEY)))
+        }
+        Proof::MsChap { .. } => Answer::Refused(Why::new("the account is locked")),
+    };
+    Check::Elsewhere(Inquiry::new(std::future::ready(answer)))
 }
 
 /// Octets that differ each time, the same in every run of a test: each runs on its own thread.

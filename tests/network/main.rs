@@ -16,6 +16,7 @@ mod conversation;
 mod disconnects;
 mod doors;
 mod duplicates;
+mod guesses;
 mod handover;
 mod lab;
 mod passwords;

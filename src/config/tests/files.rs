@@ -111,7 +111,16 @@ fn users_table() {
         ),
         (
             "name = \"a\"\npassword = \"hunter2\"\n".to_owned(),
-            "f:3: user[0].password: expected an argon2 hash such as portreeve hash-password prints",
+            "f:3: user[0].password: expected a hash such as portreeve hash-password prints, or a \
+             whole one that begins with $5$, $6$, $2a$, $2b$ or $2y$",
+        ),
+        (
+            format!("name = \"a\"\npassword = \"$2b$10${BCRYPT}\"\n"),
+            "",
+        ),
+        (
+            format!("name = \"a\"\npassword = \"$2b$15${BCRYPT}\"\n"),
+            "f:3: user[0].password: the hash has a cost of 15, at most 14 is accepted",
         ),
         (
             "name = \"a\"\nnt_hash = \"44\"\n".to_owned(),
@@ -135,6 +144,9 @@ fn users_table() {
         assert_eq!(said(&text, users::read), expected, "row {text}");
     }
 }
+
+/// Salt and hash of a bcrypt string.
+const BCRYPT: &str = "N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
 
 #[test]
 fn problems_never_repeat_a_password() {

@@ -1,6 +1,7 @@
 //! Passwords inside of a tunnel: the directory is asked on behalf of a conversation.
 
 use crate::eap::Answer;
+use crate::eap::Conversation;
 use crate::model::Now;
 use crate::network::Check;
 use crate::network::away::Parted;
@@ -12,8 +13,8 @@ use crate::network::job::Work;
 use crate::network::server::Server;
 
 impl Server {
-    /// Asks the directory what a conversation wants to know. What takes long goes to a worker, and
-    /// the conversation with it.
+    /// Asks the directory what a conversation wants to know. What takes long goes to a worker
+    /// or waits for a server, and the conversation with it.
     pub(super) fn ask(&mut self, now: Now, round: &Round<'_>, slot: Slot) {
         let Some(question) = slot.conversation.question() else {
             return self.forget(round.asked);
@@ -24,14 +25,15 @@ impl Server {
             Check::Refused => Answer::Refused,
             Check::Unsuited => Answer::Unsuited,
             Check::Slow(check) => {
-                let check = Box::new(move || {
-                    if check() {
-                        Answer::Accepted(None)
-                    } else {
-                        Answer::Refused
-                    }
+                let check = Box::new(move || Answer::from(check()));
+                return self.ask_later(now, round, slot, |conversation| {
+                    Work::Inside(conversation, check)
                 });
-                return self.ask_later(now, round, slot, check);
+            }
+            Check::Elsewhere(inquiry) => {
+                return self.ask_later(now, round, slot, |conversation| {
+                    Work::InsideInquiry(conversation, inquiry)
+                });
             }
         };
         self.go_on_here(now, round, slot, |conversation| {
@@ -44,28 +46,40 @@ impl Server {
         now: Now,
         round: &Round<'_>,
         slot: Slot,
-        check: Box<dyn FnOnce() -> Answer + Send>,
+        work: impl FnOnce(Box<Conversation>) -> Work,
     ) {
         let Some(state) = round.state else {
             return self.forget(round.asked);
         };
-        if !self.away.has_room_for_password() {
+        let Slot {
+            conversation,
+            judge,
+            mut standing,
+        } = slot;
+        let work = work(conversation);
+        if !self.away.has_room(work.is_elsewhere()) {
             // The conversation waits, and is asked about again when the NAS asks again.
             self.counters.discard(Discarded::Overloaded);
             self.forget(round.asked);
-            return self.conversations.wait(state, slot);
+            if let Some(conversation) = work.into_conversation() {
+                let slot = Slot {
+                    conversation,
+                    judge,
+                    standing,
+                };
+                self.conversations.wait(state, slot);
+            }
+            return;
         }
-        let mut standing = slot.standing;
         standing.prolong(now.monotonic, round.settings.config.patience);
         self.conversations.part(state, standing);
         let waiting = Waiting::Handshake(Parted {
             state,
-            judge: slot.judge,
+            judge,
             standing,
             wants_key_name: round.wants_key_name,
             slow: true,
         });
-        let work = Work::Inside(slot.conversation, check);
         let (deadline, origin) = (standing.deadline(), round.asked.origin.hold());
         self.send_away(deadline, round.asked, origin, waiting, work);
     }

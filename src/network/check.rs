@@ -1,0 +1,140 @@
+//! The question to whoever knows passwords, and its answer.
+//!
+//! [`Passwords::check`] is asked on the packet path. It answers at once from memory, or hands back work:
+//! a slow hash for a worker thread, or an [`Inquiry`] of somebody else, which no thread waits for.
+//! Either way the work ends in an [`Answer`]. The groups of a user are no part of it: whoever answers has
+//! put them into the inventory before, where the decision finds them beside those of other sources.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::access::Text;
+use crate::eap;
+use crate::model::NtKey;
+use crate::model::Proof;
+use crate::network::job::Work;
+
+/// Who checks passwords; directories behind it.
+pub trait Passwords: Send + Sync + fmt::Debug {
+    /// Checks what was sent at once, or says that it will take long. What is checked at once is on
+    /// the path of a packet: nothing is allocated for it.
+    fn check(&self, user: &str, proof: &Proof<'_>) -> Check;
+
+    /// Whether a user whose password was right some hours ago may still resume a tunnel without it:
+    /// `false` where it is known at once that there is no such user any more.
+    fn knows(&self, _user: &str) -> bool {
+        true
+    }
+}
+
+/// The answer to a password, or the work that leads to it.
+pub enum Check {
+    /// It is the user's; of MSCHAP with the key that it leaves.
+    Accepted(Option<NtKey>),
+    /// It is not, or there is no such user; the two are not told apart.
+    Refused,
+    /// What is stored of the user's password cannot tell: an answer to CHAP or MSCHAP needs the
+    /// password in clear or its NT hash. The peer learns no more than of `Refused`.
+    Unsuited,
+    /// A slow hash decides: to be run on a worker thread.
+    Slow(Box<dyn FnOnce() -> Answer + Send>),
+    /// A server decides.
+    Elsewhere(Inquiry),
+}
+
+impl Check {
+    /// The answer, or the job that brings it.
+    pub(super) fn begin(self) -> Result<Answer, Work> {
+        match self {
+            Self::Accepted(key) => Ok(Answer::Accepted(key)),
+            Self::Refused => Ok(Answer::refused()),
+            Self::Unsuited => Ok(Answer::Unsuited),
+            Self::Slow(check) => Err(Work::Password(check)),
+            Self::Elsewhere(inquiry) => Err(Work::Inquiry(inquiry)),
+        }
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accepted(_) => "Accepted",
+            Self::Refused => "Refused",
+            Self::Unsuited => "Unsuited",
+            Self::Slow(_) => "Slow",
+            Self::Elsewhere(_) => "Elsewhere",
+        })
+    }
+}
+
+/// What came of a password.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// It is the user's; of MSCHAP with the key that it leaves.
+    Accepted(Option<NtKey>),
+    /// It does not let the user in. The reason is for the record; peers are told all alike.
+    Refused(Why),
+    /// See [`Check::Unsuited`].
+    Unsuited,
+    /// Nobody who could tell has answered in time. The reason is for the record.
+    Unavailable(Why),
+}
+
+impl Answer {
+    /// Wrong, or no such user.
+    #[must_use]
+    pub fn refused() -> Self {
+        Self::Refused(Why::new(WRONG))
+    }
+}
+
+/// Whether the password is the user's.
+impl From<bool> for Answer {
+    fn from(right: bool) -> Self {
+        if right {
+            Self::Accepted(None)
+        } else {
+            Self::refused()
+        }
+    }
+}
+
+/// The same for a conversation, which tells its peer no reasons.
+impl From<Answer> for eap::Answer {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Accepted(key) => Self::Accepted(key),
+            Answer::Refused(_) | Answer::Unavailable(_) => Self::Refused,
+            Answer::Unsuited => Self::Unsuited,
+        }
+    }
+}
+
+/// A sentence for the record, without capital and full stop.
+pub type Why = Text<96>;
+
+/// A question on its way to a server: to be driven by the shell's runtime. Whoever asks has set it a
+/// deadline.
+pub struct Inquiry(Pin<Box<dyn Future<Output = Answer> + Send>>);
+
+impl Inquiry {
+    /// From what asks the server.
+    #[must_use]
+    pub fn new(asking: impl Future<Output = Answer> + Send + 'static) -> Self {
+        Self(Box::pin(asking))
+    }
+
+    pub(super) fn into_inner(self) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        self.0
+    }
+}
+
+impl fmt::Debug for Inquiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inquiry")
+    }
+}
+
+/// What records say.
+pub(super) const WRONG: &str = "the password is not this user's, or there is no such user";
