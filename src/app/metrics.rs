@@ -21,8 +21,6 @@ use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::app::warm::Snapshots;
 use crate::directory::Directories;
-use crate::directory::Health;
-use crate::directory::ServerStatus;
 use crate::journal;
 use crate::model::Timestamp;
 use crate::net::Clock;
@@ -33,10 +31,13 @@ use crate::network::Admissions;
 use crate::network::Counter;
 use crate::network::Counters;
 use crate::network::DynamicCounters;
-use crate::network::Home;
 use crate::sync;
 use crate::sync::State;
 use crate::sync::Status;
+
+mod others;
+
+pub(super) use others::home_outcomes;
 
 /// Where the numbers are.
 #[derive(Clone, Debug)]
@@ -154,49 +155,6 @@ impl Metrics {
         Ok(())
     }
 
-    /// What there is to know of each server of a directory.
-    fn directories(&self, page: &mut Page<'_, '_>) -> fmt::Result {
-        let directories = self.directories.load();
-        if directories.is_empty() {
-            return Ok(());
-        }
-        let status = directories.status();
-        page.gauge(
-            "directory_waiting",
-            "Users who wait for a directory",
-            status.waiting,
-        )?;
-        page.family(
-            "directory_answers",
-            "Questions to directories, by what came of them",
-            "outcome",
-            &status.outcomes,
-        )?;
-        let servers = || {
-            let all = status.directories.iter();
-            all.flat_map(|(name, servers)| servers.iter().map(move |server| (name, server)))
-        };
-        let labels = |name, server| [("directory", name), ("server", server)];
-        let up = servers().map(|(name, server)| {
-            let up = i64::from(server.health != Health::Down);
-            (
-                labels(name.as_str(), server.server.as_str()),
-                ConstGauge::new(up),
-            )
-        });
-        let help = "0 while a server is left alone because it does not answer";
-        page.samples("directory_server_up", help, MetricType::Gauge, up)?;
-        for (metric, help, read) in SERVER_COUNTERS {
-            let samples = servers().map(|(name, server)| {
-                let value = ConstCounter::new(read(server));
-                (labels(name.as_str(), server.server.as_str()), value)
-            });
-            page.samples(metric, help, MetricType::Counter, samples)?;
-        }
-        Ok(())
-    }
-
-    /// Decision records that are not on disk, by cause.
     /// Rows of the history, and decisions that had no place in it.
     pub(super) fn history(&self) -> (u64, u64) {
         let history = &self.journal.history;
@@ -204,71 +162,12 @@ impl Metrics {
         (read(&history.written), read(&history.skipped))
     }
 
+    /// Decision records that are not on disk, by cause.
     pub(super) fn lost(&self) -> [(&'static str, u64); 2] {
         [
             ("queue_full", self.records.dropped()),
             ("disk", self.journal.failed.load(Ordering::Relaxed)),
         ]
-    }
-
-    /// What happens at the door of RADIUS over TLS.
-    fn radsec(&self, page: &mut Page<'_, '_>) -> fmt::Result {
-        let Some(radsec) = &self.radsec else {
-            return Ok(());
-        };
-        let open = radsec.open.load(Ordering::Relaxed);
-        page.gauge(
-            "radsec_connections",
-            "TLS connections of NASes that are open",
-            usize::try_from(open).unwrap_or(usize::MAX),
-        )?;
-        page.counter(
-            "radsec_accepted",
-            "TLS connections whose certificate is a NAS's",
-            radsec.known(),
-        )?;
-        page.counter(
-            "radsec_received",
-            "Packets received over TLS",
-            radsec.packets(),
-        )?;
-        let help = "TLS connections that ended or were refused";
-        page.family("radsec_closed", help, "reason", &radsec.ends())
-    }
-
-    /// The home servers in force; a reload begins their numbers anew.
-    pub(super) fn homes(&self) -> Vec<Arc<Home>> {
-        let settings = self.network.settings.load();
-        let routes = settings.routes.as_ref();
-        routes.map_or_else(Vec::new, |routes| routes.homes.clone())
-    }
-
-    fn proxied(&self, page: &mut Page<'_, '_>) -> fmt::Result {
-        page.counter(
-            "proxy_forwarded",
-            "Requests given to home servers",
-            self.sum(|of| &of.forwarded),
-        )?;
-        page.counter(
-            "proxy_passed_on",
-            "Access-Accepts of home servers sent on without a decision",
-            self.sum(|of| &of.passed_on),
-        )?;
-        let homes = self.homes();
-        let up = homes.iter().map(|home| {
-            let alive = home.health() == network::Health::Alive;
-            ([("home", home.name())], ConstGauge::new(i64::from(alive)))
-        });
-        let help = "1 for a home server that answers";
-        page.samples("home_up", help, MetricType::Gauge, up)?;
-        let outcomes = homes.iter().flat_map(|home| {
-            home_outcomes(home).map(|(outcome, count)| {
-                let labels = [("home", home.name()), ("outcome", outcome)];
-                (labels, ConstCounter::new(count))
-            })
-        });
-        let help = "Requests to home servers, by what came of them";
-        page.samples("home_requests", help, MetricType::Counter, outcomes)
     }
 
     fn disconnects(&self) -> [(&'static str, u64); 6] {
@@ -405,18 +304,6 @@ impl Collector for Metrics {
     }
 }
 
-/// What a home server was asked and has answered.
-pub(super) fn home_outcomes(home: &Home) -> [(&'static str, u64); 5] {
-    let of = &home.counters;
-    [
-        ("asked", of.asked.get()),
-        ("repeated", of.repeated.get()),
-        ("answered", of.answered.get()),
-        ("silent", of.silent.get()),
-        ("stray", of.stray.get()),
-    ]
-}
-
 fn encode_mail(page: &mut Page<'_, '_>, mail: &eas::Counters) -> fmt::Result {
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     page.family(
@@ -551,16 +438,6 @@ const FEED_GAUGES: [(&str, &str, ReadFeed); 5] = [
         "1 while a list that lacks too much waits for an operator",
         |feed, _| Some(u64::from(feed.is_held())),
     ),
-];
-
-/// How to read one counter of a directory's server.
-type ReadServer = fn(&ServerStatus) -> u64;
-
-const SERVER_COUNTERS: [(&str, &str, ReadServer); 2] = [
-    ("directory_asked", "Questions to a server", |of| of.asked),
-    ("directory_failed", "Questions without an answer", |of| {
-        of.failed
-    }),
 ];
 
 /// How to read one counter of a feed.

@@ -312,7 +312,10 @@ fn a_login_that_wanders_between_ports_and_loops_comes_to_its_end() {
             }
         }
         let why = refusal(&gateway.lab.record());
-        assert_eq!(why, "server: the peer has no certificate");
+        assert!(
+            why.starts_with("server: the peer has no certificate"),
+            "{why}"
+        );
     }
     let handed_over = gateway.sum(|counters| counters.handed_over.get());
     assert!(handed_over > 0, "of 15 requests none met another loop");

@@ -1,0 +1,111 @@
+//! What `status` says of each plane and of the servers beside us.
+
+use std::sync::atomic::Ordering;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::directory;
+use crate::net::eas;
+use crate::net::radsec;
+
+pub(super) fn counts(counts: &[(&'static str, u64)]) -> Value {
+    counts
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), json!(count)))
+        .collect()
+}
+
+/// Those that are not zero.
+pub(super) fn counts_line(counts: &[(&'static str, u64)]) -> String {
+    let counts = counts.iter().filter(|(_, count)| *count > 0);
+    let shown: Vec<String> = counts.map(|(name, n)| format!("{name} {n}")).collect();
+    if shown.is_empty() {
+        "none".to_owned()
+    } else {
+        shown.join(", ")
+    }
+}
+
+pub(super) fn radsec_line(radsec: &radsec::Counters) -> String {
+    let open = radsec.open.load(Ordering::Relaxed);
+    let ended = counts_line(&radsec.ends());
+    format!("RADIUS over TLS: {open} connections; ended: {ended}\n")
+}
+
+pub(super) fn radsec_json(radsec: &radsec::Counters) -> Value {
+    json!({
+        "connections": radsec.open.load(Ordering::Relaxed),
+        "accepted": radsec.known(),
+        "received": radsec.packets(),
+        "closed": counts(&radsec.ends()),
+    })
+}
+
+/// A line for each server.
+pub(super) fn directory_lines(status: &directory::Status) -> String {
+    let mut lines = String::new();
+    for (name, servers) in &status.directories {
+        for server in servers {
+            let (url, health) = (&server.server, server.health.as_str());
+            let (asked, failed) = (server.asked, server.failed);
+            let trouble = server.trouble.as_deref();
+            let trouble = trouble.map_or_else(String::new, |trouble| format!("; it {trouble}"));
+            lines.push_str(&format!(
+                "directory {name}: {url} is {health}, {asked} asked, {failed} unanswered{trouble}\n"
+            ));
+        }
+    }
+    if !status.directories.is_empty() {
+        let outcomes = counts_line(&status.outcomes);
+        let waiting = status.waiting;
+        lines.push_str(&format!("directories: {outcomes}; {waiting} wait\n"));
+    }
+    lines
+}
+
+pub(super) fn directories_json(status: &directory::Status) -> Value {
+    let servers = status.directories.iter().flat_map(|(name, servers)| {
+        servers.iter().map(move |server| {
+            json!({
+                "directory": name,
+                "server": server.server,
+                "health": server.health.as_str(),
+                "asked": server.asked,
+                "unanswered": server.failed,
+                "trouble": server.trouble,
+            })
+        })
+    });
+    json!({
+        "servers": servers.collect::<Vec<_>>(),
+        "answers": counts(&status.outcomes),
+        "waiting": status.waiting,
+    })
+}
+
+pub(super) fn mail_lines(mail: &eas::Counters) -> String {
+    let replies = counts_line(&mail.replies());
+    let asked = mail.asked.load(Ordering::Relaxed);
+    let ended = mail.revoked.load(Ordering::Relaxed);
+    let upstream = if mail.upstream_is_up() {
+        ""
+    } else {
+        "; the mail server cannot be reached"
+    };
+    format!(
+        "mail replies: {replies}\n\
+         mail: {asked} credential checks, {ended} requests ended by a change{upstream}\n"
+    )
+}
+
+pub(super) fn mail_json(mail: &eas::Counters) -> Value {
+    json!({
+        "replies": counts(&mail.replies()),
+        "answered": counts(&mail.answered()),
+        "credential_checks": mail.asked.load(Ordering::Relaxed),
+        "ended_by_change": mail.revoked.load(Ordering::Relaxed),
+        "connections": mail.open.load(Ordering::Relaxed),
+        "upstream_up": mail.upstream_is_up(),
+    })
+}

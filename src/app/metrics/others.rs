@@ -1,0 +1,142 @@
+//! Numbers of the servers beside us: directories, NASes over TLS, home servers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use super::Metrics;
+use super::Page;
+use crate::directory::Health;
+use crate::directory::ServerStatus;
+use crate::network;
+use crate::network::Home;
+
+impl Metrics {
+    /// What there is to know of each server of a directory.
+    pub(super) fn directories(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let directories = self.directories.load();
+        if directories.is_empty() {
+            return Ok(());
+        }
+        let status = directories.status();
+        page.gauge(
+            "directory_waiting",
+            "Users who wait for a directory",
+            status.waiting,
+        )?;
+        page.family(
+            "directory_answers",
+            "Questions to directories, by what came of them",
+            "outcome",
+            &status.outcomes,
+        )?;
+        let servers = || {
+            let all = status.directories.iter();
+            all.flat_map(|(name, servers)| servers.iter().map(move |server| (name, server)))
+        };
+        let labels = |name, server| [("directory", name), ("server", server)];
+        let up = servers().map(|(name, server)| {
+            let up = i64::from(server.health != Health::Down);
+            (
+                labels(name.as_str(), server.server.as_str()),
+                ConstGauge::new(up),
+            )
+        });
+        let help = "0 while a server is left alone because it does not answer";
+        page.samples("directory_server_up", help, MetricType::Gauge, up)?;
+        for (metric, help, read) in SERVER_COUNTERS {
+            let samples = servers().map(|(name, server)| {
+                let value = ConstCounter::new(read(server));
+                (labels(name.as_str(), server.server.as_str()), value)
+            });
+            page.samples(metric, help, MetricType::Counter, samples)?;
+        }
+        Ok(())
+    }
+
+    /// What happens at the door of RADIUS over TLS.
+    pub(super) fn radsec(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let Some(radsec) = &self.radsec else {
+            return Ok(());
+        };
+        let open = radsec.open.load(Ordering::Relaxed);
+        page.gauge(
+            "radsec_connections",
+            "TLS connections of NASes that are open",
+            usize::try_from(open).unwrap_or(usize::MAX),
+        )?;
+        page.counter(
+            "radsec_accepted",
+            "TLS connections whose certificate is a NAS's",
+            radsec.known(),
+        )?;
+        page.counter(
+            "radsec_received",
+            "Packets received over TLS",
+            radsec.packets(),
+        )?;
+        let help = "TLS connections that ended or were refused";
+        page.family("radsec_closed", help, "reason", &radsec.ends())
+    }
+
+    /// The home servers in force; a reload begins their numbers anew.
+    pub(in crate::app) fn homes(&self) -> Vec<Arc<Home>> {
+        let settings = self.network.settings.load();
+        let routes = settings.routes.as_ref();
+        routes.map_or_else(Vec::new, |routes| routes.homes.clone())
+    }
+
+    pub(super) fn proxied(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        page.counter(
+            "proxy_forwarded",
+            "Requests given to home servers",
+            self.sum(|of| &of.forwarded),
+        )?;
+        page.counter(
+            "proxy_passed_on",
+            "Access-Accepts of home servers sent on without a decision",
+            self.sum(|of| &of.passed_on),
+        )?;
+        let homes = self.homes();
+        let up = homes.iter().map(|home| {
+            let alive = home.health() == network::Health::Alive;
+            ([("home", home.name())], ConstGauge::new(i64::from(alive)))
+        });
+        let help = "1 for a home server that answers";
+        page.samples("home_up", help, MetricType::Gauge, up)?;
+        let outcomes = homes.iter().flat_map(|home| {
+            home_outcomes(home).map(|(outcome, count)| {
+                let labels = [("home", home.name()), ("outcome", outcome)];
+                (labels, ConstCounter::new(count))
+            })
+        });
+        let help = "Requests to home servers, by what came of them";
+        page.samples("home_requests", help, MetricType::Counter, outcomes)
+    }
+}
+
+/// What a home server was asked and has answered.
+pub(in crate::app) fn home_outcomes(home: &Home) -> [(&'static str, u64); 5] {
+    let of = &home.counters;
+    [
+        ("asked", of.asked.get()),
+        ("repeated", of.repeated.get()),
+        ("answered", of.answered.get()),
+        ("silent", of.silent.get()),
+        ("stray", of.stray.get()),
+    ]
+}
+
+const SERVER_COUNTERS: [(&str, &str, ReadServer); 2] = [
+    ("directory_asked", "Questions to a server", |of| of.asked),
+    ("directory_failed", "Questions without an answer", |of| {
+        of.failed
+    }),
+];
+
+/// How to read one counter of a directory's server.
+type ReadServer = fn(&ServerStatus) -> u64;
