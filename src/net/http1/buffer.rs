@@ -29,7 +29,7 @@ impl Buffer {
         self.start == self.end
     }
 
-    /// Whether nothing more can be read into it: [`LARGE`] octets are there.
+    /// Whether nothing more can be read into it: 64 KiB are there.
     pub fn is_full(&self) -> bool {
         self.len() >= LARGE
     }

@@ -10,7 +10,7 @@ pub struct Definition {
     /// In which number space it is counted.
     pub space: Space,
     /// Its number in that space; those of the TLVs inside follow (RFC 6929 section 2.3). Never
-    /// empty, at most [`MAX_NUMBERS`].
+    /// empty, at most six.
     pub numbers: Box<[u32]>,
     /// How its value is laid out.
     pub kind: DataType,
