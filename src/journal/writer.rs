@@ -2,6 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -63,22 +67,51 @@ pub struct Statistics {
 /// Has the journal take in what is queued, for whoever looks for a decision just made.
 #[derive(Clone, Debug)]
 pub struct Flush {
-    queue: Arc<RecordQueue>,
+    drains: Arc<Drains>,
     thread: Thread,
 }
 
 impl Flush {
-    /// Wakes the journal and waits until the queue has been empty, a moment at most.
+    /// Wakes the journal and waits until it has been through the queue once more, a second at
+    /// most: a disk that hangs must not hold the operator who asks why.
     pub fn flush(&self) {
-        for _ in 0..FLUSH_LOOKS {
-            let empty = self.queue.is_empty();
-            self.thread.unpark();
-            // Also after the last record has been taken out: it is on its way to the memory.
-            thread::park_timeout(FLUSH_LOOK);
-            if empty {
-                return;
-            }
-        }
+        let drains = &self.drains;
+        let before = drains.lock().begun;
+        self.thread.unpark();
+        let waited = drains
+            .ended
+            .wait_timeout_while(drains.lock(), FLUSH_WAIT, |count| count.ended <= before);
+        drop(waited);
+    }
+}
+
+/// How often the journal's thread began and ended a drain of the queue.
+#[derive(Debug, Default)]
+struct Drains {
+    count: Mutex<Count>,
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    begun: u64,
+    ended: u64,
+}
+
+impl Drains {
+    fn begin(&self) {
+        self.lock().begun += 1;
+    }
+
+    fn end(&self) {
+        let mut count = self.lock();
+        count.ended = count.begun;
+        self.ended.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Count> {
+        // Two numbers that a panic cannot leave half changed.
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,7 +119,7 @@ impl Flush {
 #[derive(Debug)]
 pub struct Stop {
     flag: Arc<AtomicBool>,
-    queue: Arc<RecordQueue>,
+    drains: Arc<Drains>,
     thread: JoinHandle<()>,
     history: Option<JoinHandle<()>>,
 }
@@ -96,7 +129,7 @@ impl Stop {
     #[must_use]
     pub fn flusher(&self) -> Flush {
         Flush {
-            queue: Arc::clone(&self.queue),
+            drains: Arc::clone(&self.drains),
             thread: self.thread.thread().clone(),
         }
     }
@@ -184,7 +217,8 @@ impl Journal {
     pub fn spawn(mut self) -> io::Result<Stop> {
         let flag = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&flag);
-        let queue = Arc::clone(&self.queue);
+        let drains = Arc::<Drains>::default();
+        let counted = Arc::clone(&drains);
         let mut history = None;
         if let Some(config) = &self.history_config {
             let (taker, thread) = History::spawn(config, Arc::clone(&self.statistics.history))?;
@@ -195,7 +229,9 @@ impl Journal {
             .name("journal".into())
             .spawn(move || {
                 while !stop.load(Ordering::Acquire) {
+                    counted.begin();
                     self.drain();
+                    counted.end();
                     self.tell_losses();
                     if self.queue.is_empty() {
                         thread::park_timeout(INTERVAL);
@@ -205,7 +241,7 @@ impl Journal {
             })?;
         Ok(Stop {
             flag,
-            queue,
+            drains,
             thread,
             history,
         })
@@ -249,10 +285,8 @@ impl Journal {
 /// caches when the system takes them over, and the call's share of a record is a few nanoseconds.
 const BATCH: usize = 128;
 
-/// How often, and how far apart, a flush looks whether the queue is empty: 50 ms in all, which an
-/// operator does not notice.
-const FLUSH_LOOKS: u32 = 25;
-const FLUSH_LOOK: Duration = Duration::from_millis(2);
+/// How long a flush waits for the journal at most.
+const FLUSH_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a record waits at most before it is on its way to disk.
 const INTERVAL: Duration = Duration::from_millis(20);

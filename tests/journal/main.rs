@@ -499,6 +499,26 @@ fn a_drain_comes_back_while_records_keep_coming() {
 }
 
 #[test]
+fn what_was_queued_before_a_flush_is_found_after_it() {
+    let desk = Desk::new();
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        recent: 4_000,
+        ..Config::default()
+    };
+    let (journal, queue) = journal(&desk, folder.path(), &config);
+    let recent = journal.recent();
+    let stop = journal.spawn().unwrap();
+    let flusher = stop.flusher();
+    for id in 0..2_000 {
+        queue.push(Box::new(desk.phone(id)));
+        flusher.flush();
+        assert!(recent.find(Correlation(id)).is_some(), "record {id}");
+    }
+    stop.stop();
+}
+
+#[test]
 fn the_last_records_are_written_when_the_journal_ends() {
     let mut desk = Desk::new();
     let folder = tempfile::tempdir().unwrap();
