@@ -75,6 +75,16 @@ fn every_drive_is_replayed_and_has_a_target() {
         .collect();
     assert_eq!(names("tests/fuzz/drive"), named);
     assert_eq!(names("tests/fuzz/fuzz_targets"), named);
+    // A manifest that does not parse is seen by nobody until a fuzzer is to run.
+    let manifest = fs::read_to_string("tests/fuzz/Cargo.toml").unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let built: Vec<String> = manifest["bin"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bin| format!("{}.rs", bin["name"].as_str().unwrap()))
+        .collect();
+    assert_eq!(built, named);
 }
 
 fn replay(name: &str, drive: fn(&[u8])) {
