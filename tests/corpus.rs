@@ -85,6 +85,30 @@ fn every_drive_is_replayed_and_has_a_target() {
         .map(|bin| format!("{}.rs", bin["name"].as_str().unwrap()))
         .collect();
     assert_eq!(built, named);
+    // The drives are compiled by this test, with its own dependencies: those of the fuzzers must be
+    // no fewer.
+    let ours: toml::Table = fs::read_to_string("Cargo.toml").unwrap().parse().unwrap();
+    let has = |table: &toml::Table, section: &str, name: &str| {
+        table
+            .get(section)
+            .and_then(|section| section.get(name))
+            .is_some()
+    };
+    let names_of = |section: &str| ours[section].as_table().unwrap().keys().cloned();
+    for name in names_of("dependencies").chain(names_of("dev-dependencies")) {
+        let path = format!("{}::", name.replace('-', "_"));
+        for drive in &named {
+            let text = fs::read_to_string(format!("tests/fuzz/drive/{drive}")).unwrap();
+            let is_used = text.match_indices(&path).any(|(at, _)| {
+                !text[..at]
+                    .ends_with(|before: char| before.is_alphanumeric() || "_:".contains(before))
+            });
+            assert!(
+                !is_used || has(&manifest, "dependencies", &name),
+                "{drive} uses {name}, which tests/fuzz/Cargo.toml does not have"
+            );
+        }
+    }
 }
 
 fn replay(name: &str, drive: fn(&[u8])) {
