@@ -36,6 +36,7 @@
 //! | `trust` | core | chains of client certificates and revocation lists, verified | `model` |
 //! | `radius` | core | RADIUS octets, signatures, duplicates, NAS table | `model` |
 //! | `eap` | core | EAP octets, conversations, methods, keys | `trust`, `model` |
+//! | `wbxml` | core | WBXML octets and code pages | |
 //! | `eas` | core | ActiveSync request heads, commands, refusals | `model` |
 //! | `document` | core | TOML texts read key by key, every problem with its line | `model` |
 //! | `policy` | core | rules, their evaluation, their lint | `document`, `model` |
@@ -99,3 +100,4 @@ pub mod radius;
 pub mod store;
 pub mod sync;
 pub mod trust;
+pub mod wbxml;
