@@ -39,6 +39,8 @@ mod policy;
 mod radius_packet;
 #[path = "fuzz/drive/radius_stream.rs"]
 mod radius_stream;
+#[path = "fuzz/drive/wbxml.rs"]
+mod wbxml;
 
 /// Panics if a parser breaks one of its promises on these octets.
 type Drive = fn(&[u8]);
@@ -58,6 +60,7 @@ const DRIVES: &[(&str, Drive)] = &[
     ("policy", policy::drive),
     ("radius_packet", radius_packet::drive),
     ("radius_stream", radius_stream::drive),
+    ("wbxml", wbxml::drive),
 ];
 
 #[test]
