@@ -3,7 +3,8 @@
 //!
 //! This room turns the target of a request into a [`Request`] and a [`Request`] back into one
 //! canonical query. It knows no user's rights, no device's state and no HTTP library; it must never
-//! learn them. WBXML bodies are not read: the decision does not need them.
+//! learn them. Decisions need no body; those of devices in quarantine are read ([`body`]) because
+//! they are answered here ([`quarantine`]).
 //!
 //! Implemented: the plain query (MS-ASHTTP 2.2.1.1.1.2), the base64 query (2.2.1.1.1.1), protocol
 //! versions 2.5 to 16.1, the commands of MS-ASCMD 2.2.1 that travel to the ActiveSync path.
@@ -16,19 +17,24 @@
 //! completeness, length of the canonical query. The first violation is the answer; a client that is
 //! refused here never reached a decision.
 
+pub mod body;
 mod command;
 mod error;
+pub mod quarantine;
 mod query;
 mod refusal;
+mod status;
 mod version;
 
 pub use command::Command;
+pub use error::BadBody;
 pub use error::Malformed;
 pub use query::Form;
 pub use query::MAX_QUERY;
 pub use query::Request;
 pub use query::Stated;
 pub use refusal::Refusal;
+pub use status::Status;
 pub use version::Version;
 
 /// The one path of ActiveSync, in the spelling of MS-ASHTTP 2.2.1.1.1 and of every Exchange.

@@ -37,7 +37,7 @@
 //! | `radius` | core | RADIUS octets, signatures, duplicates, NAS table | `model` |
 //! | `eap` | core | EAP octets, conversations, methods, keys | `trust`, `model` |
 //! | `wbxml` | core | WBXML octets and code pages | |
-//! | `eas` | core | ActiveSync request heads, commands, refusals | `model` |
+//! | `eas` | core | ActiveSync request heads, commands, refusals, quarantine | `wbxml`, `model` |
 //! | `document` | core | TOML texts read key by key, every problem with its line | `model` |
 //! | `policy` | core | rules, their evaluation, their lint | `document`, `model` |
 //! | `inventory` | core | the lock-free cache of devices, users and groups | `model` |

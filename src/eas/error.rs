@@ -61,3 +61,27 @@ pub enum Malformed {
     #[error("MS-ASAcceptMultiPart is neither T nor F")]
     AcceptMultiPart,
 }
+
+/// A body that is not what MS-ASCMD says; the client gets 400, or status 102 or 103 from version
+/// 14.0 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadBody {
+    /// Not WBXML as ActiveSync has it.
+    #[error(transparent)]
+    Wbxml(#[from] crate::wbxml::Malformed),
+    /// The outermost element is another command's.
+    #[error("the body is another command's")]
+    OtherCommand,
+    /// An element that has to be there is not.
+    #[error("the body is incomplete")]
+    Incomplete,
+    /// An element stands there twice, or with one that rules it out.
+    #[error("an element of the body contradicts another one")]
+    Twice,
+    /// A value that is no number where one is due, or out of its range.
+    #[error("a value in the body is out of range")]
+    Value,
+    /// More folders, items or body types than [`super::body::MAX_FOLDERS`].
+    #[error("the body names more folders than any client has")]
+    TooMany,
+}

@@ -68,15 +68,12 @@ impl<'a> Reader<'a> {
         self.depth
     }
 
-    /// Goes past the end of the element that began last, if `event` is its [`Event::Start`].
+    /// Goes past the end of the innermost open element.
     ///
     /// # Errors
     ///
     /// [`Malformed`].
-    pub fn skip(&mut self, event: Event<'_>) -> Result<(), Malformed> {
-        let Event::Start(_) = event else {
-            return Ok(());
-        };
+    pub fn skip(&mut self) -> Result<(), Malformed> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
             self.next_event()?;

@@ -1,0 +1,371 @@
+//! What a gateway has to know of the bodies that clients send: folders, keys, how long they wait.
+//!
+//! Everything else in them is skipped, item by item, and never kept.
+
+use crate::eas::error::BadBody;
+use crate::wbxml::Event;
+use crate::wbxml::Reader;
+use crate::wbxml::Tag;
+use crate::wbxml::item::air_sync_base;
+use crate::wbxml::service::item_operations;
+use crate::wbxml::service::settings;
+use crate::wbxml::sync::air_sync;
+use crate::wbxml::sync::folder_hierarchy;
+use crate::wbxml::sync::get_item_estimate;
+use crate::wbxml::sync::ping;
+
+/// The most folders of one request. Exchange's default is 200 for Ping
+/// (`MaxNumOfFolders`), and no client has more than some hundred.
+pub const MAX_FOLDERS: usize = 512;
+
+/// One folder of a Sync or GetItemEstimate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collection<'a> {
+    /// The folder.
+    pub id: &'a str,
+    /// What the client holds of it; `0` is nothing.
+    pub key: &'a str,
+    /// Its class, which versions below 12.1 send.
+    pub class: Option<&'a str>,
+    /// Changes that the client sends up.
+    pub changes: u32,
+    /// Items that it wants again (`Fetch`), by their ids.
+    pub fetches: Vec<&'a str>,
+    /// The forms of body that it takes: 1 is text, 2 is HTML (MS-ASAIRS 2.2.2.22.2).
+    pub body_types: Vec<u8>,
+}
+
+/// A Sync.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sync<'a> {
+    /// Its folders.
+    pub collections: Vec<Collection<'a>>,
+    /// How long it waits for changes, in seconds.
+    pub wait: Option<Wait>,
+    /// What is left out is as in the client's last Sync (MS-ASCMD 2.2.3.124).
+    pub partial: bool,
+}
+
+/// How long a client waits for changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// `Wait`, which counts minutes: 1 to 59.
+    Minutes(u32),
+    /// `HeartbeatInterval`, which counts seconds: 60 to 3540.
+    Seconds(u32),
+}
+
+/// A Ping.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ping<'a> {
+    /// Seconds; absent where the last Ping's counts.
+    pub heartbeat: Option<u32>,
+    /// Folders; none where the last Ping's count.
+    pub folders: Vec<&'a str>,
+}
+
+/// Reads a Sync.
+///
+/// # Errors
+///
+/// [`BadBody`].
+pub fn sync(octets: &[u8]) -> Result<Sync<'_>, BadBody> {
+    let mut sync = Sync::default();
+    document(octets, air_sync::SYNC, |reader, element| {
+        match element.tag {
+            air_sync::COLLECTIONS => collections(reader, element, &mut sync.collections)?,
+            // Both together are status 4 (2.2.3.97).
+            air_sync::WAIT => {
+                let minutes = Wait::Minutes(number(reader, element)?);
+                refuse_second(sync.wait.replace(minutes))?;
+            }
+            air_sync::HEARTBEAT_INTERVAL => {
+                let seconds = Wait::Seconds(number(reader, element)?);
+                refuse_second(sync.wait.replace(seconds))?;
+            }
+            tag => {
+                sync.partial |= tag == air_sync::PARTIAL;
+                skip(reader, element)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(sync)
+}
+
+/// Reads the folders of a GetItemEstimate.
+///
+/// # Errors
+///
+/// [`BadBody`].
+pub fn estimate(octets: &[u8]) -> Result<Vec<Collection<'_>>, BadBody> {
+    let mut found = Vec::new();
+    let outermost = get_item_estimate::GET_ITEM_ESTIMATE;
+    document(octets, outermost, |reader, element| match element.tag {
+        get_item_estimate::COLLECTIONS => collections(reader, element, &mut found),
+        _ => skip(reader, element),
+    })?;
+    Ok(found)
+}
+
+/// Reads a Ping.
+///
+/// # Errors
+///
+/// [`BadBody`].
+pub fn ping(octets: &[u8]) -> Result<Ping<'_>, BadBody> {
+    let mut ping = Ping::default();
+    document(octets, ping::PING, |reader, element| match element.tag {
+        ping::HEARTBEAT_INTERVAL => refuse_second(ping.heartbeat.replace(number(reader, element)?)),
+        ping::FOLDERS => children(reader, element, |reader, folder| {
+            children(reader, folder, |reader, element| match element.tag {
+                ping::ID => push(&mut ping.folders, text(reader, element)?),
+                _ => skip(reader, element),
+            })
+        }),
+        _ => skip(reader, element),
+    })?;
+    Ok(ping)
+}
+
+/// Reads the key of a FolderSync.
+///
+/// # Errors
+///
+/// [`BadBody`]; also without a key.
+pub fn folder_sync(octets: &[u8]) -> Result<&str, BadBody> {
+    let mut key = None;
+    let outermost = folder_hierarchy::FOLDER_SYNC;
+    document(octets, outermost, |reader, element| match element.tag {
+        folder_hierarchy::SYNC_KEY => refuse_second(key.replace(text(reader, element)?)),
+        _ => skip(reader, element),
+    })?;
+    key.ok_or(BadBody::Incomplete)
+}
+
+/// The items that an ItemOperations fetches, by their ids; `None` if it wants anything else, too.
+///
+/// # Errors
+///
+/// [`BadBody`].
+pub fn fetches(octets: &[u8]) -> Result<Option<Vec<Fetch<'_>>>, BadBody> {
+    let mut fetches = Vec::new();
+    let mut only = true;
+    let outermost = item_operations::ITEM_OPERATIONS;
+    document(octets, outermost, |reader, element| match element.tag {
+        item_operations::FETCH => push(&mut fetches, fetch(reader, element)?),
+        _ => {
+            only = false;
+            skip(reader, element)
+        }
+    })?;
+    Ok(only.then_some(fetches))
+}
+
+/// One item that an ItemOperations fetches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetch<'a> {
+    /// The folder.
+    pub collection: &'a str,
+    /// The item.
+    pub item: &'a str,
+    /// The forms of body that the client takes.
+    pub body_types: Vec<u8>,
+}
+
+/// Whether a Settings does nothing but tell what kind of device sends it.
+///
+/// # Errors
+///
+/// [`BadBody`].
+pub fn is_device_information(octets: &[u8]) -> Result<bool, BadBody> {
+    let mut only = true;
+    document(octets, settings::SETTINGS, |reader, element| {
+        only &= element.tag == settings::DEVICE_INFORMATION;
+        skip(reader, element)
+    })?;
+    Ok(only)
+}
+
+fn collections<'a>(
+    reader: &mut Reader<'a>,
+    element: Element,
+    found: &mut Vec<Collection<'a>>,
+) -> Result<(), BadBody> {
+    children(reader, element, |reader, element| match element.tag {
+        air_sync::COLLECTION | get_item_estimate::COLLECTION => {
+            push(found, collection(reader, element)?)
+        }
+        _ => skip(reader, element),
+    })
+}
+
+fn collection<'a>(reader: &mut Reader<'a>, element: Element) -> Result<Collection<'a>, BadBody> {
+    let mut found = Collection::default();
+    children(reader, element, |reader, element| {
+        match element.tag {
+            // The key of an estimate has the same element as that of a Sync (2.2.3.181.3).
+            air_sync::SYNC_KEY => found.key = text(reader, element)?,
+            air_sync::COLLECTION_ID | get_item_estimate::COLLECTION_ID => {
+                found.id = text(reader, element)?;
+            }
+            air_sync::CLASS | get_item_estimate::CLASS => {
+                found.class = Some(text(reader, element)?);
+            }
+            air_sync::COMMANDS => commands(reader, element, &mut found)?,
+            air_sync::OPTIONS => body_types(reader, element, &mut found.body_types)?,
+            _ => skip(reader, element)?,
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn commands<'a>(
+    reader: &mut Reader<'a>,
+    element: Element,
+    found: &mut Collection<'a>,
+) -> Result<(), BadBody> {
+    children(reader, element, |reader, element| {
+        if element.tag != air_sync::FETCH {
+            found.changes = found.changes.saturating_add(1);
+            return skip(reader, element);
+        }
+        children(reader, element, |reader, element| match element.tag {
+            air_sync::SERVER_ID => push(&mut found.fetches, text(reader, element)?),
+            _ => skip(reader, element),
+        })
+    })
+}
+
+fn fetch<'a>(reader: &mut Reader<'a>, element: Element) -> Result<Fetch<'a>, BadBody> {
+    let mut fetch = Fetch::default();
+    children(reader, element, |reader, element| {
+        match element.tag {
+            air_sync::COLLECTION_ID => fetch.collection = text(reader, element)?,
+            air_sync::SERVER_ID => fetch.item = text(reader, element)?,
+            item_operations::OPTIONS => body_types(reader, element, &mut fetch.body_types)?,
+            _ => skip(reader, element)?,
+        }
+        Ok(())
+    })?;
+    Ok(fetch)
+}
+
+/// The types of the BodyPreferences among options.
+fn body_types(
+    reader: &mut Reader<'_>,
+    element: Element,
+    types: &mut Vec<u8>,
+) -> Result<(), BadBody> {
+    children(reader, element, |reader, element| match element.tag {
+        air_sync_base::BODY_PREFERENCE => {
+            children(reader, element, |reader, element| match element.tag {
+                air_sync_base::TYPE => {
+                    let kind = number(reader, element)?;
+                    push(types, u8::try_from(kind).map_err(|_| BadBody::Value)?)
+                }
+                _ => skip(reader, element),
+            })
+        }
+        _ => skip(reader, element),
+    })
+}
+
+/// An element that has just begun.
+#[derive(Clone, Copy)]
+struct Element {
+    tag: Tag,
+    has_content: bool,
+}
+
+/// Reads a whole document, and the children of its outermost element, which must be `tag`, by
+/// `child`.
+fn document<'a>(
+    octets: &'a [u8],
+    tag: Tag,
+    child: impl FnMut(&mut Reader<'a>, Element) -> Result<(), BadBody>,
+) -> Result<(), BadBody> {
+    let mut reader = Reader::new(octets)?;
+    let root = reader.next_event()?.and_then(begun);
+    let root = root.filter(|root| root.tag == tag);
+    children(&mut reader, root.ok_or(BadBody::OtherCommand)?, child)?;
+    // Whatever comes behind it is an error.
+    while reader.next_event()?.is_some() {}
+    Ok(())
+}
+
+/// The elements in `element`, past its end; `child` goes past the end of each.
+fn children<'a>(
+    reader: &mut Reader<'a>,
+    element: Element,
+    mut child: impl FnMut(&mut Reader<'a>, Element) -> Result<(), BadBody>,
+) -> Result<(), BadBody> {
+    if !element.has_content {
+        return Ok(());
+    }
+    loop {
+        match reader.next_event()? {
+            Some(Event::End(_)) | None => return Ok(()),
+            Some(event) => {
+                if let Some(element) = begun(event) {
+                    child(reader, element)?;
+                }
+            }
+        }
+    }
+}
+
+const fn begun(event: Event<'_>) -> Option<Element> {
+    match event {
+        Event::Start(tag) => Some(Element {
+            tag,
+            has_content: true,
+        }),
+        Event::Empty(tag) => Some(Element {
+            tag,
+            has_content: false,
+        }),
+        Event::Text(_) | Event::Opaque(_) | Event::End(_) => None,
+    }
+}
+
+fn skip(reader: &mut Reader<'_>, element: Element) -> Result<(), BadBody> {
+    if element.has_content {
+        reader.skip()?;
+    }
+    Ok(())
+}
+
+/// The text in `element`, past its end.
+fn text<'a>(reader: &mut Reader<'a>, element: Element) -> Result<&'a str, BadBody> {
+    let mut found = "";
+    if !element.has_content {
+        return Ok(found);
+    }
+    loop {
+        match reader.next_event()? {
+            // In two parts it would have to be put together; nobody writes it so.
+            Some(Event::Text(text)) if found.is_empty() => found = text,
+            Some(Event::End(_)) | None => return Ok(found),
+            Some(_) => return Err(BadBody::Value),
+        }
+    }
+}
+
+fn number(reader: &mut Reader<'_>, element: Element) -> Result<u32, BadBody> {
+    let text = text(reader, element)?;
+    text.trim().parse().map_err(|_| BadBody::Value)
+}
+
+fn push<T>(list: &mut Vec<T>, one: T) -> Result<(), BadBody> {
+    if list.len() == MAX_FOLDERS {
+        return Err(BadBody::TooMany);
+    }
+    list.push(one);
+    Ok(())
+}
+
+fn refuse_second<T>(earlier: Option<T>) -> Result<(), BadBody> {
+    earlier.map_or(Ok(()), |_| Err(BadBody::Twice))
+}
