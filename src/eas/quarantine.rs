@@ -28,6 +28,11 @@ use crate::wbxml::sync::folder_hierarchy;
 use crate::wbxml::sync::get_item_estimate;
 use crate::wbxml::sync::ping;
 
+mod release;
+
+pub use release::Spoken;
+pub use release::spoken;
+
 /// The message in the Inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {

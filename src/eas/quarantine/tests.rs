@@ -470,3 +470,50 @@ fn a_body_that_is_none_is_refused_with_its_status() {
         assert_eq!(older, Answer::Reply(400, Vec::new()), "row {command}");
     }
 }
+
+#[test]
+fn a_device_that_was_let_in_is_sent_to_its_real_folders_r38() {
+    let ours = |command, octets: &[u8]| match spoken(command, octets) {
+        Spoken::OfOurs(body) => shown(&body),
+        Spoken::OfFolders => "folders".to_owned(),
+        Spoken::OfOthers => "others".to_owned(),
+    };
+    let made_up = Folder {
+        key: "portreeve.message.3",
+        ..FOLDER
+    };
+    let real = Folder {
+        id: "5",
+        key: "{real}9",
+        ..FOLDER
+    };
+    for (command, octets, expected) in [
+        (
+            Command::FolderSync,
+            folder_sync("portreeve.folders"),
+            "FolderSync(Status(9))",
+        ),
+        (Command::FolderSync, folder_sync("0"), "folders"),
+        (Command::FolderSync, folder_sync("{real}1"), "folders"),
+        (Command::Sync, sync_of(&[made_up], None), "Sync(Status(12))"),
+        (
+            Command::Sync,
+            sync_of(&[real, made_up], None),
+            "Sync(Status(12))",
+        ),
+        // A made-up folder that the client begins anew.
+        (Command::Sync, sync_of(&[FOLDER], None), "Sync(Status(12))"),
+        (Command::Sync, sync_of(&[real], None), "others"),
+        (Command::Sync, Vec::new(), "others"),
+        (
+            Command::Ping,
+            ping_of("60", "portreeve.2"),
+            "Ping(Status(7))",
+        ),
+        (Command::Ping, ping_of("60", "5"), "others"),
+        (Command::Ping, Vec::new(), "others"),
+        (Command::SendMail, b"portreeve.".to_vec(), "others"),
+    ] {
+        assert_eq!(ours(command, &octets), expected, "row {command}");
+    }
+}
