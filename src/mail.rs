@@ -1,8 +1,8 @@
 //! The ActiveSync gateway without sockets: a request head goes in, an [`Action`] comes out.
 //!
 //! This room owns what may be said to whom before a request is let through, the memory of accepted
-//! credentials, and which headers pass. It knows nothing of connections, TLS or bodies: bodies are
-//! streamed by the shell and never looked at.
+//! credentials, and which headers pass. It knows nothing of connections or TLS. Bodies are streamed
+//! by the shell and not looked at, but for those of devices that are or were in quarantine.
 //!
 //! Order of a request, each step ending in a reply if it fails:
 //!
@@ -19,7 +19,9 @@
 //!    authenticated one (403);
 //! 5. the decision, registered in the same step ([`Live::admit`](crate::access::Live::admit)): the
 //!    request goes upstream only with the [`Permit`](crate::access::Permit) that comes of it. A
-//!    refusal is 403 with the reason's code, see [`crate::eas::Refusal`];
+//!    block is 403 with the reason's code, see [`crate::eas::Refusal`]; a device in quarantine is
+//!    answered from a made-up mailbox ([`crate::eas::quarantine`]) once the shell has read the body
+//!    ([`Action::Read`]), or has to wait ([`Next::Wait`]);
 //! 6. the request upstream is written anew from parsed values; of the client's own octets only
 //!    the values of listed headers and the body go there.
 //!
@@ -39,6 +41,7 @@
 //! Start at [`Gateway`].
 
 mod action;
+mod answer;
 mod authorization;
 mod config;
 mod credential;
@@ -47,20 +50,26 @@ mod gateway;
 mod head;
 mod header;
 mod login;
+mod message;
 mod name;
+mod quarantine;
 mod reply;
 mod who;
 
 pub use action::Action;
+pub use action::Aside;
 pub use action::Ask;
 pub use action::Binding;
 pub use action::Event;
 pub use action::Exchange;
 pub use action::Forward;
+pub use action::Next;
 pub use action::Outgoing;
+pub use action::Read;
 pub use action::Step;
 pub use action::Ticket;
 pub use action::Told;
+pub use action::Wait;
 pub use config::Config;
 pub use config::ConfigError;
 pub use config::Origin;

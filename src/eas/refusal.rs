@@ -10,9 +10,10 @@
 //!   another reason than the policy key makes them loop;
 //! - status 140 orders the client to erase itself and is never sent.
 //!
-//! A device in quarantine gets 403 as well until it is given a mailbox of its own, with another text,
-//! so that logs and users can tell the two apart. 403 keeps what the device has: no folder is
-//! dropped, and it works again on the first request after the verdict has changed.
+//! A device in quarantine is answered from a mailbox of its own ([`crate::eas::quarantine`]). Version
+//! 2.5, whose bodies have another shape, gets 403 as well, with another text, so that logs and users
+//! can tell the two apart. 403 keeps what the device has: no folder is dropped, and it works again on
+//! the first request after the verdict has changed.
 
 use std::fmt::Write;
 

@@ -37,6 +37,48 @@ pub enum Action {
     Ask(Ask),
     /// Let it through.
     Forward(Forward),
+    /// Read its body and come back with [`Gateway::handle_body`](super::Gateway::handle_body).
+    Read(Read),
+}
+
+/// A request whose body has to be read before it is clear what to do with it.
+#[derive(Debug)]
+pub struct Read {
+    /// The most octets that are read.
+    pub limit: usize,
+    /// To be handed back with the body.
+    pub aside: Aside,
+}
+
+/// A request that was set aside until its body is read, with its registration and the headers that
+/// it would be sent with.
+#[derive(Debug)]
+pub struct Aside(pub(super) Box<Way>, pub(super) Permit, pub(super) HeaderMap);
+
+/// What to do with a request whose body was read.
+#[derive(Debug)]
+pub enum Next {
+    /// Answer it.
+    Answer(Reply),
+    /// Let it wait, and come back with
+    /// [`Gateway::handle_released`](super::Gateway::handle_released) when its permit resolves.
+    Wait(Wait),
+    /// Let it through with the body that was read, or, if that was longer than the limit, with
+    /// what was read and what follows.
+    Forward(Forward),
+}
+
+/// A request of a device in quarantine that waits for news.
+#[derive(Debug)]
+pub struct Wait {
+    /// For so many seconds at most, 1 to 3540.
+    pub seconds: u32,
+    /// Resolves when the verdict has changed.
+    pub permit: Permit,
+    /// The answer when the time is over.
+    pub expired: Reply,
+    pub(super) released: Reply,
+    pub(super) exchange: Exchange,
 }
 
 /// A question to the upstream.

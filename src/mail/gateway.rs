@@ -18,21 +18,20 @@ use http::header;
 use crate::access::CorrelationSource;
 use crate::access::Decided;
 use crate::access::Live;
+use crate::access::Permit;
 use crate::access::Trace;
 use crate::eas;
 use crate::eas::Refusal;
-use crate::model::Established;
 use crate::model::Now;
+use crate::model::Subject;
 use crate::model::Verdict;
 
 use super::action::Action;
 use super::action::Ask;
 use super::action::Asked;
-use super::action::Binding;
 use super::action::Event;
 use super::action::Exchange;
 use super::action::Forward;
-use super::action::Outgoing;
 use super::action::Pending;
 use super::action::Stage;
 use super::action::Step;
@@ -51,21 +50,24 @@ use super::head::Wanted;
 use super::head::Written;
 use super::header as headers;
 use super::login::Login;
+use super::quarantine;
+use super::quarantine::MadeUp;
 use super::reply::Cause;
 use super::reply::Reply;
 use super::who::Who;
 
 /// The gateway; shared by all connections.
 pub struct Gateway {
-    config: Config,
-    live: Arc<Live>,
+    pub(super) config: Config,
+    pub(super) live: Arc<Live>,
     correlations: Arc<CorrelationSource>,
-    hasher: Hasher,
-    challenge: HeaderValue,
+    pub(super) hasher: Hasher,
+    pub(super) challenge: HeaderValue,
     /// Held for a few operations on maps, never across a call.
     credentials: Mutex<Credentials>,
     /// Pairs that have gone out as a [`Binding`] already.
-    bound: Mutex<HashSet<Key>>,
+    pub(super) bound: Mutex<HashSet<Key>>,
+    pub(super) made_up: MadeUp,
 }
 
 impl Gateway {
@@ -89,6 +91,7 @@ impl Gateway {
         Self {
             credentials: Mutex::new(Credentials::new(config.memory)),
             bound: Mutex::new(HashSet::new()),
+            made_up: MadeUp::default(),
             hasher: Hasher::new(seed),
             challenge,
             config,
@@ -168,56 +171,6 @@ impl Gateway {
                 Step::answer(Reply::unavailable(SHORT_WAIT, Cause::Unavailable))
             }
         }
-    }
-
-    /// The upstream has answered a forwarded request.
-    pub fn handle_answer(
-        &self,
-        now: Now,
-        exchange: &Exchange,
-        status: StatusCode,
-        mut answer: HeaderMap,
-    ) -> (Outgoing, Option<Event>) {
-        let way = &*exchange.0;
-        let location = answer.remove(headers::LOCATION);
-        headers::strip_answer(&mut answer);
-        if status == StatusCode::UNAUTHORIZED {
-            self.credentials().forget(way.who.login.key);
-            answer.insert(header::WWW_AUTHENTICATE, self.challenge.clone());
-            return (Outgoing::Pass(status, answer), None);
-        }
-        // 1xx and 3xx have no place in this protocol; 407 is between servers.
-        let is_final = status.is_success() || status.is_client_error() || status.is_server_error();
-        if !is_final || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            let reply = Reply::unavailable(LONG_WAIT, Cause::Unavailable);
-            return (Outgoing::Answer(reply), None);
-        }
-        if status.as_u16() == REDIRECT
-            && location.is_some()
-            && let Some(ours) = self.published_url()
-        {
-            answer.insert(headers::LOCATION, ours);
-        }
-        let event = if status.is_success() {
-            self.binding(now, way).map(Event::Binding)
-        } else {
-            None
-        };
-        (Outgoing::Pass(status, answer), event)
-    }
-
-    /// The permission of a forwarded request was taken back before its answer had begun.
-    pub fn handle_revoked(&self, exchange: &Exchange, decided: &Decided) -> (Reply, Option<Event>) {
-        let way = &*exchange.0;
-        let record = way.who.record(&way.request, decided);
-        let reply = self.reply(&way.who, decided);
-        (reply, Some(Event::Decision(Box::new(record))))
-    }
-
-    /// The upstream did not answer a forwarded request.
-    #[must_use]
-    pub fn handle_unreachable(&self) -> Reply {
-        Reply::unavailable(SHORT_WAIT, Cause::Unavailable)
     }
 
     /// Everything that can be said of a head without anybody's word, and the headers to send on.
@@ -357,21 +310,31 @@ impl Gateway {
             let body = "The request names another user than the one signed in.";
             return Step::recorded(Reply::forbidden(body, Cause::UserMismatch), record);
         }
-        let (decided, permit) = who.with_subject(&request, |subject| {
-            TRACE.with_borrow_mut(|trace| self.live.admit(now.wall, subject, trace))
-        });
-        let record = who.record(&request, &decided);
-        let Some(permit) = permit else {
-            return Step::recorded(self.reply(&who, &decided), record);
+        let (decided, permit) = who.with_subject(&request, |subject| self.admit(now, subject));
+        let way = Way {
+            who,
+            request,
+            decided,
         };
-        let query = request.query();
+        let Some(permit) = permit else {
+            let is_held_back = decided.decision.verdict == Verdict::Quarantine;
+            if is_held_back && quarantine::is_answered(&way.request) {
+                return self.hold_back(now, way, headers);
+            }
+            let record = way.who.record(&way.request, &decided);
+            return Step::recorded(self.reply(&way.who, &decided), record);
+        };
+        let record = way.who.record(&way.request, &decided);
+        if self.may_be_of_ours(&way.who, &way.request) {
+            return Step {
+                action: Self::look_into(way, permit, headers),
+                event: Some(Event::Decision(Box::new(record))),
+            };
+        }
+        let query = way.request.query();
         match self.request(Method::POST, &format!("?{query}"), headers) {
             Some(head) => {
-                let exchange = Exchange(Box::new(Way {
-                    who,
-                    request,
-                    decided,
-                }));
+                let exchange = Exchange(Box::new(way));
                 let forward = Forward {
                     permit,
                     request: head,
@@ -386,8 +349,13 @@ impl Gateway {
         }
     }
 
+    /// Decides, and registers the request if it is allowed.
+    pub(super) fn admit(&self, now: Now, subject: &Subject<'_>) -> (Decided, Option<Permit>) {
+        TRACE.with_borrow_mut(|trace| self.live.admit(now.wall, subject, trace))
+    }
+
     /// The refusal that a verdict means; an Allow without permit is a change that came and went.
-    fn reply(&self, who: &Who, decided: &Decided) -> Reply {
+    pub(super) fn reply(&self, who: &Who, decided: &Decided) -> Reply {
         let reason = decided.decision.reason;
         match decided.decision.verdict {
             Verdict::Block => Reply::refused(Refusal::Blocked, reason, who.id),
@@ -396,35 +364,14 @@ impl Gateway {
         }
     }
 
-    /// A binding that is worth telling: the device is proven, and was not told of before.
-    fn binding(&self, now: Now, way: &Way) -> Option<Binding> {
-        let seen = &way.decided.seen;
-        if seen.established != Established::Proven {
-            return None;
-        }
-        let device = seen.posture()?.device;
-        let user = &way.who.login.user;
-        let eas = way.request.device;
-        let key = self.hasher.key(&[
-            eas.as_str().as_bytes(),
-            user.as_bytes(),
-            &device.as_u128().to_be_bytes(),
-        ]);
-        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
-        if bound.len() >= MAX_BOUND {
-            bound.clear();
-        }
-        bound.insert(key).then(|| Binding {
-            eas,
-            user: user.clone(),
-            device,
-            at: now.wall,
-        })
-    }
-
     /// A request to the upstream; `None` if its parts do not make one, which parsed values always
     /// do.
-    fn request(&self, method: Method, query: &str, headers: HeaderMap) -> Option<Request<()>> {
+    pub(super) fn request(
+        &self,
+        method: Method,
+        query: &str,
+        headers: HeaderMap,
+    ) -> Option<Request<()>> {
         let uri = self.config.upstream.uri(format!("{}{query}", eas::PATH))?;
         let mut request = Request::new(());
         *request.method_mut() = method;
@@ -433,12 +380,7 @@ impl Gateway {
         Some(request)
     }
 
-    fn published_url(&self) -> Option<HeaderValue> {
-        let name = self.config.published.first()?;
-        HeaderValue::from_str(&format!("https://{name}{}", eas::PATH)).ok()
-    }
-
-    fn credentials(&self) -> MutexGuard<'_, Credentials> {
+    pub(super) fn credentials(&self) -> MutexGuard<'_, Credentials> {
         self.credentials
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -484,16 +426,9 @@ fn is_of_another_server(status: StatusCode) -> bool {
     status.is_success() || status.is_redirection() || missing.contains(&status)
 }
 
-/// "Wrong server": the client is to go to `X-MS-Location` (MS-ASHTTP 3.1.5.2.2).
-const REDIRECT: u16 = 451;
-
 /// Retry-After when the upstream may be back any moment.
-const SHORT_WAIT: Duration = Duration::from_secs(10);
+pub(super) const SHORT_WAIT: Duration = Duration::from_secs(10);
 /// Retry-After when a person has to mend something first.
-const LONG_WAIT: Duration = Duration::from_mins(5);
+pub(super) const LONG_WAIT: Duration = Duration::from_mins(5);
 /// The longest Retry-After that is passed on from an answer to our own question.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
-
-/// How many bindings are remembered as told; when it is full all are forgotten and told once more,
-/// which changes nothing in the inventory.
-const MAX_BOUND: usize = 65_536;

@@ -24,8 +24,8 @@ pub struct Reply {
     pub status: StatusCode,
     /// Headers but Content-Length.
     pub headers: HeaderMap,
-    /// A short text.
-    pub body: String,
+    /// A short text, or WBXML.
+    pub body: Vec<u8>,
     /// Why, in one word for counters and logs: `blocked`, `malformed-path`, `refused`, …
     pub cause: Cause,
 }
@@ -65,6 +65,8 @@ pub enum Cause {
     BodyMissing,
     /// The body of the request is not framed as one.
     BodyMalformed,
+    /// A device that was let in still speaks of the mailbox that it had in quarantine.
+    Released,
     /// The permission was taken back and given again while the request was under way.
     Revoked,
 }
@@ -148,6 +150,7 @@ impl Cause {
             Self::Offered => "offered",
             Self::Blocked => "blocked",
             Self::Quarantined => "quarantined",
+            Self::Released => "released",
             Self::BodyMissing => "body-missing",
             Self::BodyMalformed => "body-malformed",
             Self::Revoked => "revoked",
@@ -171,7 +174,7 @@ impl Cause {
             Self::Offered => Outcome::Options,
             Self::Blocked => Outcome::Block,
             Self::Quarantined => Outcome::Quarantine,
-            Self::Revoked => Outcome::Changed,
+            Self::Revoked | Self::Released => Outcome::Changed,
         }
     }
 }
@@ -251,27 +254,51 @@ impl Reply {
         Self {
             status: StatusCode::OK,
             headers: offer.0.clone(),
-            body: String::new(),
+            body: Vec::new(),
             cause: Cause::Offered,
         }
     }
 
     pub(super) fn refused(refusal: Refusal, reason: Reason, id: Correlation) -> Self {
         let status = StatusCode::from_u16(Refusal::STATUS).unwrap_or(StatusCode::FORBIDDEN);
-        let id = id.to_string();
-        let body = refusal.body(reason.sentence(), reason.code(), &id);
+        let body = refusal.body(reason.sentence(), reason.code(), &id.to_string());
         let cause = match refusal {
             Refusal::Blocked => Cause::Blocked,
             Refusal::Quarantined => Cause::Quarantined,
         };
-        let mut reply = Self::text(status, body, cause);
-        reply
-            .headers
-            .insert(REASON, HeaderValue::from(reason.code()));
-        if let Ok(id) = HeaderValue::from_str(&id) {
-            reply.headers.insert(REQUEST, id);
+        Self::text(status, body, cause).because(reason, id)
+    }
+
+    /// What a device in quarantine is answered from its made-up mailbox.
+    pub(super) fn held_back(status: u16, body: Vec<u8>, reason: Reason, id: Correlation) -> Self {
+        Self::wbxml(status, body, Cause::Quarantined).because(reason, id)
+    }
+
+    /// WBXML; an empty body has no type (MS-ASHTTP 2.2.2.1.2).
+    pub(super) fn wbxml(status: u16, body: Vec<u8>, cause: Cause) -> Self {
+        let mut headers = HeaderMap::with_capacity(4);
+        if !body.is_empty() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(WBXML));
         }
-        reply
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE.as_u16() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("300"));
+        }
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN),
+            headers,
+            body,
+            cause,
+        }
+    }
+
+    fn because(mut self, reason: Reason, id: Correlation) -> Self {
+        self.headers
+            .insert(REASON, HeaderValue::from(reason.code()));
+        if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
+            self.headers.insert(REQUEST, id);
+        }
+        self
     }
 
     fn text(status: StatusCode, body: String, cause: Cause) -> Self {
@@ -282,7 +309,7 @@ impl Reply {
         Self {
             status,
             headers,
-            body,
+            body: body.into_bytes(),
             cause,
         }
     }
@@ -293,6 +320,8 @@ fn whole_seconds(wait: Duration) -> u64 {
     let begun = u64::from(wait.subsec_nanos() > 0);
     wait.as_secs().saturating_add(begun).max(1)
 }
+
+const WBXML: &str = "application/vnd.ms-sync.wbxml";
 
 /// The code of the reason, on refusals only: for whoever helps the user with a trace in hand. It
 /// says no more than the body does.

@@ -45,6 +45,7 @@ use crate::mail::Event;
 use crate::mail::Forward;
 use crate::mail::Gateway;
 use crate::mail::Peer;
+use crate::mail::Read;
 use crate::mail::Reply;
 use crate::mail::Step;
 use crate::mail::Told;
@@ -55,6 +56,7 @@ use crate::net::upstream::Ended;
 use crate::net::upstream::Failure;
 use crate::net::upstream::Upstream;
 
+mod aside;
 mod counters;
 mod http1;
 mod http2;
@@ -265,6 +267,7 @@ fn peer(stream: &TlsStream<TcpStream>, address: IpAddr) -> Option<Arc<Peer>> {
 enum Settled {
     Answer(Reply),
     Forward(Forward),
+    Read(Read),
 }
 
 /// Tells of a step, and what it means for its request, unless the mail server is to be asked first.
@@ -275,6 +278,7 @@ fn settle(front: &Front, step: Step) -> Result<Settled, Box<Ask>> {
     match step.action {
         Action::Answer(reply) => Ok(Settled::Answer(reply)),
         Action::Forward(forward) => Ok(Settled::Forward(forward)),
+        Action::Read(read) => Ok(Settled::Read(read)),
         Action::Ask(ask) => Err(Box::new(ask)),
     }
 }

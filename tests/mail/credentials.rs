@@ -21,6 +21,7 @@ use crate::world::honest;
 use crate::world::offer;
 use crate::world::peer;
 use crate::world::reply;
+use crate::world::said;
 use crate::world::start;
 
 /// Each domain before a name, and each case, had refusals of its own; and no record said why a
@@ -58,8 +59,11 @@ fn a_throttled_user_is_told_so_in_whatever_spelling_r30() {
         let reply = reply(step);
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "row {row}");
         assert_eq!(reply.headers["retry-after"], "600", "row {row}");
-        assert!(reply.body.contains("Too many wrong passwords"), "{reply:?}");
-        assert!(!reply.body.contains("reached"), "{reply:?}");
+        assert!(
+            said(&reply).contains("Too many wrong passwords"),
+            "{reply:?}"
+        );
+        assert!(!said(&reply).contains("reached"), "{reply:?}");
     }
     // Another user of the same address is not.
     let bob = Request::of("good", "Sync").basic("bob", "right");
@@ -112,7 +116,7 @@ fn a_mail_server_that_asks_to_wait_is_passed_on() {
         let reply = reply(told(&gateway, step, status, &answer));
         assert_eq!(reply.status.as_u16(), 503, "row {status} {stated:?}");
         assert_eq!(reply.headers["retry-after"], expected, "row {stated:?}");
-        assert!(reply.body.contains("busy"), "{reply:?}");
+        assert!(said(&reply).contains("busy"), "{reply:?}");
     }
 }
 
@@ -177,7 +181,7 @@ fn nothing_is_said_of_a_certificate_before_the_upstream_accepts() {
             let answer = reply(step);
             let got = (answer.status.as_u16(), answer.cause);
             assert_eq!(got, (status, cause), "row {row} {password}");
-            let speaks = answer.body.contains("certificate");
+            let speaks = said(&answer).contains("certificate");
             assert_eq!(speaks, status == 403, "row {row} {password}");
         }
     }

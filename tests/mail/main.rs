@@ -18,7 +18,7 @@
 //! | slow head, slow body, many connections | `front::slow_clients_are_cut_off`, `front::connections_of_one_address_are_limited` |
 //! | rapid reset, CONTINUATION, SETTINGS and PING floods, HPACK bomb | `front::a_flood_of_reset_streams_ends_the_connection`, `front::http2_requests_…` for the size of a head; the others are bounds of the HTTP/2 library |
 //! | zero window | at most 64 KiB wait for a client; octets that it does not acknowledge for a minute end the connection (TCP_USER_TIMEOUT), a single HTTP/2 stream without window holds one of 32 places of its own connection |
-//! | WBXML depth and lengths | bodies are not read |
+//! | WBXML depth and lengths | `wbxml` in the library, `fuzz wbxml`; bodies are read in quarantine only, `quarantine::a_body_over_the_limit_…`, `quarantine::a_body_that_does_not_come_…` |
 //! | two answers to one request | `upstream::a_second_answer_is_never_taken_for_the_next_requests` |
 //! | answers without a clear end, cut answers, what is no HTTP/1.1 | `upstream::answers_end_where_the_mail_server_ends_them`, `upstream::nonsense_of_the_mail_server_is_503` |
 //! | the next request hidden behind a body, or sent early | `front::requests_that_come_at_once_are_answered_in_turn`; bodies and heads octet by octet in `net::http1` of the library |
@@ -37,6 +37,7 @@
 mod credentials;
 mod front;
 mod gateway;
+mod quarantine;
 mod query;
 mod site;
 mod upstream;

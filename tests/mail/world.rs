@@ -28,6 +28,7 @@ use portreeve::mail::Forward;
 use portreeve::mail::Gateway;
 use portreeve::mail::Head;
 use portreeve::mail::Peer;
+use portreeve::mail::Read;
 use portreeve::mail::Reply;
 use portreeve::mail::Step;
 use portreeve::mail::Told;
@@ -294,9 +295,24 @@ pub(crate) fn offer() -> HeaderMap {
     headers
 }
 
+/// The body of an answer of our own, as text.
+pub(crate) fn said(reply: &Reply) -> String {
+    String::from_utf8_lossy(&reply.body).into_owned()
+}
+
 pub(crate) fn reply(step: Step) -> Reply {
     match step.action {
         Action::Answer(reply) => reply,
+        Action::Ask(ask) => panic!("asked {ask:?}"),
+        Action::Forward(forward) => panic!("forwarded {:?}", forward.request),
+        Action::Read(read) => panic!("wants its body: {read:?}"),
+    }
+}
+
+pub(crate) fn read(step: Step) -> Read {
+    match step.action {
+        Action::Read(read) => read,
+        Action::Answer(reply) => panic!("answered {reply:?}"),
         Action::Ask(ask) => panic!("asked {ask:?}"),
         Action::Forward(forward) => panic!("forwarded {:?}", forward.request),
     }
@@ -307,6 +323,7 @@ pub(crate) fn ask(step: Step) -> Ask {
         Action::Ask(ask) => ask,
         Action::Answer(reply) => panic!("answered {reply:?}"),
         Action::Forward(forward) => panic!("forwarded {:?}", forward.request),
+        Action::Read(read) => panic!("wants its body: {read:?}"),
     }
 }
 
@@ -315,5 +332,6 @@ pub(crate) fn forward(step: Step) -> Forward {
         Action::Forward(forward) => forward,
         Action::Answer(reply) => panic!("answered {reply:?}"),
         Action::Ask(ask) => panic!("asked {ask:?}"),
+        Action::Read(read) => panic!("wants its body: {read:?}"),
     }
 }

@@ -108,7 +108,7 @@ impl Counters {
         }
         if cause == Cause::Certificate && self.certificate.is_due(now) {
             warn!(
-                reply = reply.body,
+                reply = %String::from_utf8_lossy(&reply.body),
                 "a client certificate was not accepted as the user's; see \
                  mail.certificate_user_header in gateway.toml"
             );

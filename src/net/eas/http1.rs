@@ -34,14 +34,17 @@ use super::DISCARDED;
 use super::Lane;
 use super::Settled;
 use super::Stop;
+use super::aside::Waiting;
 use super::ask;
 use super::settle;
 use super::tell;
 
 mod carry;
+mod read;
 mod wire;
 
 use carry::Forwarded;
+use read::Reading;
 
 /// Serves a connection until it ends.
 ///
@@ -54,13 +57,19 @@ pub(super) async fn serve(lane: &Lane, peer: &Arc<Peer>, mut client: Box<Client>
         if let Turn::Ask(asking) = turn {
             turn = Box::pin(client.ask(lane, asking)).await;
         }
+        if let Turn::Read(reading) = turn {
+            turn = Box::pin(client.read(lane, reading)).await;
+        }
         if let Turn::Carry(forwarded) = turn {
             turn = client.carry(lane, forwarded).await;
+        }
+        if let Turn::Wait { waiting, keeps } = turn {
+            turn = client.wait(lane, waiting, keeps).await;
         }
         let goes_on = match turn {
             Turn::Reply { keeps } => client.send_reply(keeps).await,
             Turn::Over { keeps } => keeps,
-            Turn::Ask(_) | Turn::Carry(_) => false,
+            Turn::Ask(_) | Turn::Read(_) | Turn::Carry(_) | Turn::Wait { .. } => false,
         };
         if !goes_on {
             break;
@@ -73,8 +82,12 @@ pub(super) async fn serve(lane: &Lane, peer: &Arc<Peer>, mut client: Box<Client>
 enum Turn {
     /// The mail server is to be asked first.
     Ask(Box<Asking>),
+    /// Its body is to be read first.
+    Read(Box<Reading>),
     /// A request is let through.
     Carry(Box<Forwarded>),
+    /// A request waits in quarantine.
+    Wait { waiting: Box<Waiting>, keeps: bool },
     /// An answer of our own lies in `output`; after it another request may follow, or not.
     Reply { keeps: bool },
     /// Nothing is left to send.
@@ -228,6 +241,11 @@ impl Client {
         match settled {
             Settled::Answer(reply) => self.reply(lane, reply, keeps),
             Settled::Forward(forward) => Turn::Carry(Forwarded::new(lane, forward, length, keeps)),
+            Settled::Read(read) => Turn::Read(Box::new(Reading {
+                read,
+                length,
+                keeps,
+            })),
         }
     }
 
@@ -265,7 +283,7 @@ impl Client {
             keeps,
         );
         if !self.is_head {
-            self.output.append(reply.body.as_bytes());
+            self.output.append(&reply.body);
         }
         Turn::Reply { keeps }
     }

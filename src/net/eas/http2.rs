@@ -25,16 +25,20 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use crate::eas::Command;
+use crate::mail;
 use crate::mail::Forward;
 use crate::mail::Head;
+use crate::mail::Next;
 use crate::mail::Outcome;
 use crate::mail::Outgoing;
 use crate::mail::Peer;
+use crate::mail::Read;
 use crate::mail::Reply;
 use crate::net::body::Alarm;
 use crate::net::body::Download;
 use crate::net::body::Relay;
 use crate::net::http1::Length;
+use crate::net::upstream::Exchange;
 use crate::net::upstream::Failure;
 
 use super::DISCARD_TIME;
@@ -44,6 +48,10 @@ use super::Lane;
 use super::STALL;
 use super::Settled;
 use super::Stop;
+use super::aside::Waiting;
+use super::aside::gather;
+use super::aside::go_on;
+use super::aside::not_gathered;
 use super::ask;
 use super::conclude;
 use super::settle;
@@ -117,7 +125,42 @@ async fn respond(
             discard(body).await;
             local(front, reply)
         }
-        Settled::Forward(forward) => exchange(lane, forward, body, stop).await,
+        Settled::Forward(forward) => {
+            let exchange = begin(lane, forward, length_of(&body), &[]);
+            carry(lane, exchange, body, stop).await
+        }
+        Settled::Read(aside) => Box::pin(read(lane, aside, body, stop)).await,
+    }
+}
+
+/// A request whose body is read first.
+async fn read(
+    lane: &Lane,
+    read: Read,
+    mut body: Incoming,
+    stop: watch::Receiver<bool>,
+) -> Response<Download> {
+    let front = &lane.front;
+    let length = length_of(&body);
+    let gathered = match gather(&mut body, read.limit, front.limits.body).await {
+        Ok(gathered) => gathered,
+        Err(cut) => return local(front, not_gathered(&cut)),
+    };
+    match go_on(front, read.aside, &gathered) {
+        Next::Answer(reply) => {
+            discard(body).await;
+            local(front, reply)
+        }
+        Next::Forward(forward) => {
+            let begun = begin(lane, forward, length, gathered.octets());
+            carry(lane, begun, body, stop).await
+        }
+        Next::Wait(wait) => {
+            let (mut stop, mut alarm) = (Stop::new(stop), Alarm::default());
+            let mut waiting = Waiting::new(wait);
+            let over = poll_fn(|context| waiting.poll(context, &mut stop, &mut alarm)).await;
+            local(front, waiting.conclude(front, over))
+        }
     }
 }
 
@@ -141,30 +184,43 @@ async fn discard(mut body: Incoming) {
     drop(timeout(DISCARD_TIME, taken).await);
 }
 
-/// A request that is let through.
-async fn exchange(
+/// How long a body is, as far as its sender has said.
+fn length_of(body: &Incoming) -> Length {
+    match body.size_hint().exact() {
+        _ if body.is_end_stream() => Length::Known(0),
+        Some(octets) => Length::Known(octets),
+        None => Length::Chunked,
+    }
+}
+
+/// Begins a request that is let through, with what has been read of its body already.
+fn begin(
     lane: &Lane,
     forward: Forward,
-    mut body: Incoming,
-    stop: watch::Receiver<bool>,
-) -> Response<Download> {
-    let front = &lane.front;
+    length: Length,
+    octets: &[u8],
+) -> (Exchange, mail::Exchange) {
     let Forward {
         permit,
         request,
         exchange: way,
     } = forward;
+    let patience = lane.front.limits.body;
+    let mut exchange = lane.upstream.forward(permit, &request, length, patience);
+    exchange.begin_with(octets);
+    (exchange, way)
+}
+
+/// A request that is let through.
+async fn carry(
+    lane: &Lane,
+    (mut exchange, way): (Exchange, mail::Exchange),
+    mut body: Incoming,
+    stop: watch::Receiver<bool>,
+) -> Response<Download> {
+    let front = &lane.front;
     // A Ping would hold the drain up; its client asks again, and meets whoever serves then.
     let mut stop = (way.command() == Command::Ping).then(|| Stop::new(stop));
-    let length = match body.size_hint().exact() {
-        _ if body.is_end_stream() => Length::Known(0),
-        Some(octets) => Length::Known(octets),
-        None => Length::Chunked,
-    };
-    let mut exchange = lane
-        .upstream
-        .forward(permit, &request, length, front.limits.body);
-    drop(request);
     let mut alarm = Alarm::default();
     let answer = poll_fn(|context| {
         if let Poll::Ready(answer) = exchange.poll_answer(context, &mut body) {

@@ -24,6 +24,7 @@ use crate::net::http1::Decoder;
 use crate::net::http1::Length;
 use crate::net::http1::end_of_head;
 use crate::net::http1::put_end;
+use crate::net::http1::put_piece;
 use crate::net::http1::put_request;
 
 use super::Ended;
@@ -94,6 +95,14 @@ impl Exchange {
             interim: 0,
             decoder: Decoder::new(Length::Known(0)),
             keeps: false,
+        }
+    }
+
+    /// What has come of the body before it was begun; the rest follows from the source.
+    pub(in crate::net) fn begin_with(&mut self, octets: &[u8]) {
+        if !octets.is_empty() {
+            put_piece(&mut self.output, self.length == Length::Chunked, octets);
+            self.pace.go_on(octets.len());
         }
     }
 

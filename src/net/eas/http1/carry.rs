@@ -55,6 +55,11 @@ impl Forwarded {
             way,
         })
     }
+
+    /// What has been read of the body already.
+    pub(super) fn begin_with(&mut self, octets: &[u8]) {
+        self.exchange.begin_with(octets);
+    }
 }
 
 /// What ended a wait for the mail server.

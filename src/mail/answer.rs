@@ -1,0 +1,116 @@
+//! What becomes of a forwarded request: the upstream's answer, the end of the permission, or
+//! nothing.
+
+use std::sync::PoisonError;
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
+
+use crate::access::Decided;
+use crate::eas;
+use crate::model::Established;
+use crate::model::Now;
+
+use super::action::Binding;
+use super::action::Event;
+use super::action::Exchange;
+use super::action::Outgoing;
+use super::action::Way;
+use super::gateway::Gateway;
+use super::gateway::LONG_WAIT;
+use super::gateway::SHORT_WAIT;
+use super::header as headers;
+use super::reply::Cause;
+use super::reply::Reply;
+
+impl Gateway {
+    /// The upstream has answered a forwarded request.
+    pub fn handle_answer(
+        &self,
+        now: Now,
+        exchange: &Exchange,
+        status: StatusCode,
+        mut answer: HeaderMap,
+    ) -> (Outgoing, Option<Event>) {
+        let way = &*exchange.0;
+        let location = answer.remove(headers::LOCATION);
+        headers::strip_answer(&mut answer);
+        if status == StatusCode::UNAUTHORIZED {
+            self.credentials().forget(way.who.login.key);
+            answer.insert(header::WWW_AUTHENTICATE, self.challenge.clone());
+            return (Outgoing::Pass(status, answer), None);
+        }
+        // 1xx and 3xx have no place in this protocol; 407 is between servers.
+        let is_final = status.is_success() || status.is_client_error() || status.is_server_error();
+        if !is_final || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            let reply = Reply::unavailable(LONG_WAIT, Cause::Unavailable);
+            return (Outgoing::Answer(reply), None);
+        }
+        if status.as_u16() == REDIRECT
+            && location.is_some()
+            && let Some(ours) = self.published_url()
+        {
+            answer.insert(headers::LOCATION, ours);
+        }
+        let event = if status.is_success() {
+            self.binding(now, way).map(Event::Binding)
+        } else {
+            None
+        };
+        (Outgoing::Pass(status, answer), event)
+    }
+
+    /// The permission of a forwarded request was taken back before its answer had begun.
+    pub fn handle_revoked(&self, exchange: &Exchange, decided: &Decided) -> (Reply, Option<Event>) {
+        let way = &*exchange.0;
+        let record = way.who.record(&way.request, decided);
+        let reply = self.reply(&way.who, decided);
+        (reply, Some(Event::Decision(Box::new(record))))
+    }
+
+    /// The upstream did not answer a forwarded request.
+    #[must_use]
+    pub fn handle_unreachable(&self) -> Reply {
+        Reply::unavailable(SHORT_WAIT, Cause::Unavailable)
+    }
+
+    /// A binding that is worth telling: the device is proven, and was not told of before.
+    fn binding(&self, now: Now, way: &Way) -> Option<Binding> {
+        let seen = &way.decided.seen;
+        if seen.established != Established::Proven {
+            return None;
+        }
+        let device = seen.posture()?.device;
+        let user = &way.who.login.user;
+        let eas = way.request.device;
+        let key = self.hasher.key(&[
+            eas.as_str().as_bytes(),
+            user.as_bytes(),
+            &device.as_u128().to_be_bytes(),
+        ]);
+        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        if bound.len() >= MAX_BOUND {
+            bound.clear();
+        }
+        bound.insert(key).then(|| Binding {
+            eas,
+            user: user.clone(),
+            device,
+            at: now.wall,
+        })
+    }
+
+    fn published_url(&self) -> Option<HeaderValue> {
+        let name = self.config.published.first()?;
+        HeaderValue::from_str(&format!("https://{name}{}", eas::PATH)).ok()
+    }
+}
+
+/// "Wrong server": the client is to go to `X-MS-Location` (MS-ASHTTP 3.1.5.2.2).
+const REDIRECT: u16 = 451;
+
+/// How many bindings are remembered as told; when it is full all are forgotten and told once more,
+/// which changes nothing in the inventory.
+const MAX_BOUND: usize = 65_536;

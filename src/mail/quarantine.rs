@@ -1,0 +1,262 @@
+//! Devices in quarantine, and those that come out of it: commands whose bodies are read, waits that
+//! are held here, and what goes upstream all the same.
+//!
+//! The answers themselves are of [`crate::eas::quarantine`], which remembers nothing. Remembered here
+//! is only who was given made-up folders, so that the bodies of its commands are read once more when
+//! it is let in, until it has asked for its real ones.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use http::HeaderMap;
+use http::Method;
+
+use crate::access::Decided;
+use crate::access::Permit;
+use crate::eas;
+use crate::eas::Command;
+use crate::eas::Refusal;
+use crate::eas::Status;
+use crate::eas::Version;
+use crate::eas::quarantine;
+use crate::eas::quarantine::Answer;
+use crate::eas::quarantine::Spoken;
+use crate::model::Now;
+use crate::model::Verdict;
+
+use super::action::Action;
+use super::action::Aside;
+use super::action::Event;
+use super::action::Exchange;
+use super::action::Forward;
+use super::action::Next;
+use super::action::Read;
+use super::action::Step;
+use super::action::Wait;
+use super::action::Way;
+use super::credential::Hasher;
+use super::credential::Key;
+use super::gateway::Gateway;
+use super::message;
+use super::reply::Cause;
+use super::reply::Reply;
+use super::who::Who;
+
+/// Who was given made-up folders: a user's DeviceIds by their keyed hashes.
+#[derive(Debug, Default)]
+pub(super) struct MadeUp {
+    keys: Mutex<HashSet<Key>>,
+    /// How many there are: mostly none, and then no request takes the lock.
+    count: AtomicUsize,
+}
+
+impl MadeUp {
+    fn insert(&self, key: Key) {
+        let mut keys = self.lock();
+        // Whoever is forgotten learns from the mail server that its keys are not valid.
+        if keys.len() >= MAX_MADE_UP {
+            keys.clear();
+        }
+        keys.insert(key);
+        self.count.store(keys.len(), Ordering::Relaxed);
+    }
+
+    fn remove(&self, key: Key) {
+        let mut keys = self.lock();
+        keys.remove(&key);
+        self.count.store(keys.len(), Ordering::Relaxed);
+    }
+
+    fn has(&self, key: impl FnOnce() -> Key) -> bool {
+        self.count.load(Ordering::Relaxed) > 0 && self.lock().contains(&key())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Key>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a device in quarantine is given a mailbox for its command, or 403.
+pub(super) fn is_answered(request: &eas::Request) -> bool {
+    request.version > Version::V2_5
+}
+
+fn key(hasher: &Hasher, who: &Who, request: &eas::Request) -> Key {
+    hasher.key(&[
+        request.device.as_str().as_bytes(),
+        who.login.user.as_bytes(),
+    ])
+}
+
+impl Gateway {
+    /// A command of a device in quarantine.
+    pub(super) fn hold_back(&self, now: Now, way: Way, headers: HeaderMap) -> Step {
+        let record = way.who.record(&way.request, &way.decided);
+        let permit = way.who.with_subject(&way.request, |subject| {
+            self.live.hold(now.wall, subject, &way.decided)
+        });
+        let aside = Aside(Box::new(way), permit, headers);
+        let action = if quarantine::needs_body(aside.0.request.command) {
+            read(aside)
+        } else {
+            match self.handle_body(now, aside, Some(&[])) {
+                (Next::Answer(reply), _) => Action::Answer(reply),
+                (Next::Forward(forward), _) => Action::Forward(forward),
+                // Only what has a body waits.
+                (Next::Wait(wait), _) => Action::Answer(wait.expired),
+            }
+        };
+        Step {
+            action,
+            event: Some(Event::Decision(Box::new(record))),
+        }
+    }
+
+    /// Whether the body of an allowed command must be read, because it may speak of the made-up
+    /// mailbox.
+    pub(super) fn may_be_of_ours(&self, who: &Who, request: &eas::Request) -> bool {
+        quarantine::needs_body(request.command)
+            && self.made_up.has(|| key(&self.hasher, who, request))
+    }
+
+    /// Sets an allowed command aside until its body is read.
+    pub(super) fn look_into(way: Way, permit: Permit, headers: HeaderMap) -> Action {
+        read(Aside(Box::new(way), permit, headers))
+    }
+
+    /// The body of a command that was set aside, whole; `None` if it is longer than the limit.
+    pub fn handle_body(
+        &self,
+        now: Now,
+        aside: Aside,
+        body: Option<&[u8]>,
+    ) -> (Next, Option<Event>) {
+        if aside.1.revoked().is_some() {
+            return self.judge_again(now, aside, body);
+        }
+        (self.answer_aside(aside, body), None)
+    }
+
+    /// The wait of a device is over because its verdict has changed.
+    pub fn handle_released(&self, wait: Wait, decided: &Decided) -> (Reply, Option<Event>) {
+        let (_, event) = self.handle_revoked(&wait.exchange, decided);
+        let refusal = match decided.decision.verdict {
+            Verdict::Allow | Verdict::Quarantine => return (wait.released, event),
+            Verdict::Block => Refusal::Blocked,
+        };
+        let id = wait.exchange.id();
+        (Reply::refused(refusal, decided.decision.reason, id), event)
+    }
+
+    /// The verdict has changed while the body came.
+    fn judge_again(&self, now: Now, aside: Aside, body: Option<&[u8]>) -> (Next, Option<Event>) {
+        let Aside(mut way, _, headers) = aside;
+        let (decided, permit) = way
+            .who
+            .with_subject(&way.request, |subject| self.admit(now, subject));
+        way.decided = decided;
+        let record = way.who.record(&way.request, &decided);
+        let event = Some(Event::Decision(Box::new(record)));
+        let permit = match (permit, decided.decision.verdict) {
+            (Some(permit), _) => permit,
+            (None, Verdict::Quarantine) => way.who.with_subject(&way.request, |subject| {
+                self.live.hold(now.wall, subject, &decided)
+            }),
+            (None, Verdict::Allow | Verdict::Block) => {
+                return (Next::Answer(self.reply(&way.who, &decided)), event);
+            }
+        };
+        (self.answer_aside(Aside(way, permit, headers), body), event)
+    }
+
+    fn answer_aside(&self, aside: Aside, body: Option<&[u8]>) -> Next {
+        match aside.0.decided.decision.verdict {
+            Verdict::Quarantine => self.answer_held(aside, body),
+            Verdict::Allow | Verdict::Block => self.answer_returned(aside, body),
+        }
+    }
+
+    fn answer_held(&self, aside: Aside, body: Option<&[u8]>) -> Next {
+        let way = &*aside.0;
+        let Way {
+            who,
+            request,
+            decided,
+        } = way;
+        let (command, version) = (request.command, request.version);
+        let reason = decided.decision.reason;
+        let reply = |status, body| Reply::held_back(status, body, reason, who.id);
+        let host = self.config.published.first().map_or("", String::as_str);
+        let answer = match body {
+            Some(body) => {
+                let message = message::compose(who, request, decided, host);
+                quarantine::answer(command, version, body, &message)
+            }
+            // It carries what the client wants to send up; later, then.
+            None => quarantine::refuse(command, version, Status::ServerErrorRetryLater),
+        };
+        match answer {
+            Answer::Reply(status, body) => {
+                if command == Command::FolderSync && status == 200 {
+                    self.made_up.insert(key(&self.hasher, who, request));
+                }
+                Next::Answer(reply(status, body))
+            }
+            Answer::Hold(hold) => {
+                let expired = reply(200, hold.expired);
+                let released = reply(200, hold.released);
+                let Aside(way, permit, _) = aside;
+                Next::Wait(Wait {
+                    seconds: hold.seconds,
+                    permit,
+                    expired,
+                    released,
+                    exchange: Exchange(way),
+                })
+            }
+            Answer::Forward => self.send_on(aside),
+        }
+    }
+
+    fn answer_returned(&self, aside: Aside, body: Option<&[u8]>) -> Next {
+        let Way { who, request, .. } = &*aside.0;
+        let spoken = body.map_or(Spoken::OfOthers, |body| {
+            quarantine::spoken(request.command, body)
+        });
+        match spoken {
+            Spoken::OfOurs(body) => Next::Answer(Reply::wbxml(200, body, Cause::Released)),
+            Spoken::OfFolders => {
+                self.made_up.remove(key(&self.hasher, who, request));
+                self.send_on(aside)
+            }
+            Spoken::OfOthers => self.send_on(aside),
+        }
+    }
+
+    fn send_on(&self, aside: Aside) -> Next {
+        let Aside(way, permit, headers) = aside;
+        let query = way.request.query();
+        match self.request(Method::POST, &format!("?{query}"), headers) {
+            Some(request) => Next::Forward(Forward {
+                permit,
+                request,
+                exchange: Exchange(way),
+            }),
+            None => Next::Answer(self.handle_unreachable()),
+        }
+    }
+}
+
+fn read(aside: Aside) -> Action {
+    Action::Read(Read {
+        limit: quarantine::MAX_BODY,
+        aside,
+    })
+}
+
+/// How many devices with made-up folders are remembered: some megabytes.
+const MAX_MADE_UP: usize = 65_536;

@@ -1,0 +1,133 @@
+//! Requests that are set aside: their bodies are read here, and some of them wait here.
+
+use std::future::Future;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio::time::timeout;
+
+use crate::access::Decided;
+use crate::mail::Aside;
+use crate::mail::Next;
+use crate::mail::Reply;
+use crate::mail::Wait;
+use crate::net::body::Alarm;
+use crate::net::body::Cut;
+use crate::net::body::Source;
+use crate::net::http1::Buffer;
+
+use super::Front;
+use super::Stop;
+
+/// What was read of a body.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    octets: Buffer,
+    is_whole: bool,
+}
+
+impl Gathered {
+    /// The octets that have come.
+    pub(super) fn octets(&self) -> &[u8] {
+        self.octets.filled()
+    }
+}
+
+/// Reads a body to its end, or a piece beyond `limit` octets. Its sender is waited for so long.
+pub(super) async fn gather(
+    source: &mut impl Source,
+    limit: usize,
+    patience: Duration,
+) -> Result<Gathered, Cut> {
+    let mut octets = Buffer::default();
+    let gathering = poll_fn(|context| {
+        while octets.len() <= limit {
+            match ready!(source.poll_octets(context, &mut octets, false)) {
+                Ok(0) => return Poll::Ready(Ok(true)),
+                Ok(_) => {}
+                Err(cut) => return Poll::Ready(Err(cut)),
+            }
+        }
+        Poll::Ready(Ok(false))
+    });
+    let is_whole = timeout(patience, gathering)
+        .await
+        .unwrap_or(Err(Cut::Slow))?;
+    Ok(Gathered { octets, is_whole })
+}
+
+/// What a client is told whose body did not arrive.
+pub(super) fn not_gathered(cut: &Cut) -> Reply {
+    match cut {
+        Cut::Malformed(_) => Reply::body_malformed(),
+        Cut::Broken(_) | Cut::Slow | Cut::Silent | Cut::Revoked => Reply::body_missing(),
+    }
+}
+
+/// What to do with a request now that its body has come.
+pub(super) fn go_on(front: &Front, aside: Aside, gathered: &Gathered) -> Next {
+    let body = gathered.is_whole.then(|| gathered.octets());
+    let (next, event) = front.gateway.handle_body(front.clock.now(), aside, body);
+    if let Some(event) = event {
+        (front.events)(event);
+    }
+    next
+}
+
+/// A wait in quarantine.
+pub(super) struct Waiting {
+    wait: Wait,
+    until: Instant,
+}
+
+/// What ended a wait.
+pub(super) enum Over {
+    /// Its time.
+    Expired,
+    /// A change of the verdict.
+    Released(Box<Decided>),
+    /// The front stops; the client is sent home.
+    Stopped,
+}
+
+impl Waiting {
+    pub(super) fn new(wait: Wait) -> Self {
+        let until = Instant::now() + Duration::from_secs(u64::from(wait.seconds));
+        Self { wait, until }
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        stop: &mut Stop,
+        alarm: &mut Alarm,
+    ) -> Poll<Over> {
+        if let Poll::Ready(decided) = Pin::new(&mut self.wait.permit).poll(context) {
+            return Poll::Ready(Over::Released(Box::new(decided)));
+        }
+        if stop.is_said(context) {
+            return Poll::Ready(Over::Stopped);
+        }
+        alarm.poll(context, self.until).map(|()| Over::Expired)
+    }
+
+    /// What the client is told.
+    pub(super) fn conclude(self, front: &Front, over: Over) -> Reply {
+        match over {
+            Over::Expired => self.wait.expired,
+            Over::Stopped => front.gateway.handle_unreachable(),
+            Over::Released(decided) => {
+                let (reply, event) = front.gateway.handle_released(self.wait, &decided);
+                if let Some(event) = event {
+                    (front.events)(event);
+                }
+                reply
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! A request whose body is read first, and one that waits in quarantine.
+
+use std::future::poll_fn;
+use std::task::Context;
+use std::task::Poll;
+
+use tracing::debug;
+
+use crate::mail::Next;
+use crate::mail::Read;
+use crate::net::eas::Lane;
+use crate::net::eas::aside::Over;
+use crate::net::eas::aside::Waiting;
+use crate::net::eas::aside::gather;
+use crate::net::eas::aside::go_on;
+use crate::net::eas::aside::not_gathered;
+use crate::net::http1::Length;
+
+use super::Client;
+use super::Turn;
+use super::carry::Forwarded;
+
+/// A request whose body is to be read.
+pub(super) struct Reading {
+    pub(super) read: Read,
+    pub(super) length: Length,
+    pub(super) keeps: bool,
+}
+
+impl Client {
+    /// Reads the body, and begins what is to be done then.
+    pub(super) async fn read(&mut self, lane: &Lane, reading: Box<Reading>) -> Turn {
+        let front = &lane.front;
+        let Reading {
+            read,
+            length,
+            keeps,
+        } = *reading;
+        let gathered = match gather(self, read.limit, front.limits.body).await {
+            Ok(gathered) => gathered,
+            Err(cut) => {
+                debug!(error = %cut, "a client's body did not arrive");
+                return self.reply(lane, not_gathered(&cut), false);
+            }
+        };
+        match go_on(front, read.aside, &gathered) {
+            Next::Answer(reply) => self.reply(lane, reply, keeps),
+            Next::Forward(forward) => {
+                let mut forwarded = Forwarded::new(lane, forward, length, keeps);
+                forwarded.begin_with(gathered.octets());
+                Turn::Carry(forwarded)
+            }
+            Next::Wait(wait) => {
+                let waiting = Box::new(Waiting::new(wait));
+                Turn::Wait { waiting, keeps }
+            }
+        }
+    }
+
+    /// Waits as long as the client asked for, or until its verdict has changed.
+    pub(super) async fn wait(
+        &mut self,
+        lane: &Lane,
+        mut waiting: Box<Waiting>,
+        keeps: bool,
+    ) -> Turn {
+        let over = poll_fn(|context| self.poll_wait(context, &mut waiting)).await;
+        match over {
+            None => Turn::Over { keeps: false },
+            Some(over) => {
+                let reply = waiting.conclude(&lane.front, over);
+                self.reply(lane, reply, keeps)
+            }
+        }
+    }
+
+    /// `None` when the client has gone.
+    fn poll_wait(
+        &mut self,
+        context: &mut Context<'_>,
+        waiting: &mut Waiting,
+    ) -> Poll<Option<Over>> {
+        if self.is_gone(context) {
+            return Poll::Ready(None);
+        }
+        self.input.park();
+        waiting
+            .poll(context, &mut self.stop, &mut self.alarm)
+            .map(Some)
+    }
+}
