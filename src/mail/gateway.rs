@@ -65,7 +65,7 @@ pub struct Gateway {
     pub(super) challenge: HeaderValue,
     /// Held for a few operations on maps, never across a call.
     credentials: Mutex<Credentials>,
-    /// Pairs that have gone out as a [`Binding`] already.
+    /// Pairs that have gone out as a [`Binding`](super::Binding) already.
     pub(super) bound: Mutex<HashSet<Key>>,
     pub(super) made_up: MadeUp,
 }
