@@ -148,6 +148,24 @@ pub fn refuse(command: Command, version: Version, status: Status) -> Answer {
     }
 }
 
+/// The answer to a command that was under way to the mail server when its device came into
+/// quarantine: a wait ends as if nothing had come, and the next one is held here; anything else is
+/// to be tried again.
+#[must_use]
+pub fn cut(command: Command, version: Version) -> (u16, Vec<u8>) {
+    if command == Command::Ping {
+        return (200, ping_answer("1", None, &[]));
+    }
+    if command == Command::Sync {
+        return (200, Vec::new());
+    }
+    let status = Status::ServerErrorRetryLater;
+    match status.body(command, version) {
+        Some(body) => (200, body),
+        None => (status.http(), Vec::new()),
+    }
+}
+
 fn folder_sync(octets: &[u8]) -> Result<Answer, BadBody> {
     let key = body::folder_sync(octets)?;
     let mut writer = Writer::new();

@@ -12,6 +12,7 @@ use crate::access::Decided;
 use crate::eas;
 use crate::model::Established;
 use crate::model::Now;
+use crate::model::Verdict;
 
 use super::action::Binding;
 use super::action::Event;
@@ -22,6 +23,7 @@ use super::gateway::Gateway;
 use super::gateway::LONG_WAIT;
 use super::gateway::SHORT_WAIT;
 use super::header as headers;
+use super::quarantine;
 use super::reply::Cause;
 use super::reply::Reply;
 
@@ -66,7 +68,13 @@ impl Gateway {
     pub fn handle_revoked(&self, exchange: &Exchange, decided: &Decided) -> (Reply, Option<Event>) {
         let way = &*exchange.0;
         let record = way.who.record(&way.request, decided);
-        let reply = self.reply(&way.who, decided);
+        let is_held_back = decided.decision.verdict == Verdict::Quarantine;
+        let reply = if is_held_back && quarantine::is_answered(&way.request) {
+            let (status, body) = eas::quarantine::cut(way.request.command, way.request.version);
+            Reply::held_back(status, body, decided.decision.reason, way.who.id)
+        } else {
+            self.reply(&way.who, decided)
+        };
         (reply, Some(Event::Decision(Box::new(record))))
     }
 

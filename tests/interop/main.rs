@@ -8,6 +8,7 @@
 #[path = "../support/gateway.rs"]
 mod gateway;
 
+mod active_sync;
 mod certificate;
 mod dictionaries;
 mod eap_tls;
@@ -21,6 +22,7 @@ mod overlay;
 mod radclient;
 mod radsec;
 mod slapd;
+mod sogo;
 mod templates;
 mod winbind;
 mod wired;

@@ -186,7 +186,7 @@ async fn a_device_in_quarantine_reads_why_and_goes_on_when_it_is_let_in_r32_r38(
             format!("{length} octets")
         );
         drop(site.origin.next().await);
-        // From then on nothing of it is looked at: this is no WBXML.
+        // From then on nothing but FolderSync is looked at: this is no WBXML.
         assert_eq!(client.ask("Sync", b"whatever".to_vec()).await, "8 octets");
         drop(site.origin.next().await);
         drop(client);

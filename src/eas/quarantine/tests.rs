@@ -517,3 +517,28 @@ fn a_device_that_was_let_in_is_sent_to_its_real_folders_r38() {
         assert_eq!(ours(command, &octets), expected, "row {command}");
     }
 }
+
+#[test]
+fn what_was_under_way_ends_as_if_nothing_had_come_or_is_tried_again() {
+    for (command, version, status, expected) in [
+        (Command::Ping, Version::V14_1, 200, "Ping(Status(1))"),
+        (Command::Ping, Version::V12_1, 200, "Ping(Status(1))"),
+        (Command::Sync, Version::V16_1, 200, ""),
+        (
+            Command::SendMail,
+            Version::V14_0,
+            200,
+            "SendMail(Status(111))",
+        ),
+        (Command::Search, Version::V12_0, 503, ""),
+        (Command::GetAttachment, Version::V14_1, 503, ""),
+    ] {
+        let (told, body) = cut(command, version);
+        let told = (told, shown(&body));
+        assert_eq!(
+            told,
+            (status, expected.to_owned()),
+            "row {command} {version}"
+        );
+    }
+}
