@@ -184,7 +184,7 @@ pub struct DecisionRecord {
     /// Its number.
     pub id: Correlation,
     /// How the peer authenticated: `eap-tls 1.3`, `mab`, `pap`, `eas Sync`, …
-    pub method: Text<32>,
+    pub method: Text<40>,
     /// The authenticated user, or the name that was tried when `outcome` is a refusal.
     pub user: Text<128>,
     /// NAS name, group, port and network name; empty on the other planes.

@@ -45,6 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         Question::EapTls(arguments) => network::eap_tls(arguments),
         Question::EapTtls(arguments) => network::tunnel(arguments, Outer::Ttls),
         Question::Peap(arguments) => network::tunnel(arguments, Outer::Peap),
+        Question::Teap(arguments) => network::teap(arguments),
         Question::Mab(arguments) => network::bypass(arguments),
         Question::Pap(arguments) => network::password(arguments),
         Question::Eas(arguments) => eas::request(arguments),
@@ -126,6 +127,8 @@ pub(super) enum Question {
     EapTtls(Box<Tunnel>),
     /// Log in with a name and a password through a tunnel (PEAP over RADIUS).
     Peap(Box<Tunnel>),
+    /// Log in as a machine and its user through a tunnel (TEAP over RADIUS).
+    Teap(Box<Teap>),
     /// Ask for a device by its MAC address (MAC authentication bypass).
     Mab(Mab),
     /// Log in with a name and a password (PAP).
@@ -223,6 +226,33 @@ pub(super) struct Tunnel {
     #[command(flatten)]
     pub server: Server,
 }
+
+/// Arguments of `probe teap`.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Teap {
+    /// The user; in TEAP `pap` is a password without EAP. An empty name is nobody: then only the
+    /// machine speaks.
+    #[command(flatten)]
+    pub tunnel: Tunnel,
+    /// Name of the machine, as host/pc.example.com.
+    #[arg(long, value_name = "NAME")]
+    pub machine: Option<String>,
+    /// What the machine speaks: eap-tls, mschapv2, gtc or pap.
+    #[arg(long, value_name = "METHOD", default_value = "eap-tls", value_parser = MACHINES)]
+    pub machine_inside: String,
+    /// The machine's certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "machine_key")]
+    pub machine_certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "machine_certificate")]
+    pub machine_key: Option<PathBuf>,
+    /// File with the machine's password.
+    #[arg(long, value_name = "FILE", requires = "machine")]
+    pub machine_password_file: Option<PathBuf>,
+}
+
+/// What `--machine-inside` takes.
+const MACHINES: [&str; 4] = ["eap-tls", "mschapv2", "gtc", "pap"];
 
 /// What `--inside` takes.
 const INSIDE: [&str; 7] = [

@@ -27,6 +27,7 @@ use crate::eap::MAX_PACKET;
 use crate::eap::MAX_TICKETS;
 use crate::eap::MIN_PACKET;
 use crate::eap::Resumption;
+use crate::eap::TeapSettings;
 use crate::mail::UserHeader;
 
 /// The file as read.
@@ -206,8 +207,28 @@ impl Eap {
         section.set("ask_certificate", &mut self.tunnel.ask_certificate);
         section.set("same_realm", &mut self.tunnel.same_realm);
         section.set("require_binding", &mut self.tunnel.require_binding);
+        read_teap(&mut self.teap, section.child("teap"));
         section.finish();
     }
+}
+
+fn read_teap(teap: &mut TeapSettings, mut section: Section<'_>) {
+    section.set("identities", &mut teap.identities);
+    if teap.identities.is_empty() {
+        section.error("identities", "somebody has to be asked for");
+    }
+    section.set("certificate", &mut teap.certificate);
+    section.set("binding", &mut teap.binding);
+    section.set("tls_max", &mut teap.tls_max);
+    section.set("tls13_keys", &mut teap.tls13_keys);
+    let mut id = String::from_utf8_lossy(&teap.authority_id).into_owned();
+    section.set("authority_id", &mut id);
+    if !(1..=TeapSettings::MAX_ID).contains(&id.len()) {
+        let message = format!("expected 1 to {} octets", TeapSettings::MAX_ID);
+        section.error("authority_id", message);
+    }
+    teap.authority_id = id.into_bytes();
+    section.finish();
 }
 
 impl Radsec {

@@ -49,6 +49,7 @@ impl Eap {
         settings.resumption = (self.tickets > 0).then(|| Arc::clone(resumption));
         settings.max_rounds = self.max_rounds;
         settings.tunnel = self.tunnel;
+        settings.teap = self.teap.clone();
         Ok(settings)
     }
 

@@ -33,6 +33,7 @@ impl Default for Allowed {
                 Method::EapTls,
                 Method::EapTtls,
                 Method::Peap,
+                Method::Teap,
                 Method::Pap,
                 Method::Mab,
             ],
@@ -73,6 +74,7 @@ impl Choice for Method {
         ("eap-tls", Self::EapTls),
         ("eap-ttls", Self::EapTtls),
         ("peap", Self::Peap),
+        ("teap", Self::Teap),
         ("pap", Self::Pap),
         ("chap", Self::Chap),
         ("mschap", Self::MsChap),
@@ -100,7 +102,7 @@ impl Methods {
 
 /// What is said of a tunnel without anything inside.
 const IDLE: &str = "nothing here can be spoken in a tunnel that is allowed, so that it is not offered: peap carries \
-                    gtc, mschapv2 and eap-tls, eap-ttls those and pap, chap and mschap";
+                    gtc, mschapv2 and eap-tls, teap those and pap, eap-ttls all";
 
 /// Reads `[methods]`.
 pub(super) fn read(mut section: Section<'_>) -> Methods {
@@ -130,7 +132,12 @@ pub(super) const fn weakness(method: Method) -> Option<&'static str> {
              within a day, and can log in with it. Use them only where a tunnel protects them, and \
              prefer eap-tls",
         ),
-        Method::EapTls | Method::EapTtls | Method::Peap | Method::Pap | Method::Mab => None,
+        Method::EapTls
+        | Method::EapTtls
+        | Method::Peap
+        | Method::Teap
+        | Method::Pap
+        | Method::Mab => None,
     }
 }
 

@@ -11,6 +11,11 @@ use std::time::Duration;
 use crate::document::Choice;
 use crate::document::Octets;
 use crate::eap::Resumption;
+use crate::eap::TeapBinding;
+use crate::eap::TeapCertificate;
+use crate::eap::TeapIdentity;
+use crate::eap::TeapKeys;
+use crate::eap::TeapSettings;
 use crate::eap::TlsVersion;
 use crate::eap::TunnelSettings;
 use crate::radius::MessageAuthenticatorPolicy;
@@ -141,6 +146,8 @@ pub struct Eap {
     pub remembered_chains: usize,
     /// Tunnelled methods.
     pub tunnel: TunnelSettings,
+    /// TEAP.
+    pub teap: TeapSettings,
 }
 
 impl Default for Eap {
@@ -161,8 +168,35 @@ impl Default for Eap {
             resumption_capacity: Resumption::DEFAULT_ENTRIES,
             remembered_chains: crate::eap::Settings::DEFAULT_REMEMBERED_CHAINS,
             tunnel: TunnelSettings::default(),
+            teap: TeapSettings::default(),
         }
     }
+}
+
+impl Choice for TeapIdentity {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("machine", Self::Machine), ("user", Self::User)];
+}
+
+impl Choice for TeapBinding {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("msk", Self::Msk),
+        ("two-chains", Self::TwoChains),
+        ("one-chain", Self::OneChain),
+    ];
+}
+
+impl Choice for TeapKeys {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("p-hash", Self::PHash), ("rfc9427", Self::Rfc9427)];
+}
+
+impl Choice for TeapCertificate {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("unasked", Self::Unasked),
+        ("machine", Self::Machine),
+        ("enough", Self::Enough),
+    ];
 }
 
 impl Choice for TlsVersion {

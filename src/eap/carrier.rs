@@ -1,7 +1,6 @@
 //! What all methods with TLS inside have in common (RFC 5216 section 3.1): messages in fragments,
 //! one side at a time.
 
-use super::fragment::ACKNOWLEDGEMENT;
 use super::fragment::Fragment;
 use super::fragment::FragmentError;
 use super::fragment::Fragmenter;
@@ -13,6 +12,7 @@ use super::fragment::Reassembler;
 pub(super) struct Carrier {
     /// Octets of Type-Data in a packet.
     room: usize,
+    version: u8,
     incoming: Reassembler,
     /// What the peer has to acknowledge before the rest is sent.
     outgoing: Option<Fragmenter>,
@@ -34,9 +34,11 @@ pub(super) enum Carried {
 }
 
 impl Carrier {
-    pub(super) fn new(room: usize) -> Self {
+    /// Of a method with this version.
+    pub(super) fn new(room: usize, version: u8) -> Self {
         Self {
             room,
+            version,
             incoming: Reassembler::default(),
             outgoing: None,
         }
@@ -45,6 +47,11 @@ impl Carrier {
     /// Octets of Type-Data in a packet.
     pub(super) const fn room(&self) -> usize {
         self.room
+    }
+
+    /// Whether fragments of the peer's are here, and more are to come.
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.incoming.is_waiting()
     }
 
     /// Whether fragments of ours are left.
@@ -69,7 +76,7 @@ impl Carrier {
         }
         match self.incoming.push(fragment) {
             Ok(Progress::Whole(message)) => Carried::Whole(message),
-            Ok(Progress::More) => Carried::Next(ACKNOWLEDGEMENT.to_vec()),
+            Ok(Progress::More) => Carried::Next(vec![self.version]),
             Err(error) if error.is_fatal() => Carried::Fatal(error),
             Err(error) => Carried::Invalid(error),
         }
@@ -77,9 +84,9 @@ impl Carrier {
 
     /// Begins to send a message; gives its first fragment. An empty message is an empty packet.
     pub(super) fn send(&mut self, message: Vec<u8>) -> Vec<u8> {
-        let mut fragmenter = Fragmenter::new(message, self.room);
+        let mut fragmenter = Fragmenter::new(message, self.room).of_version(self.version);
         let first = fragmenter.next_fragment();
         self.outgoing = (!fragmenter.is_done()).then_some(fragmenter);
-        first.unwrap_or_else(|| ACKNOWLEDGEMENT.to_vec())
+        first.unwrap_or_else(|| vec![self.version])
     }
 }

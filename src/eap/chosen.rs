@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::config::Config;
 use super::error::Invalid;
+use super::fragment::START_DATA;
 use super::gate::Judge;
 use super::identity::Identity;
 use super::offer::Offer;
@@ -14,6 +15,7 @@ use super::proof::Authenticated;
 use super::proof::Question;
 use super::proof::Refusal;
 use super::spoken::Spoken;
+use super::teap;
 use super::tls;
 use super::tls::EapTls;
 use super::tunnelled::Tunnelled;
@@ -66,10 +68,18 @@ impl Method {
     pub(super) fn new(outer: Outer, room: usize, offer: &Arc<Offer>, identity: &Identity) -> Self {
         match outer {
             Outer::Tls => Self::Tls(EapTls::new(room)),
-            Outer::Ttls | Outer::Peap => {
+            Outer::Ttls | Outer::Peap | Outer::Teap => {
                 let tunnelled = Tunnelled::new(outer, room, Arc::clone(offer), identity.clone());
                 Self::Tunnel(Box::new(tunnelled))
             }
+        }
+    }
+
+    /// Type-Data of its first Request.
+    pub(super) fn start(&self, config: &Config) -> Vec<u8> {
+        match self.outer() {
+            Outer::Tls | Outer::Ttls | Outer::Peap => START_DATA.to_vec(),
+            Outer::Teap => teap::start(&config.teap),
         }
     }
 

@@ -23,6 +23,7 @@ use rustls::time_provider::TimeProvider;
 use super::error::Misconfigured;
 use super::offer::Offer;
 use super::resumption::Resumption;
+use super::teap::TeapSettings;
 use super::turnstile::Optional;
 use super::turnstile::Turnstile;
 use crate::trust::Material;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub resumption: Option<Arc<Resumption>>,
     /// Tunnelled methods.
     pub tunnel: TunnelSettings,
+    /// TEAP.
+    pub teap: TeapSettings,
     /// Requests in one conversation, after which it fails. 100 suits peers with small fragments.
     pub max_rounds: u16,
 }
@@ -81,6 +84,7 @@ impl Settings {
             tickets: 1,
             resumption: Some(Arc::default()),
             tunnel: TunnelSettings::default(),
+            teap: TeapSettings::default(),
             max_rounds: 100,
         }
     }
@@ -163,6 +167,9 @@ pub struct Config {
     pub(super) tunnel: TunnelSettings,
     /// That of tunnels, in which a certificate is no must.
     pub(super) tunnel_tls: Arc<ServerConfig>,
+    pub(super) teap: Arc<TeapSettings>,
+    /// The same as `tunnel_tls`, of TEAP.
+    pub(super) teap_tls: Arc<ServerConfig>,
     /// What EAP-TLS inside of a tunnel uses, where nothing is resumed (RFC 9930 section 3.6.4);
     /// `None` there.
     pub(super) inside: Option<Arc<Self>>,
@@ -202,19 +209,19 @@ impl Config {
             verifier: Arc::clone(&verifier),
             resumes: settings.resumption.is_some(),
         });
-        let (mandatory, optional): (Arc<dyn ClientCertVerifier>, Arc<dyn ClientCertVerifier>) = (
-            Arc::clone(&turnstile) as _,
-            if settings.tunnel.ask_certificate {
+        let mandatory = Arc::clone(&turnstile) as Arc<dyn ClientCertVerifier>;
+        let optional = |asked: bool| -> Arc<dyn ClientCertVerifier> {
+            if asked {
                 Arc::new(Optional(Arc::clone(&turnstile)))
             } else {
                 Arc::new(NoClientAuth)
-            },
-        );
+            }
+        };
         let provider = Arc::new(cheapest_first(&provider));
         let resolver = Arc::new(SingleCertAndKey::from(certified));
-        let tls = |verifier: Arc<dyn ClientCertVerifier>| {
+        let tls = |verifier: Arc<dyn ClientCertVerifier>, versions: &[_]| {
             let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-                .with_protocol_versions(&versions)
+                .with_protocol_versions(versions)
                 .map_err(Misconfigured::Tls)?
                 .with_client_cert_verifier(verifier);
             let mut tls = builder.with_cert_resolver(Arc::clone(&resolver) as _);
@@ -228,10 +235,16 @@ impl Config {
             tls.cert_decompressors = Vec::new();
             Ok::<_, Misconfigured>(tls)
         };
-        let mut inner_tls = tls(Arc::clone(&mandatory))?;
+        let mut inner_tls = tls(Arc::clone(&mandatory), &versions)?;
         inner_tls.session_storage = Arc::new(NoServerSessionStorage {});
         inner_tls.send_tls13_tickets = 0;
-        let tunnel_tls = Arc::new(tls(optional)?);
+        let tunnel_tls = tls(optional(settings.tunnel.ask_certificate), &versions)?;
+        let tunnel_tls = Arc::new(tunnel_tls);
+        let teap = Arc::new(settings.teap);
+        let highest = settings.highest.min(teap.tls_max.max(settings.lowest));
+        let teap_versions = TlsVersion::between(settings.lowest, highest);
+        let teap_tls = tls(optional(teap.certificate.is_asked()), &teap_versions)?;
+        let teap_tls = Arc::new(teap_tls);
         let eap_tls = Arc::new(Offer::eap_tls());
         let inside = Self {
             tls: Arc::new(inner_tls),
@@ -240,16 +253,20 @@ impl Config {
             max_rounds: settings.max_rounds,
             tunnel: settings.tunnel,
             tunnel_tls: Arc::clone(&tunnel_tls),
+            teap: Arc::clone(&teap),
+            teap_tls: Arc::clone(&teap_tls),
             inside: None,
             eap_tls: Arc::clone(&eap_tls),
         };
         Ok(Self {
-            tls: Arc::new(tls(mandatory)?),
+            tls: Arc::new(tls(mandatory, &versions)?),
             verifier,
             resumption: settings.resumption,
             max_rounds: settings.max_rounds,
             tunnel: settings.tunnel,
             tunnel_tls,
+            teap,
+            teap_tls,
             inside: Some(Arc::new(inside)),
             eap_tls,
         })

@@ -23,7 +23,6 @@ use super::error::Failed;
 use super::error::FailureReason;
 use super::error::Invalid;
 use super::error::Silent;
-use super::fragment::START_DATA;
 use super::gate::Judge;
 use super::identity::Identity;
 use super::key::Keys;
@@ -339,8 +338,9 @@ impl Conversation {
         };
         let room = self.max_packet - packet::OVERHEAD;
         let method = Method::new(outer, room, &self.offer, identity);
+        let start = method.start(&self.config);
         let state = State::Offered(method, tried.with(outer));
-        self.request(outer.kind(), &START_DATA, state)
+        self.request(outer.kind(), &start, state)
     }
 
     /// The peer's first word about the method (RFC 3748 section 5.3.1).
@@ -430,7 +430,8 @@ impl Conversation {
             method: method.outer().kind(),
             spoken: Spoken {
                 outer: Some(method.outer()),
-                inner: done.inner,
+                inner: done.inners[0],
+                second: done.inners[1],
                 version: Some(connection.version),
                 resumed: connection.resumed,
             },

@@ -152,7 +152,7 @@ pub enum FailureReason {
     #[error("server: blocked by decision")]
     Blocked,
     /// The peer speaks another version of the method.
-    #[error("peer: speaks another version of the method than 0")]
+    #[error("peer: speaks another version of the method")]
     Version,
     /// No TLS version, suite, group or signature scheme in common.
     #[error("server: {0}")]
@@ -190,6 +190,14 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
+    /// Whether there is no method in common inside of a tunnel, and nothing else is wrong.
+    pub(in crate::eap) const fn is_about_inner_methods(&self) -> bool {
+        matches!(
+            self,
+            Self::Inner(InnerRefusal::Refused(_) | InnerRefusal::NothingOffered)
+        )
+    }
+
     /// Which side ended the conversation.
     #[must_use]
     pub const fn side(&self) -> Side {

@@ -49,6 +49,29 @@ impl<'a> Fragment<'a> {
         })
     }
 
+    /// The same of TEAP, where a packet may say how many octets of outer TLVs stand at its end (RFC
+    /// 9930 section 4.1); gives them apart, empty if it does not say so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fragment::parse`], and when there are fewer octets than said.
+    pub fn parse_with_outer(type_data: &'a [u8]) -> Result<(Self, &'a [u8]), FragmentError> {
+        let fragment = Self::parse(type_data)?;
+        if type_data
+            .first()
+            .is_none_or(|flags| flags & OUTER_TLVS == 0)
+        {
+            return Ok((fragment, &[]));
+        }
+        let split = || {
+            let (length, rest) = fragment.data.split_first_chunk::<4>()?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            rest.split_at_checked(rest.len().checked_sub(length)?)
+        };
+        let (data, outer) = split().ok_or(FragmentError::Outer)?;
+        Ok((Self { data, ..fragment }, outer))
+    }
+
     /// Whether the S flag is set: the server's first packet.
     #[must_use]
     pub const fn is_start(&self) -> bool {
@@ -68,11 +91,11 @@ impl<'a> Fragment<'a> {
     }
 }
 
-/// The Type-Data of an acknowledgement.
-pub(crate) const ACKNOWLEDGEMENT: [u8; 1] = [0];
-
 /// The Type-Data of the server's first packet.
 pub(super) const START_DATA: [u8; 1] = [START];
+
+/// Flags of the first packet of a server of TEAP: start, outer TLVs, version 1.
+pub(super) const TEAP_START: u8 = START | OUTER_TLVS | 1;
 
 /// The most that one message may hold. A flight with two chains of 4 KiB is under 16 KiB; a
 /// message that announces or reaches more ends the conversation.
@@ -159,6 +182,7 @@ pub struct Fragmenter {
     rest: Option<Vec<u8>>,
     first: bool,
     room: usize,
+    version: u8,
 }
 
 impl Fragmenter {
@@ -170,7 +194,15 @@ impl Fragmenter {
             rest: Some(message),
             first: true,
             room: room.max(SMALLEST_ROOM),
+            version: 0,
         }
+    }
+
+    /// Of a method with another version than 0.
+    #[must_use]
+    pub fn of_version(mut self, version: u8) -> Self {
+        self.version = version;
+        self
     }
 
     /// The next Type-Data; `None` when all has been handed out. An empty message is one packet
@@ -185,7 +217,7 @@ impl Fragmenter {
         let more = taken < rest.len();
 
         let mut octets = Vec::with_capacity(head.saturating_add(taken));
-        let mut flags = 0;
+        let mut flags = self.version & VERSION;
         if more {
             flags |= MORE_FRAGMENTS;
         }
@@ -242,6 +274,9 @@ pub enum FragmentError {
         /// Octets up to and with this fragment.
         received: usize,
     },
+    /// Fewer octets of outer TLVs than announced, or they stand where none may.
+    #[error("outer TLVs that are cut off or out of place")]
+    Outer,
     /// More than [`MAX_MESSAGE`].
     #[error("a TLS message of more than {MAX_MESSAGE} octets")]
     TooLong,
@@ -254,9 +289,12 @@ impl FragmentError {
     pub const fn is_fatal(self) -> bool {
         match self {
             Self::Mismatch { .. } | Self::TooLong => true,
-            Self::NoFlags | Self::NoLength | Self::Start | Self::Empty | Self::NotAcknowledged => {
-                false
-            }
+            Self::NoFlags
+            | Self::NoLength
+            | Self::Start
+            | Self::Empty
+            | Self::NotAcknowledged
+            | Self::Outer => false,
         }
     }
 }
@@ -264,6 +302,7 @@ impl FragmentError {
 const LENGTH_INCLUDED: u8 = 0x80;
 const MORE_FRAGMENTS: u8 = 0x40;
 const START: u8 = 0x20;
+const OUTER_TLVS: u8 = 0x10;
 const VERSION: u8 = 0x07;
 
 /// Flags, length and one octet.

@@ -8,12 +8,15 @@ use zeroize::Zeroizing;
 use super::error::FailureReason;
 use super::error::InnerRefusal;
 use super::fragment::START_DATA;
+use super::gate::Judge;
+use super::gate::Peer;
 use super::method::Wanted;
 use super::offer::Inner;
+use super::offer::Outer;
 use super::packet::Type;
 use super::principal::Principal;
-use super::proof::Completed;
 use super::proof::OwnedProof;
+use super::proof::Proven;
 use super::proof::Question;
 use super::proof::Refusal;
 use super::proof::Verified;
@@ -21,6 +24,7 @@ use super::talk::Scene;
 use super::tls;
 use super::tls::EapTls;
 use crate::model::Secret;
+use crate::model::Verdict;
 use mschapv2::MsChapV2;
 
 pub(super) mod mschapv2;
@@ -55,7 +59,7 @@ pub(super) enum Said {
     Request(Type, Zeroizing<Vec<u8>>, InnerEap),
     Ask(Question, InnerEap),
     /// The method has come to its end.
-    Completed(Completed),
+    Proven(Proven),
     Refused(Refusal),
 }
 
@@ -80,6 +84,11 @@ impl InnerEap {
                 })
             }
         }
+    }
+
+    /// Whether nothing was said yet but the question who the peer is.
+    pub(super) const fn is_identifying(&self) -> bool {
+        matches!(self.state, State::Identifying { .. })
     }
 
     /// Whether the peer's turn takes symmetric cryptography only.
@@ -117,12 +126,9 @@ impl InnerEap {
         match self.state {
             State::Asking(Method::MsChapV2(method)) => method.answered(scene, answered),
             State::Asking(Method::Gtc) => {
-                let admitted = answered.and_then(|verified| {
-                    verified.admit(&**scene.round.judge, scene.round.now, scene.device())
-                });
-                match admitted {
+                match answered.and_then(|verified| scene.admit(verified)) {
                     Ok((admitted, _)) => {
-                        Said::Completed(admitted.complete(Inner::Gtc, Zeroizing::default()))
+                        Said::Proven(admitted.complete(Inner::Gtc, Zeroizing::default()))
                     }
                     Err(refusal) => Said::Refused(refusal),
                 }
@@ -218,7 +224,7 @@ fn speak(scene: &Scene<'_>, name: Arc<str>, method: Method, data: &[u8]) -> Said
                 let state = State::Asking(Method::MsChapV2(method));
                 Said::Ask(question, InnerEap { state })
             }
-            mschapv2::Taken::Completed(completed) => Said::Completed(completed),
+            mschapv2::Taken::Proven(proven) => Said::Proven(proven),
             mschapv2::Taken::Refused(refusal) => Said::Refused(refusal),
         },
         Method::Gtc => {
@@ -239,16 +245,19 @@ fn speak_tls(scene: &Scene<'_>, name: Arc<str>, mut method: Box<EapTls>, data: &
     let Some(inside) = &scene.round.config.inside else {
         return Said::Refused(Refusal::internal("a tunnel inside of a tunnel"));
     };
+    let judged = scene.outer != Outer::Teap;
     let mut turn = method.handle(data);
     if matches!(turn, tls::Turn::Work) {
-        turn = method.work(scene.round.now, inside, scene.round.judge);
+        let later = Arc::new(Later) as Arc<dyn Judge>;
+        let judge = if judged { scene.round.judge } else { &later };
+        turn = method.work(scene.round.now, inside, judge);
     }
     let reason = match turn {
         tls::Turn::Request(data) => {
             let state = State::Speaking(name, Method::Tls(method));
             return Said::Request(Type::TLS, Zeroizing::new(data), InnerEap { state });
         }
-        tls::Turn::Success(done) => return Said::Completed(Completed::by_inner_tls(*done)),
+        tls::Turn::Success(done) => return Said::Proven(Proven::by_inner_tls(*done, judged)),
         tls::Turn::Invalid(_) => InnerRefusal::Malformed("the framing of EAP-TLS").into(),
         tls::Turn::Work => FailureReason::Internal("worked out of turn".into()),
         tls::Turn::Failure(reason) => reason,
@@ -257,6 +266,16 @@ fn speak_tls(scene: &Scene<'_>, name: Arc<str>, mut method: Box<EapTls>, data: &
         presented: method.take_refused().map(Principal::Certificate),
         ..Refusal::of(reason).named(&name)
     })
+}
+
+/// Stands for the judge who is asked when all have spoken; what it says is dropped by
+/// [`Proven::by_inner_tls`].
+struct Later;
+
+impl Judge for Later {
+    fn judge(&self, _: &Peer<'_>) -> Verdict {
+        Verdict::Allow
+    }
 }
 
 fn refuse(why: InnerRefusal, name: &Arc<str>) -> Said {

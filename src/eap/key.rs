@@ -97,15 +97,16 @@ pub struct Keys {
     pub msk: Msk,
     /// For nobody else.
     pub emsk: Emsk,
-    /// Name of the conversation.
-    pub session_id: SessionId,
+    /// Name of the conversation. `None` in TEAP, which takes the first Finished of TLS for it (RFC
+    /// 9930 section 3.8): rustls does not give that.
+    pub session_id: Option<SessionId>,
 }
 
 impl Keys {
     /// Derives them from a connection whose handshake is complete, server's or peer's.
     ///
     /// `randoms` are needed for TLS 1.2 only: rustls does not give them, they are read from the
-    /// first records.
+    /// first records. Those of TEAP come from what was spoken inside, see [`Keys::of_chain`].
     ///
     /// # Errors
     ///
@@ -129,7 +130,7 @@ impl Keys {
         } else {
             // No context, which is not an empty one.
             let label = match method {
-                Outer::Tls | Outer::Peap => KEY_MATERIAL_1_2,
+                Outer::Tls | Outer::Peap | Outer::Teap => KEY_MATERIAL_1_2,
                 Outer::Ttls => TTLS_KEY_MATERIAL_1_2,
             };
             let material = connection.export_keying_material(seed(), label, None)?;
@@ -142,8 +143,18 @@ impl Keys {
         Ok(Self {
             msk,
             emsk,
-            session_id,
+            session_id: Some(session_id),
         })
+    }
+
+    /// Those of TEAP: MSK and EMSK that its chain of keys ends with (RFC 9930 section 6.4).
+    pub(crate) fn of_chain(material: &Zeroizing<[u8; 128]>) -> Self {
+        let (msk, emsk) = split(material);
+        Self {
+            msk,
+            emsk,
+            session_id: None,
+        }
     }
 
     /// TK of [MS-PEAP] section 3.1.5.5.2.1: what an inner method is bound to.

@@ -13,11 +13,13 @@ pub enum Outer {
     Ttls,
     /// PEAP version 0 ([MS-PEAP]).
     Peap,
+    /// TEAP version 1 (RFC 9930).
+    Teap,
 }
 
 impl Outer {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Tls, Self::Ttls, Self::Peap];
+    pub const ALL: [Self; 4] = [Self::Tls, Self::Ttls, Self::Peap, Self::Teap];
 
     /// Its number.
     #[must_use]
@@ -26,6 +28,7 @@ impl Outer {
             Self::Tls => Type::TLS,
             Self::Ttls => Type::TTLS,
             Self::Peap => Type::PEAP,
+            Self::Teap => Type::TEAP,
         }
     }
 
@@ -36,6 +39,15 @@ impl Outer {
             Self::Tls => "eap-tls",
             Self::Ttls => "eap-ttls",
             Self::Peap => "peap",
+            Self::Teap => "teap",
+        }
+    }
+
+    /// The version of it that is spoken, as its packets say it.
+    pub(crate) const fn version(self) -> u8 {
+        match self {
+            Self::Tls | Self::Ttls | Self::Peap => 0,
+            Self::Teap => 1,
         }
     }
 
@@ -43,8 +55,11 @@ impl Outer {
     const fn carries(self, inner: Inner) -> bool {
         match (self, inner) {
             (Self::Tls, _) => false,
-            (Self::Ttls, _) | (Self::Peap, Inner::MsChapV2 | Inner::Gtc | Inner::Tls) => true,
-            (Self::Peap, Inner::Pap | Inner::Chap | Inner::MsChap) => false,
+            (Self::Ttls, _)
+            | (Self::Peap | Self::Teap, Inner::MsChapV2 | Inner::Gtc | Inner::Tls)
+            | (Self::Teap, Inner::Pap) => true,
+            (Self::Peap, Inner::Pap | Inner::Chap | Inner::MsChap)
+            | (Self::Teap, Inner::Chap | Inner::MsChap) => false,
         }
     }
 }
@@ -52,7 +67,7 @@ impl Outer {
 /// How a peer says inside of a tunnel who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Inner {
-    /// A password; EAP-TTLS only.
+    /// A password; in EAP-TTLS, and in TEAP as Basic-Password-Auth.
     Pap,
     /// CHAP; EAP-TTLS only.
     Chap,
@@ -147,6 +162,15 @@ impl Offer {
     /// Whether it may be spoken inside of a tunnel.
     pub(super) fn allows(&self, inner: Inner) -> bool {
         self.inner.contains(&inner)
+    }
+
+    /// Whether a password without EAP is preferred to EAP inside of TEAP.
+    pub(super) fn prefers_password(&self) -> bool {
+        let mut spoken = self
+            .inner
+            .iter()
+            .filter(|inner| Outer::Teap.carries(**inner));
+        spoken.next() == Some(&Inner::Pap)
     }
 
     /// The EAP methods that may be spoken inside of a tunnel.

@@ -104,7 +104,7 @@ impl Peap {
         match &self.state {
             State::Greeting | State::Refusing(_) => None,
             State::Eap(eap) => eap.inner(),
-            State::Concluding(conclusion) => Some(conclusion.completed.inner()),
+            State::Concluding(conclusion) => conclusion.completed.inners()[0],
         }
     }
 
@@ -167,7 +167,10 @@ fn say(scene: &Scene<'_>, said: Said) -> Next {
             let state = State::Eap(eap);
             Next::Ask(question, Talk::Peap(Peap { state }))
         }
-        Said::Completed(completed) => conclude(scene, completed, false),
+        Said::Proven(proven) => match Completed::alone(proven) {
+            Ok(completed) => conclude(scene, completed, false),
+            Err(refusal) => refuse(scene, refusal),
+        },
         Said::Refused(refusal) => refuse(scene, refusal),
     }
 }

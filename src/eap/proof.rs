@@ -3,8 +3,11 @@
 //!
 //! ```text
 //! Question --the directory's Answer--> Verified --the Judge--> Admitted --end of the inner method-->
-//!     Completed --> Authenticated          (EAP-TLS: Judged --> Authenticated)
+//!     Proven --> Completed --> Authenticated       (EAP-TLS: Judged --> Authenticated)
 //! ```
+//!
+//! In TEAP, where a machine and its user may each speak a method, the Judge is asked once about both,
+//! on the way from what is [`Proven`] to [`Completed`].
 //!
 //! A tunnelled method that has not come to its end has no [`Completed`], and without one there is
 //! no EAP-Success, no Result of a tunnel and no entry behind a ticket.
@@ -21,9 +24,11 @@ use super::gate::Judge;
 use super::gate::Judged;
 use super::gate::Peer;
 use super::gate::Stage;
+use super::key::Emsk;
 use super::key::Keys;
 use super::offer::Inner;
 use super::principal::Principal;
+use super::principal::Proved;
 use super::resumption::Inside;
 use crate::model::CertificateIdentity;
 use crate::model::Now;
@@ -31,6 +36,7 @@ use crate::model::NtKey;
 use crate::model::Proof;
 use crate::model::Secret;
 use crate::model::Verdict;
+use crate::trust::Chain;
 
 /// What a directory is asked on the way.
 pub struct Question {
@@ -97,6 +103,7 @@ impl Question {
         let refused = match answer {
             Answer::Accepted(key) => return Ok(Verified { user, key }),
             Answer::Refused => InnerRefusal::Password,
+            Answer::RefusedFor(why) => InnerRefusal::Unchecked(why),
             Answer::Unsuited => InnerRefusal::Unsuited(inner),
         };
         Err(Refusal::of(refused).named(&user))
@@ -116,6 +123,9 @@ pub enum Answer {
     Accepted(Option<NtKey>),
     /// It is not, or there is no such user.
     Refused,
+    /// The same, or it was not looked at: for this reason, a sentence for the record. The peer is told
+    /// no more than of `Refused`.
+    RefusedFor(Arc<str>),
     /// What is stored of the password cannot tell.
     Unsuited,
 }
@@ -136,45 +146,54 @@ impl Verified {
     ) -> Result<(Admitted, Option<NtKey>), Refusal> {
         let Self { user, key } = self;
         let principal = Principal::Password { user, device };
-        Ok((Admitted::ask(judge, now, principal, Stage::Full)?, key))
+        let verdict = Some(ask(judge, now, &principal, Stage::Full)?);
+        Ok((Admitted { principal, verdict }, key))
+    }
+
+    /// Leaves the question for when everybody has spoken who is to speak.
+    pub(super) fn admit_later(self) -> (Admitted, Option<NtKey>) {
+        let Self { user, key } = self;
+        let principal = Principal::Password { user, device: None };
+        let verdict = None;
+        (Admitted { principal, verdict }, key)
     }
 }
 
-/// Who may pass, before the method has come to its end.
+/// Asks whether somebody may pass; never gives Block.
+fn ask(
+    judge: &dyn Judge,
+    now: Now,
+    principal: &Principal,
+    stage: Stage,
+) -> Result<Verdict, Refusal> {
+    let verdict = judge.judge(&Peer {
+        principal,
+        stage,
+        now,
+    });
+    match verdict {
+        Verdict::Allow | Verdict::Quarantine => Ok(verdict),
+        Verdict::Block => Err(Refusal::of(FailureReason::Blocked).about(principal)),
+    }
+}
+
+/// Who may go on, before the method has come to its end.
 pub(super) struct Admitted {
     principal: Principal,
-    verdict: Verdict,
+    /// `None` if it is asked for later.
+    verdict: Option<Verdict>,
 }
 
 impl Admitted {
-    fn ask(
-        judge: &dyn Judge,
-        now: Now,
-        principal: Principal,
-        stage: Stage,
-    ) -> Result<Self, Refusal> {
-        let verdict = judge.judge(&Peer {
-            principal: &principal,
-            stage,
-            now,
-        });
-        match verdict {
-            Verdict::Allow | Verdict::Quarantine => Ok(Self { principal, verdict }),
-            Verdict::Block => Err(Refusal {
-                reason: FailureReason::Blocked,
-                presented: Some(principal),
-                claimed: None,
-            }),
-        }
-    }
-
     /// The inner method has come to its end, and left this key.
-    pub(super) fn complete(self, inner: Inner, key: InnerKey) -> Completed {
-        Completed {
+    pub(super) fn complete(self, inner: Inner, key: InnerKey) -> Proven {
+        Proven {
             principal: self.principal,
             verdict: self.verdict,
             inner,
             key,
+            emsk: None,
+            chain: None,
         }
     }
 }
@@ -182,36 +201,31 @@ impl Admitted {
 /// What an inner method leaves for a tunnel to be bound to; zeros of one that leaves nothing.
 pub(super) type InnerKey = Zeroizing<[u8; 32]>;
 
-/// The inner method has come to its end.
-pub(super) struct Completed {
+/// One inner method has come to its end.
+pub(super) struct Proven {
     principal: Principal,
-    verdict: Verdict,
+    verdict: Option<Verdict>,
     inner: Inner,
     key: InnerKey,
+    emsk: Option<Emsk>,
+    chain: Option<Arc<Chain>>,
 }
 
-impl Completed {
-    /// EAP-TLS inside of a tunnel has succeeded.
-    pub(super) fn by_inner_tls(done: Authenticated) -> Self {
+impl Proven {
+    /// EAP-TLS inside of a tunnel has succeeded. Unless it was `judged` in there, its verdict is
+    /// nobody's.
+    pub(super) fn by_inner_tls(done: Authenticated, judged: bool) -> Self {
         let mut key = InnerKey::default();
         let msk = done.keys.msk.expose().iter();
         key.iter_mut().zip(msk).for_each(|(to, from)| *to = *from);
         Self {
             principal: done.principal,
-            verdict: done.verdict,
+            verdict: judged.then_some(done.verdict),
             inner: Inner::Tls,
             key,
+            emsk: Some(done.keys.emsk),
+            chain: done.chain,
         }
-    }
-
-    /// It had come to its end in the conversation that is resumed; whoever it was is judged again.
-    pub(super) fn resumed(past: &Inside, judge: &dyn Judge, now: Now) -> Result<Self, Refusal> {
-        let admitted = Admitted::ask(judge, now, past.principal().clone(), Stage::Resumed)?;
-        Ok(admitted.complete(past.inner(), InnerKey::default()))
-    }
-
-    pub(super) const fn principal(&self) -> &Principal {
-        &self.principal
     }
 
     pub(super) const fn inner(&self) -> Inner {
@@ -221,6 +235,115 @@ impl Completed {
     pub(super) const fn key(&self) -> &InnerKey {
         &self.key
     }
+
+    /// Of methods that have one.
+    pub(super) const fn emsk(&self) -> Option<&Emsk> {
+        self.emsk.as_ref()
+    }
+
+    fn proved(&self) -> Proved {
+        match &self.principal {
+            Principal::Certificate(certificate) => Proved::Certificate(Arc::clone(certificate)),
+            Principal::Password { user, .. }
+            | Principal::Chained {
+                user: Proved::Password(user),
+                ..
+            } => Proved::Password(Arc::clone(user)),
+            Principal::Chained {
+                user: user @ Proved::Certificate(_),
+                ..
+            } => user.clone(),
+        }
+    }
+}
+
+/// What was spoken inside of a tunnel: one method, or in TEAP that of a machine and that of a user.
+pub(super) type Inners = [Option<Inner>; 2];
+
+/// Everything inside has come to its end, and who it was may pass.
+pub(super) struct Completed {
+    principal: Principal,
+    verdict: Verdict,
+    inners: Inners,
+    key: InnerKey,
+    chains: Vec<Arc<Chain>>,
+}
+
+impl Completed {
+    /// Of a tunnel in which one method is spoken, during which the verdict was asked for.
+    pub(super) fn alone(proven: Proven) -> Result<Self, Refusal> {
+        let missing = || Refusal::internal("a method that nobody judged");
+        Ok(Self {
+            principal: proven.principal,
+            verdict: proven.verdict.ok_or_else(missing)?,
+            inners: [Some(proven.inner), None],
+            key: proven.key,
+            chains: proven.chain.into_iter().collect(),
+        })
+    }
+
+    /// Of a machine and a user, either or both, and the certificate that was shown when the tunnel
+    /// was made; asks whether they may pass together. A machine's own certificate says more than the
+    /// tunnel's, and that more than a machine's password.
+    pub(super) fn together(
+        machine: Option<Proven>,
+        user: Option<Proven>,
+        shown: Option<&Arc<Chain>>,
+        judge: &dyn Judge,
+        now: Now,
+    ) -> Result<Self, Refusal> {
+        let outside = shown.map(|chain| Proved::Certificate(Arc::clone(chain.certificate())));
+        let inside = machine.as_ref().map(Proven::proved);
+        let device = match inside {
+            Some(certificate @ Proved::Certificate(_)) => Some(certificate),
+            other @ (Some(Proved::Password(_)) | None) => outside.or(other),
+        };
+        let principal = Principal::of(device, user.as_ref().map(Proven::proved));
+        let principal = principal.ok_or_else(|| Refusal::of(InnerRefusal::Nobody))?;
+        let verdict = ask(judge, now, &principal, Stage::Full)?;
+        let mut inners = [None; 2];
+        let mut chains = Vec::new();
+        for (inner, proven) in inners.iter_mut().zip([machine, user].into_iter().flatten()) {
+            *inner = Some(proven.inner);
+            chains.extend(proven.chain);
+        }
+        Ok(Self {
+            principal,
+            verdict,
+            inners,
+            key: InnerKey::default(),
+            chains,
+        })
+    }
+
+    /// It had come to its end in the conversation that is resumed; whoever it was is judged again.
+    pub(super) fn resumed(past: &Inside, judge: &dyn Judge, now: Now) -> Result<Self, Refusal> {
+        let principal = past.principal().clone();
+        Ok(Self {
+            verdict: ask(judge, now, &principal, Stage::Resumed)?,
+            principal,
+            inners: past.inners(),
+            key: InnerKey::default(),
+            chains: Vec::new(),
+        })
+    }
+
+    pub(super) const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    pub(super) const fn inners(&self) -> Inners {
+        self.inners
+    }
+
+    pub(super) const fn key(&self) -> &InnerKey {
+        &self.key
+    }
+
+    /// Of the certificates that were shown inside.
+    pub(super) fn chains(&self) -> &[Arc<Chain>] {
+        &self.chains
+    }
 }
 
 /// What a success has established.
@@ -229,7 +352,9 @@ pub(super) struct Authenticated {
     pub(super) keys: Keys,
     pub(super) principal: Principal,
     pub(super) verdict: Verdict,
-    pub(super) inner: Option<Inner>,
+    pub(super) inners: Inners,
+    /// That of the certificate, of EAP-TLS.
+    chain: Option<Arc<Chain>>,
     pub(super) connection: Connection,
     /// Keeps others from writing it down.
     _made_here: (),
@@ -255,7 +380,8 @@ impl Authenticated {
                 keys,
                 principal: Principal::Certificate(Arc::clone(judged.chain.certificate())),
                 verdict: judged.verdict,
-                inner: None,
+                inners: [None; 2],
+                chain: Some(Arc::clone(&judged.chain)),
                 connection,
                 _made_here: (),
             }),
@@ -269,7 +395,8 @@ impl Authenticated {
             keys,
             principal: completed.principal,
             verdict: completed.verdict,
-            inner: Some(completed.inner),
+            inners: completed.inners,
+            chain: None,
             connection,
             _made_here: (),
         }

@@ -22,10 +22,10 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::offer::Inner;
 use super::offer::Outer;
 use super::principal::Principal;
 use super::proof::Completed;
+use super::proof::Inners;
 use crate::model::CertificateIdentity;
 use crate::model::Fingerprint;
 use crate::model::Timestamp;
@@ -202,13 +202,12 @@ pub(super) enum Who {
 impl Past {
     fn certificates(&self) -> impl Iterator<Item = &CertificateIdentity> {
         let (holder, inside) = match &self.who {
-            Who::Holder(chain) => (Some(chain.certificate()), None),
-            Who::Inside(inside) => (
-                inside.principal.certificate(),
-                inside.device.as_ref().map(|chain| chain.certificate()),
-            ),
+            Who::Holder(chain) => (Some(chain), None),
+            Who::Inside(inside) => (None, Some(inside)),
         };
-        holder.into_iter().chain(inside).map(Arc::as_ref)
+        let shown = inside.into_iter().flat_map(|inside| inside.chains());
+        let chains = holder.into_iter().chain(shown);
+        chains.map(|chain| &**chain.certificate())
     }
 }
 
@@ -216,10 +215,12 @@ impl Past {
 #[derive(Debug)]
 pub(super) struct Inside {
     outer: Outer,
-    inner: Inner,
+    inners: Inners,
     principal: Principal,
     /// The chain that the peer presented when the tunnel was made.
     device: Option<Arc<Chain>>,
+    /// Those that it presented inside.
+    shown: Box<[Arc<Chain>]>,
 }
 
 impl Inside {
@@ -227,9 +228,10 @@ impl Inside {
     pub(super) fn new(outer: Outer, completed: &Completed, device: Option<Arc<Chain>>) -> Self {
         Self {
             outer,
-            inner: completed.inner(),
+            inners: completed.inners(),
             principal: completed.principal().clone(),
             device,
+            shown: completed.chains().into(),
         }
     }
 
@@ -237,8 +239,8 @@ impl Inside {
         self.outer
     }
 
-    pub(super) const fn inner(&self) -> Inner {
-        self.inner
+    pub(super) const fn inners(&self) -> Inners {
+        self.inners
     }
 
     pub(super) const fn principal(&self) -> &Principal {
@@ -247,6 +249,11 @@ impl Inside {
 
     pub(super) const fn device(&self) -> Option<&Arc<Chain>> {
         self.device.as_ref()
+    }
+
+    /// Every chain that the peer presented.
+    pub(super) fn chains(&self) -> impl Iterator<Item = &Arc<Chain>> {
+        self.device.iter().chain(&self.shown)
     }
 }
 

@@ -7,23 +7,27 @@ use zeroize::Zeroizing;
 use super::chosen::Round;
 use super::config::TlsVersion;
 use super::identity::Identity;
-use super::offer::Inner;
 use super::offer::Offer;
 use super::offer::Outer;
 use super::peap::Peap;
+use super::proof::Admitted;
 use super::proof::Completed;
+use super::proof::Inners;
 use super::proof::Question;
 use super::proof::Refusal;
 use super::proof::Verified;
+use super::teap::Teap;
 use super::ttls::Ttls;
 use super::tunnel::Tunnel;
 use crate::model::CertificateIdentity;
+use crate::model::NtKey;
 use crate::trust::Chain;
 
 /// What is said inside.
 pub(super) enum Talk {
     Ttls(Ttls),
     Peap(Peap),
+    Teap(Box<Teap>),
 }
 
 /// What follows on the peer's turn inside.
@@ -41,11 +45,14 @@ pub(super) type Bound = Option<Zeroizing<[u8; 128]>>;
 /// What a turn inside may need.
 pub(super) struct Scene<'a> {
     pub(super) round: &'a Round<'a>,
+    pub(super) outer: Outer,
     pub(super) offer: &'a Offer,
     pub(super) identity: &'a Identity,
     pub(super) tunnel: &'a Tunnel,
     /// The certificate that the peer showed when the tunnel was made.
     pub(super) device: Option<&'a Arc<Chain>>,
+    /// What stood beside TLS in the peer's first packet of TEAP.
+    pub(super) peer_tlvs: &'a [u8],
     /// Octets that a packet has for what is said inside, about.
     pub(super) room: usize,
 }
@@ -54,6 +61,16 @@ impl Scene<'_> {
     pub(super) fn device(&self) -> Option<Arc<CertificateIdentity>> {
         self.device.map(|chain| Arc::clone(chain.certificate()))
     }
+
+    /// Asks whether whoever knows a password may pass; in TEAP that is asked when all have spoken.
+    pub(super) fn admit(&self, verified: Verified) -> Result<(Admitted, Option<NtKey>), Refusal> {
+        match self.outer {
+            Outer::Teap => Ok(verified.admit_later()),
+            Outer::Tls | Outer::Ttls | Outer::Peap => {
+                verified.admit(&**self.round.judge, self.round.now, self.device())
+            }
+        }
+    }
 }
 
 impl Talk {
@@ -61,6 +78,7 @@ impl Talk {
         match outer {
             Outer::Tls | Outer::Ttls => Self::Ttls(Ttls::default()),
             Outer::Peap => Self::Peap(Peap::default()),
+            Outer::Teap => Self::Teap(Box::default()),
         }
     }
 
@@ -73,6 +91,7 @@ impl Talk {
         match self {
             Self::Ttls(ttls) => ttls.begin(scene, inside),
             Self::Peap(peap) => peap.begin(version, inside),
+            Self::Teap(teap) => teap.begin(scene, version, inside),
         }
     }
 
@@ -80,6 +99,7 @@ impl Talk {
         match self {
             Self::Ttls(ttls) => ttls.take(scene, inside),
             Self::Peap(peap) => peap.take(scene, inside),
+            Self::Teap(teap) => teap.take(scene, inside),
         }
     }
 
@@ -87,13 +107,16 @@ impl Talk {
         match self {
             Self::Ttls(ttls) => ttls.answered(scene, answered),
             Self::Peap(peap) => peap.answered(scene, answered),
+            Self::Teap(teap) => teap.answered(scene, answered),
         }
     }
 
-    pub(super) fn inner(&self) -> Option<Inner> {
+    /// What is spoken, as far as that is known.
+    pub(super) fn inners(&self) -> Inners {
         match self {
-            Self::Ttls(ttls) => ttls.inner(),
-            Self::Peap(peap) => peap.inner(),
+            Self::Ttls(ttls) => [ttls.inner(), None],
+            Self::Peap(peap) => [peap.inner(), None],
+            Self::Teap(teap) => teap.inners(),
         }
     }
 
@@ -101,6 +124,7 @@ impl Talk {
         match self {
             Self::Ttls(ttls) => ttls.is_light(),
             Self::Peap(peap) => peap.is_light(),
+            Self::Teap(teap) => teap.is_light(),
         }
     }
 }

@@ -77,7 +77,7 @@ impl EapTls {
     /// `room` is the octets of Type-Data that a packet may have.
     pub(super) fn new(room: usize) -> Self {
         Self {
-            carrier: Carrier::new(room),
+            carrier: Carrier::new(room, 0),
             state: State::Receiving,
             link: None,
         }

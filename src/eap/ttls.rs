@@ -19,8 +19,10 @@ use super::packet;
 use super::packet::Code;
 use super::packet::Packet;
 use super::proof::Admitted;
+use super::proof::Completed;
 use super::proof::InnerKey;
 use super::proof::OwnedProof;
+use super::proof::Proven;
 use super::proof::Question;
 use super::proof::Refusal;
 use super::proof::Verified;
@@ -86,10 +88,9 @@ impl Ttls {
                 Ok(message) => hear(scene, &message),
                 Err(why) => Next::Fail(Refusal::of(why)),
             },
-            State::Confirming(admitted) if inside.is_empty() => Next::Succeed(
-                admitted.complete(Inner::MsChapV2, InnerKey::default()),
-                None,
-            ),
+            State::Confirming(admitted) if inside.is_empty() => {
+                succeed(admitted.complete(Inner::MsChapV2, InnerKey::default()))
+            }
             State::Eap(eap, identifier) => match Message::parse(inside) {
                 Ok(message) => match message.credential() {
                     Ok(Credential::Eap(octets)) => packet(scene, eap, octets, Some(identifier)),
@@ -108,13 +109,11 @@ impl Ttls {
     pub(super) fn answered(self, scene: &Scene<'_>, answered: Result<Verified, Refusal>) -> Next {
         match self.state {
             State::Asking(inner, login) => {
-                let admitted = answered.and_then(|verified| {
-                    verified.admit(&**scene.round.judge, scene.round.now, scene.device())
-                });
+                let admitted = answered.and_then(|verified| scene.admit(verified));
                 match (admitted, login) {
                     (Err(refusal), _) => Next::Fail(refusal),
                     (Ok((admitted, _)), None) => {
-                        Next::Succeed(admitted.complete(inner, InnerKey::default()), None)
+                        succeed(admitted.complete(inner, InnerKey::default()))
                     }
                     (Ok((_, None)), Some(_)) => {
                         Next::Fail(Refusal::internal("the directory gives no key for MSCHAPv2"))
@@ -289,8 +288,15 @@ fn say(said: Said, answered: u8) -> Next {
             let state = State::Eap(eap, answered);
             Next::Ask(question, Talk::Ttls(Ttls { state }))
         }
-        Said::Completed(completed) => Next::Succeed(completed, None),
+        Said::Proven(proven) => succeed(proven),
         Said::Refused(refusal) => Next::Fail(refusal),
+    }
+}
+
+fn succeed(proven: Proven) -> Next {
+    match Completed::alone(proven) {
+        Ok(completed) => Next::Succeed(completed, None),
+        Err(refusal) => Next::Fail(refusal),
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use rustls::HandshakeKind;
 use rustls::ServerConfig;
 use rustls::ServerConnection;
+use rustls::SupportedCipherSuite;
+use rustls::crypto::hash::HashAlgorithm;
 use zeroize::Zeroizing;
 
 use super::config::TlsVersion;
@@ -133,6 +135,15 @@ impl Tunnel {
             .unwrap_or_default()
     }
 
+    /// The hash of the cipher suite, of which its PRF is made.
+    pub(super) fn hash(&self) -> Option<HashAlgorithm> {
+        let common = match self.connection.negotiated_cipher_suite()? {
+            SupportedCipherSuite::Tls12(suite) => &suite.common,
+            SupportedCipherSuite::Tls13(suite) => &suite.common,
+        };
+        Some(common.hash_provider.algorithm())
+    }
+
     pub(super) fn keys(&self, method: Outer) -> Result<Keys, rustls::Error> {
         Keys::derive(&self.connection, &self.randoms, method)
     }
@@ -144,6 +155,17 @@ impl Tunnel {
         label: &[u8],
     ) -> Result<[u8; COUNT], rustls::Error> {
         (self.connection).export_keying_material([0; COUNT], label, None)
+    }
+
+    /// The same with a context, into `to`.
+    pub(super) fn export_to(
+        &self,
+        label: &[u8],
+        context: &[u8],
+        to: &mut [u8],
+    ) -> Result<(), rustls::Error> {
+        let exported = (self.connection).export_keying_material(to, label, Some(context));
+        exported.map(|_| ())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Methods that make a tunnel and ask inside of it who the peer is: EAP-TTLS and PEAP.
+//! Methods that make a tunnel and ask inside of it who the peer is: EAP-TTLS, PEAP and TEAP.
 //!
 //! ```text
 //! Handshaking --flights--> Talking --the peer's turn--> Working --our turn--> Talking
@@ -26,7 +26,7 @@ use super::fragment::Fragment;
 use super::fragment::FragmentError;
 use super::hello;
 use super::identity::Identity;
-use super::offer::Inner;
+use super::key::Keys;
 use super::offer::Offer;
 use super::offer::Outer;
 use super::peap::Peap;
@@ -35,6 +35,7 @@ use super::proof::Answer;
 use super::proof::Authenticated;
 use super::proof::Completed;
 use super::proof::Connection;
+use super::proof::Inners;
 use super::proof::Question;
 use super::proof::Refusal;
 use super::spoken::Spoken;
@@ -42,6 +43,8 @@ use super::talk::Bound;
 use super::talk::Next;
 use super::talk::Scene;
 use super::talk::Talk;
+use super::teap;
+use super::teap::Teap;
 use super::tunnel::Tunnel;
 use super::tunnel_gate::Opened;
 use super::tunnel_gate::TunnelGate;
@@ -56,8 +59,10 @@ pub(super) struct Tunnelled {
     carrier: Carrier,
     state: State,
     link: Option<Link>,
-    /// What is spoken inside, once that is known.
-    inner: Option<Inner>,
+    /// What is spoken inside, as far as that is known.
+    inners: Inners,
+    /// What stood beside TLS in the peer's first packet of TEAP.
+    peer_tlvs: Vec<u8>,
 }
 
 enum State {
@@ -93,10 +98,11 @@ impl Tunnelled {
             outer,
             offer,
             identity,
-            carrier: Carrier::new(room),
+            carrier: Carrier::new(room, outer.version()),
             state: State::Handshaking,
             link: None,
-            inner: None,
+            inners: [None; 2],
+            peer_tlvs: Vec::new(),
         }
     }
 
@@ -106,9 +112,11 @@ impl Tunnelled {
 
     pub(super) fn spoken(&self) -> Spoken {
         let tunnel = self.link.as_ref().map(|link| &link.tunnel);
+        let [inner, second] = self.inners;
         Spoken {
             outer: Some(self.outer),
-            inner: self.inner,
+            inner,
+            second,
             version: tunnel.and_then(Tunnel::version),
             resumed: tunnel.is_some_and(Tunnel::is_resumed),
         }
@@ -116,11 +124,15 @@ impl Tunnelled {
 
     /// Takes one packet's Type-Data. No cryptography.
     pub(super) fn handle(&mut self, type_data: &[u8]) -> Turn {
-        let fragment = match Fragment::parse(type_data) {
+        let fragment = match self.outer {
+            Outer::Teap => self.first_tlvs(type_data),
+            Outer::Tls | Outer::Ttls | Outer::Peap => Fragment::parse(type_data),
+        };
+        let fragment = match fragment {
             Ok(fragment) => fragment,
             Err(error) => return Turn::Invalid(error.into()),
         };
-        if fragment.version() != 0 {
+        if fragment.version() != self.outer.version() {
             self.state = State::Over;
             return Turn::fail(Refusal::of(FailureReason::Version));
         }
@@ -139,6 +151,19 @@ impl Tunnelled {
             Carried::Whole(message) => self.whole(message),
             Carried::Empty => self.empty(),
         }
+    }
+
+    /// Reads a packet of TEAP, and remembers the outer TLVs that its peer's first one may have.
+    fn first_tlvs<'a>(&mut self, type_data: &'a [u8]) -> Result<Fragment<'a>, FragmentError> {
+        let (fragment, outer) = Fragment::parse_with_outer(type_data)?;
+        if !outer.is_empty() {
+            let first = self.link.is_none() && self.peer_tlvs.is_empty();
+            if !first || self.carrier.is_waiting() || !teap::are_outer(outer) {
+                return Err(FragmentError::Outer);
+            }
+            self.peer_tlvs = outer.to_vec();
+        }
+        Ok(fragment)
     }
 
     fn whole(&mut self, message: Vec<u8>) -> Turn {
@@ -222,7 +247,7 @@ impl Tunnelled {
         let State::Asking(question, talk) = std::mem::replace(&mut self.state, State::Over) else {
             return Turn::fail(Refusal::internal("an answer to no question"));
         };
-        self.inner = Some(question.inner());
+        self.notes(&talk);
         let answered = question.answered(answer);
         self.inside(round, |scene| talk.answered(scene, answered))
     }
@@ -286,7 +311,7 @@ impl Tunnelled {
             }
             Some(Opened::Again(past)) => {
                 link.device = past.device().cloned();
-                self.inner = Some(past.inner());
+                self.inners = past.inners();
                 match Completed::resumed(&past, &**round.judge, round.now) {
                     Ok(completed) => self.again(round, completed, inside),
                     Err(refusal) => {
@@ -307,6 +332,7 @@ impl Tunnelled {
         };
         match outer {
             Outer::Peap => self.inside(round, |scene| Peap::again(scene, completed)),
+            Outer::Teap => self.inside(round, |scene| Teap::again(scene, completed)),
             Outer::Ttls if !inside.is_empty() => {
                 let talk = Talk::new(outer);
                 let version = link.tunnel.version();
@@ -332,10 +358,10 @@ impl Tunnelled {
 
     /// The peer's turn inside; an empty message when it has nothing to say.
     fn talk(&mut self, round: &Round<'_>, message: &[u8], talk: Talk) -> Turn {
+        self.notes(&talk);
         let Some(link) = &mut self.link else {
             return Turn::fail(Refusal::internal("a turn without a connection"));
         };
-        self.inner = talk.inner().or(self.inner);
         link.gate.set_now(round.now);
         let received = {
             let _inside = Turnstile::enter(Arc::clone(&link.gate) as _);
@@ -369,6 +395,13 @@ impl Tunnelled {
         Turn::fail(Refusal::of(reason))
     }
 
+    /// Remembers what is spoken.
+    fn notes(&mut self, talk: &Talk) {
+        for (known, now) in self.inners.iter_mut().zip(talk.inners()) {
+            *known = now.or(*known);
+        }
+    }
+
     /// Lets the inside go on, and carries out what follows.
     fn inside(&mut self, round: &Round<'_>, step: impl FnOnce(&Scene<'_>) -> Next) -> Turn {
         let Some(link) = &mut self.link else {
@@ -378,6 +411,8 @@ impl Tunnelled {
             round,
             offer: &self.offer,
             identity: &self.identity,
+            outer: self.outer,
+            peer_tlvs: &self.peer_tlvs,
             tunnel: &link.tunnel,
             device: link.device.as_ref(),
             room: self.carrier.room().saturating_sub(WRAPPING),
@@ -418,11 +453,17 @@ impl Tunnelled {
             suite: link.tunnel.suite(),
             resumed: link.tunnel.is_resumed(),
         };
-        let keys = link.tunnel.keys(self.outer);
-        let keys = keys.map_err(|error| Refusal::internal(&error.to_string()))?;
-        let keys = match &bound {
-            Some(material) => keys.bound(material),
-            None => keys,
+        let of_tunnel = || {
+            let keys = link.tunnel.keys(self.outer);
+            keys.map_err(|error| Refusal::internal(&error.to_string()))
+        };
+        let keys = match (self.outer, &bound) {
+            (Outer::Teap, Some(material)) => Keys::of_chain(material),
+            (Outer::Teap, None) => return Err(Refusal::internal("TEAP without a binding")),
+            (Outer::Tls | Outer::Ttls | Outer::Peap, Some(material)) => {
+                of_tunnel()?.bound(material)
+            }
+            (Outer::Tls | Outer::Ttls | Outer::Peap, None) => of_tunnel()?,
         };
         let device = link.device.clone();
         link.gate.commit(&completed, device, connection.resumed);
@@ -447,7 +488,11 @@ impl Tunnelled {
 impl Link {
     fn new(outer: Outer, identity: &Identity, round: &Round<'_>) -> Result<Self, rustls::Error> {
         let gate = TunnelGate::new(outer, identity, round.config, round.judge, round.now);
-        let tunnel = Tunnel::new(Arc::clone(&round.config.tunnel_tls))?;
+        let tls = match outer {
+            Outer::Teap => &round.config.teap_tls,
+            Outer::Tls | Outer::Ttls | Outer::Peap => &round.config.tunnel_tls,
+        };
+        let tunnel = Tunnel::new(Arc::clone(tls))?;
         Ok(Self {
             tunnel,
             gate,

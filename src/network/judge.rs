@@ -72,7 +72,7 @@ impl ConversationJudge {
         let mut decided = self.with_subject(principal, |subject| {
             self.point.decide(now, subject, &mut Trace::default())
         });
-        if let Some(certificate) = principal.certificate() {
+        for certificate in principal.certificates() {
             let end = certificate.not_after;
             let revisit = &mut decided.decision.revisit;
             *revisit = Some(revisit.map_or(end, |at| at.min(end)));
@@ -82,7 +82,8 @@ impl ConversationJudge {
 
     /// The subject that a peer is. A certificate stands for its user and for the device that it was
     /// issued to; a password for its user alone, whose device is the one of a certificate that was
-    /// shown besides, or the one that the peer claims by its MAC address.
+    /// shown besides, or the one that the peer claims by its MAC address. Of a machine and its user the
+    /// device is the machine's.
     pub(super) fn with_subject<T>(
         &self,
         principal: &Principal,
@@ -115,9 +116,10 @@ impl ConversationJudge {
                 claimed.as_slice()
             }
         };
-        let credential = match principal {
-            Principal::Certificate(_) => Credential::Certificate,
-            Principal::Password { .. } => Credential::Password,
+        let credential = if principal.is_by_password() {
+            Credential::Password
+        } else {
+            Credential::Certificate
         };
         ask(&Subject {
             plane: Plane::Network,
@@ -131,12 +133,12 @@ impl ConversationJudge {
 
     /// A user who is gone does not get in by a ticket.
     fn may_resume(&self, peer: &Peer<'_>) -> bool {
-        match (peer.stage, peer.principal) {
-            (Stage::OfferedTicket | Stage::Resumed, Principal::Password { user, .. }) => {
-                self.passwords.knows(user)
+        match peer.stage {
+            Stage::OfferedTicket | Stage::Resumed => {
+                let mut names = peer.principal.by_password();
+                names.all(|name| self.passwords.knows(name))
             }
-            (Stage::OfferedTicket | Stage::Resumed, Principal::Certificate(_))
-            | (Stage::Full, _) => true,
+            Stage::Full => true,
         }
     }
 

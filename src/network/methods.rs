@@ -17,6 +17,8 @@ pub enum Method {
     EapTtls,
     /// PEAP.
     Peap,
+    /// TEAP (RFC 9930).
+    Teap,
     /// A password in User-Password (RFC 2865 section 5.2).
     Pap,
     /// CHAP (RFC 2865 section 5.3).
@@ -31,10 +33,11 @@ pub enum Method {
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::EapTls,
         Self::EapTtls,
         Self::Peap,
+        Self::Teap,
         Self::Pap,
         Self::Chap,
         Self::MsChap,
@@ -49,6 +52,7 @@ impl Method {
             Self::EapTls => Outer::Tls.name(),
             Self::EapTtls => Outer::Ttls.name(),
             Self::Peap => Outer::Peap.name(),
+            Self::Teap => Outer::Teap.name(),
             Self::Pap => "pap",
             Self::Chap => "chap",
             Self::MsChap => "mschap",
@@ -63,6 +67,7 @@ impl Method {
             Self::EapTls => Some(Outer::Tls),
             Self::EapTtls => Some(Outer::Ttls),
             Self::Peap => Some(Outer::Peap),
+            Self::Teap => Some(Outer::Teap),
             Self::Pap | Self::Chap | Self::MsChap | Self::MsChapV2 | Self::Mab => None,
         }
     }
@@ -84,6 +89,7 @@ impl Method {
             Self::EapTls => "EAP-TLS is switched off for this NAS, see [methods] in gateway.toml",
             Self::EapTtls => "EAP-TTLS is switched off for this NAS, see [methods] in gateway.toml",
             Self::Peap => "PEAP is switched off for this NAS, see [methods] in gateway.toml",
+            Self::Teap => "TEAP is switched off for this NAS, see [methods] in gateway.toml",
             Self::Pap => "PAP is switched off for this NAS, see [methods] in gateway.toml",
             Self::Chap => "CHAP is switched off for this NAS, see [methods] in gateway.toml",
             Self::MsChap => "MSCHAP is switched off for this NAS, see [methods] in gateway.toml",
@@ -133,6 +139,7 @@ impl Default for MethodSet {
             Method::EapTls,
             Method::EapTtls,
             Method::Peap,
+            Method::Teap,
             Method::Pap,
             Method::Mab,
         ])
@@ -189,6 +196,8 @@ mod tests {
     fn a_tunnel_needs_something_inside() {
         for (method, inside, idle) in [
             (Method::Peap, &[Inner::Pap][..], true),
+            (Method::Teap, &[Inner::Pap], false),
+            (Method::Teap, &[Inner::Chap, Inner::MsChap], true),
             (Method::EapTtls, &[Inner::Pap], false),
             (Method::EapTtls, &[], true),
             (Method::EapTls, &[], false),

@@ -1,5 +1,5 @@
 //! An EAP peer without sockets: requests in, responses out. EAP-TLS (RFC 5216, RFC 9190), EAP-TTLS
-//! (RFC 5281) and PEAP, with what each may have inside.
+//! (RFC 5281), PEAP and TEAP (RFC 9930), with what each may have inside.
 //!
 //! It is as strict as a good device: it checks the server's certificate, refuses EAP-Success
 //! before the handshake is complete, in EAP-TLS over TLS 1.3 without the protected success
@@ -37,10 +37,13 @@ pub use profile::Credential;
 pub use profile::Profile;
 pub use profile::ProfileSettings;
 pub use profile::Spoil;
+pub use teap::Machine;
+pub use teap::TeapPeer;
 
 mod inner;
 mod inside;
 mod profile;
+mod teap;
 mod verifier;
 
 /// One conversation of a peer.
@@ -53,6 +56,8 @@ pub struct Supplicant {
     randoms: Randoms,
     incoming: Reassembler,
     outgoing: Option<Fragmenter>,
+    /// What stood beside TLS in the server's first packet of TEAP.
+    outer_tlvs: Vec<u8>,
     /// The last answer and the identifier of its request, for a request that comes again.
     last: Option<(u8, Vec<u8>)>,
     report: Report,
@@ -146,6 +151,7 @@ impl Supplicant {
             randoms: Randoms::default(),
             incoming: Reassembler::default(),
             outgoing: None,
+            outer_tlvs: Vec::new(),
             last: None,
             report: Report::default(),
         }
@@ -203,9 +209,22 @@ impl Supplicant {
     /// Type-Data of a method with TLS in and out.
     fn tls(&mut self, now: Now, identifier: u8, type_data: &[u8]) -> Result<Vec<u8>, PeerFailure> {
         self.profile.clock.set(now);
-        let fragment = Fragment::parse(type_data)?;
+        let version = self.profile.method.version();
+        let fragment = if self.profile.method == Outer::Teap {
+            let (fragment, outer) = Fragment::parse_with_outer(type_data)?;
+            if fragment.is_start() {
+                self.outer_tlvs = outer.to_vec();
+            }
+            fragment
+        } else {
+            Fragment::parse(type_data)?
+        };
+        if fragment.version() != version {
+            return Err(PeerFailure::Order("another version of the method"));
+        }
         if fragment.is_start() {
-            return self.start();
+            let first = self.start()?;
+            return Ok(self.with_outer_tlvs(first));
         }
         if let Some(outgoing) = &mut self.outgoing {
             if !fragment.is_acknowledgement() {
@@ -222,7 +241,7 @@ impl Supplicant {
             return self.flight();
         }
         match self.incoming.push(&fragment)? {
-            Progress::More => Ok(eap::ACKNOWLEDGEMENT.to_vec()),
+            Progress::More => Ok(vec![version]),
             Progress::Whole(message) => {
                 self.receive(now, identifier, &message)?;
                 self.flight()
@@ -241,6 +260,20 @@ impl Supplicant {
             .map_err(|error| PeerFailure::Internal(error.to_string()))?;
         self.connection = Some(Box::new(connection));
         self.flight()
+    }
+
+    /// Puts what the peer says beside TLS behind its first packet, if that is no fragment.
+    fn with_outer_tlvs(&self, first: Vec<u8>) -> Vec<u8> {
+        const OUTER_TLVS: u8 = 0x10;
+        let inside = self.profile.inside.as_ref();
+        let tlvs = inside.map_or(&[][..], |inside| &inside.teap.outer_tlvs);
+        match first.split_first() {
+            Some((flags, hello)) if !tlvs.is_empty() && self.outgoing.is_none() => {
+                let length = u32::try_from(tlvs.len()).unwrap_or(0).to_be_bytes();
+                [&[*flags | OUTER_TLVS][..], &length, hello, tlvs].concat()
+            }
+            _ => first,
+        }
     }
 
     fn receive(&mut self, now: Now, identifier: u8, message: &[u8]) -> Result<(), PeerFailure> {
@@ -325,7 +358,7 @@ impl Supplicant {
                     return Err(PeerFailure::Order("a tunnel with nothing to say inside"));
                 };
                 let (method, profile) = (self.profile.method, &self.profile);
-                let inside = InsidePeer::new(method, settings, profile);
+                let inside = InsidePeer::new(method, settings, profile, &self.outer_tlvs);
                 let inside = self.inside.insert(Box::new(inside));
                 let begin = inside.begin(&scene)?;
                 if words.is_empty() {
@@ -355,7 +388,9 @@ impl Supplicant {
             }
         }
         self.randoms.observe(&flight);
-        let mut fragmenter = Fragmenter::new(flight, self.profile.max_packet.saturating_sub(5));
+        let room = self.profile.max_packet.saturating_sub(5);
+        let version = self.profile.method.version();
+        let mut fragmenter = Fragmenter::new(flight, room).of_version(version);
         let first = fragmenter
             .next_fragment()
             .ok_or(PeerFailure::Order("nothing is left to send"))?;
@@ -373,7 +408,7 @@ impl Supplicant {
         let due = match method {
             Outer::Tls => tls13,
             Outer::Ttls => tls13 && self.report.resumed && self.resumes_inside(),
-            Outer::Peap => false,
+            Outer::Peap | Outer::Teap => false,
         };
         if due && !self.report.indicated {
             return Err(PeerFailure::NotIndicated);
@@ -386,6 +421,7 @@ impl Supplicant {
             .map_err(|error| PeerFailure::Internal(error.to_string()))?;
         let bound = self.inside.as_deref().and_then(InsidePeer::bound);
         Ok(match bound {
+            Some(material) if method == Outer::Teap => Keys::of_chain(material),
             Some(material) => keys.bound(material),
             None => keys,
         })

@@ -160,7 +160,7 @@ fn keys_of_a_conversation_are_those_of_its_tls_secrets() {
                 Some("SHA256") => hmac::HMAC_SHA256,
                 other => panic!("hash {other:?}"),
             };
-            let id = outcome.keys.session_id.octets();
+            let id = outcome.keys.session_id.as_ref().unwrap().octets();
             let material = match version {
                 TlsVersion::Tls12 => {
                     let (client_random, secret) = log.take("CLIENT_RANDOM");

@@ -12,6 +12,7 @@ mod property;
 mod refusal;
 mod resumption;
 mod success;
+mod teap;
 mod tunnel;
 mod vectors;
 mod world;

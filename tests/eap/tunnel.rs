@@ -1,4 +1,4 @@
-//! EAP-TTLS and PEAP from both ends: who gets in, what is told to the others, and peers that lie.
+//! EAP-TTLS, PEAP and TEAP from both ends: who gets in, what is told to the others, and peers that lie.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -12,6 +12,7 @@ use portreeve::eap::Outer;
 use portreeve::eap::Principal;
 use portreeve::eap::Side;
 use portreeve::eap::Stage;
+use portreeve::eap::TeapCertificate;
 use portreeve::eap::TlsVersion;
 use portreeve::eap::Type;
 use portreeve::eap::response;
@@ -22,6 +23,7 @@ use portreeve::probe::PeerFailure;
 use portreeve::probe::Profile;
 use portreeve::probe::ProfileSettings;
 use portreeve::probe::Spoil;
+use portreeve::probe::TeapPeer;
 
 use crate::pki::Authority;
 use crate::pki::Device;
@@ -31,7 +33,7 @@ use crate::world::World;
 const BOTH: [TlsVersion; 2] = [TlsVersion::Tls12, TlsVersion::Tls13];
 
 /// What can be spoken: method, what is inside, and whether by EAP.
-const SPOKEN: [(Outer, Inner, bool); 10] = [
+const SPOKEN: [(Outer, Inner, bool); 14] = [
     (Outer::Ttls, Inner::Pap, false),
     (Outer::Ttls, Inner::Chap, false),
     (Outer::Ttls, Inner::MsChap, false),
@@ -42,6 +44,10 @@ const SPOKEN: [(Outer, Inner, bool); 10] = [
     (Outer::Peap, Inner::MsChapV2, true),
     (Outer::Peap, Inner::Gtc, true),
     (Outer::Peap, Inner::Tls, true),
+    (Outer::Teap, Inner::Pap, true),
+    (Outer::Teap, Inner::MsChapV2, true),
+    (Outer::Teap, Inner::Gtc, true),
+    (Outer::Teap, Inner::Tls, true),
 ];
 
 fn passwords() -> impl Iterator<Item = (Outer, Inner, bool)> {
@@ -62,6 +68,7 @@ fn settings(world: &World, (outer, inner, by_eap): (Outer, Inner, bool)) -> Prof
         binding: true,
         resumes: true,
         early: false,
+        teap: TeapPeer::default(),
     });
     settings.remembered = 8;
     settings
@@ -99,7 +106,9 @@ fn every_method_ends_with_the_same_keys_on_both_sides_rfc9427_2() {
             assert_eq!(outcome.version, version, "{row}");
             assert_eq!(outcome.spoken.outer, Some(spoken.0), "{row}");
             assert_eq!(outcome.spoken.inner, Some(spoken.1), "{row}");
-            assert_eq!(outcome.keys.session_id.octets()[0], spoken.0.kind().0);
+            let id = outcome.keys.session_id.as_ref();
+            let kind = (spoken.0 != Outer::Teap).then_some(spoken.0.kind().0);
+            assert_eq!(id.map(|id| id.octets()[0]), kind, "{row}");
             assert_eq!(world.judge.take_asked(), [Stage::Full], "{row}");
             match (&outcome.principal, spoken.1) {
                 (Principal::Certificate(_), Inner::Tls) => assert_eq!(seen.asked, 0, "{row}"),
@@ -107,7 +116,9 @@ fn every_method_ends_with_the_same_keys_on_both_sides_rfc9427_2() {
                     assert_eq!((&**user, device.is_none()), ("alice", true), "{row}");
                     assert_eq!(seen.asked, 1, "{row}");
                 }
-                (Principal::Certificate(_), _) => panic!("{row}: a certificate"),
+                (Principal::Certificate(_) | Principal::Chained { .. }, _) => {
+                    panic!("{row}: a certificate")
+                }
             }
             assert_eq!(world.resumption.len(), 1, "{row}: one entry");
         }
@@ -258,7 +269,7 @@ fn a_tunnel_is_resumed_without_a_password_and_judged_again_rfc9190_5_7() {
 #[test]
 fn a_peer_may_say_again_who_it_is_in_a_tunnel_that_was_resumed() {
     for version in BOTH {
-        for spoken in passwords() {
+        for spoken in passwords().filter(|(outer, ..)| *outer != Outer::Teap) {
             let world = World::with_tunnels();
             let config = world.config();
             let mut settings = settings(&world, spoken);
@@ -280,6 +291,7 @@ fn a_certificate_that_is_shown_to_a_tunnel_proves_the_device() {
     let foreign = Authority::root("Another Root").device(&Device::default());
     let mut server = world.settings();
     server.tunnel.ask_certificate = true;
+    server.teap.certificate = TeapCertificate::Machine;
     let config = Arc::new(Config::build(server).unwrap());
     for version in BOTH {
         for spoken in passwords() {
@@ -329,6 +341,12 @@ fn names_inside_fit_those_outside() {
             match &expected {
                 None => drop(seen.succeeded()),
                 Some(refusal) => {
+                    let nobody = spoken.0 == Outer::Teap && user.is_empty();
+                    let refusal = if nobody {
+                        &InnerRefusal::Nobody
+                    } else {
+                        refusal
+                    };
                     let reason = FailureReason::Inner(refusal.clone());
                     assert_eq!(
                         seen.failed().reason,

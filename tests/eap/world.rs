@@ -25,6 +25,7 @@ use portreeve::eap::Resumption;
 use portreeve::eap::Settings;
 use portreeve::eap::Stage;
 use portreeve::eap::Step;
+use portreeve::eap::TlsVersion;
 use portreeve::model::Monotonic;
 use portreeve::model::Now;
 use portreeve::model::Secret;
@@ -153,6 +154,7 @@ impl World {
         let server = self.server.copy();
         let mut settings = Settings::new(server.chain, server.key, vec![self.root.certificate()]);
         settings.resumption = Some(Arc::clone(&self.resumption));
+        settings.teap.tls_max = TlsVersion::Tls13;
         settings
     }
 
@@ -305,6 +307,7 @@ fn users() -> Users {
         entry("alice", Password::Clear(secret())),
         entry("alice@contoso.com", Password::Clear(secret())),
         entry("bob", argon2),
+        entry("host/pc", Password::Clear(secret())),
     ])
     .unwrap()
 }

@@ -286,7 +286,7 @@ fn answers_to_challenges_are_checked_where_their_method_is_switched_on() {
         );
         conf.replace(
             "gateway.toml",
-            r#"allow = ["eap-tls", "eap-ttls", "peap", "pap", "mab"]"#,
+            r#"allow = ["eap-tls", "eap-ttls", "peap", "teap", "pap", "mab"]"#,
             r#"allow = ["chap", "mschap", "mschapv2"]"#,
         );
         conf.append(

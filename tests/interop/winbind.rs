@@ -56,7 +56,7 @@ fn start(edit: impl FnOnce(&Conf)) -> Gateway {
         allow_users(conf);
         conf.replace(
             "gateway.toml",
-            r#"allow = ["eap-tls", "eap-ttls", "peap", "pap", "mab"]"#,
+            r#"allow = ["eap-tls", "eap-ttls", "peap", "teap", "pap", "mab"]"#,
             r#"allow = ["chap", "mschap", "mschapv2", "pap"]"#,
         );
         let helper = conf.path("helper");

@@ -300,12 +300,12 @@ fn a_nak_ends_the_conversation_and_one_too_late_is_invalid_rfc3748_5_3() {
     let start = reply.eap().unwrap();
     assert_eq!(start[4..], [25, 0x20], "PEAP is offered in its place");
     pair.state = reply.find(AttributeType::STATE);
-    pair.response = eap::response(start[1], Type::NAK, &[25, 55]);
+    pair.response = eap::response(start[1], Type::NAK, &[25, 43]);
     let request = pair.request();
     let reply = lab.ask(&pair.nas, &request).unwrap();
     assert_eq!(reply.code, Code::AccessReject);
     assert!(
-        refusal(&lab.record()).contains("TEAP"),
+        refusal(&lab.record()).contains("EAP-FAST"),
         "what the peer wants"
     );
 

@@ -23,6 +23,7 @@ use portreeve::network::Handover;
 use portreeve::network::Job;
 use portreeve::probe::InsideSettings;
 use portreeve::probe::Profile;
+use portreeve::probe::TeapPeer;
 use portreeve::radius::Code;
 
 use crate::lab::AUTHENTICATION;
@@ -369,6 +370,7 @@ fn certificate_inside() -> InsideSettings {
         binding: true,
         resumes: true,
         early: false,
+        teap: TeapPeer::default(),
     }
 }
 

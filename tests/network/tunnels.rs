@@ -15,6 +15,7 @@ use portreeve::network::MethodSet;
 use portreeve::probe::InsideSettings;
 use portreeve::probe::Profile;
 use portreeve::probe::ProfileSettings;
+use portreeve::probe::TeapPeer;
 
 use crate::lab::ALICE;
 use crate::lab::AUTHENTICATION;
@@ -44,6 +45,7 @@ fn settings(lab: &Lab, outer: Outer, inner: Inner, user: &str) -> ProfileSetting
         binding: true,
         resumes: true,
         early: false,
+        teap: TeapPeer::default(),
     });
     settings
 }

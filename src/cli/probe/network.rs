@@ -19,6 +19,7 @@ use super::Mab;
 use super::Pap;
 use super::Radius;
 use super::Server;
+use super::Teap;
 use super::Tunnel;
 use super::first_line;
 use super::reachable;
@@ -42,9 +43,11 @@ use crate::probe::Client;
 use crate::probe::Credential;
 use crate::probe::InsideSettings;
 use crate::probe::Login;
+use crate::probe::Machine;
 use crate::probe::Profile;
 use crate::probe::ProfileSettings;
 use crate::probe::Reply;
+use crate::probe::TeapPeer;
 use crate::radius::AttributeType;
 use crate::radius::Code;
 use crate::radius::Signature;
@@ -110,16 +113,54 @@ pub(super) fn eap_tls(arguments: &EapTls) -> Done {
 
 pub(super) fn tunnel(arguments: &Tunnel, method: Outer) -> Done {
     let known = Known::read(arguments.server.conf.folder());
-    let user = &arguments.user;
-    let (by_eap, inner) = match arguments.inside.as_str() {
+    let settings = tunnel_settings(arguments, method, &known)?;
+    log_in(arguments, &known, settings)
+}
+
+pub(super) fn teap(arguments: &Teap) -> Done {
+    let tunnel = &arguments.tunnel;
+    let known = Known::read(tunnel.server.conf.folder());
+    let mut settings = tunnel_settings(tunnel, Outer::Teap, &known)?;
+    settings.machine = credential(
+        arguments.machine_certificate.as_deref(),
+        arguments.machine_key.as_deref(),
+    )?;
+    if let (Some(inside), Some(name)) = (&mut settings.inside, &arguments.machine) {
+        let (_, inner) = spoken_inside(&arguments.machine_inside)?;
+        let password = match &arguments.machine_password_file {
+            Some(file) => first_line(Some(file))?,
+            None => Vec::new(),
+        };
+        inside.teap.machine = Some(Machine {
+            inner,
+            name: name.clone(),
+            password: Secret::new(password),
+        });
+    }
+    log_in(tunnel, &known, settings)
+}
+
+/// What `--inside` names, and whether by EAP in EAP-TTLS.
+fn spoken_inside(name: &str) -> Result<(bool, Inner), Failed> {
+    let (by_eap, inner) = match name {
         "mschapv2-eap" => (true, Some(Inner::MsChapV2)),
         name => (
             false,
             Inner::ALL.into_iter().find(|inner| inner.name() == name),
         ),
     };
-    let inner = inner.ok_or_else(|| Failed::new(format!("{}: no method", arguments.inside)))?;
-    let password = if inner == Inner::Tls {
+    let inner = inner.ok_or_else(|| Failed::new(format!("{name}: no method")))?;
+    Ok((by_eap, inner))
+}
+
+fn tunnel_settings(
+    arguments: &Tunnel,
+    method: Outer,
+    known: &Known,
+) -> Result<ProfileSettings, Failed> {
+    let user = &arguments.user;
+    let (by_eap, inner) = spoken_inside(&arguments.inside)?;
+    let password = if inner == Inner::Tls || user.is_empty() {
         Vec::new()
     } else {
         first_line(arguments.password_file.as_deref())?
@@ -128,14 +169,7 @@ pub(super) fn tunnel(arguments: &Tunnel, method: Outer) -> Done {
         let realm = user.rsplit_once('@').map(|(_, realm)| realm);
         realm.map_or_else(|| "anonymous".to_owned(), |realm| format!("@{realm}"))
     });
-    let credential = match (&arguments.certificate, &arguments.key) {
-        (Some(certificate), Some(key)) => {
-            let chain = certificates(certificate)?;
-            let key = private_key(key)?;
-            Some(Credential { chain, key })
-        }
-        _ => None,
-    };
+    let credential = credential(arguments.certificate.as_deref(), arguments.key.as_deref())?;
     let ca = known.root(arguments.ca.as_deref())?;
     let mut settings = ProfileSettings::new(&identity, credential, certificates(&ca)?);
     settings.method = method;
@@ -147,10 +181,32 @@ pub(super) fn tunnel(arguments: &Tunnel, method: Outer) -> Done {
         binding: true,
         resumes: true,
         early: false,
+        teap: TeapPeer::default(),
     });
     demand(&mut settings, arguments.tls.as_deref());
+    Ok(settings)
+}
+
+fn credential(
+    certificate: Option<&std::path::Path>,
+    key: Option<&std::path::Path>,
+) -> Result<Option<Credential>, Failed> {
+    let (Some(certificate), Some(key)) = (certificate, key) else {
+        return Ok(None);
+    };
+    let chain = certificates(certificate)?;
+    let key = private_key(key)?;
+    Ok(Some(Credential { chain, key }))
+}
+
+fn log_in(arguments: &Tunnel, known: &Known, settings: ProfileSettings) -> Done {
+    let (identity, method) = (settings.identity.clone(), settings.method);
+    let identity = String::from_utf8_lossy(&identity).into_owned();
+    let machine = settings.inside.as_ref();
+    let machine = machine.and_then(|inside| inside.teap.machine.as_ref());
+    let machine = machine.map(|machine| format!("{}/{}", machine.name, machine.inner.name()));
     let profile = Arc::new(Profile::build(settings)?);
-    let mut client = client(&arguments.server, &known)?;
+    let mut client = client(&arguments.server, known)?;
     if let Some(station) = &arguments.station {
         let mac: MacAddress = station
             .parse()
@@ -158,7 +214,16 @@ pub(super) fn tunnel(arguments: &Tunnel, method: Outer) -> Done {
         client = client.from_station(mac);
     }
     let login = client.eap(&profile, &identity)?;
-    let what = format!("{user} by {}/{}", method.name(), arguments.inside);
+    let user = &arguments.user;
+    let what = match machine {
+        Some(machine) if user.is_empty() => format!("{machine} by {}", method.name()),
+        Some(machine) => format!(
+            "{user} with {machine} by {}/{}",
+            method.name(),
+            arguments.inside
+        ),
+        None => format!("{user} by {}/{}", method.name(), arguments.inside),
+    };
     tell_login(&arguments.server, &what, &login)
 }
 

@@ -1,5 +1,7 @@
 //! What can go wrong inside of a tunnel; each sentence says what somebody can do about it.
 
+use std::sync::Arc;
+
 use crate::eap::error::Side;
 use crate::eap::method::Wanted;
 use crate::eap::offer::Inner;
@@ -10,6 +12,9 @@ pub enum InnerRefusal {
     /// Wrong password, or no such user.
     #[error("the password is not this user's, or there is no such user")]
     Password,
+    /// The password was refused for this reason, or not looked at.
+    #[error("{0}")]
+    Unchecked(Arc<str>),
     /// The directory has no form of the password that could tell.
     #[error(
         "what is stored of this user's password cannot answer {}: CHAP needs the password in clear, \
@@ -78,6 +83,15 @@ pub enum InnerRefusal {
     /// The peer's Result is failure.
     #[error("gave the method inside up")]
     Result,
+    /// The peer has said neither of a machine nor of a user who it is.
+    #[error(
+        "said neither of the machine nor of the user who it is: give the device a certificate or its \
+         user a password"
+    )]
+    Nobody,
+    /// The peer reported an error of TEAP (RFC 9930 section 4.2.6).
+    #[error("reports error {0} of TEAP")]
+    Reported(u32),
     /// Out of order.
     #[error("what came inside of the tunnel is out of turn")]
     Order,
@@ -88,8 +102,11 @@ impl InnerRefusal {
     #[must_use]
     pub const fn side(&self) -> Side {
         match self {
-            Self::Refused(_) | Self::Distrust | Self::Result => Side::Peer,
+            Self::Refused(_) | Self::Distrust | Self::Result | Self::Nobody | Self::Reported(_) => {
+                Side::Peer
+            }
             Self::Password
+            | Self::Unchecked(_)
             | Self::Unsuited(_)
             | Self::Name
             | Self::Realm
@@ -130,6 +147,8 @@ mod tests {
             InnerRefusal::Binding,
             InnerRefusal::Unbound,
             InnerRefusal::Result,
+            InnerRefusal::Nobody,
+            InnerRefusal::Reported(u32::MAX),
             InnerRefusal::Order,
         ];
         for refusal in all {

@@ -1,7 +1,7 @@
 //! EAP-MSCHAPv2 (draft-kamath-pppext-eap-mschapv2-02 section 2), server side, inside of a tunnel.
 //!
 //! ```text
-//! Challenge --> Response --password, verdict--> Success Request --> Success Response --> Completed
+//! Challenge --> Response --password, verdict--> Success Request --> Success Response --> Proven
 //!                               +--no--> Failure Request --any response--> Refused
 //! ```
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -18,9 +18,9 @@ use crate::eap::mschapv2;
 use crate::eap::offer::Inner;
 use crate::eap::packet::Type;
 use crate::eap::proof::Admitted;
-use crate::eap::proof::Completed;
 use crate::eap::proof::InnerKey;
 use crate::eap::proof::OwnedProof;
+use crate::eap::proof::Proven;
 use crate::eap::proof::Question;
 use crate::eap::proof::Refusal;
 use crate::eap::proof::Verified;
@@ -54,7 +54,7 @@ struct Login {
 /// What follows on a packet.
 pub(in crate::eap) enum Taken {
     Ask(Question, MsChapV2),
-    Completed(Completed),
+    Proven(Proven),
     Refused(Refusal),
 }
 
@@ -94,7 +94,7 @@ impl MsChapV2 {
                 Err(why) => self.refused(why),
             },
             Step::Succeeding(admitted, key) if data == [SUCCESS] => {
-                Taken::Completed(admitted.complete(Inner::MsChapV2, key))
+                Taken::Proven(admitted.complete(Inner::MsChapV2, key))
             }
             Step::Succeeding(..) => {
                 Taken::Refused(Refusal::of(InnerRefusal::Distrust).named(&self.name))
@@ -109,9 +109,7 @@ impl MsChapV2 {
         let Step::Asking(login) = self.state else {
             return Said::Refused(Refusal::internal("an answer to no question"));
         };
-        let admitted = answered.and_then(|verified| {
-            verified.admit(&**scene.round.judge, scene.round.now, scene.device())
-        });
+        let admitted = answered.and_then(|verified| scene.admit(verified));
         let (data, state) = match admitted {
             Ok((admitted, Some(key))) => {
                 let login = login.login();

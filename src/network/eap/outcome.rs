@@ -78,11 +78,10 @@ impl Server {
             if let Some(user) = user {
                 reply.octets(AttributeType::USER_NAME, user.as_bytes());
             }
-            if round.wants_key_name {
-                reply.octets(
-                    AttributeType::EAP_KEY_NAME,
-                    outcome.keys.session_id.octets(),
-                );
+            if round.wants_key_name
+                && let Some(id) = &outcome.keys.session_id
+            {
+                reply.octets(AttributeType::EAP_KEY_NAME, id.octets());
             }
             let accepted = Accepted {
                 decision: &decided.decision,
@@ -173,14 +172,18 @@ impl Server {
     }
 }
 
-/// What was spoken, as records name it. The longest is `eap-ttls/mschapv2 1.3 resumed`.
-fn name(spoken: &Spoken) -> Text<32> {
+/// What was spoken, as records name it. The longest is
+/// `teap/mschapv2+mschapv2 1.2 resumed`.
+fn name(spoken: &Spoken) -> Text<40> {
     Text::display(spoken)
 }
 
 /// The device as people look for it: of a certificate its device, else its subject; without one the
 /// MAC address.
 fn presented(principal: &Principal, context: &Context) -> Text<64> {
+    if let (None, Some(machine)) = (principal.certificate(), principal.machine_name()) {
+        return Text::new(machine);
+    }
     match (principal.certificate(), context.station) {
         (Some(certificate), _) => match certificate.intune_device_id() {
             Some(device) => Text::display(&device),

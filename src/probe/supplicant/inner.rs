@@ -25,6 +25,7 @@ pub(super) struct InnerPeer {
     login: Option<Box<MsLogin>>,
     content: bool,
     key: [u8; 32],
+    emsk: Option<[u8; 64]>,
 }
 
 /// An answer of MSCHAPv2.
@@ -51,6 +52,7 @@ impl InnerPeer {
             login: None,
             content: false,
             key: [0; 32],
+            emsk: None,
         }
     }
 
@@ -62,6 +64,16 @@ impl InnerPeer {
     /// What it leaves for the tunnel to be bound to.
     pub(super) const fn key(&self) -> &[u8; 32] {
         &self.key
+    }
+
+    /// Of EAP-TLS.
+    pub(super) const fn emsk(&self) -> Option<&[u8; 64]> {
+        self.emsk.as_ref()
+    }
+
+    /// Whether it is MSCHAPv2.
+    pub(super) fn is_ms_chap(&self) -> bool {
+        self.settings.inner == Inner::MsChapV2
     }
 
     /// Answers a request.
@@ -86,6 +98,7 @@ impl InnerPeer {
                 let answer = peer.tls(now, 0, data)?;
                 if let Ok(keys) = peer.succeed() {
                     self.content = true;
+                    self.emsk = Some(*keys.emsk.expose());
                     let msk = keys.msk.expose().iter();
                     self.key
                         .iter_mut()

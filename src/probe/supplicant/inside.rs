@@ -1,5 +1,5 @@
 //! What a peer says inside of a tunnel: EAP-TTLS (RFC 5281 section 11) and PEAP ([MS-PEAP] section
-//! 3.2.5), and whether it has reason to believe in a success.
+//! 3.2.5), TEAP by its own file, and whether it has reason to believe in a success.
 
 use std::sync::Arc;
 
@@ -10,6 +10,8 @@ use super::PeerFailure;
 use super::Profile;
 use super::inner::InnerPeer;
 use super::inner::MsLogin;
+use super::teap::TeapPeer;
+use super::teap::TeapTalk;
 use crate::eap;
 use crate::eap::Avps;
 use crate::eap::Binding;
@@ -42,6 +44,8 @@ pub struct InsideSettings {
     /// Whether EAP-TTLS over TLS 1.3 speaks with the Finished, and does not wait for the server
     /// (RFC 5281 section 7.4).
     pub early: bool,
+    /// What TEAP has besides.
+    pub teap: TeapPeer,
 }
 
 /// A peer in its tunnel.
@@ -51,6 +55,7 @@ pub(super) struct InsidePeer {
     outer: Outer,
     eap: InnerPeer,
     login: Option<Box<MsLogin>>,
+    teap: Option<Box<TeapTalk>>,
     /// Whether all of our own has been said.
     spoken: bool,
     /// Whether the server has shown what it has to.
@@ -77,12 +82,15 @@ impl InsidePeer {
         outer: Outer,
         settings: &Arc<InsideSettings>,
         profile: &Arc<Profile>,
+        outer_tlvs: &[u8],
     ) -> Self {
+        let teap = || Box::new(TeapTalk::new(settings, profile, outer_tlvs));
         Self {
             settings: Arc::clone(settings),
             outer,
             eap: InnerPeer::new(settings, profile),
             login: None,
+            teap: (outer == Outer::Teap).then(teap),
             spoken: false,
             content: false,
             bound: None,
@@ -95,14 +103,15 @@ impl InsidePeer {
     }
 
     /// The keys of a tunnel that was bound to what was said inside.
-    pub(super) const fn bound(&self) -> Option<&Zeroizing<[u8; 128]>> {
-        self.bound.as_ref()
+    pub(super) fn bound(&self) -> Option<&Zeroizing<[u8; 128]>> {
+        let of_teap = self.teap.as_ref().and_then(|teap| teap.finished());
+        self.bound.as_ref().or(of_teap)
     }
 
     /// The handshake is complete: what is said without being asked.
     pub(super) fn begin(&mut self, scene: &Scene<'_>) -> Result<Vec<u8>, PeerFailure> {
         match self.outer {
-            Outer::Tls | Outer::Peap => Ok(Vec::new()),
+            Outer::Tls | Outer::Peap | Outer::Teap => Ok(Vec::new()),
             Outer::Ttls if scene.resumed && self.settings.resumes => {
                 (self.spoken, self.content) = (true, true);
                 Ok(Vec::new())
@@ -120,6 +129,7 @@ impl InsidePeer {
             Outer::Tls => Err(PeerFailure::ApplicationData),
             Outer::Ttls => self.hear_ttls(scene, words),
             Outer::Peap => self.hear_peap(scene, words),
+            Outer::Teap => self.hear_teap(scene, words),
         }
     }
 
@@ -218,6 +228,15 @@ impl InsidePeer {
         let mut words = Zeroizing::default();
         ttls::push(&mut words, 0, ttls::EAP_MESSAGE, &response);
         Ok(words.to_vec())
+    }
+
+    fn hear_teap(&mut self, scene: &Scene<'_>, words: &[u8]) -> Result<Vec<u8>, PeerFailure> {
+        let teap = self.teap.as_mut();
+        let teap = teap.ok_or(PeerFailure::Order("TEAP in another tunnel"))?;
+        let answer = teap.hear(scene, words)?;
+        let finished = teap.finished().is_some();
+        (self.spoken, self.content) = (finished, finished);
+        Ok(answer)
     }
 
     fn hear_peap(&mut self, scene: &Scene<'_>, words: &[u8]) -> Result<Vec<u8>, PeerFailure> {

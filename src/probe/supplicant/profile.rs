@@ -42,6 +42,8 @@ pub struct ProfileSettings {
     pub spoil: Option<Spoil>,
     /// What it authenticates with; without one it can only be refused.
     pub credential: Option<Credential>,
+    /// What the machine authenticates with inside of TEAP, if that is another one.
+    pub machine: Option<Credential>,
     /// Roots that the server's certificate must lead to.
     pub roots: Vec<CertificateDer<'static>>,
     /// The name that the server's certificate must have, if one is demanded.
@@ -87,6 +89,7 @@ impl ProfileSettings {
             inside: None,
             spoil: None,
             credential,
+            machine: None,
             roots,
             server_name: None,
             lowest: TlsVersion::Tls12,
@@ -106,6 +109,10 @@ pub struct Profile {
     pub(super) inside: Option<Arc<InsideSettings>>,
     pub(super) spoil: Option<Spoil>,
     pub(super) tls: Arc<ClientConfig>,
+    /// The same with the machine's certificate.
+    machine: Option<Arc<ClientConfig>>,
+    /// Whether it has a certificate for who asks.
+    shows: bool,
     pub(super) clock: Arc<Clock>,
     pub(super) max_packet: usize,
 }
@@ -137,24 +144,35 @@ impl Profile {
             .map_err(Misconfigured::Tls)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        let mut tls = match settings.credential {
-            Some(Credential { chain, key }) => builder
-                .with_client_auth_cert(chain, key)
-                .map_err(Misconfigured::Credential)?,
-            None => builder.with_no_client_auth(),
+        let shows = settings.credential.is_some();
+        let tls = |credential: Option<Credential>| {
+            let mut tls = match credential {
+                Some(Credential { chain, key }) => (builder.clone())
+                    .with_client_auth_cert(chain, key)
+                    .map_err(Misconfigured::Credential)?,
+                None => builder.clone().with_no_client_auth(),
+            };
+            tls.enable_sni = false;
+            tls.key_log = Arc::clone(&settings.key_log);
+            tls.resumption = match settings.remembered {
+                0 => Resumption::disabled(),
+                count => Resumption::in_memory_sessions(count),
+            };
+            Ok::<_, Misconfigured>(Arc::new(tls))
         };
-        tls.enable_sni = false;
-        tls.key_log = settings.key_log;
-        tls.resumption = match settings.remembered {
-            0 => Resumption::disabled(),
-            count => Resumption::in_memory_sessions(count),
+        let machine = match settings.machine {
+            Some(credential) => Some(tls(Some(credential))?),
+            None => None,
         };
+        let tls = tls(settings.credential)?;
         Ok(Self {
             identity: settings.identity,
             method: settings.method,
             inside: settings.inside.map(Arc::new),
             spoil: settings.spoil,
-            tls: Arc::new(tls),
+            tls,
+            machine,
+            shows,
             clock,
             max_packet: settings.max_packet,
         })
@@ -162,6 +180,29 @@ impl Profile {
 }
 
 impl Profile {
+    /// Whether it has a certificate for who asks when the tunnel is made.
+    pub(super) const fn shows_certificate(&self) -> bool {
+        self.shows
+    }
+
+    /// The same with the machine's certificate, if that is another one.
+    pub(super) fn of_machine(self: &Arc<Self>) -> Arc<Self> {
+        let Some(machine) = &self.machine else {
+            return Arc::clone(self);
+        };
+        Arc::new(Self {
+            identity: self.identity.clone(),
+            method: self.method,
+            inside: None,
+            spoil: None,
+            tls: Arc::clone(machine),
+            machine: None,
+            shows: true,
+            clock: Arc::clone(&self.clock),
+            max_packet: self.max_packet,
+        })
+    }
+
     /// The same for EAP-TLS inside of a tunnel.
     pub(super) fn outside_of_tunnels(&self) -> Self {
         let mut tls = ClientConfig::clone(&self.tls);
@@ -173,6 +214,8 @@ impl Profile {
             inside: None,
             spoil: None,
             tls: Arc::new(tls),
+            machine: None,
+            shows: self.shows,
             clock: Arc::clone(&self.clock),
             max_packet: self.max_packet,
         }

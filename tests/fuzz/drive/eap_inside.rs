@@ -33,6 +33,7 @@ use portreeve::probe::Profile;
 use portreeve::probe::ProfileSettings;
 use portreeve::probe::Spoil;
 use portreeve::probe::Supplicant;
+use portreeve::probe::TeapPeer;
 
 /// Panics if a parser reads what is not there, or a conversation succeeds.
 pub fn drive(octets: &[u8]) {
@@ -104,6 +105,7 @@ fn converse(choice: u8, rest: &[u8]) {
         binding: choice & 0x40 == 0,
         resumes: true,
         early: choice & 0x80 != 0,
+        teap: TeapPeer::default(),
     });
     settings.spoil = Some(Spoil(Arc::new(move |identifier, words| {
         let mut number = number.lock().expect("no other thread has it");

@@ -1,0 +1,643 @@
+//! TEAP version 1 inside of its tunnel (RFC 9930): a machine and its user, each by a method of its
+//! own, bound to the tunnel one after the other; then one verdict about both.
+//!
+//! ```text
+//! Greeting --> asked: machine --inner method--> bound, and asked: user --inner method--> judged
+//!     --> bound, and Result --> the peer's Result --> success
+//!                        +-- Refusal --> Result failure, Error --> any answer --> failure
+//! ```
+//!
+//! A peer that has no identity of the kind that it is asked for says so by another Identity-Type, by an
+//! empty name or by no name at all, and is asked for the next; one of them is enough, and what is
+//! missing is for the policy to judge. The certificate that a peer shows when the tunnel is made may
+//! stand for the machine or for everything ([`TeapCertificate`]).
+//!
+//! # Other than the text
+//!
+//! - RFC-DEVIATION RFC 9930 section 3.6.2: EAP-GTC may be spoken inside where an operator allows it.
+//!   Basic-Password-Auth takes its place where `pap` stands before it in `inside`.
+//! - RFC-DEVIATION RFC 9930 section 6.2.1: only MSKs bind unless [`TeapBinding`] says otherwise.
+//! - Not there: PAC, which the text has removed; provisioning (PKCS#7, PKCS#10, Trusted-Server-Root,
+//!   CSR-Attributes), Channel-Binding, Request-Action of ours, change of passwords.
+
+use zeroize::Zeroizing;
+
+use super::config::TlsVersion;
+use super::error::FailureReason;
+use super::error::InnerRefusal;
+use super::fragment::TEAP_START;
+use super::inner;
+use super::inner::InnerEap;
+use super::inner::Said;
+use super::offer::Inner;
+use super::packet;
+use super::packet::Code;
+use super::packet::Packet;
+use super::packet::Type;
+use super::proof::Completed;
+use super::proof::InnerKey;
+use super::proof::Inners;
+use super::proof::OwnedProof;
+use super::proof::Proven;
+use super::proof::Question;
+use super::proof::Refusal;
+use super::proof::Verified;
+use super::talk::Next;
+use super::talk::Scene;
+use super::talk::Talk;
+use crate::model::Secret;
+use chain::Chain;
+use chain::Derivation;
+use chain::Round;
+pub use settings::TeapBinding;
+pub use settings::TeapCertificate;
+pub use settings::TeapKeys;
+pub use settings::TeapSettings;
+pub use tlv::TeapIdentity;
+pub use tlv::TeapMessage;
+use tlv::Words;
+pub(super) use tlv::are_outer;
+
+mod chain;
+mod settings;
+mod tlv;
+
+/// What was said so far.
+#[derive(Default)]
+pub(super) struct Teap {
+    chain: Option<Chain>,
+    machine: Place,
+    user: Place,
+    state: State,
+}
+
+/// What has become of one kind of identity.
+#[derive(Default)]
+enum Place {
+    /// It has not been asked for.
+    #[default]
+    Open,
+    /// It need not be asked for, or the peer has none.
+    Passed,
+    Proven(Proven),
+}
+
+#[derive(Default)]
+enum State {
+    /// The peer has to acknowledge our Finished.
+    #[default]
+    Greeting,
+    /// Somebody is asked for.
+    Asked(Asked),
+    /// A method has come to its end, our Crypto-Binding is out, and the next one is asked for.
+    Bound(Round, Asked),
+    /// All is said: our Result is out, and mostly a Crypto-Binding.
+    Concluding(Option<Round>, Completed),
+    /// That of a refusal is.
+    Refusing(Refusal),
+}
+
+/// Somebody who is asked for, and by what.
+struct Asked {
+    kind: TeapIdentity,
+    by: By,
+}
+
+enum By {
+    /// With the identifier of the Request that is out.
+    Eap(InnerEap, u8),
+    /// Basic-Password-Auth.
+    Password,
+}
+
+/// Type-Data of the first Request (section 4.1): who the server is stands beside TLS.
+pub(super) fn start(settings: &TeapSettings) -> Vec<u8> {
+    let outer = authority(settings);
+    let length = u32::try_from(outer.len()).unwrap_or(0).to_be_bytes();
+    [&[TEAP_START][..], &length, &outer].concat()
+}
+
+/// Our Authority-ID TLV.
+fn authority(settings: &TeapSettings) -> Vec<u8> {
+    let [high, low] = tlv::AUTHORITY_ID.to_be_bytes();
+    let id = settings.authority_id.as_slice();
+    let length = u16::try_from(id.len()).unwrap_or(0).to_be_bytes();
+    [&[high, low][..], &length, id].concat()
+}
+
+impl Teap {
+    /// The tunnel is complete. In TLS 1.3 it is our turn, in TLS 1.2 the peer's.
+    pub(super) fn begin(
+        self: Box<Self>,
+        scene: &Scene<'_>,
+        version: Option<TlsVersion>,
+        inside: &[u8],
+    ) -> Next {
+        match version {
+            Some(TlsVersion::Tls12) | None if inside.is_empty() => {
+                Next::Say(Zeroizing::default(), Talk::Teap(self))
+            }
+            Some(TlsVersion::Tls12 | TlsVersion::Tls13) | None => self.take(scene, inside),
+        }
+    }
+
+    /// The tunnel is that of an earlier conversation, whose methods need not be spoken again (section
+    /// 3.5).
+    pub(super) fn again(scene: &Scene<'_>, completed: Completed) -> Next {
+        Box::<Self>::default().conclude(scene, None, completed)
+    }
+
+    /// The peer's turn.
+    pub(super) fn take(mut self: Box<Self>, scene: &Scene<'_>, inside: &[u8]) -> Next {
+        let state = match std::mem::take(&mut self.state) {
+            State::Refusing(refusal) => return Next::Fail(refusal),
+            state => state,
+        };
+        if inside.is_empty() && !matches!(state, State::Greeting) {
+            return self.refuse(InnerRefusal::Order);
+        }
+        let Some(message) = TeapMessage::parse(inside) else {
+            return self.refuse(InnerRefusal::Malformed("TLVs of TEAP"));
+        };
+        if let Some(unknown) = message.unknown {
+            if message.result.is_some() {
+                return self.refuse(InnerRefusal::Mandatory(u32::from(unknown.1)));
+            }
+            // It may go on without (section 4.2.5).
+            self.state = state;
+            return Next::Say(Words::default().nak(unknown).0, Talk::Teap(self));
+        }
+        if message.pac {
+            return self.refuse(InnerRefusal::Order);
+        }
+        // Others are for information.
+        let serious = message.error.filter(|code| *code >= 1000);
+        if let Some(code) = serious.filter(|_| message.result != Some(true)) {
+            return Next::Fail(Refusal::of(InnerRefusal::Reported(code)));
+        }
+        if [message.result, message.intermediate, message.action].contains(&Some(false)) {
+            return Next::Fail(Refusal::of(InnerRefusal::Result));
+        }
+        match state {
+            State::Greeting => {
+                // Hints about who it is, and what may be left aside.
+                let hint = TeapMessage {
+                    hint: message.hint,
+                    ..TeapMessage::default()
+                };
+                if message == hint {
+                    self.greet(scene)
+                } else {
+                    self.refuse(InnerRefusal::Order)
+                }
+            }
+            State::Asked(asked) => {
+                let early = message.binding.is_some() || message.intermediate.is_some();
+                if early || message.result.is_some() {
+                    return self.refuse(InnerRefusal::Order);
+                }
+                self.hear(scene, asked, &message)
+            }
+            State::Bound(round, asked) => {
+                if message.intermediate.is_none() || message.result.is_some() {
+                    return self.refuse(InnerRefusal::Order);
+                }
+                match self.bind(scene, round, &message) {
+                    Ok(()) => self.hear(scene, asked, &message),
+                    Err(why) => self.refuse(why),
+                }
+            }
+            State::Concluding(round, completed) => {
+                let bound = match (round, message.result) {
+                    (_, None | Some(false)) => Err(InnerRefusal::Order),
+                    (Some(round), Some(true)) => self.bind(scene, round, &message),
+                    (None, Some(true)) => Ok(()),
+                };
+                match bound.map(|()| self.keys(scene)) {
+                    Ok(Ok(keys)) => Next::Succeed(completed, Some(keys)),
+                    Ok(Err(refusal)) => Next::Fail(refusal),
+                    Err(why) => self.refuse_about(Refusal::of(why).about(completed.principal())),
+                }
+            }
+            State::Refusing(refusal) => Next::Fail(refusal),
+        }
+    }
+
+    /// Goes on with what the directory says.
+    pub(super) fn answered(
+        mut self: Box<Self>,
+        scene: &Scene<'_>,
+        answered: Result<Verified, Refusal>,
+    ) -> Next {
+        match std::mem::take(&mut self.state) {
+            State::Asked(Asked {
+                kind,
+                by: By::Eap(eap, identifier),
+            }) => {
+                let said = eap.answered(scene, answered);
+                self.say(scene, kind, said, identifier)
+            }
+            State::Asked(Asked {
+                kind,
+                by: By::Password,
+            }) => match answered.and_then(|verified| scene.admit(verified)) {
+                Ok((admitted, _)) => {
+                    let proven = admitted.complete(Inner::Pap, InnerKey::default());
+                    self.proven(scene, kind, proven)
+                }
+                Err(refusal) => self.refuse_about(refusal),
+            },
+            State::Greeting | State::Bound(..) | State::Concluding(..) | State::Refusing(_) => {
+                Next::Fail(Refusal::internal("an answer to no question"))
+            }
+        }
+    }
+
+    pub(super) fn inners(&self) -> Inners {
+        let done = [&self.machine, &self.user].map(|place| match place {
+            Place::Proven(proven) => Some(proven.inner()),
+            Place::Open | Place::Passed => None,
+        });
+        let now = match &self.state {
+            State::Asked(asked) | State::Bound(_, asked) => asked.inner(),
+            State::Concluding(_, completed) => return completed.inners(),
+            State::Greeting | State::Refusing(_) => None,
+        };
+        let mut all = done.into_iter().flatten().chain(now);
+        [all.next(), all.next()]
+    }
+
+    pub(super) const fn is_light(&self) -> bool {
+        match &self.state {
+            State::Asked(asked) | State::Bound(_, asked) => match &asked.by {
+                By::Eap(eap, _) => eap.is_light(),
+                By::Password => true,
+            },
+            State::Greeting | State::Concluding(..) | State::Refusing(_) => true,
+        }
+    }
+
+    /// Our first words inside.
+    fn greet(mut self: Box<Self>, scene: &Scene<'_>) -> Next {
+        let settings = &scene.round.config.teap;
+        if scene.device.is_some() {
+            match settings.certificate {
+                TeapCertificate::Unasked | TeapCertificate::Machine => {
+                    self.machine = Place::Passed;
+                }
+                TeapCertificate::Enough => {
+                    (self.machine, self.user) = (Place::Passed, Place::Passed);
+                }
+            }
+        }
+        self.go_on(scene, Words::default(), None)
+    }
+
+    /// Asks for the next identity, or comes to the end. The words and the round are of the one before.
+    fn go_on(mut self: Box<Self>, scene: &Scene<'_>, words: Words, round: Option<Round>) -> Next {
+        let kinds = scene.round.config.teap.identities.iter();
+        let open = kinds
+            .copied()
+            .find(|kind| matches!(self.place(*kind), Place::Open));
+        let Some(kind) = open else {
+            return self.judge(scene, round);
+        };
+        let Some((by, question)) = By::begin(scene, None) else {
+            return self.refuse(InnerRefusal::NothingOffered);
+        };
+        let words = words.identity(kind).octets(&question);
+        let asked = Asked { kind, by };
+        self.state = match round {
+            Some(round) => State::Bound(round, asked),
+            None => State::Asked(asked),
+        };
+        Next::Say(words.0, Talk::Teap(self))
+    }
+
+    /// Everybody has spoken who is to speak.
+    fn judge(mut self: Box<Self>, scene: &Scene<'_>, round: Option<Round>) -> Next {
+        let take = |place| match std::mem::take(place) {
+            Place::Proven(proven) => Some(proven),
+            Place::Open | Place::Passed => None,
+        };
+        let (machine, user) = (take(&mut self.machine), take(&mut self.user));
+        let (judge, now) = (&**scene.round.judge, scene.round.now);
+        match Completed::together(machine, user, scene.device, judge, now) {
+            Ok(completed) => self.conclude(scene, round, completed),
+            Err(refusal) => self.refuse_about(refusal),
+        }
+    }
+
+    /// Says that all is well. The last method that was spoken is bound, or nothing if none was.
+    fn conclude(
+        mut self: Box<Self>,
+        scene: &Scene<'_>,
+        round: Option<Round>,
+        completed: Completed,
+    ) -> Next {
+        let (words, round) = match (round, &self.chain) {
+            (Some(round), _) => {
+                let words = Words::default().octets(&round.request(&outer(scene)));
+                (words.intermediate(), Some(round))
+            }
+            // The peer had no second identity; a binding of nothing would make it give up.
+            (None, Some(_)) => (Words::default(), None),
+            (None, None) => match self.round(scene, None) {
+                Ok(round) => {
+                    let words = Words::default().octets(&round.request(&outer(scene)));
+                    (words, Some(round))
+                }
+                Err(refusal) => return self.refuse_about(refusal),
+            },
+        };
+        self.state = State::Concluding(round, completed);
+        Next::Say(words.result(true).0, Talk::Teap(self))
+    }
+
+    /// What the peer says about whom it was asked for.
+    fn hear(
+        mut self: Box<Self>,
+        scene: &Scene<'_>,
+        asked: Asked,
+        message: &TeapMessage<'_>,
+    ) -> Next {
+        let Asked { mut kind, by } = asked;
+        if let Some(said) = message.identity.filter(|said| *said != kind) {
+            // It has none of that kind, but one of the other.
+            let asked = scene.round.config.teap.identities.contains(&said);
+            if !by.is_fresh() || !asked {
+                return self.refuse(InnerRefusal::Order);
+            }
+            if !matches!(self.place(said), Place::Open) {
+                // Nobody says twice who it is.
+                return self.pass(scene, kind);
+            }
+            *self.place_mut(kind) = Place::Passed;
+            kind = said;
+        }
+        match (by, message.eap, message.password) {
+            (_, Some(_), Some(_)) => self.refuse(InnerRefusal::Credential),
+            (By::Eap(eap, expected), Some(octets), None) => {
+                let Ok(packet) = Packet::new_checked(octets) else {
+                    return self.refuse(InnerRefusal::Malformed("an EAP packet"));
+                };
+                let (Code::Response, Some(method)) = (packet.code(), packet.kind()) else {
+                    return self.refuse(InnerRefusal::Order);
+                };
+                if packet.identifier() != expected {
+                    return self.refuse(InnerRefusal::Order);
+                }
+                let nobody = method == Type::IDENTITY && packet.data().is_empty();
+                if eap.is_identifying() && nobody {
+                    return self.pass(scene, kind);
+                }
+                let said = eap.take(scene, method, packet.data());
+                self.say(scene, kind, said, expected)
+            }
+            (By::Password, None, Some((name, password))) => {
+                if name.is_empty() && password.is_empty() {
+                    return self.pass(scene, kind);
+                }
+                match inner::name(scene, name) {
+                    Ok(name) => {
+                        let proof = OwnedProof::Password(Secret::new(password.to_vec()));
+                        let question = Question::new(name, proof, Inner::Pap);
+                        let by = By::Password;
+                        self.state = State::Asked(Asked { kind, by });
+                        Next::Ask(question, Talk::Teap(self))
+                    }
+                    Err(refusal) => self.refuse_about(refusal),
+                }
+            }
+            // It would rather speak EAP.
+            (By::Password, None, None) if message.nak == Some(tlv::BASIC_PASSWORD_REQ) => {
+                self.ask_by(scene, kind, true)
+            }
+            (by, None, None) if by.is_fresh() => self.pass(scene, kind),
+            (By::Eap(..) | By::Password, ..) => self.refuse(InnerRefusal::Order),
+        }
+    }
+
+    /// The peer has no identity of this kind.
+    fn pass(mut self: Box<Self>, scene: &Scene<'_>, kind: TeapIdentity) -> Next {
+        *self.place_mut(kind) = Place::Passed;
+        self.go_on(scene, Words::default(), None)
+    }
+
+    /// Wraps what EAP says in answer to a packet with this identifier.
+    fn say(
+        mut self: Box<Self>,
+        scene: &Scene<'_>,
+        kind: TeapIdentity,
+        said: Said,
+        answered: u8,
+    ) -> Next {
+        match said {
+            Said::Request(method, data, eap) => {
+                let identifier = answered.wrapping_add(1);
+                let request = Zeroizing::new(packet::request(identifier, method, &data));
+                let by = By::Eap(eap, identifier);
+                self.state = State::Asked(Asked { kind, by });
+                let words = Words::default().tlv(tlv::EAP_PAYLOAD, &[&request]);
+                Next::Say(words.0, Talk::Teap(self))
+            }
+            Said::Ask(question, eap) => {
+                let by = By::Eap(eap, answered);
+                self.state = State::Asked(Asked { kind, by });
+                Next::Ask(question, Talk::Teap(self))
+            }
+            Said::Proven(proven) => self.proven(scene, kind, proven),
+            Said::Refused(refusal) => {
+                let none = refusal.reason.is_about_inner_methods();
+                if none && scene.offer.allows(Inner::Pap) && !scene.offer.prefers_password() {
+                    return self.ask_by(scene, kind, false);
+                }
+                self.refuse_about(refusal)
+            }
+        }
+    }
+
+    /// Asks for the same identity by EAP, or by a password without it.
+    fn ask_by(mut self: Box<Self>, scene: &Scene<'_>, kind: TeapIdentity, eap: bool) -> Next {
+        let Some((by, question)) = By::begin(scene, Some(eap)) else {
+            return self.refuse(InnerRefusal::NothingOffered);
+        };
+        self.state = State::Asked(Asked { kind, by });
+        let words = Words::default().identity(kind).octets(&question);
+        Next::Say(words.0, Talk::Teap(self))
+    }
+
+    /// An inner method has come to its end.
+    fn proven(mut self: Box<Self>, scene: &Scene<'_>, kind: TeapIdentity, proven: Proven) -> Next {
+        let round = match self.round(scene, Some(&proven)) {
+            Ok(round) => round,
+            Err(refusal) => return self.refuse_about(refusal),
+        };
+        *self.place_mut(kind) = Place::Proven(proven);
+        let words = Words::default().octets(&round.request(&outer(scene)));
+        self.go_on(scene, words.intermediate(), Some(round))
+    }
+
+    fn round(&mut self, scene: &Scene<'_>, proven: Option<&Proven>) -> Result<Round, Refusal> {
+        let internal = |error: rustls::Error| Refusal::internal(&error.to_string());
+        let derivation = derivation(scene)?;
+        let binding = scene.round.config.teap.binding;
+        let chain = match self.chain.take() {
+            Some(chain) => chain,
+            None => Chain::new(
+                binding,
+                scene.tunnel.export(chain::SEED_LABEL).map_err(internal)?,
+            ),
+        };
+        let chain = self.chain.insert(chain);
+        let nonce = scene.round.config.random().map_err(internal)?;
+        let (imsk, emsk) = chain::keys_of(proven);
+        chain
+            .round(derivation, nonce, (&imsk, emsk))
+            .map_err(internal)
+    }
+
+    /// Holds the peer to the Crypto-Binding that it owes.
+    fn bind(
+        &mut self,
+        scene: &Scene<'_>,
+        round: Round,
+        message: &TeapMessage<'_>,
+    ) -> Result<(), InnerRefusal> {
+        let (Some(value), Some(chain)) = (message.binding, &mut self.chain) else {
+            return Err(InnerRefusal::Unbound);
+        };
+        let holds = chain.answer(round, value, &outer(scene));
+        holds.then_some(()).ok_or(InnerRefusal::Binding)
+    }
+
+    fn keys(&self, scene: &Scene<'_>) -> Result<Zeroizing<[u8; 128]>, Refusal> {
+        let chain = self.chain.as_ref();
+        let chain = chain.ok_or_else(|| Refusal::internal("keys without a binding"))?;
+        let keys = chain.keys(derivation(scene)?);
+        keys.map_err(|error| Refusal::internal(&error.to_string()))
+    }
+
+    fn refuse(self: Box<Self>, why: InnerRefusal) -> Next {
+        self.refuse_about(Refusal::of(why))
+    }
+
+    /// Says that it is not well; the conversation fails after the peer's answer.
+    fn refuse_about(mut self: Box<Self>, refusal: Refusal) -> Next {
+        let words = Words::default().result(false).error(code(&refusal.reason));
+        self.state = State::Refusing(refusal);
+        Next::Say(words.0, Talk::Teap(self))
+    }
+
+    const fn place(&self, kind: TeapIdentity) -> &Place {
+        match kind {
+            TeapIdentity::Machine => &self.machine,
+            TeapIdentity::User => &self.user,
+        }
+    }
+
+    const fn place_mut(&mut self, kind: TeapIdentity) -> &mut Place {
+        match kind {
+            TeapIdentity::Machine => &mut self.machine,
+            TeapIdentity::User => &mut self.user,
+        }
+    }
+}
+
+impl By {
+    /// Begins to ask: by EAP, by a password without it, or by what is preferred. `None` if it may not
+    /// be spoken.
+    fn begin(scene: &Scene<'_>, by_eap: Option<bool>) -> Option<(Self, Zeroizing<Vec<u8>>)> {
+        let eap = scene.offer.inner_eap().next().is_some();
+        let password = scene.offer.allows(Inner::Pap);
+        let by_eap = by_eap.unwrap_or(eap && !scene.offer.prefers_password());
+        match by_eap {
+            true if eap => {
+                let identifier = scene.round.next;
+                let request = packet::request(identifier, Type::IDENTITY, &[]);
+                let words = Words::default().tlv(tlv::EAP_PAYLOAD, &[&request]);
+                Some((Self::Eap(InnerEap::default(), identifier), words.0))
+            }
+            false if password => {
+                let words = Words::default().tlv(tlv::BASIC_PASSWORD_REQ, &[PROMPT]);
+                Some((Self::Password, words.0))
+            }
+            true | false => None,
+        }
+    }
+
+    /// Whether the peer has said nothing yet.
+    const fn is_fresh(&self) -> bool {
+        match self {
+            Self::Eap(eap, _) => eap.is_identifying(),
+            Self::Password => true,
+        }
+    }
+}
+
+impl Asked {
+    const fn inner(&self) -> Option<Inner> {
+        match &self.by {
+            By::Eap(eap, _) => eap.inner(),
+            By::Password => Some(Inner::Pap),
+        }
+    }
+}
+
+fn derivation<'a>(scene: &Scene<'a>) -> Result<Derivation<'a>, Refusal> {
+    let keys = scene.round.config.teap.tls13_keys;
+    let derivation = Derivation::of(scene.tunnel, keys);
+    derivation.ok_or_else(|| Refusal::internal("a cipher suite without a PRF"))
+}
+
+/// The outer TLVs of both sides.
+fn outer(scene: &Scene<'_>) -> Vec<u8> {
+    let mut outer = authority(&scene.round.config.teap);
+    outer.extend_from_slice(scene.peer_tlvs);
+    outer
+}
+
+/// What the peer is told (section 4.2.6). Of a password it is told the same whether it is wrong or not
+/// looked at.
+const fn code(reason: &FailureReason) -> u32 {
+    match reason {
+        FailureReason::Blocked => 1004,
+        FailureReason::Certificate(_) => 1020,
+        FailureReason::Inner(why) => match why {
+            InnerRefusal::Binding | InnerRefusal::Unbound => 2001,
+            InnerRefusal::Order
+            | InnerRefusal::Mandatory(_)
+            | InnerRefusal::Malformed(_)
+            | InnerRefusal::Credential => 2002,
+            InnerRefusal::Realm => 1021,
+            InnerRefusal::Refused(_) | InnerRefusal::Off(_) | InnerRefusal::NothingOffered => 1032,
+            InnerRefusal::Password
+            | InnerRefusal::Unchecked(_)
+            | InnerRefusal::Unsuited(_)
+            | InnerRefusal::Name
+            | InnerRefusal::OtherName
+            | InnerRefusal::Challenge
+            | InnerRefusal::Distrust
+            | InnerRefusal::Result
+            | InnerRefusal::Nobody
+            | InnerRefusal::Reported(_) => 1001,
+        },
+        FailureReason::NoIdentity
+        | FailureReason::NothingOffered
+        | FailureReason::Refused(_)
+        | FailureReason::PeerAlert { .. }
+        | FailureReason::PeerClosed
+        | FailureReason::Version
+        | FailureReason::Incompatible(_)
+        | FailureReason::Tls(_)
+        | FailureReason::ApplicationData
+        | FailureReason::Stalled
+        | FailureReason::Fragment(_)
+        | FailureReason::Rounds { .. }
+        | FailureReason::InvalidPackets { .. }
+        | FailureReason::Internal(_) => 1003,
+    }
+}
+
+/// What a person may be shown.
+const PROMPT: &[u8] = b"Password: ";
