@@ -36,7 +36,9 @@
 //!   change of passwords, no AVPs in the Start.
 //! - \[MS-PEAP\]: version 0 with EAP-MSCHAPv2, GTC and EAP-TLS inside, crypto-binding, fast reconnect; no
 //!   statement of health.
-//! - RFC 9427 sections 2.4, 2.5 and 4: keys of both in TLS 1.3, and their resumption.
+//! - RFC 9930: TEAP version 1 as server, but for provisioning, Channel-Binding and Request-Action of ours;
+//!   what else differs stands in `teap`.
+//! - RFC 9427 sections 2.4, 2.5 and 4: keys of TTLS and PEAP in TLS 1.3, and their resumption.
 //! - RFC 2759 sections 8.2 and 8.7 and RFC 3079 section 3.4: what answers MSCHAPv2.
 //! - RFC 8996, RFC 9325: TLS 1.2 and 1.3 with ECDHE and AEAD suites, nothing older.
 //!
@@ -59,6 +61,7 @@ mod hello;
 mod identity;
 mod inner;
 mod key;
+mod link;
 mod method;
 mod mschapv2;
 mod offer;
@@ -68,6 +71,7 @@ mod principal;
 mod proof;
 mod resumption;
 mod spoken;
+mod step;
 mod talk;
 mod teap;
 mod tls;
@@ -88,8 +92,6 @@ pub use conversation::Conversation;
 pub use conversation::MAX_INVALID;
 pub use conversation::MAX_PACKET;
 pub use conversation::MIN_PACKET;
-pub use conversation::Outcome;
-pub use conversation::Step;
 pub use error::CertificateRefusal;
 pub use error::Discard;
 pub use error::Failed;
@@ -137,6 +139,8 @@ pub use proof::Answer;
 pub use proof::Question;
 pub use resumption::Resumption;
 pub use spoken::Spoken;
+pub use step::Outcome;
+pub use step::Step;
 pub use teap::TeapBinding;
 pub use teap::TeapCertificate;
 pub use teap::TeapIdentity;

@@ -15,7 +15,6 @@ use super::proof::Authenticated;
 use super::proof::Question;
 use super::proof::Refusal;
 use super::spoken::Spoken;
-use super::teap;
 use super::tls;
 use super::tls::EapTls;
 use super::tunnelled::Tunnelled;
@@ -79,7 +78,7 @@ impl Method {
     pub(super) fn start(&self, config: &Config) -> Vec<u8> {
         match self.outer() {
             Outer::Tls | Outer::Ttls | Outer::Peap => START_DATA.to_vec(),
-            Outer::Teap => teap::start(&config.teap),
+            Outer::Teap => config.teap.start(),
         }
     }
 

@@ -11,21 +11,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::chosen::Method;
 use super::chosen::Round;
 use super::chosen::Turn;
 use super::config::Config;
-use super::config::TlsVersion;
-use super::error::Discard;
 use super::error::Failed;
 use super::error::FailureReason;
 use super::error::Invalid;
 use super::error::Silent;
 use super::gate::Judge;
 use super::identity::Identity;
-use super::key::Keys;
 use super::method::Wanted;
 use super::offer::Offer;
 use super::offer::Outer;
@@ -34,15 +30,15 @@ use super::packet;
 use super::packet::Code;
 use super::packet::Packet;
 use super::packet::Type;
-use super::principal::Principal;
 use super::proof::Answer;
 use super::proof::Authenticated;
 use super::proof::Question;
 use super::proof::Refusal;
 use super::spoken::Spoken;
+use super::step::Outcome;
+use super::step::Step;
 use crate::model::Monotonic;
 use crate::model::Now;
-use crate::model::Verdict;
 
 /// One peer's conversation, from its identity to Success or Failure.
 ///
@@ -62,50 +58,6 @@ pub struct Conversation {
     invalid: u8,
     began: Monotonic,
     now: Monotonic,
-}
-
-/// What a response led to.
-#[derive(Debug)]
-pub enum Step {
-    /// Send this EAP-Request in an Access-Challenge.
-    Request(Vec<u8>),
-    /// Call [`Conversation::work`] where cryptography may take its time.
-    Work,
-    /// Ask a directory what [`Conversation::question`] says, and call [`Conversation::answer`].
-    Ask,
-    /// The end: Access-Accept, or what the verdict Quarantine asks for.
-    Success(Box<Outcome>),
-    /// The end: Access-Reject.
-    Failure(Failed),
-    /// Nothing has changed.
-    Discard(Discard),
-}
-
-/// A success, and what it established.
-#[derive(Debug)]
-pub struct Outcome {
-    /// EAP-Success, for the Access-Accept.
-    pub packet: [u8; 4],
-    /// The method.
-    pub method: Type,
-    /// What was spoken.
-    pub spoken: Spoken,
-    /// For the NAS, and to name the conversation.
-    pub keys: Keys,
-    /// Who the peer proved to be.
-    pub principal: Principal,
-    /// The final answer of the [`Judge`], never Block.
-    pub verdict: Verdict,
-    /// TLS version.
-    pub version: TlsVersion,
-    /// Cipher suite, as rustls spells it.
-    pub suite: &'static str,
-    /// Whether an earlier handshake was resumed.
-    pub resumed: bool,
-    /// Requests that were sent.
-    pub rounds: u16,
-    /// From the peer's first packet to its last.
-    pub elapsed: Duration,
 }
 
 enum State {

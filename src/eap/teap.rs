@@ -23,11 +23,8 @@
 use zeroize::Zeroizing;
 
 use super::config::TlsVersion;
-use super::error::FailureReason;
 use super::error::InnerRefusal;
-use super::fragment::TEAP_START;
 use super::inner;
-use super::inner::InnerEap;
 use super::inner::Said;
 use super::offer::Inner;
 use super::packet;
@@ -46,9 +43,12 @@ use super::talk::Next;
 use super::talk::Scene;
 use super::talk::Talk;
 use crate::model::Secret;
-use chain::Chain;
-use chain::Derivation;
+use asked::Asked;
+use asked::By;
+use bound::Bound;
+use bound::outer;
 use chain::Round;
+use error::code;
 pub use settings::TeapBinding;
 pub use settings::TeapCertificate;
 pub use settings::TeapKeys;
@@ -58,14 +58,17 @@ pub use tlv::TeapMessage;
 use tlv::Words;
 pub(super) use tlv::are_outer;
 
+mod asked;
+mod bound;
 mod chain;
+mod error;
 mod settings;
 mod tlv;
 
 /// What was said so far.
 #[derive(Default)]
 pub(super) struct Teap {
-    chain: Option<Chain>,
+    bound: Bound,
     machine: Place,
     user: Place,
     state: State,
@@ -97,34 +100,6 @@ enum State {
     Refusing(Refusal),
 }
 
-/// Somebody who is asked for, and by what.
-struct Asked {
-    kind: TeapIdentity,
-    by: By,
-}
-
-enum By {
-    /// With the identifier of the Request that is out.
-    Eap(InnerEap, u8),
-    /// Basic-Password-Auth.
-    Password,
-}
-
-/// Type-Data of the first Request (section 4.1): who the server is stands beside TLS.
-pub(super) fn start(settings: &TeapSettings) -> Vec<u8> {
-    let outer = authority(settings);
-    let length = u32::try_from(outer.len()).unwrap_or(0).to_be_bytes();
-    [&[TEAP_START][..], &length, &outer].concat()
-}
-
-/// Our Authority-ID TLV.
-fn authority(settings: &TeapSettings) -> Vec<u8> {
-    let [high, low] = tlv::AUTHORITY_ID.to_be_bytes();
-    let id = settings.authority_id.as_slice();
-    let length = u16::try_from(id.len()).unwrap_or(0).to_be_bytes();
-    [&[high, low][..], &length, id].concat()
-}
-
 impl Teap {
     /// The tunnel is complete. In TLS 1.3 it is our turn, in TLS 1.2 the peer's.
     pub(super) fn begin(
@@ -151,7 +126,10 @@ impl Teap {
     pub(super) fn take(mut self: Box<Self>, scene: &Scene<'_>, inside: &[u8]) -> Next {
         let state = match std::mem::take(&mut self.state) {
             State::Refusing(refusal) => return Next::Fail(refusal),
-            state => state,
+            state @ (State::Greeting
+            | State::Asked(_)
+            | State::Bound(..)
+            | State::Concluding(..)) => state,
         };
         if inside.is_empty() && !matches!(state, State::Greeting) {
             return self.refuse(InnerRefusal::Order);
@@ -202,7 +180,7 @@ impl Teap {
                 if message.intermediate.is_none() || message.result.is_some() {
                     return self.refuse(InnerRefusal::Order);
                 }
-                match self.bind(scene, round, &message) {
+                match self.bound.end(scene, round, &message) {
                     Ok(()) => self.hear(scene, asked, &message),
                     Err(why) => self.refuse(why),
                 }
@@ -210,10 +188,10 @@ impl Teap {
             State::Concluding(round, completed) => {
                 let bound = match (round, message.result) {
                     (_, None | Some(false)) => Err(InnerRefusal::Order),
-                    (Some(round), Some(true)) => self.bind(scene, round, &message),
+                    (Some(round), Some(true)) => self.bound.end(scene, round, &message),
                     (None, Some(true)) => Ok(()),
                 };
-                match bound.map(|()| self.keys(scene)) {
+                match bound.map(|()| self.bound.keys(scene)) {
                     Ok(Ok(keys)) => Next::Succeed(completed, Some(keys)),
                     Ok(Err(refusal)) => Next::Fail(refusal),
                     Err(why) => self.refuse_about(Refusal::of(why).about(completed.principal())),
@@ -335,14 +313,14 @@ impl Teap {
         round: Option<Round>,
         completed: Completed,
     ) -> Next {
-        let (words, round) = match (round, &self.chain) {
+        let (words, round) = match (round, self.bound.has_begun()) {
             (Some(round), _) => {
                 let words = Words::default().octets(&round.request(&outer(scene)));
                 (words.intermediate(), Some(round))
             }
             // The peer had no second identity; a binding of nothing would make it give up.
-            (None, Some(_)) => (Words::default(), None),
-            (None, None) => match self.round(scene, None) {
+            (None, true) => (Words::default(), None),
+            (None, false) => match self.bound.begin(scene, None) {
                 Ok(round) => {
                     let words = Words::default().octets(&round.request(&outer(scene)));
                     (words, Some(round))
@@ -469,53 +447,13 @@ impl Teap {
 
     /// An inner method has come to its end.
     fn proven(mut self: Box<Self>, scene: &Scene<'_>, kind: TeapIdentity, proven: Proven) -> Next {
-        let round = match self.round(scene, Some(&proven)) {
+        let round = match self.bound.begin(scene, Some(&proven)) {
             Ok(round) => round,
             Err(refusal) => return self.refuse_about(refusal),
         };
         *self.place_mut(kind) = Place::Proven(proven);
         let words = Words::default().octets(&round.request(&outer(scene)));
         self.go_on(scene, words.intermediate(), Some(round))
-    }
-
-    fn round(&mut self, scene: &Scene<'_>, proven: Option<&Proven>) -> Result<Round, Refusal> {
-        let internal = |error: rustls::Error| Refusal::internal(&error.to_string());
-        let derivation = derivation(scene)?;
-        let binding = scene.round.config.teap.binding;
-        let chain = match self.chain.take() {
-            Some(chain) => chain,
-            None => Chain::new(
-                binding,
-                scene.tunnel.export(chain::SEED_LABEL).map_err(internal)?,
-            ),
-        };
-        let chain = self.chain.insert(chain);
-        let nonce = scene.round.config.random().map_err(internal)?;
-        let (imsk, emsk) = chain::keys_of(proven);
-        chain
-            .round(derivation, nonce, (&imsk, emsk))
-            .map_err(internal)
-    }
-
-    /// Holds the peer to the Crypto-Binding that it owes.
-    fn bind(
-        &mut self,
-        scene: &Scene<'_>,
-        round: Round,
-        message: &TeapMessage<'_>,
-    ) -> Result<(), InnerRefusal> {
-        let (Some(value), Some(chain)) = (message.binding, &mut self.chain) else {
-            return Err(InnerRefusal::Unbound);
-        };
-        let holds = chain.answer(round, value, &outer(scene));
-        holds.then_some(()).ok_or(InnerRefusal::Binding)
-    }
-
-    fn keys(&self, scene: &Scene<'_>) -> Result<Zeroizing<[u8; 128]>, Refusal> {
-        let chain = self.chain.as_ref();
-        let chain = chain.ok_or_else(|| Refusal::internal("keys without a binding"))?;
-        let keys = chain.keys(derivation(scene)?);
-        keys.map_err(|error| Refusal::internal(&error.to_string()))
     }
 
     fn refuse(self: Box<Self>, why: InnerRefusal) -> Next {
@@ -543,101 +481,3 @@ impl Teap {
         }
     }
 }
-
-impl By {
-    /// Begins to ask: by EAP, by a password without it, or by what is preferred. `None` if it may not
-    /// be spoken.
-    fn begin(scene: &Scene<'_>, by_eap: Option<bool>) -> Option<(Self, Zeroizing<Vec<u8>>)> {
-        let eap = scene.offer.inner_eap().next().is_some();
-        let password = scene.offer.allows(Inner::Pap);
-        let by_eap = by_eap.unwrap_or(eap && !scene.offer.prefers_password());
-        match by_eap {
-            true if eap => {
-                let identifier = scene.round.next;
-                let request = packet::request(identifier, Type::IDENTITY, &[]);
-                let words = Words::default().tlv(tlv::EAP_PAYLOAD, &[&request]);
-                Some((Self::Eap(InnerEap::default(), identifier), words.0))
-            }
-            false if password => {
-                let words = Words::default().tlv(tlv::BASIC_PASSWORD_REQ, &[PROMPT]);
-                Some((Self::Password, words.0))
-            }
-            true | false => None,
-        }
-    }
-
-    /// Whether the peer has said nothing yet.
-    const fn is_fresh(&self) -> bool {
-        match self {
-            Self::Eap(eap, _) => eap.is_identifying(),
-            Self::Password => true,
-        }
-    }
-}
-
-impl Asked {
-    const fn inner(&self) -> Option<Inner> {
-        match &self.by {
-            By::Eap(eap, _) => eap.inner(),
-            By::Password => Some(Inner::Pap),
-        }
-    }
-}
-
-fn derivation<'a>(scene: &Scene<'a>) -> Result<Derivation<'a>, Refusal> {
-    let keys = scene.round.config.teap.tls13_keys;
-    let derivation = Derivation::of(scene.tunnel, keys);
-    derivation.ok_or_else(|| Refusal::internal("a cipher suite without a PRF"))
-}
-
-/// The outer TLVs of both sides.
-fn outer(scene: &Scene<'_>) -> Vec<u8> {
-    let mut outer = authority(&scene.round.config.teap);
-    outer.extend_from_slice(scene.peer_tlvs);
-    outer
-}
-
-/// What the peer is told (section 4.2.6). Of a password it is told the same whether it is wrong or not
-/// looked at.
-const fn code(reason: &FailureReason) -> u32 {
-    match reason {
-        FailureReason::Blocked => 1004,
-        FailureReason::Certificate(_) => 1020,
-        FailureReason::Inner(why) => match why {
-            InnerRefusal::Binding | InnerRefusal::Unbound => 2001,
-            InnerRefusal::Order
-            | InnerRefusal::Mandatory(_)
-            | InnerRefusal::Malformed(_)
-            | InnerRefusal::Credential => 2002,
-            InnerRefusal::Realm => 1021,
-            InnerRefusal::Refused(_) | InnerRefusal::Off(_) | InnerRefusal::NothingOffered => 1032,
-            InnerRefusal::Password
-            | InnerRefusal::Unchecked(_)
-            | InnerRefusal::Unsuited(_)
-            | InnerRefusal::Name
-            | InnerRefusal::OtherName
-            | InnerRefusal::Challenge
-            | InnerRefusal::Distrust
-            | InnerRefusal::Result
-            | InnerRefusal::Nobody
-            | InnerRefusal::Reported(_) => 1001,
-        },
-        FailureReason::NoIdentity
-        | FailureReason::NothingOffered
-        | FailureReason::Refused(_)
-        | FailureReason::PeerAlert { .. }
-        | FailureReason::PeerClosed
-        | FailureReason::Version
-        | FailureReason::Incompatible(_)
-        | FailureReason::Tls(_)
-        | FailureReason::ApplicationData
-        | FailureReason::Stalled
-        | FailureReason::Fragment(_)
-        | FailureReason::Rounds { .. }
-        | FailureReason::InvalidPackets { .. }
-        | FailureReason::Internal(_) => 1003,
-    }
-}
-
-/// What a person may be shown.
-const PROMPT: &[u8] = b"Password: ";

@@ -27,6 +27,7 @@ use super::fragment::FragmentError;
 use super::hello;
 use super::identity::Identity;
 use super::key::Keys;
+use super::link::Link;
 use super::offer::Offer;
 use super::offer::Outer;
 use super::peap::Peap;
@@ -47,9 +48,7 @@ use super::teap;
 use super::teap::Teap;
 use super::tunnel::Tunnel;
 use super::tunnel_gate::Opened;
-use super::tunnel_gate::TunnelGate;
 use super::turnstile::Turnstile;
-use crate::trust::Chain;
 
 /// The server's side of one exchange.
 pub(super) struct Tunnelled {
@@ -84,12 +83,6 @@ enum Work {
     Talk(Talk),
     /// An answer to our last word, which should have none.
     LastWords,
-}
-
-struct Link {
-    tunnel: Tunnel,
-    gate: Arc<TunnelGate>,
-    device: Option<Arc<Chain>>,
 }
 
 impl Tunnelled {
@@ -482,22 +475,6 @@ impl Tunnelled {
             }
             Some(_) | None => Turn::fail(refusal),
         }
-    }
-}
-
-impl Link {
-    fn new(outer: Outer, identity: &Identity, round: &Round<'_>) -> Result<Self, rustls::Error> {
-        let gate = TunnelGate::new(outer, identity, round.config, round.judge, round.now);
-        let tls = match outer {
-            Outer::Teap => &round.config.teap_tls,
-            Outer::Tls | Outer::Ttls | Outer::Peap => &round.config.tunnel_tls,
-        };
-        let tunnel = Tunnel::new(Arc::clone(tls))?;
-        Ok(Self {
-            tunnel,
-            gate,
-            device: None,
-        })
     }
 }
 

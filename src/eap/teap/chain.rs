@@ -38,7 +38,13 @@ impl<'a> Derivation<'a> {
         let mac = match tunnel.hash()? {
             HashAlgorithm::SHA256 => hmac::HMAC_SHA256,
             HashAlgorithm::SHA384 => hmac::HMAC_SHA384,
-            _ => return None,
+            HashAlgorithm::NONE
+            | HashAlgorithm::MD5
+            | HashAlgorithm::SHA1
+            | HashAlgorithm::SHA224
+            | HashAlgorithm::SHA512
+            | HashAlgorithm::Unknown(_)
+            | _ => return None,
         };
         let tls13 = tunnel.version() == Some(TlsVersion::Tls13);
         let exporter = (tls13 && keys == TeapKeys::Rfc9427).then_some(tunnel);

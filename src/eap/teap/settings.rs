@@ -1,7 +1,9 @@
 //! What an operator chooses about TEAP.
 
-use super::TeapIdentity;
+use super::tlv::AUTHORITY_ID;
+use super::tlv::TeapIdentity;
 use crate::eap::config::TlsVersion;
+use crate::eap::fragment::TEAP_START;
 
 /// Choices about TEAP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,21 @@ pub struct TeapSettings {
 impl TeapSettings {
     /// Octets of an Authority-ID: it stands in each first packet.
     pub const MAX_ID: usize = 64;
+
+    /// Type-Data of the first Request (section 4.1): who the server is stands beside TLS.
+    pub(in crate::eap) fn start(&self) -> Vec<u8> {
+        let outer = self.outer_tlvs();
+        let length = u32::try_from(outer.len()).unwrap_or(0).to_be_bytes();
+        [&[TEAP_START][..], &length, &outer].concat()
+    }
+
+    /// What stands there: our Authority-ID TLV.
+    pub(super) fn outer_tlvs(&self) -> Vec<u8> {
+        let [high, low] = AUTHORITY_ID.to_be_bytes();
+        let id = self.authority_id.as_slice();
+        let length = u16::try_from(id.len()).unwrap_or(0).to_be_bytes();
+        [&[high, low][..], &length, id].concat()
+    }
 }
 
 impl Default for TeapSettings {
