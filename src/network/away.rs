@@ -68,8 +68,8 @@ pub(super) struct Parted {
     pub(super) judge: Arc<ConversationJudge>,
     pub(super) standing: Standing,
     pub(super) wants_key_name: bool,
-    /// Whether it waits for a slow hash.
-    pub(super) slow: bool,
+    /// Whose password is looked at meanwhile, if one is.
+    pub(super) guess: Option<Box<str>>,
 }
 
 impl Away {
@@ -87,7 +87,7 @@ impl Away {
 
     pub(super) const fn lane(&self) -> Lane {
         match &self.waiting {
-            Waiting::Handshake(parted) if parted.slow => Lane::Slow,
+            Waiting::Handshake(parted) if parted.guess.is_some() => Lane::Slow,
             Waiting::Handshake(parted) if parted.standing.worked => Lane::Begun,
             Waiting::Handshake(_) => Lane::First,
             // One of a home server is in no lane.
@@ -99,7 +99,7 @@ impl Away {
     const fn is_hash(&self) -> bool {
         match &self.waiting {
             Waiting::Home(_) => false,
-            Waiting::Handshake(parted) => parted.slow && !self.elsewhere,
+            Waiting::Handshake(parted) => parted.guess.is_some() && !self.elsewhere,
             Waiting::Password(_) => !self.elsewhere,
         }
     }

@@ -100,12 +100,15 @@ impl From<bool> for Answer {
     }
 }
 
-/// The same for a conversation, which tells its peer no reasons.
+/// The same for a conversation, which tells the record and not its peer why.
 impl From<Answer> for eap::Answer {
     fn from(answer: Answer) -> Self {
         match answer {
             Answer::Accepted(key) => Self::Accepted(key),
-            Answer::Refused(_) | Answer::Unavailable(_) => Self::Refused,
+            Answer::Refused(why) if why.as_str() == WRONG => Self::Refused,
+            Answer::Refused(why) | Answer::Unavailable(why) => {
+                Self::RefusedFor(why.as_str().into())
+            }
             Answer::Unsuited => Self::Unsuited,
         }
     }

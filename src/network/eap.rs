@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::eap::Conversation;
 use crate::eap::Discard;
@@ -45,6 +46,8 @@ struct Round<'a> {
     wants_key_name: bool,
     /// By which the request named its conversation.
     state: Option<State>,
+    /// How long after its request the answer leaves.
+    delay: Duration,
 }
 
 /// The EAP side of one request.
@@ -79,6 +82,7 @@ impl Server {
             settings,
             wants_key_name: request.wants_eap_key_name(),
             state: request.state().and_then(State::parse),
+            delay: Duration::ZERO,
         };
         let done = match request.state() {
             None => self.first_round(now, &round, &brought),
@@ -231,15 +235,18 @@ impl Server {
 
     /// Does work that takes less than giving it away.
     fn work_here(&mut self, now: Now, round: &Round<'_>, slot: Slot) {
-        self.go_on_here(now, round, slot, |conversation| conversation.work(now));
+        let work = |conversation: &mut Conversation| conversation.work(now);
+        self.go_on_here(now, slot, round, work, || Duration::ZERO);
     }
 
+    /// `delay` says afterwards how long after its request the answer leaves.
     fn go_on_here(
         &mut self,
         now: Now,
-        round: &Round<'_>,
         mut slot: Slot,
+        round: &Round<'_>,
         work: impl FnOnce(&mut Conversation) -> Step,
+        delay: impl FnOnce() -> Duration,
     ) {
         // As with a worker, a panic costs its own conversation only, which goes with it.
         let worked = catch_unwind(AssertUnwindSafe(|| {
@@ -247,7 +254,10 @@ impl Server {
             (slot, step)
         }));
         match worked {
-            Ok((slot, step)) => self.take_step(now, round, slot, step),
+            Ok((slot, step)) => {
+                let delay = delay();
+                self.take_step(now, &Round { delay, ..*round }, slot, step);
+            }
             Err(_) => {
                 self.counters.lost.count();
                 self.forget(round.asked);
@@ -273,6 +283,7 @@ impl Server {
             settings,
             wants_key_name: parted.wants_key_name,
             state: Some(parted.state),
+            delay: Duration::ZERO,
         };
         let mut slot = Slot {
             conversation,
@@ -379,7 +390,7 @@ impl Server {
             judge: slot.judge,
             standing,
             wants_key_name: round.wants_key_name,
-            slow: false,
+            guess: None,
         };
         let waiting = Waiting::Handshake(parted);
         let work = Work::Handshake(slot.conversation);
@@ -419,7 +430,7 @@ impl Server {
     ) {
         const INVALID_EAP_PACKET: u32 = 202;
         let state = self.new_state();
-        let sent = self.reply(now, round.asked, |buffer, origin, nas| {
+        let sent = self.reply_after(now, round.delay, round.asked, |buffer, origin, nas| {
             let mut reply = Reply::access_challenge(buffer, origin, nas.secret());
             reply
                 .eap_message(eap)
@@ -440,7 +451,7 @@ impl Server {
     /// Access-Reject with EAP-Failure for a request that belongs to no conversation.
     fn refuse_eap(&mut self, now: Now, asked: &Asked<'_>, brought: &Brought<'_>, why: &str) {
         let identifier = brought.response.get(1).copied().unwrap_or(0);
-        self.reject_eap(now, asked, &failure(identifier));
+        self.reject_eap(now, Duration::ZERO, asked, &failure(identifier));
         self.counters.not_authenticated.count();
         let context = Context::new(asked.from.ip(), brought.request);
         let refused = Refused {
@@ -451,8 +462,8 @@ impl Server {
         self.record_refusal(now, asked, &context, &refused);
     }
 
-    fn reject_eap(&mut self, now: Now, asked: &Asked<'_>, failure: &[u8]) {
-        self.reply(now, asked, |buffer, origin, nas| {
+    fn reject_eap(&mut self, now: Now, delay: Duration, asked: &Asked<'_>, failure: &[u8]) {
+        self.reply_after(now, delay, asked, |buffer, origin, nas| {
             let mut reply = Reply::access_reject(buffer, origin, nas.secret());
             reply.eap_message(failure);
             reply

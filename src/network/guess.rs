@@ -222,8 +222,13 @@ impl Server {
 
     /// It is no more, whatever came of it.
     pub(super) fn guess_ended(&mut self, away: &Away) {
-        if let Waiting::Password(pending) = &away.waiting {
-            let key = self.guesses.key(away.from.ip(), &pending.user);
+        let user = match &away.waiting {
+            Waiting::Password(pending) => Some(&pending.user),
+            Waiting::Handshake(parted) => parted.guess.as_ref(),
+            Waiting::Home(_) => None,
+        };
+        if let Some(user) = user {
+            let key = self.guesses.key(away.from.ip(), user);
             self.guesses.ended(key);
         }
     }

@@ -8,7 +8,6 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 
-use crate::eap;
 use crate::eap::Conversation;
 use crate::eap::Step;
 use crate::model::Now;
@@ -44,7 +43,7 @@ pub(super) enum Work {
     /// A flight of TLS.
     Handshake(Box<Conversation>),
     /// A slow hash for a conversation, which goes on with it.
-    Inside(Box<Conversation>, Box<dyn FnOnce() -> eap::Answer + Send>),
+    Inside(Box<Conversation>, Box<dyn FnOnce() -> Answer + Send>),
     /// A question to a server for a conversation, which goes on with its answer.
     InsideInquiry(Box<Conversation>, Inquiry),
     /// A slow hash.
@@ -172,11 +171,7 @@ impl Job {
                 let step = conversation.work(clock());
                 Worked::Handshake(conversation, step)
             }
-            Work::Inside(mut conversation, check) => {
-                let answer = check();
-                let step = conversation.answer(clock(), answer);
-                Worked::Handshake(conversation, step)
-            }
+            Work::Inside(conversation, check) => Worked::Inside(conversation, check()),
             Work::Password(check) => Worked::Password(check()),
             // Dealt with above.
             Work::InsideInquiry(..) | Work::Inquiry(_) => Worked::Lost,

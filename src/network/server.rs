@@ -164,10 +164,9 @@ impl Server {
                 let parted = parted.clone();
                 self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
             }
-            (Waiting::Handshake(parted), Worked::Inside(mut conversation, answer)) => {
+            (Waiting::Handshake(parted), Worked::Inside(conversation, answer)) => {
                 let parted = parted.clone();
-                let step = conversation.answer(now, answer.into());
-                self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
+                self.resume_inside(now, &settings, &away.asked(), parted, conversation, answer);
             }
             (Waiting::Password(pending), Worked::Password(answer)) => {
                 self.resume_password(now, &settings, &away.asked(), pending, answer);

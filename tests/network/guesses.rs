@@ -1,10 +1,18 @@
 //! Rejects of passwords wait, and guessing is slowed; nobody else is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use portreeve::eap::Inner;
+use portreeve::eap::Outer;
+use portreeve::model::Secret;
 use portreeve::network::Config;
 use portreeve::network::Method;
 use portreeve::network::MethodSet;
+use portreeve::probe::InsideSettings;
+use portreeve::probe::Profile;
+use portreeve::probe::ProfileSettings;
+use portreeve::probe::TeapPeer;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 
@@ -21,6 +29,8 @@ use crate::lab::Sent;
 use crate::lab::refusal;
 use crate::nas::Nas;
 use crate::pair::End;
+use crate::pair::Next;
+use crate::pair::Pair;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -386,4 +396,119 @@ fn a_look_that_comes_to_nothing_gives_its_place_back() {
     let now = lab.now;
     lab.servers[0].handle_timeout(now);
     assert_eq!(tries(&mut lab, &mut nas, CAROL, &right(CAROL)), "");
+}
+
+const SPOKEN: [(Outer, Inner); 4] = [
+    (Outer::Ttls, Inner::Pap),
+    (Outer::Peap, Inner::Gtc),
+    (Outer::Teap, Inner::Gtc),
+    (Outer::Teap, Inner::Pap),
+];
+
+/// A login through a tunnel.
+fn tunnel(lab: &Lab, (outer, inner): (Outer, Inner), user: &str, password: &str) -> Pair {
+    let roots = lab.profile_settings(crate::lab::GOOD).roots;
+    let mut settings = ProfileSettings::new("anonymous@contoso.com", None, roots);
+    settings.method = outer;
+    settings.inside = Some(InsideSettings {
+        inner,
+        by_eap: false,
+        user: user.into(),
+        password: Secret::new(password.into()),
+        binding: true,
+        resumes: true,
+        early: false,
+        teap: TeapPeer::default(),
+    });
+    let mut pair = lab.pair_of(&Arc::new(Profile::build(settings).unwrap()));
+    GOOD_MAC.clone_into(&mut pair.station);
+    pair
+}
+
+/// Carries a login to its end; how long the answers took that did not come at once, in the order in
+/// which they came.
+fn carry(lab: &mut Lab, pair: &mut Pair) -> (End, Vec<Duration>) {
+    let mut request = pair.request();
+    let mut waits = Vec::new();
+    for _ in 0..40 {
+        let mut sent = lab.deliver(0, AUTHENTICATION, pair.nas.address, &request);
+        if sent.is_empty() {
+            let due = lab.servers[0].poll_timeout().unwrap();
+            let wait = lab.now.monotonic.until(due);
+            waits.push(wait);
+            sent = later(lab, wait);
+        }
+        let mine = sent.iter().find(|sent| sent.octets[1] == request[1]);
+        let reply = pair.nas.believe(&request, &mine.unwrap().octets);
+        match pair.take(lab.now, reply) {
+            Next::Request(next) => request = next,
+            Next::End(end) => return (end, waits),
+        }
+    }
+    panic!("the login goes on for ever");
+}
+
+#[test]
+fn what_refuses_a_password_inside_of_a_tunnel_leaves_a_second_after_its_request() {
+    for spoken in SPOKEN {
+        for user in [ALICE, BOB, "nobody@contoso.com"] {
+            let mut lab = lab();
+            let mut pair = tunnel(&lab, spoken, user, "wrong");
+            let (end, waits) = carry(&mut lab, &mut pair);
+            end.rejected();
+            assert_eq!(waits, [SECOND], "row {spoken:?}, {user}: once");
+            refusal(&lab.record());
+        }
+        let mut lab = lab();
+        let mut pair = tunnel(&lab, spoken, ALICE, &right(ALICE));
+        let (end, waits) = carry(&mut lab, &mut pair);
+        end.accepted(&pair.nas);
+        assert!(
+            waits.is_empty(),
+            "row {spoken:?}: a right one does not wait"
+        );
+        // A block must not tell that the password was right.
+        let mut pair = tunnel(&lab, spoken, ALICE, &right(ALICE));
+        BAD_MAC.clone_into(&mut pair.station);
+        let (end, waits) = carry(&mut lab, &mut pair);
+        end.rejected();
+        assert_eq!(waits, [SECOND], "row {spoken:?}: blocked");
+    }
+}
+
+#[test]
+fn guesses_inside_of_tunnels_and_outside_count_together() {
+    for spoken in SPOKEN {
+        for user in [ALICE, BOB] {
+            let mut lab = lab();
+            let free = Config::default().free_guesses;
+            for guess in 0..free {
+                let mut pair = tunnel(&lab, spoken, user, &format!("guess {guess}"));
+                carry(&mut lab, &mut pair).0.rejected();
+                let why = refusal(&lab.record());
+                assert!(why.contains("not this user's"), "row {spoken:?}: {why}");
+            }
+            // The right one is not looked at now, by whatever method.
+            let mut nas = lab.nas();
+            let outside = request(&mut nas, user, &right(user));
+            assert!(lab.ask(&nas, &outside).is_none());
+            let why = refusal(&lab.record());
+            assert!(why.contains("none is looked at"), "row {spoken:?}: {why}");
+            let mut pair = tunnel(&lab, spoken, user, &right(user));
+            carry(&mut lab, &mut pair).0.rejected();
+            let why = refusal(&lab.record());
+            assert!(why.contains("none is looked at"), "row {spoken:?}: {why}");
+            // Another user is, and this one after a while.
+            let mut pair = tunnel(&lab, spoken, CAROL, &right(CAROL));
+            let (end, _) = carry(&mut lab, &mut pair);
+            assert!(matches!(end, End::Accepted { .. }), "row {spoken:?}");
+            lab.record();
+            later(&mut lab, SECOND * 10);
+            let mut pair = tunnel(&lab, spoken, user, &right(user));
+            carry(&mut lab, &mut pair);
+            let record = lab.record();
+            let why = format!("{record:?}");
+            assert!(!why.contains("looked at"), "row {spoken:?}: {why}");
+        }
+    }
 }

@@ -105,7 +105,7 @@ impl World {
             compliant: true,
             accepts: 0,
         };
-        for number in 0..9_u16 {
+        for number in 0..12_u16 {
             let guid = [GOOD, UNMANAGED, BAD][usize::from(number % 3)];
             let mut settings = world.lab.profile_settings(guid);
             settings.remembered = 4;
@@ -113,7 +113,8 @@ impl World {
                 settings.highest = TlsVersion::Tls12;
             }
             if number >= 6 {
-                settings.method = [Outer::Ttls, Outer::Peap][usize::from(number % 2)];
+                let tunnels = [Outer::Ttls, Outer::Peap, Outer::Teap];
+                settings.method = tunnels[usize::from(number / 3 + number) % 3];
                 settings.inside = Some(certificate_inside());
             }
             settings.max_packet = if number % 2 == 0 { 300 } else { 1024 };

@@ -1,4 +1,4 @@
-//! EAP-TTLS and PEAP: the user is the one inside, its device the claimed one, and slow passwords
+//! EAP-TTLS, PEAP and TEAP: the user is the one inside, its device the claimed one, and slow passwords
 //! neither stop the loop nor lose a conversation.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use portreeve::network::Lane;
 use portreeve::network::Method;
 use portreeve::network::MethodSet;
 use portreeve::probe::InsideSettings;
+use portreeve::probe::Machine;
 use portreeve::probe::Profile;
 use portreeve::probe::ProfileSettings;
 use portreeve::probe::TeapPeer;
@@ -56,10 +57,12 @@ fn pair(lab: &Lab, settings: ProfileSettings, station: &str) -> Pair {
     pair
 }
 
-const SPOKEN: [(Outer, Inner, &str); 3] = [
+const SPOKEN: [(Outer, Inner, &str); 5] = [
     (Outer::Ttls, Inner::Pap, "eap-ttls/pap 1.3"),
     (Outer::Ttls, Inner::Gtc, "eap-ttls/gtc 1.3"),
     (Outer::Peap, Inner::Gtc, "peap/gtc 1.3"),
+    (Outer::Teap, Inner::Gtc, "teap/gtc 1.2"),
+    (Outer::Teap, Inner::Pap, "teap/pap 1.2"),
 ];
 
 #[test]
@@ -262,5 +265,85 @@ fn a_user_who_is_gone_does_not_get_in_by_a_ticket() {
                 end.accepted(&pair.nas);
             }
         }
+    }
+}
+
+/// The machine's certificate says which device it is, whatever MAC address it claims; its user is the
+/// one whose password was given.
+#[test]
+fn a_machine_and_its_user_are_the_device_and_the_user_of_one_decision() {
+    for (guid, expected) in [
+        (crate::lab::GOOD, Verdict::Allow),
+        (crate::lab::BAD, Verdict::Block),
+    ] {
+        let mut lab = Lab::new();
+        let mut settings = settings(&lab, Outer::Teap, Inner::Gtc, ALICE);
+        settings.machine = lab.profile_settings(guid).credential;
+        settings.inside.as_mut().unwrap().teap.machine = Some(Machine {
+            inner: Inner::Tls,
+            name: "host/pc".into(),
+            password: Secret::new(Vec::new()),
+        });
+        let profile = Arc::new(Profile::build(settings).unwrap());
+        for resumed in [false, true] {
+            let mut pair = lab.pair_of(&profile);
+            BAD_MAC.clone_into(&mut pair.station);
+            let end = lab.login(&mut pair);
+            let record = lab.record();
+            let row = format!("row {guid}, resumed {resumed}");
+            assert_eq!(verdict(&record), expected, "{row}");
+            assert_eq!(record.user.as_str(), ALICE, "{row}");
+            assert_eq!(record.presented.as_str(), guid, "{row}");
+            assert_eq!(record.seen.established, Established::Proven, "{row}");
+            assert_eq!(record.seen.credential, Credential::Password, "{row}");
+            let again = resumed && expected == Verdict::Allow;
+            let method = if again {
+                "teap/eap-tls+gtc 1.2 resumed"
+            } else {
+                "teap/eap-tls+gtc 1.2"
+            };
+            assert_eq!(record.method.as_str(), method, "{row}");
+            match expected {
+                Verdict::Allow | Verdict::Quarantine => drop(end.accepted(&pair.nas)),
+                Verdict::Block => drop(end.rejected()),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_does_not_answer_is_on_record_and_may_be_asked_again() {
+    for (outer, inner, method) in SPOKEN {
+        let mut lab = Lab::new();
+        let user = crate::lab::DAVE;
+        let mut pair = pair(&lab, settings(&lab, outer, inner, user), GOOD_MAC);
+        lab.login(&mut pair).rejected();
+        let why = refusal(&lab.record());
+        assert!(
+            why.contains("the directory does not answer"),
+            "row {method}: {why}"
+        );
+
+        // Silence lets the NAS try another server, and the conversation waits for it.
+        lab.configure(|config| config.reject_when_unavailable = false);
+        let mut pair = self::pair(&lab, settings(&lab, outer, inner, user), GOOD_MAC);
+        let mut request = pair.request();
+        let silent = loop {
+            let Some(reply) = lab.ask(&pair.nas, &request) else {
+                break request;
+            };
+            let Next::Request(next) = pair.take(lab.now, reply) else {
+                panic!("row {method}: an end");
+            };
+            request = next;
+        };
+        let why = refusal(&lab.record());
+        assert!(
+            why.contains("the directory does not answer"),
+            "row {method}: {why}"
+        );
+        lab.configure(|config| config.reject_when_unavailable = true);
+        let reply = lab.ask(&pair.nas, &silent);
+        assert!(reply.is_some(), "row {method}: it is asked again");
     }
 }

@@ -1,11 +1,19 @@
-//! Passwords inside of a tunnel: the directory is asked on behalf of a conversation.
+//! Passwords inside of a tunnel: the directory is asked on behalf of a conversation. Guesses are slowed
+//! as those without EAP are, and what tells a peer that one was wrong leaves after the same delay.
 
-use crate::eap::Answer;
+use std::time::Duration;
+
+use crate::eap;
 use crate::eap::Conversation;
 use crate::model::Now;
+use crate::model::Verdict;
+use crate::network::Answer;
 use crate::network::Check;
+use crate::network::Settings;
+use crate::network::away::Asked;
 use crate::network::away::Parted;
 use crate::network::away::Waiting;
+use crate::network::context::Refused;
 use crate::network::conversation::Slot;
 use crate::network::discard::Discarded;
 use crate::network::eap::Round;
@@ -19,13 +27,20 @@ impl Server {
         let Some(question) = slot.conversation.question() else {
             return self.forget(round.asked);
         };
-        let passwords = &round.settings.passwords;
-        let answer = match passwords.check(question.user(), &question.proof()) {
+        let settings = round.settings;
+        match self.halts_guess(now, &settings.config, round.asked, question.user()) {
+            None => {}
+            Some(Err(busy)) => return self.ask_again(round, slot, busy),
+            Some(Ok(why)) => {
+                let answer = eap::Answer::RefusedFor(why.as_str().into());
+                return self.answer_inside(now, round, slot, answer, true);
+            }
+        }
+        let answer = match settings.passwords.check(question.user(), &question.proof()) {
             Check::Accepted(key) => Answer::Accepted(key),
-            Check::Refused => Answer::Refused,
+            Check::Refused => Answer::refused(),
             Check::Unsuited => Answer::Unsuited,
             Check::Slow(check) => {
-                let check = Box::new(move || Answer::from(check()));
                 return self.ask_later(now, round, slot, |conversation| {
                     Work::Inside(conversation, check)
                 });
@@ -36,9 +51,93 @@ impl Server {
                 });
             }
         };
-        self.go_on_here(now, round, slot, |conversation| {
-            conversation.answer(now, answer)
+        self.take_answer(now, round, slot, answer);
+    }
+
+    /// Goes on with a conversation whose question has been answered.
+    pub(in crate::network) fn resume_inside(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        parted: Parted,
+        conversation: Box<Conversation>,
+        answer: Answer,
+    ) {
+        if !self.conversations.rejoin(parted.state) {
+            return self.forget(asked);
+        }
+        let round = Round {
+            asked,
+            settings,
+            wants_key_name: parted.wants_key_name,
+            state: Some(parted.state),
+            delay: Duration::ZERO,
+        };
+        let mut slot = Slot {
+            conversation,
+            judge: parted.judge,
+            standing: parted.standing,
+        };
+        slot.standing.worked = true;
+        self.take_answer(now, &round, slot, answer);
+    }
+
+    fn take_answer(&mut self, now: Now, round: &Round<'_>, slot: Slot, answer: Answer) {
+        let config = &round.settings.config;
+        if let Some(question) = slot.conversation.question() {
+            self.note_guess(now, config, round.asked, question.user(), &answer);
+            if let Answer::Unavailable(why) = &answer
+                && !config.reject_when_unavailable
+            {
+                let context = slot.judge.context();
+                let refused = Refused {
+                    method: "eap",
+                    user: question.user(),
+                    why: why.as_str(),
+                };
+                self.record_refusal(now, round.asked, context, &refused);
+                return self.ask_again(round, slot, Discarded::Unavailable);
+            }
+        }
+        let refused = match &answer {
+            Answer::Accepted(_) => false,
+            Answer::Refused(_) | Answer::Unsuited | Answer::Unavailable(_) => true,
+        };
+        self.answer_inside(now, round, slot, answer.into(), refused);
+    }
+
+    /// Goes on with the answer. A peer that is refused learns so after the delay, in whatever packet
+    /// of its method; so does one that is blocked, which would else learn that the password was right.
+    fn answer_inside(
+        &mut self,
+        now: Now,
+        round: &Round<'_>,
+        slot: Slot,
+        answer: eap::Answer,
+        refused: bool,
+    ) {
+        let reject_delay = round.settings.config.reject_delay;
+        let judge = std::sync::Arc::clone(&slot.judge);
+        let work = |conversation: &mut Conversation| conversation.answer(now, answer);
+        self.go_on_here(now, slot, round, work, || {
+            let decided = judge.decided();
+            let blocked = decided.is_some_and(|it| it.decision.verdict == Verdict::Block);
+            if refused || blocked {
+                reject_delay
+            } else {
+                Duration::ZERO
+            }
         });
+    }
+
+    /// Lets a conversation wait until the NAS asks again.
+    fn ask_again(&mut self, round: &Round<'_>, slot: Slot, why: Discarded) {
+        self.counters.discard(why);
+        self.forget(round.asked);
+        if let Some(state) = round.state {
+            self.conversations.wait(state, slot);
+        }
     }
 
     fn ask_later(
@@ -51,6 +150,8 @@ impl Server {
         let Some(state) = round.state else {
             return self.forget(round.asked);
         };
+        let question = slot.conversation.question();
+        let user: Box<str> = question.map_or("", |question| question.user()).into();
         let Slot {
             conversation,
             judge,
@@ -59,18 +160,17 @@ impl Server {
         let work = work(conversation);
         if !self.away.has_room(work.is_elsewhere()) {
             // The conversation waits, and is asked about again when the NAS asks again.
-            self.counters.discard(Discarded::Overloaded);
-            self.forget(round.asked);
             if let Some(conversation) = work.into_conversation() {
                 let slot = Slot {
                     conversation,
                     judge,
                     standing,
                 };
-                self.conversations.wait(state, slot);
+                self.ask_again(round, slot, Discarded::Overloaded);
             }
             return;
         }
+        self.guess_began(now.monotonic, round.asked.from.ip(), &user);
         standing.prolong(now.monotonic, round.settings.config.patience);
         self.conversations.part(state, standing);
         let waiting = Waiting::Handshake(Parted {
@@ -78,7 +178,7 @@ impl Server {
             judge,
             standing,
             wants_key_name: round.wants_key_name,
-            slow: true,
+            guess: Some(user),
         });
         let (deadline, origin) = (standing.deadline(), round.asked.origin.hold());
         self.send_away(deadline, round.asked, origin, waiting, work);

@@ -42,7 +42,13 @@ impl Server {
             }
             Verdict::Block => {
                 let [_, identifier, ..] = outcome.packet;
-                self.reject_eap(now, round.asked, &failure(identifier));
+                // At once, it would tell that a password was right.
+                let delay = if outcome.principal.is_by_password() {
+                    round.settings.config.reject_delay
+                } else {
+                    round.delay
+                };
+                self.reject_eap(now, delay, round.asked, &failure(identifier));
                 self.counters.blocked.count();
                 self.record(slot, &outcome.principal, &decided, &outcome.spoken);
             }
@@ -115,7 +121,7 @@ impl Server {
 
     /// Access-Reject with EAP-Failure.
     pub(super) fn fail(&mut self, now: Now, round: &Round<'_>, slot: &Slot, failed: &Failed) {
-        self.reject_eap(now, round.asked, &failed.packet);
+        self.reject_eap(now, round.delay, round.asked, &failed.packet);
         let blocked = slot
             .judge
             .decided()
