@@ -73,7 +73,7 @@ fn change(turn: Option<(u8, &[u8])>, identifier: u8, words: &mut Vec<u8>) {
     }
 }
 
-fn turns(mut rest: &[u8]) -> Vec<(u8, Vec<u8>)> {
+pub(crate) fn turns(mut rest: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut turns = Vec::new();
     while let Some((&[control, high, low], after)) = rest.split_first_chunk::<3>() {
         let length = usize::from(u16::from_be_bytes([high, low])).min(after.len());
@@ -88,13 +88,10 @@ fn turns(mut rest: &[u8]) -> Vec<(u8, Vec<u8>)> {
 }
 
 fn converse(choice: u8, rest: &[u8]) {
-    let world = world();
     let outer = [Outer::Ttls, Outer::Peap][usize::from(choice & 1)];
     let inner = Inner::ALL[usize::from(choice >> 1 & 7) % 5];
     let version = [TlsVersion::Tls12, TlsVersion::Tls13][usize::from(choice >> 4 & 1)];
-    let turns = turns(rest);
-    let number = Mutex::new(0);
-    let mut settings = ProfileSettings::new("anonymous", None, vec![world.root.clone().into()]);
+    let mut settings = settings();
     settings.method = outer;
     (settings.lowest, settings.highest) = (version, version);
     settings.inside = Some(InsideSettings {
@@ -107,6 +104,18 @@ fn converse(choice: u8, rest: &[u8]) {
         early: choice & 0x80 != 0,
         teap: TeapPeer::default(),
     });
+    run(settings, turns(rest));
+}
+
+/// A peer that trusts the server of these conversations.
+pub(crate) fn settings() -> ProfileSettings {
+    ProfileSettings::new("anonymous", None, vec![world().root.clone().into()])
+}
+
+/// One conversation of a peer whose words are changed, turn by turn.
+pub(crate) fn run(mut settings: ProfileSettings, turns: Vec<(u8, Vec<u8>)>) {
+    let world = world();
+    let number = Mutex::new(0);
     settings.spoil = Some(Spoil(Arc::new(move |identifier, words| {
         let mut number = number.lock().expect("no other thread has it");
         let turn = turns.get(*number);
@@ -190,6 +199,7 @@ fn world() -> &'static World {
         let chain = vec![leaf.der().clone()];
         let mut settings = eap::Settings::new(chain, key, vec![root.der().clone()]);
         settings.max_rounds = 40;
+        settings.teap.tls_max = TlsVersion::Tls13;
         let resumption: Arc<Resumption> = Arc::default();
         settings.resumption = Some(Arc::clone(&resumption));
         World {
