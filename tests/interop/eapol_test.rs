@@ -89,13 +89,14 @@ pub(crate) fn run_at(
         login.files.key.display(),
         login.fragment,
     );
-    launch(gateway, (server, secret), &network, (MAC, login.again))
+    let by = (DEBIANS, MAC, login.again);
+    launch(gateway, (server, secret), &network, by)
 }
 
 /// One login through a tunnel.
 #[derive(Clone, Copy)]
 pub(crate) struct Tunnel<'a> {
-    /// `TTLS` or `PEAP`.
+    /// `TTLS`, `PEAP` or `TEAP`.
     pub(crate) method: &'a str,
     /// The name outside.
     pub(crate) outside: &'a str,
@@ -113,6 +114,10 @@ pub(crate) struct Tunnel<'a> {
     pub(crate) tls13: bool,
     pub(crate) again: u32,
     pub(crate) mac: &'a str,
+    /// Which build of it.
+    pub(crate) program: &'a str,
+    /// More of its settings.
+    pub(crate) more: &'a str,
 }
 
 impl<'a> Tunnel<'a> {
@@ -133,6 +138,8 @@ impl<'a> Tunnel<'a> {
             tls13: false,
             again: 0,
             mac: MAC,
+            program: DEBIANS,
+            more: "",
         }
     }
 }
@@ -149,7 +156,7 @@ pub(crate) fn run_tunnel(gateway: &Gateway, login: &Tunnel<'_>) -> Outcome {
     });
     let network = format!(
         "network={{\nkey_mgmt=IEEE8021X\neap={}\nanonymous_identity=\"{}\"\nidentity=\"{}\"\n\
-         password=\"{}\"\nca_cert=\"{}\"\nphase2=\"{}\"\n{certificate}\
+         password=\"{}\"\nca_cert=\"{}\"\nphase2=\"{}\"\n{certificate}{}\
          phase1=\"tls_disable_tlsv1_3={} {}\"\n}}\n",
         login.method,
         login.outside,
@@ -157,23 +164,25 @@ pub(crate) fn run_tunnel(gateway: &Gateway, login: &Tunnel<'_>) -> Outcome {
         login.password,
         gateway.path(login.root).display(),
         login.inside,
+        login.more,
         u8::from(!login.tls13),
         login.phase1,
     );
     let secret = gateway.secret();
     let server = (gateway.authentication, secret.as_str());
-    launch(gateway, server, &network, (login.mac, login.again))
+    let by = (login.program, login.mac, login.again);
+    launch(gateway, server, &network, by)
 }
 
 fn launch(
     gateway: &Gateway,
     (server, secret): (SocketAddr, &str),
     network: &str,
-    (mac, again): (&str, u32),
+    (program, mac, again): (&str, &str, u32),
 ) -> Outcome {
     let file = tempfile::NamedTempFile::new_in(gateway.folder()).unwrap();
     fs::write(file.path(), network).unwrap();
-    let output = Command::new("eapol_test")
+    let output = Command::new(program)
         .arg("-c")
         .arg(file.path())
         .args(["-a", &server.ip().to_string()])
@@ -181,11 +190,14 @@ fn launch(
         .args(["-s", secret, "-t", "15", "-M", mac])
         .args(["-r", &again.to_string()])
         .output()
-        .expect("eapol_test is installed by tests/run");
+        .unwrap_or_else(|error| panic!("{program}, which tests/run installs or builds: {error}"));
     Outcome {
         output: String::from_utf8_lossy(&output.stdout).into_owned(),
     }
 }
+
+/// The one that Debian has built.
+const DEBIANS: &str = "eapol_test";
 
 /// A device that nobody knows.
 const MAC: &str = "00:00:5e:00:53:77";

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use crate::certificate::sample;
 use crate::eapol_test::Login;
+use crate::eapol_test::Tunnel;
 use crate::eapol_test::run;
+use crate::eapol_test::run_tunnel;
 use crate::gateway::Conf;
 use crate::gateway::Gateway;
 use crate::gateway::until;
@@ -17,6 +19,8 @@ use crate::radclient::begin;
 use crate::radclient::send;
 use crate::slapd::Slapd;
 use crate::slapd::free_port;
+use crate::teap::PAC;
+use crate::teap::PUT_RIGHT;
 
 /// Judges users by what is known of them alone: who has logged in may in, unless banned.
 pub(crate) fn allow_users(conf: &Conf) {
@@ -124,6 +128,45 @@ fn a_password_is_checked_by_binding_as_the_user_rfc4513_5_1() {
     let answers = answers.get("answers").unwrap();
     for (outcome, count) in [("accepted", 3), ("refused", 1), ("unknown", 1)] {
         assert_eq!(answers.get(outcome).unwrap(), count, "{answers}");
+    }
+}
+
+#[test]
+fn passwords_inside_of_tunnels_are_checked_by_binding_too() {
+    let slapd = Slapd::start();
+    let gateway = start(|conf| directory(conf, &clear(&slapd), CLEAR));
+    let without_eap = start(|conf| {
+        directory(conf, &clear(&slapd), CLEAR);
+        let from = r#"inside = ["gtc", "pap", "eap-tls"]"#;
+        conf.replace("gateway.toml", from, r#"inside = ["pap"]"#);
+    });
+    for (gateway, method, inside, program, more) in [
+        (&gateway, "PEAP", "auth=GTC", "eapol_test", ""),
+        (&gateway, "TTLS", "auth=PAP", "eapol_test", ""),
+        (&gateway, "TTLS", "autheap=GTC", "eapol_test", ""),
+        (&gateway, "TEAP", "auth=GTC", PUT_RIGHT, PAC),
+        (&without_eap, "TEAP", "", PUT_RIGHT, PAC),
+    ] {
+        let login = Tunnel {
+            program,
+            more,
+            ..Tunnel::new(method, inside, ("alice", "alice-ldap"))
+        };
+        let outcome = run_tunnel(gateway, &login);
+        let row = format!("row {method} {inside}");
+        assert!(outcome.success(), "{row}:\n{}", outcome.output);
+        assert_eq!(outcome.keys(), (1, 0), "{row}");
+        for (user, password) in [("alice", "alice-wrong"), ("carol", "alice-ldap")] {
+            let wrong = Tunnel {
+                user,
+                password,
+                ..login
+            };
+            let outcome = run_tunnel(gateway, &wrong);
+            assert!(!outcome.success(), "{row} {user}:\n{}", outcome.output);
+            let record = last_record(gateway);
+            assert!(record.contains("the password is not"), "{row}: {record}");
+        }
     }
 }
 

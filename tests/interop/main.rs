@@ -23,6 +23,7 @@ mod radclient;
 mod radsec;
 mod slapd;
 mod sogo;
+mod teap;
 mod templates;
 mod winbind;
 mod wired;

@@ -4,6 +4,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use crate::eapol_test::Tunnel;
+use crate::eapol_test::run_tunnel;
 use crate::gateway::Conf;
 use crate::gateway::Gateway;
 use crate::ldap::allow_users;
@@ -16,11 +18,20 @@ use crate::radclient::RFC2759_RESPONSE;
 use crate::radclient::SIGNED;
 use crate::radclient::send;
 use crate::slapd::Slapd;
+use crate::teap::PAC;
+use crate::teap::PUT_RIGHT;
 
-/// Knows `User` of RFC 2759 section 9.2 by the answer and the key that stand there, and answers of
-/// others as winbind does when something is wrong. Each start is a line of the file `starts`.
+/// Knows `User` of RFC 2759 section 9.2 by the DES keys that the hash there makes and by the key that
+/// stands there, and answers of others as winbind does when something is wrong. Each start is a line of
+/// the file `starts`.
 const HELPER: &str = r#"#!/bin/bash
 echo "$$" >> "$(dirname "$0")/starts"
+answer_to() {
+    for key in 4474ee50d4984a70 d60850e8408ed4d2 88d6800000000000; do
+        printf "$(sed 's/../\\x&/g' <<<"$1")" |
+            openssl enc -des-ecb -nopad -K $key -provider legacy -provider default
+    done | od -An -v -tx1 | tr -d ' \n' | tr a-f A-F
+}
 while IFS= read -r line; do
     case "$line" in
         "Username:: "*) user=$(printf %s "${line#Username:: }" | base64 -d) ;;
@@ -31,8 +42,7 @@ while IFS= read -r line; do
         .)
             case "$user" in
                 User)
-                    if [ "$challenge" = D02E4386BCE91226 ] &&
-                        [ "$response" = 82309ECD8D708B5EA08FAA3981CD83544233114A3D85D6DF ] &&
+                    if [ "$response" = "$(answer_to "$challenge")" ] &&
                         [ "$domain" = "${WANTED_DOMAIN-EXAMPLE}" ]; then
                         printf 'Authenticated: Yes\nUser-Session-Key: 41C00C584BD2D91C4017A2A12FA59F3F\n.\n'
                     else
@@ -57,7 +67,12 @@ fn start(edit: impl FnOnce(&Conf)) -> Gateway {
         conf.replace(
             "gateway.toml",
             r#"allow = ["eap-tls", "eap-ttls", "peap", "teap", "pap", "mab"]"#,
-            r#"allow = ["chap", "mschap", "mschapv2", "pap"]"#,
+            r#"allow = ["chap", "mschap", "mschapv2", "pap", "peap", "eap-ttls", "teap"]"#,
+        );
+        conf.replace(
+            "gateway.toml",
+            r#"inside = ["gtc", "pap", "eap-tls"]"#,
+            r#"inside = ["mschapv2"]"#,
         );
         let helper = conf.path("helper");
         fs::write(&helper, HELPER).unwrap();
@@ -127,6 +142,45 @@ fn the_domain_checks_an_answer_and_its_key_makes_the_nas_keys_rfc2759_9_2() {
     let answer = send(gateway.authentication, "auth", &secret, &chap);
     assert!(answer.contains("Received Access-Reject"), "{answer}");
     assert!(last_record(&gateway).contains("cannot answer a challenge"));
+}
+
+#[test]
+fn the_domain_checks_answers_inside_of_tunnels() {
+    let gateway = start(|_| {});
+    for (method, inside, program, more) in [
+        ("PEAP", "auth=MSCHAPV2", "eapol_test", ""),
+        ("TTLS", "auth=MSCHAPV2", "eapol_test", ""),
+        ("TTLS", "autheap=MSCHAPV2", "eapol_test", ""),
+        ("TEAP", "auth=MSCHAPV2", PUT_RIGHT, PAC),
+    ] {
+        for user in ["User", "EXAMPLE\\User"] {
+            let login = Tunnel {
+                program,
+                more,
+                ..Tunnel::new(method, inside, (user, "clientPass"))
+            };
+            let outcome = run_tunnel(&gateway, &login);
+            let row = format!("row {method} {inside} {user}");
+            assert!(outcome.success(), "{row}:\n{}", outcome.output);
+            assert_eq!(outcome.keys(), (1, 0), "{row}");
+            let wrong = Tunnel {
+                password: "clientpass",
+                ..login
+            };
+            let outcome = run_tunnel(&gateway, &wrong);
+            assert!(!outcome.success(), "{row}:\n{}", outcome.output);
+            let record = last_record(&gateway);
+            assert!(record.contains("the domain refuses"), "{row}: {record}");
+        }
+        let locked = Tunnel {
+            program,
+            more,
+            ..Tunnel::new(method, inside, ("locked", "clientPass"))
+        };
+        assert!(!run_tunnel(&gateway, &locked).success(), "{method}");
+        let record = last_record(&gateway);
+        assert!(record.contains("Account locked out"), "{method}: {record}");
+    }
 }
 
 #[test]
