@@ -226,3 +226,44 @@ fn a_wrong_password_and_a_method_that_is_off_are_refused() {
     let off = run_tunnel(&gateway, &teap("auth=GTC", ALICE, AS_THEY_ARE));
     fails("off", &off);
 }
+
+#[test]
+fn the_probe_speaks_it_too() {
+    let gateway = speaking(r#""mschapv2", "gtc", "pap", "eap-tls""#);
+    let server = gateway.authentication.to_string();
+    let secret = gateway.path("certs/secrets/nas-local");
+    let file = gateway.path("password");
+    let machine = sample(&gateway, "bob-laptop");
+    let (certificate, key) = (machine.certificate.display(), machine.key.display());
+    let (certificate, key) = (certificate.to_string(), key.to_string());
+    let machine = [
+        "--machine",
+        "host/bob-laptop",
+        "--machine-certificate",
+        &certificate,
+        "--machine-key",
+        &key,
+    ];
+    for (inside, (user, password), more, good) in [
+        ("gtc", ALICE, &[][..], true),
+        ("pap", ALICE, &[][..], true),
+        ("mschapv2", BOB, &[][..], true),
+        ("mschapv2", BOB, &machine[..], true),
+        ("mschapv2", ("bob", "wrong"), &machine[..], false),
+        ("gtc", ("", ""), &machine[..], true),
+    ] {
+        std::fs::write(&file, format!("{password}\n")).unwrap();
+        for tls in ["1.2", "1.3"] {
+            let mut arguments = vec!["probe", "teap", user, "--inside", inside, "--tls", tls];
+            arguments.extend(["--password-file", file.to_str().unwrap()]);
+            arguments.extend(["--server", &server]);
+            arguments.extend(["--secret-file", secret.to_str().unwrap()]);
+            arguments.extend(["--station", "00:00:5e:00:53:77"]);
+            arguments.extend(more);
+            let output = gateway.command(&arguments);
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let row = format!("row {inside} {user} {tls} {}: {text}", more.len());
+            assert_eq!(output.status.code(), Some(i32::from(!good)), "{row}");
+        }
+    }
+}
