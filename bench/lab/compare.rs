@@ -6,7 +6,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `radius`, `eap_tls`, `mail`, `change`, `overload` | the cases: who takes part, under what load |
+//! | `radius`, `eap_tls`, `tunnels`, `mail`, `change`, `overload` | the cases: who takes part, under what load |
 //! | `gateway`, `freeradius`, `hostapd`, `go`, `front` | how each program is started, in its best form |
 //! | `program`, `folder`, `pki` | processes, places and certificates of a comparison |
 //! | `contest`, `figures` | rounds in turn, and what one of them measured |
@@ -34,6 +34,7 @@ mod program;
 mod radius;
 mod report;
 mod row;
+mod tunnels;
 
 use std::io;
 use std::io::Write;
@@ -88,6 +89,8 @@ pub(crate) enum Case {
     Pap,
     /// EAP-TLS, all versions and keys, full and resumed.
     EapTls,
+    /// Passwords in the tunnels of PEAP, EAP-TTLS and TEAP, full and resumed.
+    Tunnels,
     /// ActiveSync requests.
     Mail,
     /// Pings that wait.
@@ -163,6 +166,9 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     }
     if arguments.includes(Case::EapTls) {
         eap_tls::run(&setting, &mut report)?;
+    }
+    if arguments.includes(Case::Tunnels) {
+        tunnels::run(&setting, &mut report)?;
     }
     if arguments.includes(Case::Mail) {
         mail::run(&setting, &mut report)?;

@@ -220,7 +220,7 @@ fn first_login<'a>(devices: &'a str, root: &'a str) -> [&'a str; 13] {
 }
 
 /// How a generator finds a server.
-fn door(port: u16, secret: &str) -> Vec<String> {
+pub(super) fn door(port: u16, secret: &str) -> Vec<String> {
     let server = format!("127.0.0.1:{port}");
     words(&["--server", &server, "--secret-file", secret])
 }
@@ -277,16 +277,16 @@ fn start(setting: &Setting, pki: &Pki, cache: &Cache) -> io::Result<Vec<Contende
 }
 
 /// Peers put Message-Authenticator behind other attributes.
-fn signed_later(mut door: Vec<String>) -> Vec<String> {
+pub(super) fn signed_later(mut door: Vec<String>) -> Vec<String> {
     door.push("--signed-later".to_owned());
     door
 }
 
 /// Where FreeRADIUS keeps sessions: in memory, if the system has a folder there.
-struct Cache(PathBuf);
+pub(super) struct Cache(PathBuf);
 
 impl Cache {
-    fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let shared = Path::new("/dev/shm");
         let usual = std::env::temp_dir();
         let above = if shared.is_dir() { shared } else { &usual };
@@ -294,7 +294,7 @@ impl Cache {
         Ok(Self(path))
     }
 
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         text(&self.0)
     }
 }

@@ -84,6 +84,41 @@ pub(super) fn start_with_tls(
     start(setting, form, &name, port, &modules, sections)
 }
 
+/// With PEAP and EAP-TTLS for users whose passwords it knows in clear; sessions as with EAP-TLS.
+pub(super) fn start_with_tunnels(
+    setting: &Setting,
+    port: u16,
+    pki: &Pki,
+    (cache, users): (&str, u32),
+) -> io::Result<Program> {
+    let form = Form::Single;
+    let name = folder(form, "tunnels");
+    let file = setting
+        .folder
+        .write(&format!("{name}/users"), &users_file(0, users))?;
+    let modules = format!(
+        "files {{\n usersfile = {}\n}}\npap {{\n normalise = no\n}}\nmschap {{\n}}\n\
+         eap {{\n default_eap_type = peap\n timer_expire = 60\n max_sessions = 65536\n \
+         tls-config common {{\n private_key_file = {}\n certificate_file = {}\n ca_file = {}\n \
+         fragment_size = 1024\n tls_min_version = \"1.2\"\n tls_max_version = \"1.3\"\n \
+         ecdh_curve = \"\"\n cache {{\n enable = yes\n lifetime = 24\n name = compare\n \
+         persist_dir = {cache}\n store {{\n Tunnel-Private-Group-Id\n User-Name\n }}\n }}\n }}\n \
+         mschapv2 {{\n }}\n peap {{\n tls = common\n default_eap_type = mschapv2\n \
+         virtual_server = inside\n }}\n ttls {{\n tls = common\n default_eap_type = mschapv2\n \
+         virtual_server = inside\n }}\n}}\n",
+        text(&file),
+        pki.file("server.key"),
+        pki.file("server.pem"),
+        pki.file("root.pem"),
+    );
+    // What is spoken inside is another server's business, which stands behind the outer one.
+    let sections = "authorize {\n eap\n}\nauthenticate {\n eap\n}\n}\nserver inside {\n\
+                    authorize {\n files\n mschap\n eap {\n ok = return\n }\n pap\n}\n\
+                    authenticate {\n Auth-Type PAP {\n pap\n }\n Auth-Type MS-CHAP {\n mschap\n }\n \
+                    eap\n}\n";
+    start(setting, form, &name, port, &modules, sections)
+}
+
 fn folder(form: Form, what: &str) -> String {
     match form {
         Form::Single => format!("freeradius-{what}"),

@@ -25,6 +25,8 @@ pub(super) struct Gateway {
     metrics: u16,
     /// Lines of gateway.toml: key and value.
     settings: Vec<(&'static str, String)>,
+    /// The same of keys that stand elsewhere before: table, key and value.
+    of_tables: Vec<(&'static str, &'static str, String)>,
 }
 
 impl Gateway {
@@ -45,6 +47,7 @@ impl Gateway {
                 ("mail", closed()),
                 ("metrics", listen(metrics)),
             ],
+            of_tables: Vec::new(),
         })
     }
 
@@ -52,6 +55,11 @@ impl Gateway {
     pub(super) fn set(&mut self, key: &'static str, value: String) {
         self.settings.retain(|(known, _)| *known != key);
         self.settings.push((key, value));
+    }
+
+    /// The same of a key in this table.
+    pub(super) fn set_in(&mut self, table: &'static str, key: &'static str, value: String) {
+        self.of_tables.push((table, key, value));
     }
 
     /// Opens a door at a free port of the loopback address.
@@ -81,6 +89,12 @@ impl Gateway {
         let mut gateway = fs::read_to_string(&file)?;
         for (key, value) in &self.settings {
             gateway = with(&gateway, key, value)?;
+        }
+        for (table, key, value) in &self.of_tables {
+            let missing = || io::Error::other(format!("gateway.toml has no {table}"));
+            let at = gateway.find(table).ok_or_else(missing)?;
+            let (before, after) = gateway.split_at(at);
+            gateway = format!("{before}{}", with(after, key, value)?);
         }
         // The answers of all servers are alike: VLAN, filter, time limit, and no text.
         let gateway: Vec<&str> = gateway

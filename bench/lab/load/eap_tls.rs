@@ -1,5 +1,5 @@
 //! `portreeve-lab load eap-tls`: whole EAP-TLS conversations, many at once, each with the
-//! certificate of one device.
+//! certificate of one device; or those of a tunnel, each with the password of one user.
 //!
 //! The peer's cryptography is done here and costs as much as the server's. On one machine the two
 //! share the cores, so rates and latencies say little about the server; its processor time
@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::Args;
+use portreeve::eap::Inner;
+use portreeve::eap::Outer;
 use portreeve::eap::TlsVersion;
 use portreeve::model::Now;
 use portreeve::net::Clock;
@@ -40,14 +42,24 @@ use super::unusable;
 use device::Device;
 use talk::Talk;
 
-/// Hold EAP-TLS conversations, each with a device's certificate.
+/// Hold EAP-TLS conversations, each with a device's certificate, or with `--method` those of a tunnel,
+/// each with a user's password.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) server: ServerArguments,
     /// Folder with the devices' certificates, NAME.pem; `load certs` makes one.
-    #[arg(long, value_name = "FOLDER")]
-    devices: PathBuf,
+    #[arg(long, value_name = "FOLDER", required_unless_present = "users")]
+    devices: Option<PathBuf>,
+    /// Make a tunnel instead: eap-ttls, peap or teap.
+    #[arg(long, value_name = "METHOD", requires = "users", value_parser = method)]
+    method: Option<Outer>,
+    /// What is spoken in it.
+    #[arg(long, value_name = "METHOD", default_value = "mschapv2", value_parser = inside)]
+    inside: Inner,
+    /// Users and their passwords: NAME:PASSWORD+COUNT with {n} in them, or a file.
+    #[arg(long, value_name = "LOGINS", requires = "method")]
+    users: Option<String>,
     /// Folder with their keys, NAME.key [default: that of the certificates].
     #[arg(long, value_name = "FOLDER")]
     keys: Option<PathBuf>,
@@ -118,7 +130,16 @@ pub(super) fn run(arguments: Arguments) -> io::Result<()> {
         .tls
         .map_or_else(|| "TLS".to_owned(), |version| version.to_string());
     Run {
-        load: &format!("eap-tls {version} {kind}"),
+        load: &match arguments.method {
+            None => format!("eap-tls {version} {kind}"),
+            Some(method) => {
+                format!(
+                    "{}/{} {version} {kind}",
+                    method.name(),
+                    arguments.inside.name()
+                )
+            }
+        },
         server: &arguments.server.server.to_string(),
         pace: arguments.pace.pace(),
         elapsed: driven.elapsed,
@@ -292,6 +313,20 @@ impl Conversations {
         }
         Next::Done
     }
+}
+
+/// A method that makes a tunnel.
+fn method(text: &str) -> Result<Outer, String> {
+    let mut tunnels = Outer::ALL.into_iter().filter(|outer| *outer != Outer::Tls);
+    let found = tunnels.find(|outer| outer.name() == text);
+    found.ok_or_else(|| "expected eap-ttls, peap or teap".to_owned())
+}
+
+/// What needs a password only.
+fn inside(text: &str) -> Result<Inner, String> {
+    let mut spoken = Inner::ALL.into_iter().filter(|inner| *inner != Inner::Tls);
+    let found = spoken.find(|inner| inner.name() == text);
+    found.ok_or_else(|| "expected pap, chap, mschap, mschapv2 or gtc".to_owned())
 }
 
 /// A TLS version as arguments have it.
