@@ -8,6 +8,8 @@
 //!
 //! Counted from the request, the delay also hides how long the password took to check, where that is
 //! less: of a slow hash, of a directory, of a name that does not exist.
+//!
+//! Inside of a tunnel a challenge tells of a refusal before the reject does; it waits in the reject's place.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
