@@ -19,6 +19,8 @@ impl Default for Config {
             winbind: None,
             deadline: Duration::from_secs(5),
             most_waiting: 256,
+            groups_fresh_for: Duration::from_mins(10),
+            groups_kept_for: Duration::from_hours(24),
         }
     }
 }
@@ -47,6 +49,10 @@ fn read(root: &mut Section<'_>, folder: &Path) -> Config {
     let mut config = Config::default();
     root.set_within("deadline", DEADLINES, &mut config.deadline);
     root.set_within("most_waiting", 1..=MOST_WAITING, &mut config.most_waiting);
+    let fresh = Duration::from_secs(1)..=LONGEST_KEPT;
+    root.set_within("groups_fresh_for", fresh, &mut config.groups_fresh_for);
+    let kept = Duration::ZERO..=LONGEST_KEPT;
+    root.set_within("groups_kept_for", kept, &mut config.groups_kept_for);
     let mut names = Vec::new();
     let tables = root.children("ldap");
     if tables.len() > MAX_DIRECTORIES {
@@ -121,6 +127,8 @@ fn is_plain(name: &str) -> bool {
 /// A NAS gives a request up after some ten seconds.
 const DEADLINES: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(20);
+/// Whoever has left is to be gone from everywhere after a month.
+const LONGEST_KEPT: Duration = Duration::from_hours(30 * 24);
 /// With a kilobyte each; beyond, a user waits for longer than the NAS does.
 const MOST_WAITING: usize = 100_000;
 /// Each one that does not know a user costs a search.
@@ -204,6 +212,14 @@ mod tests {
             (
                 &format!("{LEAST}filtr = \"\"\n"),
                 "f:6: ldap[0].filtr: unknown key",
+            ),
+            (
+                &format!("{LEAST}certificates = \"require\"\n"),
+                "f:6: ldap[0].certificates: has nothing to look up",
+            ),
+            (
+                &format!("{LEAST}machine_filter = \"(cn=pc)\"\n"),
+                "f:6: ldap[0].machine_filter: has neither {user} nor {name}",
             ),
             (
                 "[winbind]\ncommand = [\"ntlm_auth\"]\n",

@@ -16,6 +16,7 @@ mod eap_tunnel;
 mod eapol_test;
 mod held;
 mod ldap;
+mod ldap_certificates;
 mod mail;
 mod nginx;
 mod overlay;

@@ -8,6 +8,9 @@ use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
 use rcgen::CertifiedIssuer;
@@ -172,6 +175,17 @@ impl Slapd {
     /// Another authority, which has issued nothing.
     pub(crate) fn other_ca_file(&self) -> String {
         self.folder.path().join("other.pem").display().to_string()
+    }
+
+    /// Keeps it from answering, with its connections open; or lets it go on.
+    pub(crate) fn halt(&self, halts: bool) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        let signal = if halts {
+            Signal::SIGSTOP
+        } else {
+            Signal::SIGCONT
+        };
+        kill(Pid::from_raw(pid), signal).unwrap();
     }
 
     /// Kills it; its ports are closed afterwards.

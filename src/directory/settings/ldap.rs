@@ -16,6 +16,7 @@ use super::DEADLINES;
 use super::check_deadline;
 use super::is_plain;
 use crate::directory::ldap::Address;
+use crate::directory::ldap::Certificates;
 use crate::directory::ldap::Filter;
 use crate::directory::ldap::GroupLookup;
 use crate::directory::ldap::Groups;
@@ -42,6 +43,14 @@ impl Choice for Lookup {
         ("member-of", Self::MemberOf),
         ("search", Self::Search),
         ("in-chain", Self::InChain),
+    ];
+}
+
+impl Choice for Certificates {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("off", Self::Off),
+        ("prefer", Self::Prefer),
+        ("require", Self::Require),
     ];
 }
 
@@ -83,8 +92,16 @@ pub(super) fn read_ldap(
         let message = "has neither {user} nor {name}, so that every user would be the same";
         section.error("filter", message);
     }
+    let machine_filter = read_machine_filter(section);
     let user_name: Option<String> = section.read("user_attribute");
     let groups = read_groups(section, base.as_deref().unwrap_or_default());
+    let mut certificates = Certificates::Off;
+    section.set("certificates", &mut certificates);
+    let finds_groups = |groups: &Groups| groups.lookup != GroupLookup::Off;
+    if certificates != Certificates::Off && !groups.as_ref().is_none_or(finds_groups) {
+        let message = "has nothing to look up: groups is \"off\"";
+        section.error("certificates", message);
+    }
     let mut connections = 8;
     section.set_within("connections", 1..=MAX_CONNECTIONS, &mut connections);
     let mut server_deadline = Duration::from_secs(2);
@@ -99,8 +116,10 @@ pub(super) fn read_ldap(
         base: base?,
         scope,
         filter: filter?,
+        machine_filter,
         user_name,
         groups: groups?,
+        certificates,
         connections,
         server_deadline,
     };
@@ -217,6 +236,21 @@ fn read_password(section: &mut Section<'_>, folder: &Path) -> Option<Secret> {
         return None;
     }
     Some(Secret::new(line.to_vec()))
+}
+
+fn read_machine_filter(section: &mut Section<'_>) -> Option<Filter> {
+    if !section.has("machine_filter") {
+        return None;
+    }
+    let filter = read_filter(section, "machine_filter", USER_FILTER);
+    if filter
+        .as_ref()
+        .is_some_and(|filter| !filter.asks_for_user())
+    {
+        let message = "has neither {user} nor {name}, so that every machine would be the same";
+        section.error("machine_filter", message);
+    }
+    filter
 }
 
 fn read_filter(section: &mut Section<'_>, key: &'static str, default: &str) -> Option<Filter> {

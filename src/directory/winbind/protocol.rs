@@ -40,7 +40,13 @@ pub(super) fn write(
         lines.push_str(value);
         lines.push('\n');
     };
-    line("Username:: ", &STANDARD.encode(name.user));
+    let user = if name.is_machine {
+        // A machine's account is its name without domain, and a dollar sign.
+        format!("{}$", name.user)
+    } else {
+        name.user.to_owned()
+    };
+    line("Username:: ", &STANDARD.encode(user));
     // What stands behind an @ is a Kerberos realm and no NT domain.
     let is_domain = name.whole.contains('\\');
     let domain = name.realm.filter(|_| is_domain).unwrap_or(domain);
