@@ -196,7 +196,7 @@ impl Handle {
         let (done, learned) = oneshot::channel();
         let message = Message::Learn {
             source,
-            update,
+            update: Box::new(update),
             done,
         };
         self.0.sender.send(message).await.is_ok() && learned.await.is_ok()

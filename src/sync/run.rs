@@ -159,7 +159,7 @@ pub(super) enum Message {
     /// What a directory says of a user who logs in; `done` learns that it is in the inventory.
     Learn {
         source: String,
-        update: Update,
+        update: Box<Update>,
         done: oneshot::Sender<()>,
     },
     Stop,
@@ -208,7 +208,7 @@ fn write(
                     // Dropping `done` says so.
                     continue;
                 }
-                let changes = writer.apply(source, at, vec![update]);
+                let changes = writer.apply(source, at, vec![*update]);
                 if !changes.is_empty() {
                     on_change(&changes);
                 }
