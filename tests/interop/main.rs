@@ -9,6 +9,7 @@
 mod gateway;
 
 mod active_sync;
+mod cable;
 mod certificate;
 mod dictionaries;
 mod eap_tls;
@@ -24,6 +25,7 @@ mod radclient;
 mod radsec;
 mod slapd;
 mod sogo;
+mod strongswan;
 mod templates;
 mod winbind;
 mod wired;
