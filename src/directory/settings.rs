@@ -81,6 +81,7 @@ fn read(root: &mut Section<'_>, folder: &Path) -> Config {
 fn read_winbind(section: &mut Section<'_>, longest: Duration) -> Option<WinbindConfig> {
     let mut command = vec![
         "/usr/bin/ntlm_auth".to_owned(),
+        "--allow-mschapv2".to_owned(),
         "--helper-protocol=ntlm-server-1".to_owned(),
     ];
     section.set("command", &mut command);

@@ -8,6 +8,10 @@ use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
 /// Two ends of a cable: one here, one in a network namespace. Both go with it.
 pub(crate) struct Cable {
     /// The namespace.
@@ -70,6 +74,19 @@ impl Running {
             child,
             log: log.to_owned(),
         }
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn end(&mut self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        // Fails only if it has ended already.
+        drop(kill(Pid::from_raw(pid), signal));
+        drop(self.child.wait());
     }
 
     /// How often a text stands in the log.

@@ -23,6 +23,7 @@ mod nginx;
 mod overlay;
 mod radclient;
 mod radsec;
+mod samba;
 mod slapd;
 mod sogo;
 mod strongswan;

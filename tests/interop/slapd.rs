@@ -91,7 +91,7 @@ impl Slapd {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::create_dir(path("db")).unwrap();
-        certificates(&folder);
+        certificates(&folder, "localhost");
         let shown = folder.path().display();
         let mut conf = String::new();
         for schema in ["core", "cosine", "nis", "inetorgperson"] {
@@ -208,7 +208,8 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn certificates(folder: &TempDir) {
+/// Writes an authority, another one, and a server's certificate of this name.
+pub(crate) fn certificates(folder: &TempDir, name: &str) {
     let authority = |name: &str| {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -216,7 +217,7 @@ fn certificates(folder: &TempDir) {
         CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
     };
     let (root, other) = (authority("Directory Root"), authority("Other Root"));
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let key = KeyPair::generate().unwrap();
     let server = params.signed_by(&key, &root).unwrap();
     for (name, text) in [
