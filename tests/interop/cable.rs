@@ -85,7 +85,7 @@ impl Running {
     pub(crate) fn end(&mut self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).unwrap();
         // Fails only if it has ended already.
-        drop(kill(Pid::from_raw(pid), signal));
+        kill(Pid::from_raw(pid), signal).ok();
         drop(self.child.wait());
     }
 
