@@ -114,7 +114,7 @@ impl ConversationJudge {
 
     /// The subject that a peer is. A certificate stands for its user and for the device that it was
     /// issued to; a password for its user alone, whose device is the one of a certificate that was
-    /// shown besides, or the one that the peer claims by its MAC address.
+    /// shown besides, or the one that is claimed: by the client of a VPN, or by the MAC address.
     pub(super) fn with_subject<T>(
         &self,
         principal: &Principal,
@@ -124,45 +124,32 @@ impl ConversationJudge {
             identifier,
             established: Established::Proven,
         };
-        let (with_device, by_certificate, claimed);
-        let device: &[Presented<'_>] = match principal.certificate() {
-            Some(certificate) => {
-                let itself = proven(Identifier::Certificate(certificate.id));
-                match certificate.intune_device_id() {
-                    Some(device) => {
-                        with_device = [proven(Identifier::Device(device)), itself];
-                        &with_device
-                    }
-                    None => {
-                        by_certificate = [itself];
-                        &by_certificate
-                    }
-                }
-            }
-            None => {
-                claimed = self.context.station.map(|station| Presented {
-                    identifier: Identifier::Mac(station),
-                    established: Established::Claimed,
-                });
-                claimed.as_slice()
-            }
-        };
         let credential = match principal {
             Principal::Certificate(_) => Credential::Certificate,
             Principal::Password { .. } => Credential::Password,
         };
-        let machine = match principal.user() {
-            Some(_) => None,
-            None => self.machine(device),
+        let of_device = |device: &[Presented<'_>]| {
+            let machine = match principal.user() {
+                Some(_) => None,
+                None => self.machine(device),
+            };
+            ask(&Subject {
+                plane: Plane::Network,
+                user: principal.user().or(machine.as_deref()),
+                credential,
+                device,
+                nas: Some(self.context.nas(&self.nas)),
+                mail: None,
+            })
         };
-        ask(&Subject {
-            plane: Plane::Network,
-            user: principal.user().or(machine.as_deref()),
-            credential,
-            device,
-            nas: Some(self.context.nas(&self.nas)),
-            mail: None,
-        })
+        let Some(certificate) = principal.certificate() else {
+            return self.context.with_claimed(of_device);
+        };
+        let itself = proven(Identifier::Certificate(certificate.id));
+        match certificate.intune_device_id() {
+            Some(device) => of_device(&[proven(Identifier::Device(device)), itself]),
+            None => of_device(&[itself]),
+        }
     }
 
     /// A user who is gone does not get in by a ticket.

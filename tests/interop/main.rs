@@ -28,5 +28,6 @@ mod slapd;
 mod sogo;
 mod strongswan;
 mod templates;
+mod vpn;
 mod winbind;
 mod wired;
