@@ -20,6 +20,7 @@ mod ldap;
 mod ldap_certificates;
 mod mail;
 mod nginx;
+mod openvpn;
 mod overlay;
 mod radclient;
 mod radsec;
