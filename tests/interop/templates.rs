@@ -75,10 +75,13 @@ fn every_ready_template_is_read_by_freeradius_as_it_is_meant() {
         ),
         (
             "standard",
-            "vlan = \"staff\"\nfilter_id = \"f\"\nacl_lines = [\"permit in ip from any to any\"]",
+            "vlan = \"staff\"\nfilter_id = \"f\"\n\
+             acl_lines = [\"deny in tcp from any to any 25\", \"permit in ip from any to any\"]",
             &[
                 "Tunnel-Private-Group-Id:0 = \"staff\"",
                 "Filter-Id = \"f\"",
+                // Parted by a NUL, which FreeRADIUS takes for the end.
+                "NAS-Filter-Rule = \"deny in tcp from any to any 25\"",
                 "NAS-Filter-Rule = \"permit in ip from any to any\"",
             ],
         ),
