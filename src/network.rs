@@ -74,6 +74,7 @@ pub use charging::ChargingKey;
 pub use check::Answer;
 pub use check::Check;
 pub use check::Inquiry;
+pub use check::LookUp;
 pub use check::Passwords;
 pub use check::Why;
 pub use counters::Counter;

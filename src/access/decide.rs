@@ -7,10 +7,12 @@ use arc_swap::ArcSwap;
 
 use crate::access::record::DecisionRecord;
 use crate::access::seen::Seen;
+use crate::inventory::Lookup;
 use crate::inventory::Reader;
 use crate::model::Decision;
 use crate::model::Generation;
 use crate::model::MacAddress;
+use crate::model::Presented;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::policy::Explanation;
@@ -71,6 +73,18 @@ impl DecisionPoint {
             seen,
             generation,
         }
+    }
+
+    /// Whether a machine is to be judged as the account of this name: a source lists it, and the device
+    /// has no owner in whose name it would be judged.
+    #[must_use]
+    pub fn has_account_of_its_own(&self, machine: &str, device: &[Presented<'_>]) -> bool {
+        let owned = |presented: &Presented<'_>| match self.reader.find(&presented.identifier) {
+            Lookup::Found(posture, _) => posture.owner.is_some(),
+            Lookup::Ambiguous | Lookup::OfAnotherUser | Lookup::Unknown => false,
+        };
+        let entry = self.reader.user(machine);
+        entry.is_some_and(|entry| entry.listed) && !device.iter().any(owned)
     }
 
     /// Reads ahead what decisions about these addresses will read: a hint, see

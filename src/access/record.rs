@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use crate::access::claimed::ClaimedTexts;
 use crate::access::decide::Decided;
 use crate::access::seen::Seen;
 use crate::model::Decision;
@@ -201,6 +202,8 @@ pub struct DecisionRecord {
     pub station: Option<MacAddress>,
     /// The identifier of the device as it was presented, for people.
     pub presented: Text<64>,
+    /// What a VPN's client has said of its device: claims, all of them.
+    pub claims: Option<ClaimedTexts>,
     /// DeviceType of a mail client; empty on the other planes.
     pub device_type: Text<32>,
     /// User-Agent of a mail client; empty on the other planes.
@@ -267,6 +270,7 @@ impl DecisionRecord {
             from: None,
             station: None,
             presented: Text::EMPTY,
+            claims: None,
             device_type: Text::EMPTY,
             user_agent: Text::EMPTY,
             seen: Seen::BLANK,
@@ -319,6 +323,7 @@ impl DecisionRecord {
             from,
             station,
             presented,
+            claims,
             device_type,
             user_agent,
             seen: _,
@@ -335,6 +340,8 @@ impl DecisionRecord {
         *from = None;
         *station = None;
         presented.set("");
+        let said = subject.nas.and_then(|nas| nas.claims);
+        *claims = said.and_then(|said| ClaimedTexts::new(&said));
         device_type.set_option(subject.mail.map(|mail| mail.device_type));
         user_agent.set_option(subject.mail.map(|mail| mail.user_agent));
     }
@@ -345,6 +352,7 @@ impl DecisionRecord {
             group: self.nas_group.as_str(),
             medium: self.medium,
             ssid: self.ssid.as_option(),
+            claims: self.claims.as_ref().map(ClaimedTexts::claims),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::claimed::ClaimedTexts;
 use crate::model::CertificateId;
 use crate::model::Credential;
 use crate::model::DeviceId;
@@ -130,6 +131,7 @@ struct OwnedNas {
     group: Arc<str>,
     medium: Medium,
     ssid: Option<Box<str>>,
+    claims: Option<Box<ClaimedTexts>>,
 }
 
 impl OwnedNas {
@@ -139,6 +141,7 @@ impl OwnedNas {
             group: &self.group,
             medium: self.medium,
             ssid: self.ssid.as_deref(),
+            claims: self.claims.as_ref().map(|claims| claims.claims()),
         }
     }
 }
@@ -150,6 +153,10 @@ impl From<NasContext<'_>> for OwnedNas {
             group: nas.group.into(),
             medium: nas.medium,
             ssid: nas.ssid.map(Box::from),
+            claims: nas
+                .claims
+                .and_then(|said| ClaimedTexts::new(&said))
+                .map(Box::new),
         }
     }
 }

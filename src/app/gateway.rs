@@ -215,6 +215,7 @@ impl Gateway {
         self.radius.shared.settings.store(Arc::new(settings));
         self.radsec.replace(accepts);
         self.radius.directories.store(directories);
+        learner.begin_anew();
         if let (Some(front), Some(tls)) = (&self.mail.front, tls) {
             front.tls.store(Arc::new(tls));
         }

@@ -264,6 +264,14 @@ impl Conversation {
         }
     }
 
+    /// Ends a conversation that had gone on before it was known whether its peer may pass. Nothing has
+    /// told the peer yet that it may, if its last Request was not sent.
+    pub fn block(&mut self, principal: &Principal) -> Step {
+        let state = std::mem::replace(&mut self.state, State::Over);
+        let refusal = Refusal::of(FailureReason::Blocked).about(principal);
+        self.fail_with(state.spoken(), refusal)
+    }
+
     /// Whether the work that is due takes less than handing it to another thread, about 10 µs:
     /// no signature, no key agreement. It turns out otherwise once for a session that is known and
     /// not resumed after all.

@@ -118,6 +118,7 @@ impl Who {
             ssid: Text::EMPTY,
             from: Some(self.peer.address.to_canonical()),
             station: None,
+            claims: None,
             presented: Text::EMPTY,
             device_type: Text::EMPTY,
             user_agent: Text::new(&self.user_agent),

@@ -35,6 +35,7 @@ use crate::radius::Reply;
 use crate::radius::Verified;
 
 mod inside;
+mod look_up;
 mod outcome;
 
 /// One round of a conversation: the request that brought it, and how to answer.
@@ -388,6 +389,13 @@ impl Server {
     }
 
     fn take_step(&mut self, now: Now, round: &Round<'_>, slot: Slot, step: Step) {
+        match slot.judge.take_inquiry() {
+            Some(inquiry) => self.look_up(now, round, slot, step, inquiry),
+            None => self.go_on(now, round, slot, step),
+        }
+    }
+
+    fn go_on(&mut self, now: Now, round: &Round<'_>, slot: Slot, step: Step) {
         match step {
             Step::Request(request) => self.challenge(now, round, slot, &request, false),
             Step::Ask => self.ask(now, round, slot),

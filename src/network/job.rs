@@ -47,6 +47,8 @@ pub(super) enum Work {
     Inside(Box<Conversation>, Box<dyn FnOnce() -> eap::Answer + Send>),
     /// A question to a server for a conversation, which goes on with its answer.
     InsideInquiry(Box<Conversation>, Inquiry),
+    /// A question to a directory about the groups of a conversation's peer; the step that waits for it.
+    LookUp(Box<Conversation>, Box<Step>, Inquiry),
     /// A slow hash.
     Password(Box<dyn FnOnce() -> Answer + Send>),
     /// A question to a server: no work, but time.
@@ -58,7 +60,7 @@ impl Work {
     pub(super) const fn is_elsewhere(&self) -> bool {
         match self {
             Self::Handshake(_) | Self::Inside(..) | Self::Password(_) => false,
-            Self::InsideInquiry(..) | Self::Inquiry(_) => true,
+            Self::InsideInquiry(..) | Self::LookUp(..) | Self::Inquiry(_) => true,
         }
     }
 }
@@ -70,7 +72,8 @@ impl Work {
             Self::Handshake(conversation)
             | Self::Inside(conversation, _)
             | Self::InsideInquiry(conversation, _) => Some(conversation),
-            Self::Password(_) | Self::Inquiry(_) => None,
+            // One that waits for a look-up has gone on, and cannot be asked again.
+            Self::LookUp(..) | Self::Password(_) | Self::Inquiry(_) => None,
         }
     }
 }
@@ -81,6 +84,7 @@ impl fmt::Debug for Work {
             Self::Handshake(_) => "Handshake",
             Self::Inside(..) => "Inside",
             Self::InsideInquiry(..) => "InsideInquiry",
+            Self::LookUp(..) => "LookUp",
             Self::Password(_) => "Password",
             Self::Inquiry(_) => "Inquiry",
         })
@@ -101,6 +105,8 @@ pub(super) enum Worked {
     Home(Option<(Arc<Home>, Box<Returned>)>),
     /// What a conversation wanted to know; it has not gone on with it yet.
     Inside(Box<Conversation>, Answer),
+    /// What came of looking up a conversation's peer, and the step that has waited for it.
+    LookedUp(Box<Conversation>, Box<Step>, Answer),
     /// What came of a password.
     Password(Answer),
     /// It came to nothing.
@@ -139,12 +145,17 @@ impl Job {
         match self.work {
             Work::Inquiry(inquiry) => Ok(Inquiring {
                 ticket: self.ticket,
-                conversation: None,
+                waiting: Held::Nothing,
                 asking: inquiry.into_inner(),
             }),
             Work::InsideInquiry(conversation, inquiry) => Ok(Inquiring {
                 ticket: self.ticket,
-                conversation: Some(conversation),
+                waiting: Held::Conversation(conversation),
+                asking: inquiry.into_inner(),
+            }),
+            Work::LookUp(conversation, step, inquiry) => Ok(Inquiring {
+                ticket: self.ticket,
+                waiting: Held::Step(conversation, step),
                 asking: inquiry.into_inner(),
             }),
             work @ (Work::Handshake(_) | Work::Inside(..) | Work::Password(_)) => {
@@ -179,7 +190,7 @@ impl Job {
             }
             Work::Password(check) => Worked::Password(check()),
             // Dealt with above.
-            Work::InsideInquiry(..) | Work::Inquiry(_) => Worked::Lost,
+            Work::InsideInquiry(..) | Work::LookUp(..) | Work::Inquiry(_) => Worked::Lost,
         };
         Done {
             ticket: self.ticket,
@@ -191,9 +202,17 @@ impl Job {
 /// A job that waits for a server.
 pub struct Inquiring {
     ticket: Ticket,
-    /// Which waits with it.
-    conversation: Option<Box<Conversation>>,
+    waiting: Held,
     asking: Pin<Box<dyn Future<Output = Answer> + Send>>,
+}
+
+/// What waits with a question to a server.
+#[derive(Default)]
+enum Held {
+    #[default]
+    Nothing,
+    Conversation(Box<Conversation>),
+    Step(Box<Conversation>, Box<Step>),
 }
 
 impl fmt::Debug for Inquiring {
@@ -207,9 +226,10 @@ impl Future for Inquiring {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done> {
         let answer = std::task::ready!(self.asking.as_mut().poll(context));
-        let result = match self.conversation.take() {
-            Some(conversation) => Worked::Inside(conversation, answer),
-            None => Worked::Password(answer),
+        let result = match std::mem::take(&mut self.waiting) {
+            Held::Conversation(conversation) => Worked::Inside(conversation, answer),
+            Held::Step(conversation, step) => Worked::LookedUp(conversation, step, answer),
+            Held::Nothing => Worked::Password(answer),
         };
         Poll::Ready(Done {
             ticket: self.ticket,

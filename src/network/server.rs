@@ -169,6 +169,17 @@ impl Server {
                 let step = conversation.answer(now, answer.into());
                 self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
             }
+            (Waiting::Handshake(parted), Worked::LookedUp(conversation, step, answer)) => {
+                let parted = parted.clone();
+                self.resume_looked_up(
+                    now,
+                    &settings,
+                    &away.asked(),
+                    parted,
+                    (conversation, *step),
+                    answer,
+                );
+            }
             (Waiting::Password(pending), Worked::Password(answer)) => {
                 self.resume_password(now, &settings, &away.asked(), pending, answer);
             }
@@ -178,11 +189,19 @@ impl Server {
             (Waiting::Handshake(_), Worked::Password(_) | Worked::Home(_) | Worked::Lost)
             | (
                 Waiting::Password(_),
-                Worked::Handshake(..) | Worked::Inside(..) | Worked::Home(_) | Worked::Lost,
+                Worked::Handshake(..)
+                | Worked::Inside(..)
+                | Worked::LookedUp(..)
+                | Worked::Home(_)
+                | Worked::Lost,
             )
             | (
                 Waiting::Home(_),
-                Worked::Handshake(..) | Worked::Inside(..) | Worked::Password(_) | Worked::Lost,
+                Worked::Handshake(..)
+                | Worked::Inside(..)
+                | Worked::LookedUp(..)
+                | Worked::Password(_)
+                | Worked::Lost,
             ) => {
                 self.give_up(&away);
             }

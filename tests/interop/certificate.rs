@@ -19,9 +19,12 @@ use crate::gateway::Gateway;
 /// What a certificate says; good by default.
 pub(crate) struct Wanted {
     pub(crate) name: &'static str,
+    /// Intune's id; empty for none.
     pub(crate) device: &'static str,
     /// Empty for none.
     pub(crate) user: &'static str,
+    /// DNS name of the machine; empty for none.
+    pub(crate) machine: &'static str,
     pub(crate) expired: bool,
     pub(crate) usage: ExtendedKeyUsagePurpose,
     pub(crate) foreign: bool,
@@ -35,6 +38,7 @@ impl Default for Wanted {
             name: "good",
             device: "5d1c8a40-6f2e-4b7a-9c31-000000000001",
             user: "alice@example.com",
+            machine: "",
             expired: false,
             usage: ExtendedKeyUsagePurpose::ClientAuth,
             foreign: false,
@@ -63,11 +67,15 @@ pub(crate) fn issue(gateway: &Gateway, wanted: &Wanted) -> Files {
     params
         .distinguished_name
         .push(DnType::CommonName, wanted.name);
-    params.subject_alt_names = vec![SanType::URI(
-        format!("IntuneDeviceId://{}", wanted.device)
-            .try_into()
-            .unwrap(),
-    )];
+    if !wanted.device.is_empty() {
+        let uri = format!("IntuneDeviceId://{}", wanted.device);
+        let uri = SanType::URI(uri.try_into().unwrap());
+        params.subject_alt_names.push(uri);
+    }
+    if !wanted.machine.is_empty() {
+        let name = SanType::DnsName(wanted.machine.try_into().unwrap());
+        params.subject_alt_names.push(name);
+    }
     if !wanted.user.is_empty() {
         params.subject_alt_names.push(SanType::OtherName((
             vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3],

@@ -89,7 +89,12 @@ pub(crate) fn run_at(
         login.files.key.display(),
         login.fragment,
     );
-    launch(gateway, (server, secret), &network, (MAC, login.again))
+    launch(
+        gateway,
+        (server, secret),
+        &network,
+        (MAC, login.again, None),
+    )
 }
 
 /// One login through a tunnel.
@@ -113,6 +118,8 @@ pub(crate) struct Tunnel<'a> {
     pub(crate) tls13: bool,
     pub(crate) again: u32,
     pub(crate) mac: &'a str,
+    /// An attribute of the requests, as eapol_test takes it (`89:x:00`).
+    pub(crate) attribute: Option<&'a str>,
 }
 
 impl<'a> Tunnel<'a> {
@@ -133,6 +140,7 @@ impl<'a> Tunnel<'a> {
             tls13: false,
             again: 0,
             mac: MAC,
+            attribute: None,
         }
     }
 }
@@ -162,14 +170,19 @@ pub(crate) fn run_tunnel(gateway: &Gateway, login: &Tunnel<'_>) -> Outcome {
     );
     let secret = gateway.secret();
     let server = (gateway.authentication, secret.as_str());
-    launch(gateway, server, &network, (login.mac, login.again))
+    launch(
+        gateway,
+        server,
+        &network,
+        (login.mac, login.again, login.attribute),
+    )
 }
 
 fn launch(
     gateway: &Gateway,
     (server, secret): (SocketAddr, &str),
     network: &str,
-    (mac, again): (&str, u32),
+    (mac, again, attribute): (&str, u32, Option<&str>),
 ) -> Outcome {
     let file = tempfile::NamedTempFile::new_in(gateway.folder()).unwrap();
     fs::write(file.path(), network).unwrap();
@@ -180,6 +193,11 @@ fn launch(
         .args(["-p", &server.port().to_string()])
         .args(["-s", secret, "-t", "15", "-M", mac])
         .args(["-r", &again.to_string()])
+        .args(
+            attribute
+                .into_iter()
+                .flat_map(|attribute| ["-N", attribute]),
+        )
         .output()
         .expect("eapol_test is installed by tests/run");
     Outcome {

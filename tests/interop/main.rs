@@ -9,6 +9,7 @@
 mod gateway;
 
 mod active_sync;
+mod cable;
 mod certificate;
 mod dictionaries;
 mod eap_tls;
@@ -16,13 +17,18 @@ mod eap_tunnel;
 mod eapol_test;
 mod held;
 mod ldap;
+mod ldap_certificates;
 mod mail;
 mod nginx;
+mod openvpn;
 mod overlay;
 mod radclient;
 mod radsec;
+mod samba;
 mod slapd;
 mod sogo;
+mod strongswan;
 mod templates;
+mod vpn;
 mod winbind;
 mod wired;

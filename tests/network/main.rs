@@ -19,6 +19,7 @@ mod duplicates;
 mod guesses;
 mod handover;
 mod lab;
+mod lookups;
 mod passwords;
 mod proxying;
 mod simulation;

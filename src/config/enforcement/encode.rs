@@ -136,11 +136,16 @@ impl Encoder<'_> {
             self.error(of, key, &message);
             return;
         };
-        for (number, value) in (1_u32..).zip(values) {
+        for (number, value) in (1_usize..).zip(values) {
             for (name, text) in pattern {
-                let text = text
+                let mut text = text
                     .replace("{number}", &number.to_string())
                     .replace("{value}", value);
+                // A NAS that goes by RFC 4849 section 2 joins the attributes and parts the rules at NUL; one
+                // that takes each attribute for a rule ends it there.
+                if name == "NAS-Filter-Rule" && number < values.len() && !text.is_empty() {
+                    text.push('\0');
+                }
                 match Template::new(self.dictionary, name, &text) {
                     Ok(template) => to.push(template),
                     Err(error) => {

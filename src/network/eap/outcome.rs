@@ -178,15 +178,14 @@ fn name(spoken: &Spoken) -> Text<32> {
     Text::display(spoken)
 }
 
-/// The device as people look for it: of a certificate its device, else its subject; without one the
-/// MAC address.
+/// The device as people look for it: of a certificate its device, else its subject; without one what
+/// is claimed.
 fn presented(principal: &Principal, context: &Context) -> Text<64> {
-    match (principal.certificate(), context.station) {
-        (Some(certificate), _) => match certificate.intune_device_id() {
+    match principal.certificate() {
+        Some(certificate) => match certificate.intune_device_id() {
             Some(device) => Text::display(&device),
             None => Text::new(&certificate.subject),
         },
-        (None, Some(station)) => Text::new(readable(&station.spelled())),
-        (None, None) => Text::EMPTY,
+        None => context.shown_claim(),
     }
 }
