@@ -28,8 +28,6 @@
 //! has not answered gives way. Each step may take [`Config::patience`], the whole twice that.
 //! Passwords under way, rejects that wait, wrong passwords remembered, datagrams for other loops and
 //! stored replies have limits of their own. What finds no place is dropped, counted by reason, and answered when its NAS asks again.
-//!
-//! Left out so far: CoA-Requests.
 
 mod accounting;
 mod admission;
@@ -60,6 +58,7 @@ mod methods;
 mod outbox;
 mod password;
 mod proxy;
+mod reaction;
 mod refuse;
 mod server;
 mod shared;
@@ -104,6 +103,8 @@ pub use proxy::Route;
 pub use proxy::Routes;
 pub use proxy::SOCKETS;
 pub use proxy::Via;
+pub use reaction::Reaction;
+pub use reaction::Reactions;
 pub use server::Server;
 pub use shared::Settings;
 pub use shared::Shared;

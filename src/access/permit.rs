@@ -233,6 +233,12 @@ impl Permit {
         self.registration.subject.with(ask)
     }
 
+    /// The same, to be kept beyond the permit.
+    #[must_use]
+    pub fn subject(&self) -> &OwnedSubject {
+        &self.registration.subject
+    }
+
     /// The verdict that it was given for.
     #[must_use]
     pub fn given(&self) -> Verdict {

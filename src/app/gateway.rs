@@ -38,7 +38,6 @@ use crate::journal::Journal;
 use crate::model::Problem;
 use crate::model::Timestamp;
 use crate::net::Clock;
-use crate::net::Streams;
 use crate::net::control;
 use crate::net::dynamic;
 use crate::net::eas::Bound;
@@ -106,9 +105,9 @@ impl Gateway {
         let radius = Radius::start(&config, &core)?;
         let streams = radius.servers.streams();
         let radsec = Radsec::start(radsec_bound, &config, &core.runtime, streams, core.clock);
-        let disconnects =
-            core.runtime
-                .block_on(start_disconnects(&config, &core, radius.servers.streams()))?;
+        let disconnects = core
+            .runtime
+            .block_on(start_disconnects(&config, &radius, core.clock))?;
         let journal = journal.spawn().map_err(StartError::System)?;
 
         let metrics = Metrics {
@@ -310,20 +309,17 @@ impl Mail {
 /// Opens the sockets of dynamic authorization.
 async fn start_disconnects(
     config: &Config,
-    core: &Core,
-    streams: Arc<Streams>,
+    radius: &Radius,
+    clock: Clock,
 ) -> Result<Arc<DynamicCounters>, StartError> {
     let sockets = dynamic::Sockets::bind(&config.listen.authentication).await;
     let sockets = sockets.map_err(StartError::System)?;
     let counters = Arc::new(DynamicCounters::default());
-    let engine = Dynamic::new(
-        Arc::clone(&core.admissions),
-        Arc::clone(&core.records),
-        Arc::clone(&core.correlations),
-        Arc::clone(&counters),
+    let engine = Dynamic::new(Arc::clone(&radius.shared), Arc::clone(&counters));
+    let (admissions, streams) = (
+        Arc::clone(&radius.shared.admissions),
+        radius.servers.streams(),
     );
-    let admissions = Arc::clone(&core.admissions);
-    let clock = core.clock;
     tokio::spawn(dynamic::serve(sockets, engine, admissions, streams, clock));
     Ok(counters)
 }

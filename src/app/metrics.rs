@@ -170,14 +170,16 @@ impl Metrics {
         ]
     }
 
-    fn disconnects(&self) -> [(&'static str, u64); 6] {
+    fn disconnects(&self) -> [(&'static str, u64); 8] {
         let of = &self.disconnects;
         [
             ("sent", of.sent.get()),
+            ("changes_sent", of.changes.get()),
             ("repeated", of.repeated.get()),
             ("acknowledged", of.acknowledged.get()),
             ("refused", of.refused.get()),
             ("unanswered", of.unanswered.get()),
+            ("staying", of.staying.get()),
             ("stray", of.stray.get()),
         ]
     }
@@ -287,7 +289,7 @@ impl Collector for Metrics {
         )?;
         page.family(
             "disconnects",
-            "Disconnect-Requests, by what came of them",
+            "Disconnect- and CoA-Requests, by what came of them",
             "outcome",
             &self.disconnects(),
         )?;

@@ -22,6 +22,7 @@ use crate::journal::Sought;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::model::causes;
+use crate::radius::ErrorCause;
 
 /// Search the decisions of the last weeks, newest first; no gateway has to run.
 ///
@@ -204,6 +205,9 @@ fn line(found: &Found) -> String {
         }
     }
     line.push_str(&format!(": {}", text("reason").unwrap_or_default()));
+    if let Some(why) = text("method").as_deref().and_then(refusal) {
+        line.push_str(&format!(", {why}"));
+    }
     if let Some(sentence) = text("sentence") {
         line.push_str(&format!(" ({sentence})"));
     }
@@ -211,6 +215,12 @@ fn line(found: &Found) -> String {
         line.push_str(&format!(" [+{} like the one before]", found.alike));
     }
     line
+}
+
+/// Why a NAS refused what it was asked, from the method of a record: `disconnect nak 503`.
+fn refusal(method: &str) -> Option<&'static str> {
+    let (_, cause) = method.split_once(" nak ")?;
+    cause.parse().ok().map(|cause| ErrorCause(cause).words())
 }
 
 /// The end of the year 9999.
@@ -232,6 +242,16 @@ mod tests {
         let before = Timestamp::parse_rfc3339("2026-11-28T07:00:00Z").unwrap();
         assert_eq!(ago.at(at), before);
         assert!(moment("yesterday").unwrap_err().contains("7d"));
+    }
+
+    #[test]
+    fn a_refusal_of_a_nas_is_told_in_words() {
+        let why = refusal("disconnect nak 503");
+        assert_eq!(why, Some("the NAS has no such session any more"));
+        assert_eq!(refusal("coa nak 0"), Some("the NAS does not say why"));
+        for method in ["disconnect ack", "mab", "x nak y"] {
+            assert_eq!(refusal(method), None, "row {method}");
+        }
     }
 
     #[test]

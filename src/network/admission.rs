@@ -27,6 +27,7 @@ use crate::access::Live;
 use crate::access::Permit;
 use crate::access::Sweep;
 use crate::access::Trace;
+use crate::model::Established;
 use crate::model::Now;
 use crate::model::Subject;
 use crate::model::Timestamp;
@@ -36,7 +37,9 @@ use crate::network::brake::Held;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
 use crate::radius::AttributeType;
+use crate::radius::MAX_VALUE;
 use crate::radius::Nas;
+use crate::radius::VendorId;
 
 /// By what a NAS knows a peer (RFC 5176 section 3): each attribute as the NAS sent it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,9 +54,14 @@ impl PeerIdentity {
             let value = request.find(kind).filter(|value| !value.is_empty())?;
             Some((kind, value.into()))
         });
-        Self {
-            attributes: attributes.collect(),
+        let mut attributes: Vec<(AttributeType, Box<[u8]>)> = attributes.collect();
+        // Cisco's devices want their own name of a session back, Meraki's nothing less.
+        if let Some(session) = request.audit_session()
+            && let Some(value) = cisco_pair(session)
+        {
+            attributes.push((AttributeType::VENDOR_SPECIFIC, value));
         }
+        Self { attributes }
     }
 
     pub(super) fn find(&self, kind: AttributeType) -> Option<&[u8]> {
@@ -70,6 +78,15 @@ impl PeerIdentity {
     }
 }
 
+/// The value of a Vendor-Specific with one Cisco-AVPair; `None` if that is too long.
+fn cisco_pair(text: &[u8]) -> Option<Box<[u8]>> {
+    const AV_PAIR: u8 = 1;
+    let length = u8::try_from(text.len() + 2).ok()?;
+    let head = [&VendorId::CISCO.0.to_be_bytes()[..], &[AV_PAIR, length]];
+    let value = [head.concat().as_slice(), text].concat();
+    (value.len() <= MAX_VALUE).then(|| value.into_boxed_slice())
+}
+
 /// A peer that is in.
 pub(super) struct Admission {
     pub(super) permit: Permit,
@@ -77,6 +94,8 @@ pub(super) struct Admission {
     /// Address that the NAS asked from.
     pub(super) address: IpAddr,
     pub(super) peer: PeerIdentity,
+    /// How its device was established when it got the access that it has.
+    pub(super) established: Established,
     /// When it is forgotten, should nobody say that it has ended.
     until: Timestamp,
 }
@@ -216,6 +235,7 @@ impl Admissions {
             nas: Arc::clone(nas),
             address,
             peer,
+            established: decided.seen.established,
             until: now + FORGOTTEN,
         };
         self.open.insert(number, admission);
@@ -261,6 +281,24 @@ impl Admissions {
                 .permit
                 .with_subject(|subject| self.live.hold(now, subject, &decided));
             admission.permit = permit;
+        }
+        self.follow(number);
+    }
+
+    /// Its NAS has given somebody another access: what was decided is what it has now.
+    pub(super) fn changed(
+        &self,
+        now: Timestamp,
+        number: Correlation,
+        decided: &Decided,
+        established: Established,
+    ) {
+        if let Some(mut admission) = self.open.get_mut(&number) {
+            let permit = admission
+                .permit
+                .with_subject(|subject| self.live.hold(now, subject, decided));
+            admission.permit = permit;
+            admission.established = established;
         }
         self.follow(number);
     }
