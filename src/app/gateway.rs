@@ -28,6 +28,7 @@ use crate::app::radius::Radius;
 use crate::app::radius::directory_clock;
 use crate::app::radsec;
 use crate::app::radsec::Radsec;
+use crate::app::sessions;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
 use crate::config;
@@ -71,6 +72,7 @@ pub(super) struct Gateway {
     _claims: Vec<Claim>,
     snapshots: Option<Arc<Snapshots>>,
     saver: Option<Saver>,
+    session_saver: Option<sessions::Saver>,
 }
 
 /// The mail plane.
@@ -103,6 +105,13 @@ impl Gateway {
         );
         let (recent, statistics) = (journal.recent(), journal.statistics());
         let radius = Radius::start(&config, &core)?;
+        let warm = config.data.warm_start;
+        if warm {
+            sessions::restore(&config, &radius.shared, core.clock);
+        }
+        let admissions = Arc::clone(&radius.shared.admissions);
+        let session_saver = warm.then(|| sessions::Saver::spawn(&config, admissions, core.clock));
+        let session_saver = session_saver.transpose().map_err(StartError::System)?;
         let streams = radius.servers.streams();
         let radsec = Radsec::start(radsec_bound, &config, &core.runtime, streams, core.clock);
         let disconnects = core
@@ -184,6 +193,7 @@ impl Gateway {
             _claims: claims,
             snapshots,
             saver,
+            session_saver,
         })
     }
 
@@ -282,6 +292,9 @@ impl Gateway {
         });
         self.runtime.block_on(self.tasks.stop());
         if let Some(saver) = self.saver {
+            saver.stop();
+        }
+        if let Some(saver) = self.session_saver {
             saver.stop();
         }
         self.journal.stop();

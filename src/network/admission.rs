@@ -11,7 +11,6 @@ use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Wake;
@@ -25,6 +24,7 @@ use crate::access::Decided;
 use crate::access::DecisionPoint;
 use crate::access::Live;
 use crate::access::Permit;
+use crate::access::Places;
 use crate::access::Sweep;
 use crate::access::Trace;
 use crate::model::Established;
@@ -48,6 +48,9 @@ pub(super) struct PeerIdentity {
 }
 
 impl PeerIdentity {
+    /// Attributes that there may be: one of each kind.
+    pub(super) const MAX: usize = IDENTIFYING.len() + 1;
+
     /// What an Access-Request says of its peer and of the NAS.
     pub(super) fn of(request: &AccessRequest<'_>) -> Self {
         let attributes = IDENTIFYING.into_iter().filter_map(|kind| {
@@ -97,7 +100,7 @@ pub(super) struct Admission {
     /// How its device was established when it got the access that it has.
     pub(super) established: Established,
     /// When it is forgotten, should nobody say that it has ended.
-    until: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 /// All peers that are in, by the decision that let them in.
@@ -113,8 +116,9 @@ pub struct Admissions {
     /// One sweep at a time, so that each is weighed by itself.
     sweeping: Mutex<()>,
     capacity: usize,
-    count: AtomicUsize,
-    refused: AtomicU64,
+    places: Places,
+    /// How often this has changed, so that what is as it was need not be saved again.
+    changes: AtomicU64,
 }
 
 /// Decisions that have been taken back.
@@ -178,8 +182,8 @@ impl Admissions {
             held: Mutex::default(),
             sweeping: Mutex::default(),
             capacity,
-            count: AtomicUsize::new(0),
-            refused: AtomicU64::new(0),
+            places: Places::default(),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -192,7 +196,7 @@ impl Admissions {
     /// How many are in.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.places.taken()
     }
 
     /// Whether nobody is in.
@@ -204,7 +208,26 @@ impl Admissions {
     /// How many were let in without a place here.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.places.refused()
+    }
+
+    /// A number that is another one when somebody has come, left or got another name since.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// All who are in now.
+    pub(super) fn numbers(&self) -> Vec<Correlation> {
+        self.open.iter().map(|entry| *entry.key()).collect()
+    }
+
+    fn has_changed(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A peer has been let in. If the verdict has changed meanwhile, it is due at once.
@@ -216,30 +239,36 @@ impl Admissions {
         decided: &Decided,
         (nas, address, peer): (&Arc<Nas>, IpAddr, PeerIdentity),
     ) {
-        let station = peer
-            .find(AttributeType::CALLING_STATION_ID)
-            .map(Box::<[u8]>::from);
+        self.put(
+            number,
+            Admission {
+                permit: self.live.hold(now, subject, decided),
+                nas: Arc::clone(nas),
+                address,
+                peer,
+                established: decided.seen.established,
+                until: now + FORGOTTEN,
+            },
+        );
+    }
+
+    /// Follows somebody, if there is room.
+    pub(super) fn put(&self, number: Correlation, admission: Admission) -> bool {
+        let station = admission.peer.find(AttributeType::CALLING_STATION_ID);
         if let Some(station) = station
-            && let Some(before) = self.newest.insert((address, station), number)
+            && let Some(before) = self
+                .newest
+                .insert((admission.address, station.into()), number)
         {
             self.remove(before);
         }
-        if self.count.fetch_add(1, Ordering::Relaxed) >= self.capacity {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            return;
+        if !self.places.take(self.capacity) {
+            return false;
         }
-        let permit = self.live.hold(now, subject, decided);
-        let admission = Admission {
-            permit,
-            nas: Arc::clone(nas),
-            address,
-            peer,
-            established: decided.seen.established,
-            until: now + FORGOTTEN,
-        };
         self.open.insert(number, admission);
+        self.has_changed();
         self.follow(number);
+        true
     }
 
     /// Has the permit say when it is taken back; if that has happened, it is due at once.
@@ -299,6 +328,7 @@ impl Admissions {
                 .with_subject(|subject| self.live.hold(now, subject, decided));
             admission.permit = permit;
             admission.established = established;
+            self.has_changed();
         }
         self.follow(number);
     }
@@ -336,6 +366,7 @@ impl Admissions {
             let kind = AttributeType::ACCT_SESSION_ID;
             if admission.peer.find(kind) != Some(session) {
                 admission.peer.set(kind, session);
+                self.has_changed();
             }
         }
     }
@@ -343,7 +374,8 @@ impl Admissions {
     /// The peer has left, or was put out.
     pub(super) fn remove(&self, number: Correlation) -> Option<Admission> {
         let (_, admission) = self.open.remove(&number)?;
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.places.free();
+        self.has_changed();
         if let Some(station) = admission.peer.find(AttributeType::CALLING_STATION_ID) {
             let peer = (admission.address, station.into());
             self.newest.remove_if(&peer, |_, newest| *newest == number);

@@ -346,7 +346,7 @@ fn nases_that_take_no_requests_get_none() {
 
 impl Door {
     /// The same device at many ports: each is a session of its own.
-    fn enter_many(&mut self, mac: &str, count: usize) {
+    pub(crate) fn enter_many(&mut self, mac: &str, count: usize) {
         for number in 0..count {
             let request = self.nas.access(|request| {
                 let session = format!("{mac} {number}");

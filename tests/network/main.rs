@@ -23,6 +23,7 @@ mod lab;
 mod passwords;
 mod proxying;
 mod reactions;
+mod restarts;
 mod rounds;
 mod simulation;
 mod streams;

@@ -38,7 +38,7 @@ fn a_round_that_comes_again_gets_its_challenge_again_rfc3579_2_6_1() {
             assert_eq!(reply.code, Code::AccessChallenge, "round {rounds}");
             assert_eq!(reply.find(AttributeType::STATE), state, "round {rounds}");
             let eap = reply.eap().unwrap();
-            assert_eq!(*first.get_or_insert(eap.clone()), eap);
+            assert_eq!(*first.get_or_insert_with(|| eap.clone()), eap);
         }
         lab.go_on(&mut pair, next).accepted(&pair.nas);
         assert_eq!(lab.records().len(), 1, "round {rounds}: nobody was refused");
