@@ -135,6 +135,7 @@ impl Gateway {
             radsec: radsec.counters(),
             network: Arc::clone(&radius.shared),
             directories: Arc::clone(&radius.directories),
+            reports: radius.reports.as_ref().map(|(kept, _)| Arc::clone(kept)),
         };
         let desk = Desk {
             clock: core.clock,
@@ -285,6 +286,9 @@ impl Gateway {
         self.radius.servers.stop(self.config.shutdown.grace);
         self.radsec.stop(&self.runtime);
         self.radius.accounting.stop();
+        if let Some((_, end)) = self.radius.reports {
+            end.wait();
+        }
         let directories = self.radius.directories.load_full();
         self.runtime.block_on(async {
             // Best effort: they notice by themselves.
