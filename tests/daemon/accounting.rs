@@ -45,20 +45,11 @@ fn no_report_that_was_answered_is_lost_by_sigkill_rfc2866_4_1() {
         report(&gateway, &socket, &mut nas, &format!("session-{number}"));
     }
     gateway.signal(Signal::SIGKILL);
-    let mut text = String::new();
+    let text = gateway.accounted();
     for file in fs::read_dir(gateway.path("var/accounting")).unwrap() {
         let file = file.unwrap();
         let mode = file.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "it names people");
-        // The store is beside it.
-        if file
-            .path()
-            .extension()
-            .is_none_or(|ending| ending != "jsonl")
-        {
-            continue;
-        }
-        text.push_str(&fs::read_to_string(file.path()).unwrap());
     }
     assert_eq!(text.lines().count(), REPORTS);
     for number in 0..REPORTS {
