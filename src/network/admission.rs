@@ -36,6 +36,7 @@ use crate::network::away::Asked;
 use crate::network::brake::Held;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
+use crate::radius::AccountingRequest;
 use crate::radius::AttributeType;
 use crate::radius::MAX_VALUE;
 use crate::radius::Nas;
@@ -383,9 +384,16 @@ impl Admissions {
         Some(admission)
     }
 
-    /// The NAS has begun anew: nobody is in there.
-    pub(super) fn close_all_of(&self, nas: IpAddr) {
-        self.remove_where(|admission| admission.address == nas);
+    /// A NAS has begun anew: nobody is in there. Behind an address there may be several, with a proxy
+    /// or an address translator in front: the sessions of others go on.
+    pub(super) fn close_all_of(&self, address: IpAddr, nas: &Nas, request: &AccountingRequest<'_>) {
+        self.remove_where(|admission| {
+            let same = NAMES_A_NAS.into_iter().all(|kind| {
+                let (own, said) = (admission.peer.find(kind), request.find(kind));
+                own.is_none() || said.is_none() || own == said
+            });
+            same && admission.address == address && admission.nas.name() == nas.name()
+        });
     }
 
     /// Forgets those of whom nothing was heard for a day. To be called once in a while.
@@ -466,6 +474,10 @@ const IDENTIFYING: [AttributeType; 5] = [
     AttributeType::CALLING_STATION_ID,
     AttributeType::ACCT_SESSION_ID,
 ];
+
+/// By what one NAS is told from another behind the same address.
+const NAMES_A_NAS: [AttributeType; 2] =
+    [AttributeType::NAS_IP_ADDRESS, AttributeType::NAS_IDENTIFIER];
 
 /// Sessions without accounting, or whose Stop was lost, end within a day as a rule: profiles and
 /// NASes have them authenticate again.

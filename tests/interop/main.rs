@@ -10,6 +10,7 @@ mod gateway;
 
 mod active_sync;
 mod certificate;
+mod coa;
 mod dictionaries;
 mod eap_tls;
 mod eap_tunnel;

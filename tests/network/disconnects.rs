@@ -307,6 +307,26 @@ fn who_has_left_or_come_again_is_not_put_out_for_the_session_before() {
     );
 }
 
+/// Accounting-On of one NAS behind a proxy ended what was known of all the others.
+#[test]
+fn a_nas_that_begins_anew_ends_its_own_sessions_and_no_others_behind_its_address_rfc2866_5_1() {
+    for (identifier, left) in [(&b"ap"[..], 0), (b"another ap", 1)] {
+        let mut door = Door::new();
+        // As NAS `ap`.
+        door.enter(GOOD_MAC, "s-1");
+        let request = door.nas.accounting(|request| {
+            request
+                .integer(AttributeType::ACCT_STATUS_TYPE, 7)
+                .octets(AttributeType::ACCT_SESSION_ID, b"on")
+                .octets(AttributeType::NAS_IDENTIFIER, identifier);
+        });
+        let from = door.nas.address;
+        door.lab.deliver(0, crate::lab::ACCOUNTING, from, &request);
+        door.lab.settle();
+        assert_eq!(door.lab.shared.admissions.len(), left, "row {identifier:?}");
+    }
+}
+
 #[test]
 fn the_session_is_called_as_accounting_calls_it() {
     let mut door = Door::new();
