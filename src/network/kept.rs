@@ -109,6 +109,11 @@ impl Admissions {
                 restored.gone += 1;
                 continue;
             };
+            // A line that stands there twice is one session.
+            if self.with(number, |_| ()).is_some() {
+                restored.unreadable += 1;
+                continue;
+            }
             let permit = self.live().resume(now, read.subject, read.given);
             let admission = Admission {
                 permit,
