@@ -15,16 +15,12 @@
 #[allow(dead_code, reason = "of tests, and more than is needed here")]
 #[path = "../tests/network/lab.rs"]
 mod lab;
-#[allow(dead_code, reason = "of tests, and more than is needed here")]
 #[path = "../tests/support/nas.rs"]
 mod nas;
-#[allow(dead_code, reason = "of tests, and more than is needed here")]
 #[path = "../tests/support/pair.rs"]
 mod pair;
-#[allow(dead_code, reason = "of tests, and more than is needed here")]
 #[path = "../tests/support/pki.rs"]
 mod pki;
-#[allow(dead_code, reason = "of tests, and more than is needed here")]
 #[path = "../tests/support/world.rs"]
 mod world;
 

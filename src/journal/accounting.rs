@@ -287,14 +287,7 @@ mod tests {
                 },
                 &["3"],
             ),
-            (
-                "until",
-                Wanted {
-                    until: next,
-                    ..all.clone()
-                },
-                &["1", "2"],
-            ),
+            ("until", Wanted { until: next, ..all }, &["1", "2"]),
         ] {
             assert_eq!(found(folder.path(), &wanted), expected, "row {row}");
         }
