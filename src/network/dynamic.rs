@@ -242,6 +242,12 @@ impl Dynamic {
         [timer, later, budget].into_iter().flatten().min()
     }
 
+    /// What has been asked so far.
+    #[must_use]
+    pub fn counters(&self) -> &DynamicCounters {
+        &self.counters
+    }
+
     /// How many requests wait for an answer or to be sent, now or later.
     #[must_use]
     pub fn pending(&self) -> usize {
