@@ -267,6 +267,12 @@ impl Draft {
         &self.gateway.history
     }
 
+    /// Where accounting is, and how many days of it can be exported.
+    #[must_use]
+    pub fn accounting(&self) -> &Accounting {
+        &self.gateway.accounting
+    }
+
     /// Where the throw-away PKI lies.
     #[must_use]
     pub fn layout(&self) -> Layout {

@@ -28,8 +28,6 @@
 //! has not answered gives way. Each step may take [`Config::patience`], the whole twice that.
 //! Passwords under way, rejects that wait, wrong passwords remembered, datagrams for other loops and
 //! stored replies have limits of their own. What finds no place is dropped, counted by reason, and answered when its NAS asks again.
-//!
-//! Left out so far: CoA-Requests.
 
 mod accounting;
 mod admission;
@@ -55,11 +53,13 @@ mod guess;
 mod handover;
 mod job;
 mod judge;
+mod kept;
 mod ledger;
 mod methods;
 mod outbox;
 mod password;
 mod proxy;
+mod reaction;
 mod refuse;
 mod server;
 mod shared;
@@ -90,6 +90,8 @@ pub use job::Done;
 pub use job::Inquiring;
 pub use job::Job;
 pub use job::Lane;
+pub use kept::At;
+pub use kept::Restored;
 pub use methods::INSIDE;
 pub use methods::Method;
 pub use methods::MethodSet;
@@ -105,6 +107,8 @@ pub use proxy::Route;
 pub use proxy::Routes;
 pub use proxy::SOCKETS;
 pub use proxy::Via;
+pub use reaction::Reaction;
+pub use reaction::Reactions;
 pub use server::Server;
 pub use shared::Settings;
 pub use shared::Shared;

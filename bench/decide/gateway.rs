@@ -200,7 +200,7 @@ fn enforcement() -> Enforcement {
             .map(|(name, value)| Template::parse(name, value).expect("an attribute of ours")),
         ),
         session_timeout: Some(Duration::from_secs(3600)),
-        reply_message: None,
+        ..Profile::default()
     };
     Enforcement {
         default: Profiles {
@@ -208,6 +208,7 @@ fn enforcement() -> Enforcement {
             allow_claimed: vlan("20"),
             quarantine: vlan("30"),
             block: vlan("40"),
+            ..Profiles::default()
         },
         groups: HashMap::new(),
     }

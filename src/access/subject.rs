@@ -1,5 +1,9 @@
 //! A subject that outlives the request it came with, to be judged again later.
 
+mod kept;
+
+pub use kept::KeptSubject;
+
 use std::sync::Arc;
 
 use crate::access::claimed::ClaimedTexts;

@@ -28,6 +28,7 @@ use crate::app::radius::Radius;
 use crate::app::radius::directory_clock;
 use crate::app::radsec;
 use crate::app::radsec::Radsec;
+use crate::app::sessions;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
 use crate::config;
@@ -38,7 +39,6 @@ use crate::journal::Journal;
 use crate::model::Problem;
 use crate::model::Timestamp;
 use crate::net::Clock;
-use crate::net::Streams;
 use crate::net::control;
 use crate::net::dynamic;
 use crate::net::eas::Bound;
@@ -72,6 +72,7 @@ pub(super) struct Gateway {
     _claims: Vec<Claim>,
     snapshots: Option<Arc<Snapshots>>,
     saver: Option<Saver>,
+    session_saver: Option<sessions::Saver>,
 }
 
 /// The mail plane.
@@ -104,11 +105,18 @@ impl Gateway {
         );
         let (recent, statistics) = (journal.recent(), journal.statistics());
         let radius = Radius::start(&config, &core)?;
+        let warm = config.data.warm_start;
+        if warm {
+            sessions::restore(&config, &radius.shared, core.clock);
+        }
+        let admissions = Arc::clone(&radius.shared.admissions);
+        let session_saver = warm.then(|| sessions::Saver::spawn(&config, admissions, core.clock));
+        let session_saver = session_saver.transpose().map_err(StartError::System)?;
         let streams = radius.servers.streams();
         let radsec = Radsec::start(radsec_bound, &config, &core.runtime, streams, core.clock);
-        let disconnects =
-            core.runtime
-                .block_on(start_disconnects(&config, &core, radius.servers.streams()))?;
+        let disconnects = core
+            .runtime
+            .block_on(start_disconnects(&config, &radius, core.clock))?;
         let journal = journal.spawn().map_err(StartError::System)?;
 
         let metrics = Metrics {
@@ -127,6 +135,7 @@ impl Gateway {
             radsec: radsec.counters(),
             network: Arc::clone(&radius.shared),
             directories: Arc::clone(&radius.directories),
+            reports: radius.reports.as_ref().map(|(kept, _)| Arc::clone(kept)),
         };
         let desk = Desk {
             clock: core.clock,
@@ -185,6 +194,7 @@ impl Gateway {
             _claims: claims,
             snapshots,
             saver,
+            session_saver,
         })
     }
 
@@ -277,6 +287,9 @@ impl Gateway {
         self.radius.servers.stop(self.config.shutdown.grace);
         self.radsec.stop(&self.runtime);
         self.radius.accounting.stop();
+        if let Some((_, end)) = self.radius.reports {
+            end.wait();
+        }
         let directories = self.radius.directories.load_full();
         self.runtime.block_on(async {
             // Best effort: they notice by themselves.
@@ -284,6 +297,9 @@ impl Gateway {
         });
         self.runtime.block_on(self.tasks.stop());
         if let Some(saver) = self.saver {
+            saver.stop();
+        }
+        if let Some(saver) = self.session_saver {
             saver.stop();
         }
         self.journal.stop();
@@ -311,20 +327,17 @@ impl Mail {
 /// Opens the sockets of dynamic authorization.
 async fn start_disconnects(
     config: &Config,
-    core: &Core,
-    streams: Arc<Streams>,
+    radius: &Radius,
+    clock: Clock,
 ) -> Result<Arc<DynamicCounters>, StartError> {
     let sockets = dynamic::Sockets::bind(&config.listen.authentication).await;
     let sockets = sockets.map_err(StartError::System)?;
     let counters = Arc::new(DynamicCounters::default());
-    let engine = Dynamic::new(
-        Arc::clone(&core.admissions),
-        Arc::clone(&core.records),
-        Arc::clone(&core.correlations),
-        Arc::clone(&counters),
+    let engine = Dynamic::new(Arc::clone(&radius.shared), Arc::clone(&counters));
+    let (admissions, streams) = (
+        Arc::clone(&radius.shared.admissions),
+        radius.servers.streams(),
     );
-    let admissions = Arc::clone(&core.admissions);
-    let clock = core.clock;
     tokio::spawn(dynamic::serve(sockets, engine, admissions, streams, clock));
     Ok(counters)
 }

@@ -203,19 +203,19 @@ fn enforcement(config: &Config) -> network::Enforcement {
 }
 
 fn profiles(written: &config::Profiles) -> network::Profiles {
+    let profile = |of: &config::Profile| network::Profile {
+        attributes: of.attributes.clone(),
+        session_timeout: of.session_timeout,
+        recheck: written.recheck,
+        reply_message: of.reply_message.clone(),
+        in_coa: of.in_coa,
+    };
     network::Profiles {
         allow: profile(&written.allow),
         allow_claimed: profile(&written.allow_claimed),
         quarantine: profile(&written.quarantine),
         block: profile(&written.block),
-    }
-}
-
-fn profile(written: &config::Profile) -> network::Profile {
-    network::Profile {
-        attributes: written.attributes.clone(),
-        session_timeout: written.session_timeout,
-        reply_message: written.reply_message.clone(),
+        reactions: written.reactions.clone(),
     }
 }
 

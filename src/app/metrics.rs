@@ -61,6 +61,8 @@ pub(super) struct Metrics {
     /// Where the home servers in force are.
     pub(super) network: Arc<network::Shared>,
     pub(super) directories: Arc<ArcSwap<Directories>>,
+    /// Of the store of accounting, unless it is switched off.
+    pub(super) reports: Option<Arc<journal::HistoryStatistics>>,
 }
 
 impl Metrics {
@@ -170,14 +172,16 @@ impl Metrics {
         ]
     }
 
-    fn disconnects(&self) -> [(&'static str, u64); 6] {
+    fn disconnects(&self) -> [(&'static str, u64); 8] {
         let of = &self.disconnects;
         [
             ("sent", of.sent.get()),
+            ("changes_sent", of.changes.get()),
             ("repeated", of.repeated.get()),
             ("acknowledged", of.acknowledged.get()),
             ("refused", of.refused.get()),
             ("unanswered", of.unanswered.get()),
+            ("staying", of.staying.get()),
             ("stray", of.stray.get()),
         ]
     }
@@ -261,6 +265,18 @@ impl Collector for Metrics {
             "Decisions worth a row of the history that got none",
             history.skipped.load(Ordering::Relaxed),
         )?;
+        if let Some(reports) = &self.reports {
+            page.counter(
+                "accounting_stored",
+                "Batches of accounting in the store",
+                reports.written.load(Ordering::Relaxed),
+            )?;
+            page.counter(
+                "accounting_unstored",
+                "Batches of accounting that are not in the store; the files have them",
+                reports.skipped.load(Ordering::Relaxed),
+            )?;
+        }
         page.family("records_lost", "Decision records lost", "cause", &lost)?;
         let reader = self.point.reader();
         page.gauge("devices", "Devices in the inventory", reader.device_count())?;
@@ -287,7 +303,7 @@ impl Collector for Metrics {
         )?;
         page.family(
             "disconnects",
-            "Disconnect-Requests, by what came of them",
+            "Disconnect- and CoA-Requests, by what came of them",
             "outcome",
             &self.disconnects(),
         )?;

@@ -17,6 +17,10 @@ use crate::config::Config;
 use crate::directory;
 use crate::directory::Directories;
 use crate::eap;
+use crate::journal::HistoryConfig;
+use crate::journal::HistoryStatistics;
+use crate::journal::Reports;
+use crate::journal::ReportsEnd;
 use crate::net::Clock;
 use crate::net::Pool;
 use crate::net::home;
@@ -42,6 +46,8 @@ pub(super) struct Radius {
     pub(super) servers: radius::Servers,
     /// Brings the accounting logs of the loops to the disk.
     pub(super) accounting: store::Stop,
+    /// The store out of which accounting is exported, unless it is switched off.
+    pub(super) reports: Option<(Arc<HistoryStatistics>, ReportsEnd)>,
 }
 
 impl Radius {
@@ -88,6 +94,7 @@ impl Radius {
             .map_err(StartError::System)?;
         let counters = Mutex::new(Vec::new());
         let syncer = Syncer::new(loops);
+        let reports = reports(&config.accounting)?;
         let mut servers = radius::Servers::start(bound, &pool, core.clock, |number| {
             let server = network::Server::new(number, Arc::clone(&shared));
             counters
@@ -95,7 +102,15 @@ impl Radius {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(server.counters());
             let mut log = accounting_log(&config.accounting, &syncer, number)?;
-            let record = Box::new(move |lines: &[u8]| log.append(lines));
+            let reports = reports.as_ref().map(|(reports, _)| reports.clone());
+            let clock = core.clock;
+            let record = Box::new(move |lines: &[u8]| {
+                log.append(lines)?;
+                if let Some(reports) = &reports {
+                    reports.offer(clock.now().wall, lines);
+                }
+                Ok(())
+            });
             Ok(radius::Worker { server, record })
         })
         .map_err(StartError::System)?;
@@ -120,12 +135,25 @@ impl Radius {
             loops,
             servers,
             accounting,
+            // The loops have their own; with the last of them the thread ends.
+            reports: reports.map(|(reports, end)| (reports.statistics(), end)),
         })
     }
 }
 
 pub(super) fn directory_clock(clock: Clock) -> directory::Clock {
     directory::Clock::new(move || clock.now().monotonic)
+}
+
+/// The store out of which accounting is exported.
+fn reports(config: &config::Accounting) -> Result<Option<(Reports, ReportsEnd)>, StartError> {
+    let kept = HistoryConfig {
+        folder: config.folder.clone(),
+        days: config.days,
+        octets: config.size.get(),
+    };
+    let reports = (config.days > 0).then(|| Reports::spawn(&kept));
+    reports.transpose().map_err(StartError::System)
 }
 
 /// The accounting log of one loop; its name says which, so that no two share a file.

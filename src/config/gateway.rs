@@ -311,6 +311,9 @@ impl Accounting {
         section.set("folder", &mut self.folder);
         section.set_within("file_size", FILE_SIZES, &mut self.file_size);
         section.set_within("files", FILES, &mut self.files);
+        section.set_within("days", 0..=3660, &mut self.days);
+        let sizes = Octets::new(10_000_000)..=Octets::new(10_000_000_000_000);
+        section.set_within("size", sizes, &mut self.size);
         section.finish();
     }
 }

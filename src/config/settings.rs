@@ -331,6 +331,10 @@ pub struct Accounting {
     pub file_size: Octets,
     /// Files kept by each packet loop; the oldest is overwritten.
     pub files: u16,
+    /// Days that can be searched and exported, today among them; 0 keeps none but the files.
+    pub days: u16,
+    /// Size of all that can be searched; the oldest days go first.
+    pub size: Octets,
 }
 
 impl Default for Accounting {
@@ -339,6 +343,8 @@ impl Default for Accounting {
             folder: "var/accounting".into(),
             file_size: Octets::new(10_000_000),
             files: 100,
+            days: 90,
+            size: Octets::new(2_000_000_000),
         }
     }
 }

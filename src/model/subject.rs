@@ -59,6 +59,14 @@ impl Established {
             Self::Proven => "proven",
         }
     }
+
+    /// What [`as_str`](Self::as_str) calls so.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::None, Self::Claimed, Self::Proven]
+            .into_iter()
+            .find(|one| one.as_str() == word)
+    }
 }
 
 impl fmt::Display for Established {

@@ -20,6 +20,7 @@ use crate::network::context::Context;
 use crate::network::context::Refused;
 use crate::network::context::readable;
 use crate::network::conversation::Binding;
+use crate::network::conversation::Brought as Response;
 use crate::network::conversation::Found;
 use crate::network::conversation::Share;
 use crate::network::conversation::Slot;
@@ -156,11 +157,21 @@ impl Server {
         state: &[u8],
         verified: &Verified<'_>,
     ) -> Result<(), Discarded> {
-        let found = State::parse(state)
-            .map(|state| (state, self.conversations.take(state, &brought.binding)));
+        let found = State::parse(state).map(|state| {
+            let found = self
+                .conversations
+                .take(state, &brought.binding, brought.response);
+            (state, found)
+        });
         let (state, mut slot) = match found {
             Some((state, Found::Slot(slot))) => (state, slot),
             Some((_, Found::Away)) => return Err(Discarded::ConversationBusy),
+            Some((_, Found::Over)) => return Err(Discarded::RoundOver),
+            Some((_, Found::Repeated(state, request))) => {
+                self.counters.replayed.count();
+                self.send_challenge(now, round.asked, &request, state, false);
+                return Ok(());
+            }
             // A reject would keep a healthy device out; silence lets its NAS begin anew.
             Some((_, Found::Nothing)) if self.conversations.has_put_out_lately(now.monotonic) => {
                 return Err(Discarded::ConversationsFull);
@@ -186,7 +197,10 @@ impl Server {
         }
         let was_named = slot.conversation.identity().is_some();
         let step = slot.conversation.handle(now, brought.response);
+        let before = slot.standing.brought;
+        slot.standing.brought = Some(Response::of(brought.response));
         if !was_named && self.refuse_misnamed(now, round, brought, &slot) {
+            self.conversations.end(now.monotonic, &slot.standing);
             return Ok(());
         }
         if !was_named && slot.conversation.identity().is_some() {
@@ -212,6 +226,7 @@ impl Server {
             }
             Step::Discard(Discard::Silent(_)) => {
                 // The conversation goes on waiting for the right response, and no longer for it.
+                slot.standing.brought = before;
                 self.conversations.wait(state, slot);
                 Err(Discarded::Eap)
             }
@@ -332,10 +347,12 @@ impl Server {
             brought.binding
         };
         let patience = settings.config.patience;
+        let state = State::new(self.worker, u128::from_ne_bytes(self.chance.next()));
+        let conversations = &mut self.conversations;
         Slot {
             conversation: Box::new(conversation),
             judge,
-            standing: self.conversations.begin(now.monotonic, patience, binding),
+            standing: conversations.begin(now.monotonic, patience, binding, state),
         }
     }
 
@@ -403,16 +420,17 @@ impl Server {
                 let last = slot.conversation.last_request().to_vec();
                 self.challenge(now, round, slot, &last, true);
             }
-            Step::Success(outcome) => self.succeed(now, round, &slot, &outcome),
-            Step::Failure(failed) => self.fail(now, round, &slot, &failed),
+            Step::Success(outcome) => {
+                self.conversations.end(now.monotonic, &slot.standing);
+                self.succeed(now, round, &slot, &outcome);
+            }
+            Step::Failure(failed) => {
+                self.conversations.end(now.monotonic, &slot.standing);
+                self.fail(now, round, &slot, &failed);
+            }
             // Neither comes back from work: the caller has dealt with them.
             Step::Work | Step::Discard(Discard::Silent(_)) => self.forget(round.asked),
         }
-    }
-
-    /// A new State of this loop.
-    fn new_state(&mut self) -> State {
-        State::new(self.worker, u128::from_ne_bytes(self.chance.next()))
     }
 
     /// Access-Challenge: the next EAP-Request, or the last one again because what came in answer
@@ -425,9 +443,25 @@ impl Server {
         eap: &[u8],
         invalid: bool,
     ) {
+        let state = slot.standing.state.next();
+        if self.send_challenge(now, round.asked, eap, state, invalid) {
+            self.counters.challenged.count();
+            let patience = round.settings.config.patience;
+            slot.standing.prolong(now.monotonic, patience);
+            self.conversations.wait(state, slot);
+        }
+    }
+
+    fn send_challenge(
+        &mut self,
+        now: Now,
+        asked: &Asked<'_>,
+        eap: &[u8],
+        state: State,
+        invalid: bool,
+    ) -> bool {
         const INVALID_EAP_PACKET: u32 = 202;
-        let state = self.new_state();
-        let sent = self.reply(now, round.asked, |buffer, origin, nas| {
+        self.reply(now, asked, |buffer, origin, nas| {
             let mut reply = Reply::access_challenge(buffer, origin, nas.secret());
             reply
                 .eap_message(eap)
@@ -436,13 +470,7 @@ impl Server {
                 reply.integer(AttributeType::ERROR_CAUSE, INVALID_EAP_PACKET);
             }
             reply
-        });
-        if sent {
-            self.counters.challenged.count();
-            let patience = round.settings.config.patience;
-            slot.standing.prolong(now.monotonic, patience);
-            self.conversations.wait(state, slot);
-        }
+        })
     }
 
     /// Access-Reject with EAP-Failure for a request that belongs to no conversation.

@@ -313,7 +313,7 @@ impl Server {
         let message = message.filter(|_| came.offered != Offered::Eap);
         let kept = verdict == Verdict::Allow && came.route.authorization_kept;
         let theirs = came.answer.find(AttributeType::SESSION_TIMEOUT);
-        let limit = enforce::session_timeout(profile, decision, now.wall);
+        let limit = enforce::session_timeout(profile, asked.nas, decision, now.wall);
         let limit = limit.filter(|ours| is_less(*ours, theirs));
         let mut salt = self.new_salt();
         let random = self.shared.random;

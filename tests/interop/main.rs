@@ -11,6 +11,7 @@ mod gateway;
 mod active_sync;
 mod cable;
 mod certificate;
+mod coa;
 mod dictionaries;
 mod eap_tls;
 mod eap_tunnel;

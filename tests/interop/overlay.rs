@@ -262,10 +262,7 @@ fn accounting_is_recorded_when_its_home_server_has_answered() {
     site.home = None;
     let answer = account(&site, "0002");
     assert!(answer.contains("No reply from server"), "{answer}");
-    let recorded: String = fs::read_dir(site.gateway.path("var/accounting"))
-        .unwrap()
-        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
-        .collect();
+    let recorded = site.gateway.accounted();
     assert!(
         recorded.contains("\"0001\"") && !recorded.contains("\"0002\""),
         "{recorded}"

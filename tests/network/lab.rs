@@ -463,8 +463,8 @@ fn enforcement() -> Enforcement {
             ]
             .map(|(name, value)| Template::parse(name, value).unwrap()),
         ),
-        session_timeout: None,
         reply_message: message.map(str::to_owned),
+        ..Profile::default()
     };
     let office = Profiles {
         allow: profile("staff", None),
@@ -478,6 +478,7 @@ fn enforcement() -> Enforcement {
             // A mistake of the configuration must not leak into an Access-Reject.
             ..profile("blocked", None)
         },
+        ..Profiles::default()
     };
     let lab = Profiles {
         allow: profile("lab", None),
