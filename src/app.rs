@@ -25,6 +25,7 @@ mod passwords;
 pub mod pki;
 mod radius;
 mod radsec;
+mod revocation;
 mod sources;
 mod telemetry;
 mod tries;

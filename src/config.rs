@@ -27,6 +27,7 @@ mod nas;
 mod opened;
 mod passwords;
 mod proxy;
+mod revocation;
 mod rules;
 mod settings;
 mod text;
@@ -68,6 +69,9 @@ pub use passwords::Passwords;
 pub use passwords::WhenUnavailable;
 pub use proxy::Authorization;
 pub use proxy::Realm;
+pub use revocation::Ocsp;
+pub use revocation::Revocation;
+pub use revocation::Strictness;
 pub use settings::Accounting;
 pub use settings::Certificates;
 pub use settings::Data;
@@ -101,6 +105,8 @@ pub struct Config {
     pub eap: Eap,
     /// RADIUS over TLS.
     pub radsec: Radsec,
+    /// How revoked certificates become known.
+    pub revocation: Revocation,
     /// Threads.
     pub workers: Workers,
     /// The mail plane.
@@ -426,6 +432,7 @@ impl Draft {
             certificates: gateway.certificates,
             eap: gateway.eap,
             radsec: gateway.radsec,
+            revocation: gateway.revocation,
             workers: gateway.workers,
             mail: gateway.mail,
             journal: gateway.journal,

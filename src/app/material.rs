@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::app::passwords::Book;
 use crate::app::passwords::Learner;
+use crate::app::revocation::Revocation;
 use crate::app::write::Existing;
 use crate::app::write::write;
 use crate::config;
@@ -49,6 +50,7 @@ pub(super) fn network_settings(
     resumption: &Arc<Resumption>,
     mark: &[u8],
     (directories, learner): (&Arc<Directories>, &Arc<Learner>),
+    revocation: &Revocation,
 ) -> Result<network::Settings, Vec<Problem>> {
     let file = config.folder.join("gateway.toml");
     let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
@@ -56,7 +58,8 @@ pub(super) fn network_settings(
     };
     let eap = if config.listen.is_open_to_eap() {
         let settings = config.eap.settings(resumption);
-        let settings = settings.map_err(|error| wrong("eap", &error))?;
+        let mut settings = settings.map_err(|error| wrong("eap", &error))?;
+        settings.upkeep = revocation.upkeep(config);
         let eap = eap::Config::build(settings).map_err(|error| wrong("eap", &error))?;
         Some(Arc::new(eap))
     } else {
@@ -106,7 +109,10 @@ pub(super) fn network_settings(
 /// # Errors
 ///
 /// Everything that does not fit.
-pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
+pub(super) fn radsec(
+    config: &Config,
+    revocation: &Revocation,
+) -> Result<Option<Accepts>, Vec<Problem>> {
     if !config.listen.is_open_to_radsec() {
         return Ok(None);
     }
@@ -114,6 +120,7 @@ pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
     let wrong =
         |error: &(dyn std::error::Error + 'static)| vec![problem(&file, "radsec", &causes(error))];
     let files = config.radsec.files().map_err(|error| wrong(&error))?;
+    let upkeep = revocation.upkeep(config);
     let material = tls::Radsec {
         chain: files.chain,
         key: files.key,
@@ -121,6 +128,7 @@ pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
             roots: &files.roots,
             revocation_lists: &files.revocation_lists,
             demand_revocation: config.radsec.demand_revocation,
+            upkeep: upkeep.as_ref(),
             ..Material::default()
         },
         protocols: match config.radsec.radius_1_1 {

@@ -9,6 +9,7 @@ use super::enforcement;
 use super::methods;
 use super::methods::Methods;
 use super::passwords::Passwords;
+use super::revocation::Revocation;
 use super::settings::Accounting;
 use super::settings::Certificates;
 use super::settings::Data;
@@ -39,6 +40,7 @@ pub(super) struct Gateway {
     pub(super) certificates: Certificates,
     pub(super) eap: Eap,
     pub(super) radsec: Radsec,
+    pub(super) revocation: Revocation,
     pub(super) workers: Workers,
     pub(super) mail: Mail,
     pub(super) journal: Journal,
@@ -61,6 +63,7 @@ impl Default for Gateway {
             certificates: Certificates::default(),
             eap: Eap::default(),
             radsec: Radsec::default(),
+            revocation: Revocation::default(),
             workers: Workers::default(),
             mail: Mail::default(),
             journal: Journal::default(),
@@ -86,6 +89,7 @@ impl Gateway {
         gateway.certificates.read(section.child("certificates"));
         gateway.eap.read(section.child("eap"));
         gateway.radsec.read(section.child("radsec"));
+        gateway.revocation.read(section.child("revocation"));
         gateway.workers.read(section.child("workers"));
         gateway.mail.read(section.child("mail"));
         gateway.journal.read(section.child("journal"));
@@ -117,6 +121,7 @@ impl Gateway {
             &mut self.journal.folder,
             &mut self.history.folder,
             &mut self.accounting.folder,
+            &mut self.revocation.folder,
         ]
         .into_iter()
         .chain(&mut self.dictionaries.folder)

@@ -39,6 +39,8 @@ impl Eap {
         let mut settings = Settings::new(chain, key, roots);
         for path in &self.revocation_lists {
             let lists = revocation_lists(path).map_err(MaterialError::at(path))?;
+            let sources = lists.iter().map(|_| path.display().to_string());
+            settings.list_sources.extend(sources);
             settings.revocation_lists.extend(lists);
         }
         settings.demand_revocation = self.demand_revocation;

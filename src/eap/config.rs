@@ -25,7 +25,9 @@ use super::offer::Offer;
 use super::resumption::Resumption;
 use super::turnstile::Optional;
 use super::turnstile::Turnstile;
+use crate::model::CertificateId;
 use crate::trust::Material;
+use crate::trust::Upkeep;
 use crate::trust::Verifier;
 
 /// What an operator chooses; [`Config::build`] checks it.
@@ -41,6 +43,10 @@ pub struct Settings {
     pub revocation_lists: Vec<CertificateRevocationListDer<'static>>,
     /// Whether a certificate that no list covers, or only one that is out of date, is refused.
     pub demand_revocation: bool,
+    /// Where each of those lists comes from, for people; may be shorter.
+    pub list_sources: Vec<String>,
+    /// How revocation is kept up to date, if it is.
+    pub upkeep: Option<Upkeep>,
     /// Verified chains to remember, so that a device which comes again costs less; what may have
     /// changed meanwhile is looked at each time. About 1 KiB each, 0 remembers none.
     pub remembered_chains: usize,
@@ -75,6 +81,8 @@ impl Settings {
             roots,
             revocation_lists: Vec::new(),
             demand_revocation: false,
+            list_sources: Vec::new(),
+            upkeep: None,
             remembered_chains: Self::DEFAULT_REMEMBERED_CHAINS,
             lowest: TlsVersion::Tls12,
             highest: TlsVersion::Tls13,
@@ -192,7 +200,9 @@ impl Config {
             // Our own certificate often comes from the authority that devices have theirs from.
             known: settings.chain.get(1..).unwrap_or(&[]),
             revocation_lists: &settings.revocation_lists,
+            list_sources: &settings.list_sources,
             demand_revocation: settings.demand_revocation,
+            upkeep: settings.upkeep.as_ref(),
             remembered: settings.remembered_chains,
         };
         let verifier = Arc::new(Verifier::build(material, &provider)?);
@@ -261,6 +271,12 @@ impl Config {
         let random = self.tls.crypto_provider().secure_random;
         random.fill(&mut octets)?;
         Ok(octets)
+    }
+
+    /// Whether a device's certificate is known to be revoked: for those who are in already.
+    #[must_use]
+    pub fn is_revoked(&self, id: &CertificateId) -> bool {
+        self.verifier.is_revoked(id)
     }
 
     /// Revocation lists whose issuer is neither a root nor in our own chain: their places, from 1,

@@ -10,6 +10,7 @@ use super::method::Wanted;
 use super::packet::Malformed;
 use super::packet::Type;
 use super::principal::Principal;
+use super::shown::Shown;
 use super::spoken::Spoken;
 use crate::model::alert_name;
 use crate::model::tls_error;
@@ -106,6 +107,10 @@ pub struct Failed {
     pub presented: Option<Principal>,
     /// The name inside of the tunnel of a peer that has proved nothing.
     pub claimed: Option<Arc<str>>,
+    /// The chain of a peer whose certificate was refused.
+    pub shown: Option<Arc<Shown>>,
+    /// Requests that were sent: the last round.
+    pub rounds: u16,
     /// What was spoken.
     pub spoken: Spoken,
     /// From the peer's first packet to its last.

@@ -27,6 +27,7 @@ use crate::access::Live;
 use crate::access::Permit;
 use crate::access::Sweep;
 use crate::access::Trace;
+use crate::model::CertificateId;
 use crate::model::Now;
 use crate::model::Subject;
 use crate::model::Timestamp;
@@ -284,6 +285,11 @@ impl Admissions {
             self.due.lists().due.extend(numbers);
             self.due.ring();
         }
+    }
+
+    /// The certificates with which peers are in.
+    pub fn certificates(&self) -> impl Iterator<Item = CertificateId> {
+        self.live.certificates()
     }
 
     /// Those whom the brake holds.

@@ -140,9 +140,11 @@ impl Server {
                 Ok(())
             }
             // Neither is what a first response can lead to.
-            Step::Discard(Discard::Silent(_)) | Step::Work | Step::Ask | Step::Success(_) => {
-                Err(Discarded::Eap)
-            }
+            Step::Discard(Discard::Silent(_))
+            | Step::Work
+            | Step::Ask
+            | Step::Wait
+            | Step::Success(_) => Err(Discarded::Eap),
         }
     }
 
@@ -203,6 +205,12 @@ impl Server {
                 self.ask(now, round, slot);
                 Ok(())
             }
+            Step::Discard(Discard::Silent(Silent::Busy))
+                if slot.conversation.waits_for().is_some() =>
+            {
+                self.wait(now, round, slot);
+                Ok(())
+            }
             // The work that is due was refused for want of workers; now it is tried again.
             Step::Work | Step::Discard(Discard::Silent(Silent::Busy)) => {
                 slot.standing.answered |= progresses;
@@ -221,6 +229,7 @@ impl Server {
             }
             Step::Discard(Discard::Invalid(_))
             | Step::Ask
+            | Step::Wait
             | Step::Success(_)
             | Step::Failure(_) => {
                 self.take_step(now, round, slot, step);
@@ -391,6 +400,7 @@ impl Server {
         match step {
             Step::Request(request) => self.challenge(now, round, slot, &request, false),
             Step::Ask => self.ask(now, round, slot),
+            Step::Wait => self.wait(now, round, slot),
             Step::Discard(Discard::Invalid(_)) => {
                 let last = slot.conversation.last_request().to_vec();
                 self.challenge(now, round, slot, &last, true);

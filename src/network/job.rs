@@ -47,6 +47,8 @@ pub(super) enum Work {
     Inside(Box<Conversation>, Box<dyn FnOnce() -> eap::Answer + Send>),
     /// A question to a server for a conversation, which goes on with its answer.
     InsideInquiry(Box<Conversation>, Inquiry),
+    /// An OCSP responder that is asked for a conversation, which goes on when it has answered.
+    Responder(Box<Conversation>, Pin<Box<dyn Future<Output = ()> + Send>>),
     /// A slow hash.
     Password(Box<dyn FnOnce() -> Answer + Send>),
     /// A question to a server: no work, but time.
@@ -58,7 +60,7 @@ impl Work {
     pub(super) const fn is_elsewhere(&self) -> bool {
         match self {
             Self::Handshake(_) | Self::Inside(..) | Self::Password(_) => false,
-            Self::InsideInquiry(..) | Self::Inquiry(_) => true,
+            Self::InsideInquiry(..) | Self::Responder(..) | Self::Inquiry(_) => true,
         }
     }
 }
@@ -69,7 +71,8 @@ impl Work {
         match self {
             Self::Handshake(conversation)
             | Self::Inside(conversation, _)
-            | Self::InsideInquiry(conversation, _) => Some(conversation),
+            | Self::InsideInquiry(conversation, _)
+            | Self::Responder(conversation, _) => Some(conversation),
             Self::Password(_) | Self::Inquiry(_) => None,
         }
     }
@@ -81,6 +84,7 @@ impl fmt::Debug for Work {
             Self::Handshake(_) => "Handshake",
             Self::Inside(..) => "Inside",
             Self::InsideInquiry(..) => "InsideInquiry",
+            Self::Responder(..) => "Responder",
             Self::Password(_) => "Password",
             Self::Inquiry(_) => "Inquiry",
         })
@@ -101,6 +105,8 @@ pub(super) enum Worked {
     Home(Option<(Arc<Home>, Box<Returned>)>),
     /// What a conversation wanted to know; it has not gone on with it yet.
     Inside(Box<Conversation>, Answer),
+    /// A responder has answered, or will not; the conversation has not gone on yet.
+    Settled(Box<Conversation>),
     /// What came of a password.
     Password(Answer),
     /// It came to nothing.
@@ -139,13 +145,15 @@ impl Job {
         match self.work {
             Work::Inquiry(inquiry) => Ok(Inquiring {
                 ticket: self.ticket,
-                conversation: None,
-                asking: inquiry.into_inner(),
+                asking: Asking::Password(inquiry.into_inner()),
             }),
             Work::InsideInquiry(conversation, inquiry) => Ok(Inquiring {
                 ticket: self.ticket,
-                conversation: Some(conversation),
-                asking: inquiry.into_inner(),
+                asking: Asking::Inside(Some(conversation), inquiry.into_inner()),
+            }),
+            Work::Responder(conversation, settled) => Ok(Inquiring {
+                ticket: self.ticket,
+                asking: Asking::Responder(Some(conversation), settled),
             }),
             work @ (Work::Handshake(_) | Work::Inside(..) | Work::Password(_)) => {
                 Err(Box::new(Self { work, ..self }))
@@ -179,7 +187,7 @@ impl Job {
             }
             Work::Password(check) => Worked::Password(check()),
             // Dealt with above.
-            Work::InsideInquiry(..) | Work::Inquiry(_) => Worked::Lost,
+            Work::InsideInquiry(..) | Work::Responder(..) | Work::Inquiry(_) => Worked::Lost,
         };
         Done {
             ticket: self.ticket,
@@ -191,9 +199,19 @@ impl Job {
 /// A job that waits for a server.
 pub struct Inquiring {
     ticket: Ticket,
-    /// Which waits with it.
-    conversation: Option<Box<Conversation>>,
-    asking: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    asking: Asking,
+}
+
+type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What is asked, and the conversation that waits with it.
+enum Asking {
+    Password(Answering),
+    Inside(Option<Box<Conversation>>, Answering),
+    Responder(
+        Option<Box<Conversation>>,
+        Pin<Box<dyn Future<Output = ()> + Send>>,
+    ),
 }
 
 impl fmt::Debug for Inquiring {
@@ -206,10 +224,21 @@ impl Future for Inquiring {
     type Output = Done;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done> {
-        let answer = std::task::ready!(self.asking.as_mut().poll(context));
-        let result = match self.conversation.take() {
-            Some(conversation) => Worked::Inside(conversation, answer),
-            None => Worked::Password(answer),
+        let result = match &mut self.asking {
+            Asking::Password(asking) => {
+                Worked::Password(std::task::ready!(asking.as_mut().poll(context)))
+            }
+            Asking::Inside(conversation, asking) => {
+                let answer = std::task::ready!(asking.as_mut().poll(context));
+                match conversation.take() {
+                    Some(conversation) => Worked::Inside(conversation, answer),
+                    None => Worked::Lost,
+                }
+            }
+            Asking::Responder(conversation, settled) => {
+                std::task::ready!(settled.as_mut().poll(context));
+                conversation.take().map_or(Worked::Lost, Worked::Settled)
+            }
         };
         Poll::Ready(Done {
             ticket: self.ticket,

@@ -169,6 +169,11 @@ impl Server {
                 let step = conversation.answer(now, answer.into());
                 self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
             }
+            (Waiting::Handshake(parted), Worked::Settled(mut conversation)) => {
+                let parted = parted.clone();
+                let step = conversation.settle(now);
+                self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
+            }
             (Waiting::Password(pending), Worked::Password(answer)) => {
                 self.resume_password(now, &settings, &away.asked(), pending, answer);
             }
@@ -178,11 +183,19 @@ impl Server {
             (Waiting::Handshake(_), Worked::Password(_) | Worked::Home(_) | Worked::Lost)
             | (
                 Waiting::Password(_),
-                Worked::Handshake(..) | Worked::Inside(..) | Worked::Home(_) | Worked::Lost,
+                Worked::Handshake(..)
+                | Worked::Inside(..)
+                | Worked::Settled(_)
+                | Worked::Home(_)
+                | Worked::Lost,
             )
             | (
                 Waiting::Home(_),
-                Worked::Handshake(..) | Worked::Inside(..) | Worked::Password(_) | Worked::Lost,
+                Worked::Handshake(..)
+                | Worked::Inside(..)
+                | Worked::Settled(_)
+                | Worked::Password(_)
+                | Worked::Lost,
             ) => {
                 self.give_up(&away);
             }

@@ -160,6 +160,46 @@ impl Authority {
         certificate.der().clone()
     }
 
+    pub(crate) fn key(&self) -> &KeyPair {
+        self.0.key()
+    }
+
+    /// An OCSP responder: its certificate, for that or for servers, and its key.
+    pub(crate) fn responder(
+        &self,
+        named: bool,
+        expired: bool,
+    ) -> (CertificateDer<'static>, KeyPair) {
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "responder");
+        params.not_before = date_time_ymd(2025, 1, 1);
+        params.not_after = date_time_ymd(if expired { 2026 } else { 2027 }, 1, 1);
+        params.extended_key_usages = vec![if named {
+            ExtendedKeyUsagePurpose::OcspSigning
+        } else {
+            ExtendedKeyUsagePurpose::ServerAuth
+        }];
+        let key = key();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        (certificate.der().clone(), key)
+    }
+
+    /// A list of the kind that tells only what has changed: the extension cRLNumber of a complete one
+    /// renamed to deltaCRLIndicator. Its signature does not matter, for it is refused before that.
+    pub(crate) fn delta_list(&self) -> Vec<u8> {
+        const NUMBER: [u8; 5] = [6, 3, 0x55, 0x1d, 20];
+        const DELTA: u8 = 27;
+        let mut der = self.revocation_list(&[7]).to_vec();
+        let place = der
+            .windows(NUMBER.len())
+            .position(|octets| octets == NUMBER)
+            .unwrap();
+        der[place + NUMBER.len() - 1] = DELTA;
+        der
+    }
+
     /// The CA itself as if it were a device.
     pub(crate) fn as_device(&self) -> Holder {
         Holder {

@@ -2,6 +2,7 @@
 
 use crate::eap::CertificateRefusal;
 use crate::eap::FailureReason;
+use crate::trust::OnlineRefusal;
 
 impl FailureReason {
     /// What to do about it, if that is known and not said already.
@@ -54,7 +55,21 @@ impl CertificateRefusal {
             Self::NotYetValid => Some("compare the clocks of its CA and of this gateway"),
             Self::UnknownCa => Some("issue it by a CA of eap.client_ca, or add its CA there"),
             Self::NotForClients => Some("issue it with the extended key usage clientAuth"),
-            Self::RevocationUnknown => Some("name a current list in eap.revocation_lists"),
+            Self::RevocationUnknown => {
+                Some("name its CA's list in revocation.lists or eap.revocation_lists")
+            }
+            Self::ListOutdated => Some(
+                "have its CA issue a new list, see `portreeve status`; revocation.grace or outdated = \
+                 \"soft\" would let the old one count",
+            ),
+            Self::Online(OnlineRefusal::NoResponder) => {
+                Some("set revocation.responder, or have the CA name one in its certificates")
+            }
+            Self::Online(OnlineRefusal::Nothing(_)) => Some(
+                "mend the responder; ocsp = \"soft\" in [revocation] would let devices in meanwhile",
+            ),
+            Self::Online(OnlineRefusal::Asking) => Some("the next try finds the answer"),
+            Self::KeyUsage(_) => Some("issue it with the key usage digitalSignature"),
             Self::Ambiguous(_) => Some("issue it with one device and one user"),
             Self::Revoked
             | Self::BadSignature
