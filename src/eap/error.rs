@@ -117,6 +117,26 @@ pub struct Failed {
     pub elapsed: Duration,
 }
 
+impl Failed {
+    /// What happened, who says so, and what to do about it, in one sentence.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let mut why = self.reason.to_string();
+        if let (FailureReason::Certificate(CertificateRefusal::Revoked), Some(by)) = (
+            &self.reason,
+            self.shown.as_ref().and_then(|shown| shown.revoked_by()),
+        ) {
+            why.push_str(", by ");
+            why.push_str(by);
+        }
+        if let Some(advice) = self.reason.advice() {
+            why.push_str(": ");
+            why.push_str(advice);
+        }
+        why
+    }
+}
+
 /// Which side ended a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {

@@ -178,7 +178,11 @@ impl Gate {
             Online::Waits => Err(still_asking()),
         });
         if settled.is_err() {
-            self.state().refused = Some(Arc::clone(chain.certificate()));
+            let certificate = Arc::clone(chain.certificate());
+            let shown = Shown::of_one(&certificate, verifier);
+            let mut state = self.state();
+            state.refused = Some(certificate);
+            state.shown = Some(Arc::new(shown));
         }
         settled
     }

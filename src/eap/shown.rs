@@ -44,6 +44,15 @@ impl Shown {
         }
     }
 
+    /// Of a chain that was good when it came, of which only the holder is told.
+    pub(super) fn of_one(certificate: &CertificateIdentity, verifier: &Verifier) -> Self {
+        Self {
+            revoked_by: verifier.revoking(&certificate.id).map(Into::into),
+            certificates: vec![certificate.clone()],
+            more: 0,
+        }
+    }
+
     /// The certificates that could be read, at most [`Shown::MAX`].
     #[must_use]
     pub fn certificates(&self) -> &[CertificateIdentity] {

@@ -184,11 +184,9 @@ impl EapTls {
         let _inside = Turnstile::enter(Arc::clone(&link.gate) as _);
         let next = match link.gate.settle() {
             Ok(()) => link.finish(),
-            Err(error) => {
-                // rustls has no alert of ours to send once the handshake is complete.
-                link.tunnel.close();
-                link.refuse(error.into())
-            }
+            // rustls has no alert of ours to send once the handshake is complete, and wpa_supplicant
+            // answers a close_notify with no EAP packet at all.
+            Err(error) => Next::Fail(error.into()),
         };
         self.follow(next)
     }

@@ -286,7 +286,7 @@ fn what_is_no_answer_is_told_as_what_it_is_rfc6960_4_2_1() {
             "row {length}"
         );
     }
-    let mut longer = whole.clone();
+    let mut longer = whole;
     longer.push(0);
     for octets in [
         &b"garbage"[..],

@@ -131,10 +131,7 @@ impl Server {
         let identity = slot.conversation.identity();
         let outside = readable(identity.map_or(&[], |identity| identity.octets()));
         let method = name(&failed.spoken);
-        let why = match failed.reason.advice() {
-            Some(advice) => format!("{}: {advice}", failed.reason),
-            None => failed.reason.to_string(),
-        };
+        let why = failed.why();
         let refused = Refused {
             method: method.as_str(),
             user: failed.claimed.as_deref().unwrap_or(outside),
