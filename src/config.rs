@@ -31,6 +31,7 @@ mod revocation;
 mod rules;
 mod settings;
 mod text;
+mod tls_policy;
 mod users;
 
 use std::path::Path;
@@ -89,6 +90,8 @@ pub use settings::Shutdown;
 pub use settings::Workers;
 pub use text::ReadError;
 pub use text::read_octets;
+pub use tls_policy::TlsPolicy;
+pub use tls_policy::TlsProfile;
 
 /// Everything that is set, one field per room; paths can be opened as they stand.
 #[derive(Clone, Debug)]
@@ -321,7 +324,7 @@ impl Draft {
     #[must_use]
     pub fn server_files(&self) -> Vec<PathBuf> {
         let listen = &self.gateway.listen;
-        let eap = listen.is_open_to_eap().then_some(&self.gateway.eap.key);
+        let eap = listen.is_open_to_eap().then_some(&self.gateway.eap.tls.key);
         let mail = listen.is_open_to_mail().then_some(&self.gateway.mail.key);
         let radsec = listen.is_open_to_radsec();
         let radsec = radsec.then_some(&self.gateway.radsec.key);
@@ -337,7 +340,7 @@ impl Draft {
         let (eap, mail) = (&self.gateway.eap, &self.gateway.mail);
         let mut files = Vec::new();
         if listen.is_open_to_eap() {
-            files.push(eap.certificate.clone());
+            files.push(eap.tls.certificate.clone());
             files.extend(eap.client_ca.clone());
         }
         if listen.is_open_to_radsec() {

@@ -34,6 +34,7 @@ mod memory;
 mod ocsp;
 mod revocation;
 mod status;
+mod strength;
 mod verifier;
 mod watch;
 
@@ -50,6 +51,9 @@ pub use ocsp::Question;
 pub use revocation::Demand;
 pub use status::Settled;
 pub use status::Told;
+pub use strength::SIGNATURES_192;
+pub use strength::TooWeak;
+pub use strength::check_key;
 pub use verifier::Fail;
 pub use verifier::Material;
 pub use verifier::OnlineCheck;

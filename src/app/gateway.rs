@@ -227,7 +227,10 @@ impl Gateway {
             Some(_) | None => None,
         };
         let previous = self.radius.shared.settings.load();
-        settings.eap = settings.eap.or_else(|| previous.eap.clone());
+        if settings.eap.is_none() {
+            settings.eap.clone_from(&previous.eap);
+            settings.eap_groups.clone_from(&previous.eap_groups);
+        }
         settings.nas.inherit(&previous.nas);
         self.radius.shared.settings.store(Arc::new(settings));
         self.radsec.replace(accepts);

@@ -1,5 +1,6 @@
 //! From the configuration to what the rooms work with: tables, attribute templates, passwords.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,12 +57,23 @@ pub(super) fn network_settings(
     let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
         vec![problem(&file, key, &causes(error))]
     };
+    let mut eap_groups = HashMap::new();
     let eap = if config.listen.is_open_to_eap() {
         let settings = config.eap.settings(resumption);
         let mut settings = settings.map_err(|error| wrong("eap", &error))?;
         settings.upkeep = revocation.upkeep(config);
         let eap = eap::Config::build(settings).map_err(|error| wrong("eap", &error))?;
-        Some(Arc::new(eap))
+        let eap = Arc::new(eap);
+        for (name, tls) in &config.eap.groups {
+            let key = format!("eap.group.{name}");
+            let settings = config.eap.settings_of(tls, resumption);
+            let mut settings = settings.map_err(|error| wrong(&key, &error))?;
+            settings.upkeep = revocation.upkeep(config);
+            settings.beside = Some(Arc::clone(&eap));
+            let group = eap::Config::build(settings).map_err(|error| wrong(&key, &error))?;
+            eap_groups.insert(name.clone(), Arc::new(group));
+        }
+        Some(eap)
     } else {
         None
     };
@@ -83,6 +95,7 @@ pub(super) fn network_settings(
     Ok(network::Settings {
         nas,
         eap,
+        eap_groups,
         enforcement: enforcement(config),
         methods: methods(config),
         charging: charging_key(&config.data.folder)?,

@@ -112,8 +112,8 @@ impl Gateway {
             &mut self.data.folder,
             &mut self.data.control_socket,
             &mut self.certificates.folder,
-            &mut self.eap.certificate,
-            &mut self.eap.key,
+            &mut self.eap.tls.certificate,
+            &mut self.eap.tls.key,
             &mut self.radsec.certificate,
             &mut self.radsec.key,
             &mut self.mail.certificate,
@@ -126,6 +126,12 @@ impl Gateway {
         .into_iter()
         .chain(&mut self.dictionaries.folder)
         .chain(&mut self.mail.upstream_ca)
+        .chain(
+            self.eap
+                .groups
+                .values_mut()
+                .flat_map(|group| [&mut group.certificate, &mut group.key]),
+        )
         .chain(&mut self.eap.client_ca)
         .chain(&mut self.eap.revocation_lists)
         .chain(&mut self.radsec.client_ca)
@@ -167,8 +173,7 @@ impl Certificates {
 
 impl Eap {
     fn read(&mut self, mut section: Section<'_>) {
-        section.set("certificate", &mut self.certificate);
-        section.set("key", &mut self.key);
+        self.tls.read(&mut section);
         section.set("client_ca", &mut self.client_ca);
         if self.client_ca.is_empty() {
             section.error(
@@ -176,13 +181,13 @@ impl Eap {
                 "without an authority no certificate is accepted",
             );
         }
-        section.set("tls_min", &mut self.tls_min);
-        section.set("tls_max", &mut self.tls_max);
-        if self.tls_min > self.tls_max {
-            section.error(
-                "tls_min",
-                "is newer than tls_max, so that no version is left",
-            );
+        let group = section.child("group");
+        for entry in group.entries() {
+            let mut table = group.table_of(&entry);
+            let mut policy = self.tls.clone();
+            policy.read(&mut table);
+            table.finish();
+            self.groups.insert(entry.name, policy);
         }
         section.set("revocation_lists", &mut self.revocation_lists);
         section.set("demand_revocation", &mut self.demand_revocation);

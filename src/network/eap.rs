@@ -106,7 +106,7 @@ impl Server {
         if self.draining || !self.conversations.has_room(now.monotonic, capacity) {
             return Err(Discarded::ConversationsFull);
         }
-        let Some(eap) = &round.settings.eap else {
+        let Some(eap) = round.settings.eap_of(round.asked.nas.group()) else {
             self.refuse_eap(now, round.asked, brought, "server: EAP is not configured");
             return Ok(());
         };

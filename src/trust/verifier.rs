@@ -42,6 +42,7 @@ use super::revocation::Demand;
 use super::revocation::Revocation;
 use super::status::Settled;
 use super::status::Told;
+use super::strength::check_key;
 use super::watch::Watch;
 use crate::model::CertificateId;
 use crate::model::Fingerprint;
@@ -62,6 +63,9 @@ pub struct Material<'m> {
     pub demand_revocation: bool,
     /// How revocation is kept up to date; `None`: by reading everything anew only.
     pub upkeep: Option<&'m Upkeep>,
+    /// Whether the keys of holders must be strong enough for the 192-bit mode; the provider's
+    /// signatures have to be [`SIGNATURES_192`](super::SIGNATURES_192) then.
+    pub strong: bool,
     /// Verified chains to remember, about 1 KiB each.
     pub remembered: usize,
 }
@@ -111,6 +115,7 @@ pub struct Verifier {
     /// The roots as issuers, in the order of the store.
     anchors: Vec<Arc<Issuer>>,
     hints: Vec<DistinguishedName>,
+    strong: bool,
     revocation: Revocation,
     upkeep: Option<Upkeep>,
     waiting: Vec<(usize, String)>,
@@ -155,7 +160,8 @@ impl Verifier {
         Ok(Self {
             hints: roots.subjects(),
             roots,
-            trust: trust(material.roots),
+            trust: trust(material.roots, material.strong),
+            strong: material.strong,
             root_certificates: material.roots.into(),
             anchors,
             revocation: Revocation::new(lists, watch, demand, algorithms),
@@ -243,6 +249,11 @@ impl Verifier {
         now: UnixTime,
         key: Key,
     ) -> Result<Arc<Chain>, rustls::Error> {
+        if self.strong {
+            // The keys of those who have signed are looked at by their signatures, which tell less.
+            let mut all = [holder].into_iter().chain(others);
+            all.try_for_each(|one| check_key(one).map_err(refusal))?;
+        }
         let read = Facts::of_holder(holder);
         let authorities: Vec<_> = others.iter().map(|der| Facts::of_authority(der)).collect();
         let links = RefCell::new(Vec::new());
@@ -505,13 +516,17 @@ impl std::fmt::Debug for Verifier {
     }
 }
 
-fn trust(roots: &[CertificateDer<'_>]) -> Fingerprint {
+fn trust(roots: &[CertificateDer<'_>], strong: bool) -> Fingerprint {
     let mut each: Vec<[u8; 32]> = roots
         .iter()
         .map(|root| Fingerprint::of(root).octets())
         .collect();
     each.sort_unstable();
     each.dedup();
+    if strong {
+        // What was verified with less is nothing here, a session that is resumed for example.
+        each.push([192; 32]);
+    }
     Fingerprint::of(each.as_flattened())
 }
 

@@ -25,5 +25,6 @@ mod revocation;
 mod slapd;
 mod sogo;
 mod templates;
+mod tls_policy;
 mod winbind;
 mod wired;

@@ -69,6 +69,9 @@ impl CertificateRefusal {
                 "mend the responder; ocsp = \"soft\" in [revocation] would let devices in meanwhile",
             ),
             Self::Online(OnlineRefusal::Asking) => Some("the next try finds the answer"),
+            Self::TooWeak(_) => {
+                Some("issue it with a key of P-384 or RSA 3072, signed with SHA-384")
+            }
             Self::KeyUsage(_) => Some("issue it with the key usage digitalSignature"),
             Self::Ambiguous(_) => Some("issue it with one device and one user"),
             Self::Revoked

@@ -6,6 +6,7 @@ use crate::model::Ambiguity;
 use crate::model::certificate_error;
 use crate::trust::KeyMisused;
 use crate::trust::OnlineRefusal;
+use crate::trust::TooWeak;
 
 /// What is wrong with the peer's certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +44,9 @@ pub enum CertificateRefusal {
     /// A signature that does not verify, the chain's or the handshake's.
     #[error("a signature of the certificate's chain or key is wrong")]
     BadSignature,
+    /// Its key is too weak for the 192-bit mode.
+    #[error(transparent)]
+    TooWeak(TooWeak),
     /// A weak or unknown signature algorithm.
     #[error("the certificate is signed with an algorithm that is not accepted")]
     Algorithm,
@@ -91,6 +95,8 @@ impl From<CertificateError> for CertificateRefusal {
                     Self::Online(online.clone())
                 } else if let Some(misused) = error.0.downcast_ref::<KeyMisused>() {
                     Self::KeyUsage(*misused)
+                } else if let Some(weak) = error.0.downcast_ref::<TooWeak>() {
+                    Self::TooWeak(*weak)
                 } else {
                     Self::Other(certificate_error(&CertificateError::Other(error)))
                 }
