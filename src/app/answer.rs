@@ -246,10 +246,7 @@ impl Desk {
         let line_json: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
         match record.outcome {
             Outcome::NotAuthenticated(why) => Response::Answer {
-                text: format!(
-                    "{} {}\nnot authenticated: {why}\n",
-                    record.seen.at, record.id
-                ),
+                text: refusal_text(record, why.as_str()),
                 json: json!({ "record": line_json }),
             },
             // No policy was asked.
@@ -436,6 +433,31 @@ fn brief(record: &DecisionRecord) -> String {
 
 fn refused(why: &str) -> Response {
     Response::Refused(why.to_owned())
+}
+
+/// Why a peer was not authenticated, what to do about it, and what it showed.
+fn refusal_text(record: &DecisionRecord, why: &str) -> String {
+    let mut text = format!(
+        "{} {}\nnot authenticated: {why}\n",
+        record.seen.at, record.id
+    );
+    let mut line = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\n"));
+    if let Some(advice) = record.advice {
+        line("what to do", advice);
+    }
+    line("method", record.method.as_str());
+    if let Some(user) = record.user.as_option() {
+        line("name given", user);
+    }
+    if record.rounds > 0 {
+        line("last round", &record.rounds.to_string());
+    }
+    if record.chain.as_option().is_some() {
+        for (place, one) in (1..).zip(record.chain.as_str().split("; ")) {
+            line(&format!("certificate {place}"), one);
+        }
+    }
+    text
 }
 
 /// How many earlier decisions are named beside the one that is explained.

@@ -118,7 +118,8 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// What happened, who says so, and what to do about it, in one sentence.
+    /// What happened and who says so, in one sentence; what to do about it says
+    /// [`FailureReason::advice`].
     #[must_use]
     pub fn why(&self) -> String {
         let mut why = self.reason.to_string();
@@ -128,10 +129,6 @@ impl Failed {
         ) {
             why.push_str(", by ");
             why.push_str(by);
-        }
-        if let Some(advice) = self.reason.advice() {
-            why.push_str(": ");
-            why.push_str(advice);
         }
         why
     }

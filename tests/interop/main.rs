@@ -21,6 +21,7 @@ mod nginx;
 mod overlay;
 mod radclient;
 mod radsec;
+mod refusals;
 mod revocation;
 mod slapd;
 mod sogo;

@@ -249,7 +249,7 @@ fn login(gateway: &Gateway, files: &Files, tls13: bool) -> Outcome {
 }
 
 /// The last refusal that the journal has, once it has that many.
-fn refusals(gateway: &Gateway, count: usize) -> Vec<String> {
+pub(crate) fn refusals(gateway: &Gateway, count: usize) -> Vec<String> {
     until("the refusals are in the journal", || {
         let journal = gateway.journal();
         let lines = journal.lines();

@@ -141,6 +141,11 @@ impl Server {
         let mut record = self.shared.records.lend();
         let context = judge.context();
         context.refusal(&mut record, judge.nas(), id, &refused, now.wall);
+        record.advice = failed.reason.advice();
+        record.rounds = failed.rounds;
+        if let Some(shown) = &failed.shown {
+            record.chain = Text::new(&shown.to_string());
+        }
         if let Some(principal) = &failed.presented {
             record.presented = presented(principal, context);
         }
