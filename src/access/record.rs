@@ -222,6 +222,10 @@ pub struct DecisionRecord {
 
 /// What a record records.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a record is of one size and filled in where it stays"
+)]
 pub enum Outcome {
     /// A decision was made.
     Decided(Decision),

@@ -69,6 +69,7 @@ impl TlsPolicy {
                 "tls_min",
                 "is newer than tls_max, so that no version is left",
             );
+            return;
         }
         let lowest = self.tunnel_tls_min.unwrap_or(self.tls_min);
         let highest = self.tunnel_tls_max.unwrap_or(self.tls_max);
