@@ -25,6 +25,7 @@ mod passwords;
 pub mod pki;
 mod radius;
 mod radsec;
+mod revocation;
 mod sessions;
 mod sources;
 mod telemetry;

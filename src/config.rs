@@ -27,9 +27,11 @@ mod nas;
 mod opened;
 mod passwords;
 mod proxy;
+mod revocation;
 mod rules;
 mod settings;
 mod text;
+mod tls_policy;
 mod users;
 
 use std::path::Path;
@@ -68,6 +70,9 @@ pub use passwords::Passwords;
 pub use passwords::WhenUnavailable;
 pub use proxy::Authorization;
 pub use proxy::Realm;
+pub use revocation::Ocsp;
+pub use revocation::Revocation;
+pub use revocation::Strictness;
 pub use settings::Accounting;
 pub use settings::Certificates;
 pub use settings::Data;
@@ -85,6 +90,8 @@ pub use settings::Shutdown;
 pub use settings::Workers;
 pub use text::ReadError;
 pub use text::read_octets;
+pub use tls_policy::TlsPolicy;
+pub use tls_policy::TlsProfile;
 
 /// Everything that is set, one field per room; paths can be opened as they stand.
 #[derive(Clone, Debug)]
@@ -101,6 +108,8 @@ pub struct Config {
     pub eap: Eap,
     /// RADIUS over TLS.
     pub radsec: Radsec,
+    /// How revoked certificates become known.
+    pub revocation: Revocation,
     /// Threads.
     pub workers: Workers,
     /// The mail plane.
@@ -321,7 +330,7 @@ impl Draft {
     #[must_use]
     pub fn server_files(&self) -> Vec<PathBuf> {
         let listen = &self.gateway.listen;
-        let eap = listen.is_open_to_eap().then_some(&self.gateway.eap.key);
+        let eap = listen.is_open_to_eap().then_some(&self.gateway.eap.tls.key);
         let mail = listen.is_open_to_mail().then_some(&self.gateway.mail.key);
         let radsec = listen.is_open_to_radsec();
         let radsec = radsec.then_some(&self.gateway.radsec.key);
@@ -337,7 +346,7 @@ impl Draft {
         let (eap, mail) = (&self.gateway.eap, &self.gateway.mail);
         let mut files = Vec::new();
         if listen.is_open_to_eap() {
-            files.push(eap.certificate.clone());
+            files.push(eap.tls.certificate.clone());
             files.extend(eap.client_ca.clone());
         }
         if listen.is_open_to_radsec() {
@@ -432,6 +441,7 @@ impl Draft {
             certificates: gateway.certificates,
             eap: gateway.eap,
             radsec: gateway.radsec,
+            revocation: gateway.revocation,
             workers: gateway.workers,
             mail: gateway.mail,
             journal: gateway.journal,

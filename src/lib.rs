@@ -48,6 +48,7 @@
 //! | `journal` | shell | decision records on disk and in memory | `access`, `store`, `model` |
 //! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `trust`, `model` |
 //! | `sync` | shell | pulling facts from files and management systems | `inventory`, `document`, `model` |
+//! | `revocation` | shell | fetching revocation lists and OCSP answers, lists on disk | `trust`, `store`, `model` |
 //! | `directory` | shell | asking who a user is: users file, LDAP, Active Directory | `document`, `model` |
 //! | `probe` | shell | clients of our own: RADIUS, the EAP peer, ActiveSync | `radius`, `eap`, `eas`, `directory`, `model` |
 //! | `config` | shell | files to typed configuration | `*` |
@@ -97,6 +98,7 @@ pub mod network;
 pub mod policy;
 pub mod probe;
 pub mod radius;
+pub mod revocation;
 pub mod store;
 pub mod sync;
 pub mod trust;

@@ -39,6 +39,8 @@ mod policy;
 mod radius_packet;
 #[path = "fuzz/drive/radius_stream.rs"]
 mod radius_stream;
+#[path = "fuzz/drive/revocation.rs"]
+mod revocation;
 #[path = "fuzz/drive/sessions.rs"]
 mod sessions;
 #[path = "fuzz/drive/wbxml.rs"]
@@ -62,6 +64,7 @@ const DRIVES: &[(&str, Drive)] = &[
     ("policy", policy::drive),
     ("radius_packet", radius_packet::drive),
     ("radius_stream", radius_stream::drive),
+    ("revocation", revocation::drive),
     ("sessions", sessions::drive),
     ("wbxml", wbxml::drive),
 ];

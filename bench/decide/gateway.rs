@@ -63,6 +63,7 @@ impl Gateway {
         let settings = Settings {
             nas: table(),
             eap: eap.map(Arc::new),
+            eap_groups: HashMap::new(),
             enforcement: enforcement(),
             methods: Methods::default(),
             passwords: Arc::new(OneForAll),

@@ -37,6 +37,23 @@ impl OwnedSubject {
     /// The most identifiers that are kept of a subject: one of each kind, and two spare.
     pub const MAX_IDENTIFIERS: usize = 8;
 
+    /// The certificate that proves its device, if one does.
+    #[must_use]
+    pub(super) fn certificate(&self) -> Option<CertificateId> {
+        let mut proven = self
+            .device
+            .iter()
+            .filter(|one| one.established == Established::Proven);
+        proven.find_map(|one| match one.identifier {
+            OwnedIdentifier::Certificate(id) => Some(id),
+            OwnedIdentifier::Device(_)
+            | OwnedIdentifier::Entra(_)
+            | OwnedIdentifier::Serial(_)
+            | OwnedIdentifier::Eas(..)
+            | OwnedIdentifier::Mac(_) => None,
+        })
+    }
+
     /// Judges the subject by lending it to `ask` in its borrowed form.
     pub fn with<T>(&self, ask: impl FnOnce(&Subject<'_>) -> T) -> T {
         let nothing = Presented {

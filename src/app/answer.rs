@@ -15,6 +15,7 @@ use crate::access::Sessions;
 use crate::app::groups;
 use crate::app::metrics::Metrics;
 use crate::app::metrics::home_outcomes;
+use crate::app::revocation::Revocation;
 use crate::app::sources;
 use crate::inventory::Description;
 use crate::inventory::Lookup;
@@ -26,6 +27,7 @@ use crate::model::EntraDeviceId;
 use crate::model::Fact;
 use crate::model::Identifier;
 use crate::model::MacAddress;
+use crate::model::Reason;
 use crate::model::SerialNumber;
 use crate::model::Timestamp;
 use crate::net::Clock;
@@ -54,6 +56,7 @@ pub(super) struct Desk {
     pub(super) recent: Arc<Recent>,
     pub(super) journal: journal::Flush,
     pub(super) sources: sync::Handle,
+    pub(super) revocation: Arc<Revocation>,
     pub(super) metrics: Metrics,
     /// What listens where, for people.
     pub(super) doors: Vec<(&'static str, SocketAddr)>,
@@ -118,6 +121,7 @@ impl Desk {
                     "requests": counts(&home_outcomes(home)),
                 })
             }).collect::<Vec<_>>(),
+            "revocation": self.revocation.json(),
             "directories": directories_json(&directories),
             "mail": self.metrics.mail.as_deref().map(mail_json),
             "snapshot": self.metrics.snapshots.as_deref().map(|snapshots| snapshots.json(now)),
@@ -159,6 +163,7 @@ impl Desk {
             let outcomes = counts_line(&home_outcomes(&home));
             text.push_str(&format!("home server {name}: {health}, {outcomes}\n"));
         }
+        text.push_str(&self.revocation.lines(now));
         text.push_str(&directory_lines(&directories));
         if let Some(mail) = &self.metrics.mail {
             text.push_str(&mail_lines(mail));
@@ -241,12 +246,24 @@ impl Desk {
         let line_json: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
         match record.outcome {
             Outcome::NotAuthenticated(why) => Response::Answer {
-                text: format!(
-                    "{} {}\nnot authenticated: {why}\n",
-                    record.seen.at, record.id
-                ),
+                text: refusal_text(record, why.as_str()),
                 json: json!({ "record": line_json }),
             },
+            // No policy was asked.
+            Outcome::Decided(decision) if decision.reason == Reason::CertificateRevoked => {
+                Response::Answer {
+                    text: format!(
+                        "decision {} of {}: {} ({})\n{} It was let in before that; whoever comes \
+                         anew with it is refused. Issue the device another certificate.\n",
+                        record.id,
+                        record.seen.at,
+                        decision.verdict,
+                        decision.reason,
+                        decision.reason.sentence()
+                    ),
+                    json: json!({ "record": line_json, "trace": null }),
+                }
+            }
             Outcome::Decided(decision) => match self.point.explain(record) {
                 Some(explanation) => Response::Answer {
                     text: format!(
@@ -416,6 +433,31 @@ fn brief(record: &DecisionRecord) -> String {
 
 fn refused(why: &str) -> Response {
     Response::Refused(why.to_owned())
+}
+
+/// Why a peer was not authenticated, what to do about it, and what it showed.
+fn refusal_text(record: &DecisionRecord, why: &str) -> String {
+    let mut text = format!(
+        "{} {}\nnot authenticated: {why}\n",
+        record.seen.at, record.id
+    );
+    let mut line = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\n"));
+    if let Some(advice) = record.advice {
+        line("what to do", advice);
+    }
+    line("method", record.method.as_str());
+    if let Some(user) = record.user.as_option() {
+        line("name given", user);
+    }
+    if record.rounds > 0 {
+        line("last round", &record.rounds.to_string());
+    }
+    if record.chain.as_option().is_some() {
+        for (place, one) in (1..).zip(record.chain.as_str().split("; ")) {
+            line(&format!("certificate {place}"), one);
+        }
+    }
+    text
 }
 
 /// How many earlier decisions are named beside the one that is explained.

@@ -28,6 +28,8 @@ use crate::app::radius::Radius;
 use crate::app::radius::directory_clock;
 use crate::app::radsec;
 use crate::app::radsec::Radsec;
+use crate::app::revocation::Follower;
+use crate::app::revocation::Revocation;
 use crate::app::sessions;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
@@ -61,6 +63,7 @@ pub(super) struct Gateway {
     clock: Clock,
     point: Arc<DecisionPoint>,
     live: Arc<Live>,
+    revocation: Arc<Revocation>,
     radius: Radius,
     radsec: Radsec,
     mail: Mail,
@@ -90,7 +93,7 @@ impl Gateway {
         let front = mail::front(&config, &core)?;
         let lanes = super::threads(config.workers.mail);
         let mail_bound = bind_mail(&config.listen.mail, lanes)?;
-        let radsec_bound = radsec::Bound::open(&config)?;
+        let radsec_bound = radsec::Bound::open(&config, &core.revocation)?;
         let metrics_listeners = bind_all(&config.listen.metrics, crate::net::metrics::bind)?;
         let socket =
             control::bind(&config.data.control_socket).map_err(|source| StartError::Control {
@@ -138,6 +141,7 @@ impl Gateway {
             reports: radius.reports.as_ref().map(|(kept, _)| Arc::clone(kept)),
         };
         let desk = Desk {
+            revocation: Arc::clone(&core.revocation),
             clock: core.clock,
             started: core.clock.now().wall,
             point: Arc::clone(&core.point),
@@ -157,6 +161,7 @@ impl Gateway {
         let Core {
             clock,
             runtime,
+            revocation,
             point,
             live,
             sessions,
@@ -176,6 +181,14 @@ impl Gateway {
             Arc::new(move |request| desk.answer(&request)),
         ));
         let admissions = Arc::clone(&radius.shared.admissions);
+        runtime.spawn(revocation.follow(Follower {
+            clock,
+            point: Arc::clone(&point),
+            live: Arc::clone(&live),
+            admissions: Arc::clone(&admissions),
+            network: Arc::clone(&radius.shared),
+            resumption: Arc::clone(&radius.resumption),
+        }));
         runtime.spawn(housekeeping(clock, Arc::clone(&live), sessions, admissions));
         let mail = Mail::start(front, mail_bound).map_err(StartError::System)?;
         Ok(Self {
@@ -184,6 +197,7 @@ impl Gateway {
             clock,
             point,
             live,
+            revocation,
             radius,
             radsec,
             mail,
@@ -210,20 +224,27 @@ impl Gateway {
         let directories = Arc::new(Directories::new(directories, &clock));
         let (resumption, learner) = (&self.radius.resumption, &self.radius.learner);
         let (mark, asked) = (&self.radius.mark, (&directories, learner));
-        let mut settings = material::network_settings(&config, resumption, mark, asked)?;
+        let mut settings =
+            material::network_settings(&config, resumption, mark, asked, &self.revocation)?;
         let policy = load_policy(&config)?;
         let sources = load_sources(&config)?;
-        let accepts = self.radsec.prepare(&config)?;
+        let accepts = self.radsec.prepare(&config, &self.revocation)?;
         // A door that the new configuration closes stays open until the restart, as it is.
         let tls = match &self.mail.front {
-            Some(_) if config.listen.is_open_to_mail() => Some(mail::server_tls(&config)?),
+            Some(_) if config.listen.is_open_to_mail() => {
+                Some(mail::server_tls(&config, &self.revocation)?)
+            }
             Some(_) | None => None,
         };
         let previous = self.radius.shared.settings.load();
-        settings.eap = settings.eap.or_else(|| previous.eap.clone());
+        if settings.eap.is_none() {
+            settings.eap.clone_from(&previous.eap);
+            settings.eap_groups.clone_from(&previous.eap_groups);
+        }
         settings.nas.inherit(&previous.nas);
         self.radius.shared.settings.store(Arc::new(settings));
         self.radsec.replace(accepts);
+        self.revocation.replace(&config);
         self.radius.directories.store(directories);
         learner.begin_anew();
         if let (Some(front), Some(tls)) = (&self.mail.front, tls) {

@@ -1,5 +1,6 @@
 //! From the configuration to what the rooms work with: tables, attribute templates, passwords.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::app::passwords::Book;
 use crate::app::passwords::Learner;
+use crate::app::revocation::Revocation;
 use crate::app::write::Existing;
 use crate::app::write::write;
 use crate::config;
@@ -49,16 +51,29 @@ pub(super) fn network_settings(
     resumption: &Arc<Resumption>,
     mark: &[u8],
     (directories, learner): (&Arc<Directories>, &Arc<Learner>),
+    revocation: &Revocation,
 ) -> Result<network::Settings, Vec<Problem>> {
     let file = config.folder.join("gateway.toml");
     let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
         vec![problem(&file, key, &causes(error))]
     };
+    let mut eap_groups = HashMap::new();
     let eap = if config.listen.is_open_to_eap() {
         let settings = config.eap.settings(resumption);
-        let settings = settings.map_err(|error| wrong("eap", &error))?;
+        let mut settings = settings.map_err(|error| wrong("eap", &error))?;
+        settings.upkeep = revocation.upkeep(config);
         let eap = eap::Config::build(settings).map_err(|error| wrong("eap", &error))?;
-        Some(Arc::new(eap))
+        let eap = Arc::new(eap);
+        for (name, tls) in &config.eap.groups {
+            let key = format!("eap.group.{name}");
+            let settings = config.eap.settings_of(tls, resumption);
+            let mut settings = settings.map_err(|error| wrong(&key, &error))?;
+            settings.upkeep = revocation.upkeep(config);
+            settings.beside = Some(Arc::clone(&eap));
+            let group = eap::Config::build(settings).map_err(|error| wrong(&key, &error))?;
+            eap_groups.insert(name.clone(), Arc::new(group));
+        }
+        Some(eap)
     } else {
         None
     };
@@ -80,6 +95,7 @@ pub(super) fn network_settings(
     Ok(network::Settings {
         nas,
         eap,
+        eap_groups,
         enforcement: enforcement(config),
         methods: methods(config),
         charging: charging_key(&config.data.folder)?,
@@ -106,7 +122,10 @@ pub(super) fn network_settings(
 /// # Errors
 ///
 /// Everything that does not fit.
-pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
+pub(super) fn radsec(
+    config: &Config,
+    revocation: &Revocation,
+) -> Result<Option<Accepts>, Vec<Problem>> {
     if !config.listen.is_open_to_radsec() {
         return Ok(None);
     }
@@ -114,6 +133,7 @@ pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
     let wrong =
         |error: &(dyn std::error::Error + 'static)| vec![problem(&file, "radsec", &causes(error))];
     let files = config.radsec.files().map_err(|error| wrong(&error))?;
+    let upkeep = revocation.upkeep(config);
     let material = tls::Radsec {
         chain: files.chain,
         key: files.key,
@@ -121,6 +141,7 @@ pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
             roots: &files.roots,
             revocation_lists: &files.revocation_lists,
             demand_revocation: config.radsec.demand_revocation,
+            upkeep: upkeep.as_ref(),
             ..Material::default()
         },
         protocols: match config.radsec.radius_1_1 {

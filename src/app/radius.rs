@@ -60,7 +60,8 @@ impl Radius {
         let directories = Arc::new(Directories::new(directories, &directory_clock(core.clock)));
         let learner = Learner::new(core);
         let asked = (&directories, &learner);
-        let settings = material::network_settings(config, &resumption, &mark, asked)?;
+        let settings =
+            material::network_settings(config, &resumption, &mark, asked, &core.revocation)?;
         let loops = super::threads(config.workers.radius).min(usize::from(u8::MAX));
         let shared = Arc::new(network::Shared {
             settings: ArcSwap::from_pointee(settings),

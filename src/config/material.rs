@@ -17,8 +17,11 @@ use super::certificate::inspect;
 use super::settings::Eap;
 use super::settings::Radsec;
 use super::text::read_octets;
+use super::tls_policy::TlsPolicy;
+use super::tls_policy::TlsProfile;
 use crate::eap::Resumption;
 use crate::eap::Settings;
+use crate::eap::TunnelSettings;
 use crate::model::Timestamp;
 
 impl Eap {
@@ -30,8 +33,21 @@ impl Eap {
     ///
     /// The first file that cannot be used.
     pub fn settings(&self, resumption: &Arc<Resumption>) -> Result<Settings, MaterialError> {
-        let chain = certificates(&self.certificate)?;
-        let key = private_key(&self.key).map_err(MaterialError::at(&self.key))?;
+        self.settings_of(&self.tls, resumption)
+    }
+
+    /// The same for a group of NASes.
+    ///
+    /// # Errors
+    ///
+    /// The first file that cannot be used.
+    pub fn settings_of(
+        &self,
+        tls: &TlsPolicy,
+        resumption: &Arc<Resumption>,
+    ) -> Result<Settings, MaterialError> {
+        let chain = certificates(&tls.certificate)?;
+        let key = private_key(&tls.key).map_err(MaterialError::at(&tls.key))?;
         let mut roots = Vec::new();
         for path in &self.client_ca {
             roots.extend(certificates(path)?);
@@ -39,16 +55,23 @@ impl Eap {
         let mut settings = Settings::new(chain, key, roots);
         for path in &self.revocation_lists {
             let lists = revocation_lists(path).map_err(MaterialError::at(path))?;
+            let sources = lists.iter().map(|_| path.display().to_string());
+            settings.list_sources.extend(sources);
             settings.revocation_lists.extend(lists);
         }
         settings.demand_revocation = self.demand_revocation;
         settings.remembered_chains = self.remembered_chains;
-        settings.lowest = self.tls_min;
-        settings.highest = self.tls_max;
+        settings.lowest = tls.tls_min;
+        settings.highest = tls.tls_max;
+        settings.strong = tls.profile == TlsProfile::SuiteB192;
         settings.tickets = self.tickets;
         settings.resumption = (self.tickets > 0).then(|| Arc::clone(resumption));
         settings.max_rounds = self.max_rounds;
-        settings.tunnel = self.tunnel;
+        settings.tunnel = TunnelSettings {
+            lowest: tls.tunnel_tls_min,
+            highest: tls.tunnel_tls_max,
+            ..self.tunnel
+        };
         Ok(settings)
     }
 

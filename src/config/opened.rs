@@ -88,7 +88,13 @@ impl<'d> Opened<'d> {
         let listen = &self.draft.gateway.listen;
         let (eap, mail) = (&self.draft.gateway.eap, &self.draft.gateway.mail);
         if listen.is_open_to_eap() {
-            self.server("eap", &eap.certificate, &eap.key, &[]);
+            self.server("eap", &eap.tls.certificate, &eap.tls.key, &[]);
+            for (name, group) in &eap.groups {
+                if (&group.certificate, &group.key) != (&eap.tls.certificate, &eap.tls.key) {
+                    let room = format!("eap.group.{name}");
+                    self.server(&room, &group.certificate, &group.key, &[]);
+                }
+            }
             self.authorities("eap.client_ca", &eap.client_ca);
             self.revocation_lists(LISTS, &eap.revocation_lists);
         }

@@ -44,6 +44,7 @@ use super::spoken::Spoken;
 use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Verdict;
+use crate::trust::Settled;
 
 /// One peer's conversation, from its identity to Success or Failure.
 ///
@@ -74,6 +75,9 @@ pub enum Step {
     Work,
     /// Ask a directory what [`Conversation::question`] says, and call [`Conversation::answer`].
     Ask,
+    /// Wait for what [`Conversation::waits_for`] gives, off the packet loop, and call
+    /// [`Conversation::settle`].
+    Wait,
     /// The end: Access-Accept, or what the verdict Quarantine asks for.
     Success(Box<Outcome>),
     /// The end: Access-Reject.
@@ -118,6 +122,8 @@ enum State {
     Working(Method),
     /// A directory is asked.
     Asking(Method),
+    /// An OCSP responder is asked.
+    Waiting(Method),
     Over,
 }
 
@@ -174,6 +180,7 @@ impl Conversation {
             | State::Speaking(_)
             | State::Working(_)
             | State::Asking(_)
+            | State::Waiting(_)
             | State::Over => Step::Discard(Silent::OutOfTurn.into()),
         }
     }
@@ -205,6 +212,10 @@ impl Conversation {
                 self.state = State::Asking(method);
                 Step::Discard(Silent::Busy.into())
             }
+            State::Waiting(method) => {
+                self.state = State::Waiting(method);
+                Step::Discard(Silent::Busy.into())
+            }
             State::Over => Step::Discard(Silent::Over.into()),
         }
     }
@@ -222,6 +233,7 @@ impl Conversation {
             | State::Offered(..)
             | State::Speaking(_)
             | State::Asking(_)
+            | State::Waiting(_)
             | State::Over) => {
                 self.state = state;
                 Step::Discard(Silent::OutOfTurn.into())
@@ -239,6 +251,7 @@ impl Conversation {
             | State::Offered(..)
             | State::Speaking(_)
             | State::Working(_)
+            | State::Waiting(_)
             | State::Over => None,
         }
     }
@@ -257,6 +270,45 @@ impl Conversation {
             | State::Offered(..)
             | State::Speaking(_)
             | State::Working(_)
+            | State::Waiting(_)
+            | State::Over) => {
+                self.state = state;
+                Step::Discard(Silent::OutOfTurn.into())
+            }
+        }
+    }
+
+    /// What is waited for, after [`Step::Wait`] until [`Conversation::settle`]: that an OCSP responder
+    /// says whether the peer's certificate is good. It resolves when nobody is asked any more, and
+    /// the caller sets it a deadline.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<Settled> {
+        match &self.state {
+            State::Waiting(method) => method.waits_for(),
+            State::Fresh
+            | State::AskedIdentity
+            | State::Offered(..)
+            | State::Speaking(_)
+            | State::Working(_)
+            | State::Asking(_)
+            | State::Over => None,
+        }
+    }
+
+    /// Goes on with whatever is known by now. Symmetric cryptography only.
+    pub fn settle(&mut self, now: Now) -> Step {
+        self.now = now.monotonic;
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Waiting(mut method) => {
+                let turn = method.settle(&self.round(now));
+                self.turn(turn, method)
+            }
+            state @ (State::Fresh
+            | State::AskedIdentity
+            | State::Offered(..)
+            | State::Speaking(_)
+            | State::Working(_)
+            | State::Asking(_)
             | State::Over) => {
                 self.state = state;
                 Step::Discard(Silent::OutOfTurn.into())
@@ -284,6 +336,7 @@ impl Conversation {
             | State::Offered(..)
             | State::Speaking(_)
             | State::Asking(_)
+            | State::Waiting(_)
             | State::Over => false,
         }
     }
@@ -400,6 +453,10 @@ impl Conversation {
                 self.state = State::Working(method);
                 Step::Work
             }
+            Turn::Wait => {
+                self.state = State::Waiting(method);
+                Step::Wait
+            }
             Turn::Invalid(invalid) => self.invalid(invalid, State::Speaking(method)),
             Turn::Success(done) => self.succeed(*done, &method),
             Turn::Failure(refusal) => self.fail_with(method.spoken(), *refusal),
@@ -463,6 +520,8 @@ impl Conversation {
             reason: refusal.reason,
             presented: refusal.presented,
             claimed: refusal.claimed,
+            shown: refusal.shown,
+            rounds: self.rounds,
             spoken,
             elapsed: self.now.since(self.began),
         })
@@ -476,7 +535,8 @@ impl State {
             Self::Offered(method, _)
             | Self::Speaking(method)
             | Self::Working(method)
-            | Self::Asking(method) => method.spoken(),
+            | Self::Asking(method)
+            | Self::Waiting(method) => method.spoken(),
         }
     }
 }
@@ -493,6 +553,7 @@ impl fmt::Debug for Conversation {
                     State::Speaking(_) => "in a method",
                     State::Working(_) => "at work",
                     State::Asking(_) => "asks for a password",
+                    State::Waiting(_) => "waits for a responder",
                     State::Over => "over",
                 },
             )

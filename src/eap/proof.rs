@@ -25,6 +25,7 @@ use super::key::Keys;
 use super::offer::Inner;
 use super::principal::Principal;
 use super::resumption::Inside;
+use super::shown::Shown;
 use crate::model::CertificateIdentity;
 use crate::model::Now;
 use crate::model::NtKey;
@@ -164,6 +165,7 @@ impl Admitted {
                 reason: FailureReason::Blocked,
                 presented: Some(principal),
                 claimed: None,
+                shown: None,
             }),
         }
     }
@@ -284,6 +286,8 @@ pub(super) struct Refusal {
     pub(super) presented: Option<Principal>,
     /// The name inside of the tunnel of a peer that has proved nothing.
     pub(super) claimed: Option<Arc<str>>,
+    /// The chain that was refused.
+    pub(super) shown: Option<Arc<Shown>>,
 }
 
 impl Refusal {
@@ -292,6 +296,7 @@ impl Refusal {
             reason: reason.into(),
             presented: None,
             claimed: None,
+            shown: None,
         }
     }
 

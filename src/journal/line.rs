@@ -83,6 +83,12 @@ impl Lines {
             Outcome::NotAuthenticated(why) => {
                 json.raw(b",\"verdict\":\"reject\",\"reason\":");
                 json.string(why.as_str());
+                json.optional(b",\"advice\":", record.advice);
+                if record.rounds > 0 {
+                    json.raw(b",\"rounds\":");
+                    json.number(u64::from(record.rounds));
+                }
+                json.optional(b",\"chain\":", record.chain.as_option());
             }
         }
         if let Some(posture) = posture {

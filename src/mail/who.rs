@@ -131,6 +131,9 @@ impl Who {
                 user: None,
             },
             outcome: Outcome::NotAuthenticated(Text::new(why)),
+            advice: None,
+            chain: Text::EMPTY,
+            rounds: 0,
             generation: Generation::default(),
         }
     }

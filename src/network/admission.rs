@@ -27,6 +27,7 @@ use crate::access::Permit;
 use crate::access::Places;
 use crate::access::Sweep;
 use crate::access::Trace;
+use crate::model::CertificateId;
 use crate::model::Established;
 use crate::model::Now;
 use crate::model::Subject;
@@ -353,6 +354,11 @@ impl Admissions {
             self.due.lists().due.extend(numbers);
             self.due.ring();
         }
+    }
+
+    /// The certificates with which peers are in.
+    pub fn certificates(&self) -> impl Iterator<Item = CertificateId> {
+        self.live.certificates()
     }
 
     /// Those whom the brake holds.

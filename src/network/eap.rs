@@ -108,7 +108,7 @@ impl Server {
         if self.draining || !self.conversations.has_room(now.monotonic, capacity) {
             return Err(Discarded::ConversationsFull);
         }
-        let Some(eap) = &round.settings.eap else {
+        let Some(eap) = round.settings.eap_of(round.asked.nas.group()) else {
             self.refuse_eap(now, round.asked, brought, "server: EAP is not configured");
             return Ok(());
         };
@@ -142,9 +142,11 @@ impl Server {
                 Ok(())
             }
             // Neither is what a first response can lead to.
-            Step::Discard(Discard::Silent(_)) | Step::Work | Step::Ask | Step::Success(_) => {
-                Err(Discarded::Eap)
-            }
+            Step::Discard(Discard::Silent(_))
+            | Step::Work
+            | Step::Ask
+            | Step::Wait
+            | Step::Success(_) => Err(Discarded::Eap),
         }
     }
 
@@ -218,6 +220,12 @@ impl Server {
                 self.ask(now, round, slot);
                 Ok(())
             }
+            Step::Discard(Discard::Silent(Silent::Busy))
+                if slot.conversation.waits_for().is_some() =>
+            {
+                self.wait(now, round, slot);
+                Ok(())
+            }
             // The work that is due was refused for want of workers; now it is tried again.
             Step::Work | Step::Discard(Discard::Silent(Silent::Busy)) => {
                 slot.standing.answered |= progresses;
@@ -237,6 +245,7 @@ impl Server {
             }
             Step::Discard(Discard::Invalid(_))
             | Step::Ask
+            | Step::Wait
             | Step::Success(_)
             | Step::Failure(_) => {
                 self.take_step(now, round, slot, step);
@@ -416,6 +425,7 @@ impl Server {
         match step {
             Step::Request(request) => self.challenge(now, round, slot, &request, false),
             Step::Ask => self.ask(now, round, slot),
+            Step::Wait => self.wait(now, round, slot),
             Step::Discard(Discard::Invalid(_)) => {
                 let last = slot.conversation.last_request().to_vec();
                 self.challenge(now, round, slot, &last, true);

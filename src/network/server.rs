@@ -180,6 +180,11 @@ impl Server {
                     answer,
                 );
             }
+            (Waiting::Handshake(parted), Worked::Settled(mut conversation)) => {
+                let parted = parted.clone();
+                let step = conversation.settle(now);
+                self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
+            }
             (Waiting::Password(pending), Worked::Password(answer)) => {
                 self.resume_password(now, &settings, &away.asked(), pending, answer);
             }
@@ -192,6 +197,7 @@ impl Server {
                 Worked::Handshake(..)
                 | Worked::Inside(..)
                 | Worked::LookedUp(..)
+                | Worked::Settled(_)
                 | Worked::Home(_)
                 | Worked::Lost,
             )
@@ -200,6 +206,7 @@ impl Server {
                 Worked::Handshake(..)
                 | Worked::Inside(..)
                 | Worked::LookedUp(..)
+                | Worked::Settled(_)
                 | Worked::Password(_)
                 | Worked::Lost,
             ) => {

@@ -178,6 +178,13 @@ pub(crate) fn run_tunnel(gateway: &Gateway, login: &Tunnel<'_>) -> Outcome {
     )
 }
 
+/// Runs what a network block says.
+pub(crate) fn run_network(gateway: &Gateway, network: &str) -> Outcome {
+    let secret = gateway.secret();
+    let server = (gateway.authentication, secret.as_str());
+    launch(gateway, server, network, (MAC, 0, None))
+}
+
 fn launch(
     gateway: &Gateway,
     (server, secret): (SocketAddr, &str),

@@ -432,6 +432,7 @@ fn settings(root: &Authority, server: &Holder, resumption: &Arc<Resumption>) -> 
     Settings {
         nas: NasTable::new(nas_configs()).unwrap(),
         eap: Some(Arc::new(eap)),
+        eap_groups: HashMap::new(),
         enforcement: enforcement(),
         charging: ChargingKey::new(&[7; 32]),
         methods: Methods::default(),

@@ -7,7 +7,9 @@ use super::OwnedIdentifier;
 use super::OwnedNas;
 use super::OwnedPresented;
 use super::OwnedSubject;
+use crate::access::claimed::ClaimedTexts;
 use crate::model::CertificateId;
+use crate::model::ClaimedDevice;
 use crate::model::Credential;
 use crate::model::EasDeviceId;
 use crate::model::Established;
@@ -42,6 +44,38 @@ struct KeptNas {
     medium: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ssid: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claims: Option<KeptClaims>,
+}
+
+/// What a device of a VPN says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptClaims {
+    platform: String,
+    os_version: String,
+    host_name: String,
+    client: String,
+}
+
+impl KeptClaims {
+    fn keep(said: &ClaimedTexts) -> Self {
+        let said = said.claims();
+        Self {
+            platform: said.platform.to_owned(),
+            os_version: said.os_version.to_owned(),
+            host_name: said.host_name.to_owned(),
+            client: said.client.to_owned(),
+        }
+    }
+
+    fn claims(&self) -> Option<ClaimedTexts> {
+        ClaimedTexts::new(&ClaimedDevice {
+            platform: &self.platform,
+            os_version: &self.os_version,
+            host_name: &self.host_name,
+            client: &self.client,
+        })
+    }
 }
 
 impl OwnedSubject {
@@ -60,6 +94,7 @@ impl OwnedSubject {
                 group: (&*nas.group).into(),
                 medium: nas.medium.to_string(),
                 ssid: nas.ssid.clone(),
+                claims: nas.claims.as_deref().map(KeptClaims::keep),
             },
         })
     }
@@ -83,6 +118,7 @@ impl KeptSubject {
                 group: self.nas.group.into(),
                 medium: named(&MEDIA, &self.nas.medium)?,
                 ssid: self.nas.ssid,
+                claims: self.nas.claims.and_then(|said| said.claims()).map(Box::new),
             }),
             mail: None,
         })
@@ -209,6 +245,12 @@ mod tests {
                     group: "office",
                     medium,
                     ssid,
+                    claims: (medium == Medium::Vpn).then_some(ClaimedDevice {
+                        platform: "ios",
+                        os_version: "18.1",
+                        host_name: "alice-phone",
+                        client: "AnyConnect",
+                    }),
                 }),
                 mail: None,
             };

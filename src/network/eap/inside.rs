@@ -41,6 +41,17 @@ impl Server {
         });
     }
 
+    /// Waits for the responder that is asked about the peer's certificate, and the conversation with
+    /// it.
+    pub(super) fn wait(&mut self, now: Now, round: &Round<'_>, slot: Slot) {
+        let Some(settled) = slot.conversation.waits_for() else {
+            return self.forget(round.asked);
+        };
+        self.ask_later(now, round, slot, |conversation| {
+            Work::Responder(conversation, Box::pin(settled))
+        });
+    }
+
     fn ask_later(
         &mut self,
         now: Now,

@@ -131,10 +131,7 @@ impl Server {
         let identity = slot.conversation.identity();
         let outside = readable(identity.map_or(&[], |identity| identity.octets()));
         let method = name(&failed.spoken);
-        let why = match failed.reason.advice() {
-            Some(advice) => format!("{}: {advice}", failed.reason),
-            None => failed.reason.to_string(),
-        };
+        let why = failed.why();
         let refused = Refused {
             method: method.as_str(),
             user: failed.claimed.as_deref().unwrap_or(outside),
@@ -144,6 +141,11 @@ impl Server {
         let mut record = self.shared.records.lend();
         let context = judge.context();
         context.refusal(&mut record, judge.nas(), id, &refused, now.wall);
+        record.advice = failed.reason.advice();
+        record.rounds = failed.rounds;
+        if let Some(shown) = &failed.shown {
+            record.chain = Text::new(&shown.to_string());
+        }
         if let Some(principal) = &failed.presented {
             record.presented = presented(principal, context);
         }

@@ -144,7 +144,7 @@ fn converse(choice: u8, rest: &[u8]) {
             },
             Step::Success(_) => panic!("a success without a password"),
             Step::Failure(_) | Step::Discard(_) => break,
-            Step::Work | Step::Ask => unreachable!("both were dealt with"),
+            Step::Work | Step::Ask | Step::Wait => unreachable!("nothing is waited for here"),
         }
     }
     assert!(
