@@ -41,7 +41,6 @@ use crate::document;
 use crate::model::Problem;
 use crate::model::Severity;
 use crate::model::Timestamp;
-use crate::network::HomeConfig;
 use crate::radius::NasConfig;
 use crate::radius::PeerConfig;
 
@@ -67,6 +66,8 @@ use opened::Opened;
 pub use passwords::Passwords;
 pub use passwords::WhenUnavailable;
 pub use proxy::Authorization;
+pub use proxy::HomeServer;
+pub use proxy::HomeTls;
 pub use proxy::Realm;
 pub use settings::Accounting;
 pub use settings::Certificates;
@@ -126,7 +127,7 @@ pub struct Config {
     /// Who may ask over TLS, in the order of the file.
     pub peers: Vec<PeerConfig>,
     /// Other RADIUS servers; no name twice.
-    pub homes: Vec<HomeConfig>,
+    pub homes: Vec<HomeServer>,
     /// Whose requests they get, in the order of the file; no realm twice.
     pub realms: Vec<Realm>,
     /// Users with passwords; no name twice.
@@ -205,10 +206,8 @@ pub fn read(folder: &Path) -> Draft {
             *path = base.join(&*path);
         }
     }
-    for entry in &mut proxy.homes {
-        if let nas::SecretSource::File(path) = &mut entry.secret {
-            *path = base.join(&*path);
-        }
+    for path in proxy.homes.iter_mut().flat_map(proxy::HomeEntry::paths_mut) {
+        *path = base.join(&*path);
     }
     Draft {
         folder: folder.to_owned(),
@@ -415,7 +414,7 @@ impl Draft {
     fn into_config(
         self,
         nas: Vec<NasConfig>,
-        homes: Vec<HomeConfig>,
+        homes: Vec<HomeServer>,
         enforcement: Enforcement,
     ) -> Config {
         let gateway = self.gateway;

@@ -14,7 +14,6 @@ use crate::access::Outcome;
 use crate::access::Sessions;
 use crate::app::groups;
 use crate::app::metrics::Metrics;
-use crate::app::metrics::home_outcomes;
 use crate::app::sources;
 use crate::inventory::Description;
 use crate::inventory::Lookup;
@@ -39,6 +38,8 @@ use planes::counts;
 use planes::counts_line;
 use planes::directories_json;
 use planes::directory_lines;
+use planes::home_json;
+use planes::home_line;
 use planes::mail_json;
 use planes::mail_lines;
 use planes::radsec_json;
@@ -111,13 +112,7 @@ impl Desk {
             "sources": feeds.iter().map(|source| sources::json(source, now)).collect::<Vec<_>>(),
             "warnings": unmet.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "radsec": self.metrics.radsec.as_deref().map(radsec_json),
-            "homes": self.metrics.homes().iter().map(|home| {
-                json!({
-                    "home": home.name(),
-                    "health": home.health().as_str(),
-                    "requests": counts(&home_outcomes(home)),
-                })
-            }).collect::<Vec<_>>(),
+            "homes": self.metrics.homes().iter().map(|home| home_json(home)).collect::<Vec<_>>(),
             "directories": directories_json(&directories),
             "mail": self.metrics.mail.as_deref().map(mail_json),
             "snapshot": self.metrics.snapshots.as_deref().map(|snapshots| snapshots.json(now)),
@@ -155,9 +150,7 @@ impl Desk {
             text.push_str(&radsec_line(radsec));
         }
         for home in self.metrics.homes() {
-            let (name, health) = (home.name(), home.health().as_str());
-            let outcomes = counts_line(&home_outcomes(&home));
-            text.push_str(&format!("home server {name}: {health}, {outcomes}\n"));
+            text.push_str(&home_line(&home));
         }
         text.push_str(&directory_lines(&directories));
         if let Some(mail) = &self.metrics.mail {

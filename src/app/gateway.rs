@@ -20,6 +20,7 @@ use crate::app::core::load_policy;
 use crate::app::core::load_sources;
 use crate::app::core::tell;
 use crate::app::groups;
+use crate::app::homes;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
@@ -125,7 +126,7 @@ impl Gateway {
             admissions: Arc::clone(&core.admissions),
             disconnects,
             radsec: radsec.counters(),
-            network: Arc::clone(&radius.shared),
+            homes: radius.known.subscribe(),
             directories: Arc::clone(&radius.directories),
         };
         let desk = Desk {
@@ -199,8 +200,10 @@ impl Gateway {
         let clock = directory_clock(self.clock);
         let directories = Arc::new(Directories::new(directories, &clock));
         let (resumption, learner) = (&self.radius.resumption, &self.radius.learner);
-        let (mark, asked) = (&self.radius.mark, (&directories, learner));
-        let mut settings = material::network_settings(&config, resumption, mark, asked)?;
+        let known = homes::known(&config, &self.radius.known.borrow().homes)?;
+        let proxying = (&*self.radius.mark, &*known.homes);
+        let asked = (&directories, learner);
+        let mut settings = material::network_settings(&config, resumption, proxying, asked)?;
         let policy = load_policy(&config)?;
         let sources = load_sources(&config)?;
         let accepts = self.radsec.prepare(&config)?;
@@ -212,6 +215,7 @@ impl Gateway {
         let previous = self.radius.shared.settings.load();
         settings.eap = settings.eap.or_else(|| previous.eap.clone());
         settings.nas.inherit(&previous.nas);
+        self.radius.known.send_replace(Arc::new(known));
         self.radius.shared.settings.store(Arc::new(settings));
         self.radsec.replace(accepts);
         self.radius.directories.store(directories);

@@ -14,6 +14,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 
 use crate::access::DecisionPoint;
 use crate::access::Live;
@@ -25,8 +26,8 @@ use crate::journal;
 use crate::model::Timestamp;
 use crate::net::Clock;
 use crate::net::eas;
+use crate::net::home::Known;
 use crate::net::radsec;
-use crate::network;
 use crate::network::Admissions;
 use crate::network::Counter;
 use crate::network::Counters;
@@ -58,8 +59,8 @@ pub(super) struct Metrics {
     pub(super) disconnects: Arc<DynamicCounters>,
     /// Of RADIUS over TLS, if its door is open.
     pub(super) radsec: Option<Arc<radsec::Counters>>,
-    /// Where the home servers in force are.
-    pub(super) network: Arc<network::Shared>,
+    /// The home servers in force.
+    pub(super) homes: watch::Receiver<Arc<Known>>,
     pub(super) directories: Arc<ArcSwap<Directories>>,
 }
 

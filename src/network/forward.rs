@@ -167,13 +167,12 @@ impl Server {
         settings: &Settings,
         away: &Away,
         at_home: &AtHome,
-        answer: Option<(Arc<Home>, Box<Returned>)>,
+        answer: Result<(Arc<Home>, Box<Returned>), Box<str>>,
     ) {
         let asked = away.asked();
-        let Some((home, answer)) = answer else {
-            self.counters.discard(Discarded::HomeSilent);
-            self.forget(&asked);
-            return;
+        let (home, answer) = match answer {
+            Ok(answered) => answered,
+            Err(why) => return self.nobody_answers(now, &asked, at_home, &why),
         };
         match (&at_home.asks, answer.code()) {
             (Asks::Accounting(octets), Code::AccountingResponse) => {
@@ -218,6 +217,22 @@ impl Server {
                 self.judge_returned(now, settings, &asked, &came);
             }
             _ => self.forget(&asked),
+        }
+    }
+
+    /// Lets go of a request that no home server has answered. Its NAS gets no answer and asks again, or
+    /// elsewhere; whoever looks for the reason finds it on record.
+    fn nobody_answers(&mut self, now: Now, asked: &Asked<'_>, at_home: &AtHome, why: &str) {
+        self.counters.discard(Discarded::HomeSilent);
+        self.forget(asked);
+        if let Asks::Access { context, user, .. } = &at_home.asks {
+            let why = format!("no answer was sent: {why}");
+            let refused = Refused {
+                method: PROXIED,
+                user,
+                why: &why,
+            };
+            self.record_refusal(now, asked, context, &refused);
         }
     }
 

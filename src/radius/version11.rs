@@ -260,7 +260,7 @@ impl fmt::Debug for Version11 {
     }
 }
 
-fn begin(buffer: &mut [u8; MAX_PACKET], code: Code, token: [u8; TOKEN]) -> Writer<'_> {
+pub(super) fn begin(buffer: &mut [u8; MAX_PACKET], code: Code, token: [u8; TOKEN]) -> Writer<'_> {
     let mut field = [0; 16];
     field
         .iter_mut()
@@ -269,7 +269,7 @@ fn begin(buffer: &mut [u8; MAX_PACKET], code: Code, token: [u8; TOKEN]) -> Write
     Writer::new(buffer, code, 0, &field, 0)
 }
 
-fn token(packet: &Packet<'_>) -> [u8; TOKEN] {
+pub(super) fn token(packet: &Packet<'_>) -> [u8; TOKEN] {
     let &[first, second, third, fourth, ..] = packet.authenticator_field();
     [first, second, third, fourth]
 }
@@ -284,7 +284,7 @@ fn mppe_key(value: &[u8]) -> Option<(u8, &[u8])> {
     (is_key && attributes.next().is_none()).then_some((number, value))
 }
 
-const TOKEN: usize = 4;
+pub(super) const TOKEN: usize = 4;
 const SALT: usize = 8;
 
 /// What tells our Proxy-State from those of the client.

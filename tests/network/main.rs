@@ -18,6 +18,7 @@ mod doors;
 mod duplicates;
 mod guesses;
 mod handover;
+mod homes_over_tls;
 mod lab;
 mod passwords;
 mod proxying;

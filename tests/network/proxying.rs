@@ -14,6 +14,7 @@ use portreeve::network::Proxy;
 use portreeve::network::Route;
 use portreeve::network::Routes;
 use portreeve::network::Via;
+use portreeve::network::Way;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 use portreeve::radius::MAX_PACKET;
@@ -38,10 +39,10 @@ use crate::lab::verdict;
 use crate::nas::Nas;
 use crate::world::nas_config;
 
-const HOME_SECRET: &[u8] = b"a secret between proxy and home";
+pub(crate) const HOME_SECRET: &[u8] = b"a secret between proxy and home";
 const HOMES: [&str; 2] = ["198.51.100.81:1812", "198.51.100.82:1812"];
 const HOME_ACCOUNTING: &str = "198.51.100.81:1813";
-const MARK: &[u8] = b"portreeve-under-test";
+pub(crate) const MARK: &[u8] = b"portreeve-under-test";
 
 /// A lab whose users of one realm are known elsewhere.
 struct Site {
@@ -65,8 +66,11 @@ impl Site {
             .map(|address| {
                 Arc::new(Home::new(HomeConfig {
                     name: (*address).to_owned(),
-                    authentication: Some(address.parse().unwrap()),
-                    accounting: (*address == HOMES[0]).then(|| HOME_ACCOUNTING.parse().unwrap()),
+                    way: Way::Udp {
+                        authentication: Some(address.parse().unwrap()),
+                        accounting: (*address == HOMES[0])
+                            .then(|| HOME_ACCOUNTING.parse().unwrap()),
+                    },
                     secret: Secret::new(HOME_SECRET.to_vec()),
                     signed: true,
                     status: true,
@@ -155,7 +159,8 @@ impl Site {
         build: impl FnOnce(&mut Reply<'_, '_>),
     ) {
         let answer = reply(&self.gateway, request, code, build);
-        self.proxy.handle_datagram(*via, &answer);
+        let now = self.lab.now.monotonic;
+        self.proxy.handle_datagram(now, *via, &answer);
     }
 
     fn passes(&mut self, seconds: u64) {
@@ -164,7 +169,7 @@ impl Site {
 }
 
 /// What a server says that shares the secret.
-fn reply(
+pub(crate) fn reply(
     gateway: &Device,
     request: &[u8],
     code: Code,
@@ -183,6 +188,14 @@ fn reply(
     reply.finish().unwrap().to_vec()
 }
 
+/// Where a datagram goes.
+fn to_of(via: Via) -> SocketAddr {
+    match via {
+        Via::Udp { to, .. } => to,
+        Via::Tls(link) => panic!("not over UDP: {link:?}"),
+    }
+}
+
 fn random(octets: &mut [u8]) {
     octets.fill(0x5c);
 }
@@ -193,7 +206,7 @@ fn a_request_goes_on_with_all_it_says_under_another_secret_rfc2865_2_3() {
     let request = site.login(GOOD_MAC);
     site.ask(&request);
     let (via, forwarded) = site.only();
-    assert_eq!(via.to, HOMES[0].parse::<SocketAddr>().unwrap());
+    assert_eq!(to_of(via), HOMES[0].parse::<SocketAddr>().unwrap());
     let packet = Packet::new_checked(&forwarded).unwrap();
     let kinds: Vec<u8> = packet.attributes().map(|one| one.kind.0).collect();
     assert_eq!(kinds, [80, 33, 1, 31, 2, 33], "signed first, our mark last");
@@ -328,7 +341,7 @@ fn a_silent_home_is_asked_twice_then_the_next_one_rfc5080_2_2_1() {
     let sent = site.sent();
     let to = |address: &str| {
         let address: SocketAddr = address.parse().unwrap();
-        let found = sent.iter().find(|(via, _)| via.to == address);
+        let found = sent.iter().find(|(via, _)| to_of(*via) == address);
         found.cloned().unwrap()
     };
     // The next one gets the request, the silent one is asked whether it lives.
@@ -345,14 +358,14 @@ fn a_silent_home_is_asked_twice_then_the_next_one_rfc5080_2_2_1() {
     // Whoever lives goes before a zombie.
     let request = site.login(GOOD_MAC);
     site.ask(&request);
-    assert_eq!(site.only().0.to, HOMES[1].parse().unwrap());
+    assert_eq!(to_of(site.only().0), HOMES[1].parse().unwrap());
     // It is alive again when it says so.
     let status = to(HOMES[0]);
     site.answer(&status, Code::AccessAccept, |_| {});
     assert_eq!(site.homes[0].health(), Health::Alive);
     let request = site.login(GOOD_MAC);
     site.ask(&request);
-    assert_eq!(site.only().0.to, HOMES[0].parse().unwrap());
+    assert_eq!(to_of(site.only().0), HOMES[0].parse().unwrap());
 }
 
 #[test]
@@ -395,13 +408,16 @@ fn answers_that_anybody_can_forge_are_not_believed_cve_2024_3596() {
     let right = reply(&site.gateway, octets, Code::AccessAccept, |_| {});
     let mut forged = right.clone();
     forged[25] ^= 1;
-    let elsewhere = Via {
-        to: HOMES[1].parse().unwrap(),
-        ..*via
+    let Via::Udp { socket, to } = *via else {
+        panic!("not over UDP");
     };
-    let other_socket = Via {
-        socket: via.socket + 1,
-        ..*via
+    let elsewhere = Via::Udp {
+        to: HOMES[1].parse().unwrap(),
+        socket,
+    };
+    let other_socket = Via::Udp {
+        socket: socket + 1,
+        to,
     };
     for (via, answer) in [
         (*via, &unsigned),
@@ -410,11 +426,13 @@ fn answers_that_anybody_can_forge_are_not_believed_cve_2024_3596() {
         (other_socket, &right),
         (*via, &vec![2; 7]),
     ] {
-        site.proxy.handle_datagram(via, answer);
+        let now = site.lab.now.monotonic;
+        site.proxy.handle_datagram(now, via, answer);
         assert_eq!(site.answered(), []);
     }
     assert_eq!(site.homes[0].counters.stray.get(), 2);
-    site.proxy.handle_datagram(*via, &right);
+    let now = site.lab.now.monotonic;
+    site.proxy.handle_datagram(now, *via, &right);
     assert_eq!(site.answered().len(), 1);
 }
 
@@ -482,7 +500,7 @@ fn accounting_is_recorded_and_answered_when_home_has_answered_rfc2866_2_3() {
     assert_eq!(site.lab.deliver(0, door, from, &request), []);
     assert!(site.lab.recorded.is_empty());
     let forwarded = site.only();
-    assert_eq!(forwarded.0.to, HOME_ACCOUNTING.parse().unwrap());
+    assert_eq!(to_of(forwarded.0), HOME_ACCOUNTING.parse().unwrap());
     let packet = Packet::new_checked(&forwarded.1).unwrap();
     let classes: Vec<&[u8]> = packet.find_all(AttributeType::CLASS).collect();
     assert_eq!(classes, [b"of home"], "ours is nobody else's");
