@@ -66,6 +66,8 @@ use opened::Opened;
 pub use passwords::Passwords;
 pub use passwords::WhenUnavailable;
 pub use proxy::Authorization;
+pub use proxy::Check;
+pub use proxy::Discovery;
 pub use proxy::HomeServer;
 pub use proxy::HomeTls;
 pub use proxy::Realm;
@@ -130,6 +132,8 @@ pub struct Config {
     pub homes: Vec<HomeServer>,
     /// Whose requests they get, in the order of the file; no realm twice.
     pub realms: Vec<Realm>,
+    /// How further home servers are looked up, if they are.
+    pub discovery: Option<Discovery>,
     /// Users with passwords; no name twice.
     pub users: Vec<Entry>,
 }
@@ -206,7 +210,7 @@ pub fn read(folder: &Path) -> Draft {
             *path = base.join(&*path);
         }
     }
-    for path in proxy.homes.iter_mut().flat_map(proxy::HomeEntry::paths_mut) {
+    for path in proxy.paths_mut() {
         *path = base.join(&*path);
     }
     Draft {
@@ -439,6 +443,7 @@ impl Draft {
             peers: self.nas.iter().filter_map(nas::Entry::over_tls).collect(),
             homes,
             realms: self.proxy.realms,
+            discovery: self.proxy.discovery,
             users: self.users.into_iter().map(|user| user.entry).collect(),
         }
     }

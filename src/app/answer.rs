@@ -91,6 +91,7 @@ impl Desk {
         let lost: u64 = self.metrics.lost().iter().map(|(_, count)| count).sum();
         let (_, skipped) = self.metrics.history();
         let directories = self.metrics.directories.load().status();
+        let discovered = self.metrics.discovered.homes();
         let json = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime": uptime,
@@ -113,6 +114,8 @@ impl Desk {
             "warnings": unmet.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "radsec": self.metrics.radsec.as_deref().map(radsec_json),
             "homes": self.metrics.homes().iter().map(|home| home_json(home)).collect::<Vec<_>>(),
+            "discovered": discovered.iter().map(|home| home_json(home)).collect::<Vec<_>>(),
+            "lookups": counts(&self.metrics.lookups()),
             "directories": directories_json(&directories),
             "mail": self.metrics.mail.as_deref().map(mail_json),
             "snapshot": self.metrics.snapshots.as_deref().map(|snapshots| snapshots.json(now)),
@@ -151,6 +154,13 @@ impl Desk {
         }
         for home in self.metrics.homes() {
             text.push_str(&home_line(&home));
+        }
+        for home in discovered.iter().take(SHOWN) {
+            text.push_str(&home_line(home));
+        }
+        if discovered.len() > SHOWN {
+            let more = discovered.len() - SHOWN;
+            text.push_str(&format!("{more} more home servers that DNS has led to\n"));
         }
         text.push_str(&directory_lines(&directories));
         if let Some(mail) = &self.metrics.mail {
@@ -410,6 +420,9 @@ fn brief(record: &DecisionRecord) -> String {
 fn refused(why: &str) -> Response {
     Response::Refused(why.to_owned())
 }
+
+/// Home servers that DNS has led to and that are named one by one; the others are counted.
+const SHOWN: usize = 20;
 
 /// How many earlier decisions are named beside the one that is explained.
 const EARLIER: usize = 4;

@@ -127,6 +127,7 @@ impl Gateway {
             disconnects,
             radsec: radsec.counters(),
             homes: radius.known.subscribe(),
+            discovered: Arc::clone(&radius.discovered),
             directories: Arc::clone(&radius.directories),
         };
         let desk = Desk {

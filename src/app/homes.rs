@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::app::material::problem;
+use crate::config;
 use crate::config::Authorization;
+use crate::config::Check;
 use crate::config::Config;
 use crate::config::HomeServer;
 use crate::config::HomeTls;
@@ -14,10 +16,12 @@ use crate::model::Problem;
 use crate::model::causes;
 use crate::net::home;
 use crate::net::home::Known;
+use crate::net::home::Lookups;
 use crate::net::home::Trust;
 use crate::net::home::Wanted;
 use crate::net::radsec::VERSION_10;
 use crate::net::radsec::VERSION_11;
+use crate::network;
 use crate::network::Home;
 use crate::network::Route;
 use crate::network::Routes;
@@ -55,11 +59,39 @@ pub(super) fn known(config: &Config, previous: &[Arc<Home>]) -> Result<Known, Ve
         let home = stays.map_or_else(|| Arc::new(Home::new(server)), Arc::clone);
         known.homes.push(home);
     }
+    if let Some(discovery) = &config.discovery {
+        match lookups(config, discovery) {
+            Ok(lookups) => known.lookups = Some(Arc::new(lookups)),
+            Err(message) => {
+                let file = config.folder.join("proxy.toml");
+                problems.push(problem(&file, "discovery", &message));
+            }
+        }
+    }
     if problems.is_empty() {
         Ok(known)
     } else {
         Err(problems)
     }
+}
+
+/// How further home servers are looked up.
+fn lookups(config: &Config, discovery: &config::Discovery) -> Result<Lookups, String> {
+    let (trust, material) = trust(config, &discovery.tls)?;
+    let settings = network::Discovery {
+        material,
+        realms: discovery.max_realms,
+        shortest: discovery.shortest,
+        longest: discovery.longest,
+        retry: discovery.retry,
+    };
+    let servers = &discovery.name_servers;
+    let mut lookups = Lookups::new(settings, Arc::new(trust), servers)
+        .map_err(|error| format!("the system's resolver configuration is unusable: {error}"))?;
+    lookups.services = discovery.services.clone();
+    lookups.by_name = discovery.check == Check::Name;
+    lookups.own = config.listen.radsec.clone();
+    Ok(lookups)
 }
 
 /// What connections are made with, and what names it.
@@ -116,14 +148,12 @@ pub(super) fn routes(config: &Config, mark: &[u8], homes: &[Arc<Home>]) -> Optio
         let route = Route {
             realm: realm.name.as_str().into(),
             homes: asked,
+            discovered: realm.discover,
             judged: realm.judge,
             authorization_kept: realm.authorization == Authorization::Home,
         };
         // `check` has refused a realm that stands there twice.
-        drop(realms.add(
-            &realm.name,
-            (!realm.homes.is_empty()).then(|| Arc::new(route)),
-        ));
+        drop(realms.add(&realm.name, realm.is_forwarded().then(|| Arc::new(route))));
     }
     Some(Arc::new(Routes {
         realms,

@@ -31,6 +31,7 @@ use crate::net::radsec;
 use crate::network::Admissions;
 use crate::network::Counter;
 use crate::network::Counters;
+use crate::network::Discovered;
 use crate::network::DynamicCounters;
 use crate::sync;
 use crate::sync::State;
@@ -61,6 +62,8 @@ pub(super) struct Metrics {
     pub(super) radsec: Option<Arc<radsec::Counters>>,
     /// The home servers in force.
     pub(super) homes: watch::Receiver<Arc<Known>>,
+    /// Those that DNS has led to.
+    pub(super) discovered: Arc<Discovered>,
     pub(super) directories: Arc<ArcSwap<Directories>>,
 }
 

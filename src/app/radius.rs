@@ -38,6 +38,8 @@ pub(super) struct Radius {
     pub(super) mark: Vec<u8>,
     /// The home servers in force.
     pub(super) known: watch::Sender<Arc<Known>>,
+    /// Those that DNS has led to.
+    pub(super) discovered: Arc<network::Discovered>,
     pub(super) resumption: Arc<eap::Resumption>,
     /// Replaced by a reload.
     pub(super) directories: Arc<ArcSwap<Directories>>,
@@ -109,8 +111,9 @@ impl Radius {
         let sockets = core.runtime.block_on(home::Sockets::bind());
         let sockets = sockets.map_err(StartError::System)?;
         let (known, changes) = watch::channel(Arc::new(known));
+        let proxy = network::Proxy::new(super::fill_random);
+        let discovered = proxy.discovered();
         if let Some(homes) = servers.take_homes() {
-            let proxy = network::Proxy::new(super::fill_random);
             core.runtime
                 .spawn(home::serve(sockets, proxy, homes, changes, core.clock));
         }
@@ -122,6 +125,7 @@ impl Radius {
             shared,
             mark,
             known,
+            discovered,
             resumption,
             directories: Arc::new(ArcSwap::new(directories)),
             learner,

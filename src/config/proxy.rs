@@ -17,11 +17,17 @@ use crate::network::TlsWay;
 use crate::network::Way;
 use crate::radius::RADSEC_SECRET;
 
+mod discovery;
+
+pub use discovery::Check;
+pub use discovery::Discovery;
+
 /// The file as read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proxy {
     pub(super) homes: Vec<HomeEntry>,
     pub(super) realms: Vec<Realm>,
+    pub(super) discovery: Option<Discovery>,
 }
 
 /// One `[[home]]`; its secret may still be in another file.
@@ -66,6 +72,39 @@ pub struct HomeTls {
     pub place: String,
 }
 
+impl HomeTls {
+    fn read(section: &mut Section<'_>, place: &str) -> Self {
+        let mut tls = Self {
+            names: Vec::new(),
+            ca: Vec::new(),
+            revocation_lists: Vec::new(),
+            certificate: section.read("certificate"),
+            key: section.read("key"),
+            radius_1_1: Radius11::default(),
+            place: place.to_owned(),
+        };
+        section.set("ca", &mut tls.ca);
+        section.set("revocation_lists", &mut tls.revocation_lists);
+        section.set("radius_1_1", &mut tls.radius_1_1);
+        tls
+    }
+
+    fn check(&self, section: &Section<'_>) {
+        if self.ca.is_empty() && !section.has("ca") {
+            section.missing("ca", "ca = \"certs/home-ca.pem\"");
+        }
+        if self.certificate.is_some() != self.key.is_some() {
+            section.error("certificate", "certificate and key go together");
+        }
+    }
+
+    /// The files that it names.
+    pub(super) fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let lists = self.ca.iter_mut().chain(&mut self.revocation_lists);
+        lists.chain(&mut self.certificate).chain(&mut self.key)
+    }
+}
+
 /// One `[[realm]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Realm {
@@ -73,12 +112,22 @@ pub struct Realm {
     pub name: String,
     /// Names of home servers, the preferred one first; none for a realm that is answered here.
     pub homes: Vec<String>,
+    /// Whether home servers are looked up by DNS (RFC 7585).
+    pub discover: bool,
     /// Whether the devices of those whom a home server lets in are judged.
     pub judge: bool,
     /// Whose authorisation the NAS gets.
     pub authorization: Authorization,
     /// Its key, `realm[0]`.
     key: String,
+}
+
+impl Realm {
+    /// Whether its requests go to home servers.
+    #[must_use]
+    pub const fn is_forwarded(&self) -> bool {
+        self.discover || !self.homes.is_empty()
+    }
 }
 
 /// Whose authorisation the NAS gets when somebody may in.
@@ -116,10 +165,7 @@ impl HomeEntry {
             SecretSource::File(path) => Some(path),
             SecretSource::Given(_) => None,
         };
-        let tls = self.tls.iter_mut().flat_map(|tls| {
-            let lists = tls.ca.iter_mut().chain(&mut tls.revocation_lists);
-            lists.chain(&mut tls.certificate).chain(&mut tls.key)
-        });
+        let tls = self.tls.iter_mut().flat_map(HomeTls::paths_mut);
         secret.into_iter().chain(tls)
     }
 
@@ -138,12 +184,21 @@ impl Proxy {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         let homes = numbered("home", section).into_iter();
         let realms = numbered("realm", section).into_iter();
+        let is_there = section.has("discovery");
         Self {
+            discovery: discovery::read(section.child("discovery"), is_there),
             homes: homes.filter_map(|(table, key)| home(table, key)).collect(),
             realms: realms
                 .filter_map(|(table, key)| realm(table, key))
                 .collect(),
         }
+    }
+
+    /// The files that it names.
+    pub(super) fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let homes = self.homes.iter_mut().flat_map(HomeEntry::paths_mut);
+        let discovery = self.discovery.iter_mut();
+        homes.chain(discovery.flat_map(|discovery| discovery.tls.paths_mut()))
     }
 
     /// What can be said about the entries together.
@@ -175,7 +230,15 @@ impl Proxy {
                     problems.push(written.error(&format!("{}.homes", realm.key), message));
                 }
             }
-            if !realm.judge && !realm.homes.is_empty() {
+            if realm.discover && self.discovery.is_none() {
+                let message = "[discovery] says how, and is missing".to_owned();
+                problems.push(written.error(&format!("{}.discover", realm.key), message));
+            }
+            if realm.discover && realm.name.is_empty() {
+                let message = "a name without a realm has nothing to look up".to_owned();
+                problems.push(written.error(&format!("{}.discover", realm.key), message));
+            }
+            if !realm.judge && realm.is_forwarded() {
                 let message = "whoever the home server lets in is in, whatever the state of the \
                                device";
                 let key = format!("{}.judge", realm.key);
@@ -244,19 +307,8 @@ fn home(mut section: Section<'_>, key: String) -> Option<HomeEntry> {
 /// How a home server is reached over TLS, and what with; `None` if it is not, or cannot be.
 fn tls(section: &mut Section<'_>, place: &str) -> Option<(Way, HomeTls)> {
     let to: Option<String> = section.read("tls");
-    let mut tls = HomeTls {
-        names: Vec::new(),
-        ca: Vec::new(),
-        revocation_lists: Vec::new(),
-        certificate: section.read("certificate"),
-        key: section.read("key"),
-        radius_1_1: Radius11::default(),
-        place: place.to_owned(),
-    };
+    let mut tls = HomeTls::read(section, place);
     section.set("certificate_name", &mut tls.names);
-    section.set("ca", &mut tls.ca);
-    section.set("revocation_lists", &mut tls.revocation_lists);
-    section.set("radius_1_1", &mut tls.radius_1_1);
     let mut connections = 1;
     section.set_within("connections", 1..=16, &mut connections);
     let Some(to) = to else {
@@ -273,12 +325,7 @@ fn tls(section: &mut Section<'_>, place: &str) -> Option<(Way, HomeTls)> {
         );
         return None;
     };
-    if tls.ca.is_empty() && !section.has("ca") {
-        section.missing("ca", "ca = \"certs/home-ca.pem\"");
-    }
-    if tls.certificate.is_some() != tls.key.is_some() {
-        section.error("certificate", "certificate and key go together");
-    }
+    tls.check(section);
     if tls.names.is_empty() {
         tls.names.push(host.clone());
     }
@@ -325,11 +372,13 @@ fn realm(mut section: Section<'_>, key: String) -> Option<Realm> {
     let mut realm = Realm {
         name: String::new(),
         homes: Vec::new(),
+        discover: false,
         judge: true,
         authorization: Authorization::default(),
         key,
     };
     section.set("homes", &mut realm.homes);
+    section.set("discover", &mut realm.discover);
     section.set("judge", &mut realm.judge);
     section.set("authorization", &mut realm.authorization);
     section.finish();

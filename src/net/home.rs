@@ -20,16 +20,19 @@ use tracing::warn;
 use crate::net::clock::Clock;
 use crate::net::pool::Mailbox;
 use crate::network::Forwarding;
+use crate::network::Found;
 use crate::network::Home;
 use crate::network::LinkId;
 use crate::network::Proxy;
 use crate::network::Spoken;
 use crate::network::Via;
 
+mod lookup;
 mod stream;
 mod trust;
 mod udp;
 
+pub use lookup::Lookups;
 pub use trust::Material;
 pub use trust::Trust;
 pub use trust::TrustError;
@@ -70,12 +73,20 @@ pub struct Known {
     pub homes: Vec<Arc<Home>>,
     /// By name, of those over TLS.
     pub tls: HashMap<String, (Arc<Trust>, Wanted)>,
+    /// How further ones are looked up, if they are.
+    pub lookups: Option<Arc<Lookups>>,
 }
 
 impl Known {
     /// What the connections of a home server are made with.
     fn of(&self, home: &Home) -> Option<(Arc<Trust>, Wanted)> {
-        self.tls.get(home.name()).cloned()
+        match home.tls() {
+            Some(way) if way.realm.is_some() => {
+                let lookups = self.lookups.as_ref()?;
+                Some((Arc::clone(&lookups.trust), lookups.wanted(way)?))
+            }
+            Some(_) | None => self.tls.get(home.name()).cloned(),
+        }
     }
 }
 
@@ -86,6 +97,8 @@ enum Event {
     Packet(LinkId, Vec<u8>),
     /// With the reason.
     Closed(LinkId, String),
+    /// What came of the look-up of a realm.
+    Found(Box<str>, Found),
 }
 
 /// Runs the core; ends with its runtime, or with the packet loops.
@@ -115,8 +128,7 @@ pub async fn serve(
         is_failing: false,
         mailboxes,
     };
-    let homes = front.known.homes.clone();
-    front.proxy.handle_homes(clock.now().monotonic, &homes);
+    front.configure(&clock);
     loop {
         front.proxy.handle_timeout(clock.now().monotonic);
         front.drain().await;
@@ -136,8 +148,7 @@ pub async fn serve(
             Some(event) = events.recv() => front.take(&clock, event),
             Ok(()) = known.changed() => {
                 front.known = Arc::clone(&known.borrow_and_update());
-                let homes = front.known.homes.clone();
-                front.proxy.handle_homes(clock.now().monotonic, &homes);
+                front.configure(&clock);
             }
             Some(_) = front.tasks.join_next() => {}
             () = timer => {}
@@ -160,6 +171,16 @@ struct Front {
 }
 
 impl Front {
+    /// Tells the core what is configured.
+    fn configure(&mut self, clock: &Clock) {
+        let known = &self.known;
+        let lookups = known.lookups.as_ref();
+        let discovery = lookups.map(|lookups| lookups.discovery.clone());
+        self.proxy.handle_discovery(discovery);
+        let now = clock.now().monotonic;
+        self.proxy.handle_homes(now, &known.homes);
+    }
+
     fn take(&mut self, clock: &Clock, event: Event) {
         let now = clock.now().monotonic;
         match event {
@@ -180,6 +201,7 @@ impl Front {
                     self.close(now, link, &why);
                 }
             }
+            Event::Found(realm, found) => self.proxy.handle_found(now, &realm, found),
         }
     }
 
@@ -193,6 +215,9 @@ impl Front {
     async fn drain(&mut self) {
         while let Some(link) = self.proxy.poll_close() {
             self.streams.remove(&link);
+        }
+        while let Some(realm) = self.proxy.poll_lookup() {
+            self.look_up(realm);
         }
         while let Some((link, home)) = self.proxy.poll_connect() {
             self.open(link, &home);
@@ -231,6 +256,21 @@ impl Front {
         self.is_failing = failed;
     }
 
+    fn look_up(&mut self, realm: Box<str>) {
+        let events = self.events.clone();
+        let lookups = self.known.lookups.clone();
+        self.tasks.spawn(async move {
+            let found = match lookups {
+                Some(lookups) => lookups.find(&realm).await,
+                None => Err("discovery is switched off".to_owned()),
+            };
+            if let Err(why) = &found {
+                debug!(%realm, why, "no home server was found");
+            }
+            drop(events.send(Event::Found(realm, found)).await);
+        });
+    }
+
     fn open(&mut self, link: LinkId, home: &Arc<Home>) {
         let (packets, waiting) = mpsc::channel(MAX_UNWRITTEN);
         self.streams.insert(link, packets);
@@ -262,11 +302,7 @@ const MAX_EVENTS: usize = 1024;
 /// RADIUS/1.1.
 const MAX_UNWRITTEN: usize = 1024;
 
-/// A name that a certificate can have.
-///
-/// # Errors
-///
-/// When it is neither a DNS name nor an address.
+/// A name that a certificate can have; `None` for what is neither a DNS name nor an address.
 pub fn server_name(name: &str) -> Option<ServerName<'static>> {
     ServerName::try_from(name.to_owned()).ok()
 }

@@ -74,7 +74,10 @@ impl Server {
             Request::Accounting(request) => request.user_name(),
             Request::Status(_) => return None,
         };
-        routes.realms.find(name.unwrap_or(&[]))?.clone()
+        let route = routes.realms.find(name.unwrap_or(&[]))?.clone()?;
+        // Whom discovery finds is asked for the login and nothing else: accounting stays here.
+        let stays = route.discovered && matches!(request, Request::Accounting(_));
+        (!stays).then_some(route)
     }
 
     /// Gives a request away to the home servers of its realm.

@@ -31,6 +31,8 @@ use crate::radius::NOT_ROUTABLE;
 use crate::radius::Packet;
 use crate::radius::Returned;
 use crate::radius::answer_11;
+use crate::radius::realm_of;
+use crate::radius::realm_to_look_up;
 use crate::radius::refuse_reverse;
 use crate::radius::token_of;
 
@@ -38,6 +40,7 @@ mod choose;
 mod flight;
 mod health;
 mod home;
+mod realms;
 mod route;
 mod send;
 mod sticky;
@@ -51,6 +54,10 @@ pub use home::HomeConfig;
 pub use home::HomeCounters;
 pub use home::TlsWay;
 pub use home::Way;
+pub use realms::Discovered;
+pub use realms::Discovery;
+pub use realms::Found;
+pub use realms::Server as FoundServer;
 pub use route::Forwarding;
 pub use route::Route;
 pub use route::Routes;
@@ -61,6 +68,8 @@ use flight::Flight;
 use flight::Flights;
 use flight::Key;
 use flight::Purpose;
+use realms::Answer;
+use realms::Realms;
 use send::believe;
 use sticky::Sticky;
 use trunk::Place;
@@ -71,6 +80,7 @@ pub struct Proxy {
     flights: Flights,
     trunks: Trunks,
     sticky: Sticky,
+    realms: Realms,
     /// Socket and identifier that were taken last, for each address.
     last: HashMap<SocketAddr, u16>,
     transmits: VecDeque<(Via, Vec<u8>)>,
@@ -90,6 +100,7 @@ impl Proxy {
             flights: Flights::default(),
             trunks: Trunks::new(random),
             sticky: Sticky::new(key),
+            realms: Realms::new(),
             last: HashMap::new(),
             transmits: VecDeque::new(),
             done: VecDeque::new(),
@@ -104,15 +115,55 @@ impl Proxy {
         self.trunks.configure(now, homes);
     }
 
+    /// Home servers are looked up so from now on, or not any more.
+    pub fn handle_discovery(&mut self, discovery: Option<Discovery>) {
+        self.realms.configure(discovery);
+    }
+
     /// Takes a request on.
     pub fn handle_forward(&mut self, now: Monotonic, forwarding: Forwarding) {
         let bound = self.sticky.find(now, &forwarding.forward);
-        let asking = Asking {
+        let asking = Box::new(Asking {
             forwarding,
             asked: Vec::new(),
             bound,
+            found: Vec::new(),
+            unfound: None,
             was_cut: false,
             give_up: now + LONGEST,
+        });
+        if !asking.forwarding.route.discovered || asking.bound.is_some() {
+            self.ask(now, asking);
+            return;
+        }
+        let name = asking.forwarding.forward.find(AttributeType::USER_NAME);
+        let realm = name.and_then(realm_of).and_then(realm_to_look_up);
+        let answer = match realm {
+            Some(realm) => self.realms.find(now, &realm, asking),
+            None => Answer::Nothing(asking, "its realm is no name that DNS can have".into()),
+        };
+        self.go_on(now, answer);
+    }
+
+    /// A look-up that [`poll_lookup`](Self::poll_lookup) asked for has come back.
+    pub fn handle_found(&mut self, now: Monotonic, realm: &str, found: Found) {
+        for answer in self.realms.found(now, realm, found) {
+            self.go_on(now, answer);
+        }
+    }
+
+    /// Asks those who were found, or those who are configured for when nobody is.
+    fn go_on(&mut self, now: Monotonic, answer: Answer) {
+        let asking = match answer {
+            Answer::Ask(mut asking, found) => {
+                asking.found = found;
+                asking
+            }
+            Answer::Nothing(mut asking, why) => {
+                asking.unfound = Some(why);
+                asking
+            }
+            Answer::Waits => return,
         };
         self.ask(now, asking);
     }
@@ -227,6 +278,9 @@ impl Proxy {
             self.try_again(now, key);
         }
         self.sticky.expire(now);
+        for answer in self.realms.expire(now) {
+            self.go_on(now, answer);
+        }
         self.look_after_all(now);
         for link in self.trunks.tend(now) {
             self.ask_on(now, link);
@@ -236,6 +290,17 @@ impl Proxy {
     /// The next packet to send.
     pub fn poll_transmit(&mut self) -> Option<(Via, Vec<u8>)> {
         self.transmits.pop_front()
+    }
+
+    /// The next realm to look up; [`handle_found`](Self::handle_found) is to be told what came of it.
+    pub fn poll_lookup(&mut self) -> Option<Box<str>> {
+        self.realms.poll_lookup()
+    }
+
+    /// What discovery has done and whom it has found, for whoever shows it.
+    #[must_use]
+    pub fn discovered(&self) -> Arc<Discovered> {
+        Arc::clone(&self.realms.discovered)
     }
 
     /// The next connection to open.
@@ -261,6 +326,7 @@ impl Proxy {
             self.flights.poll_timeout(),
             suspect,
             self.trunks.poll_timeout(),
+            self.realms.poll_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -274,7 +340,7 @@ impl Proxy {
     }
 
     /// Asks the next one of the pool, or says that nobody answers.
-    fn ask(&mut self, now: Monotonic, mut asking: Asking) {
+    fn ask(&mut self, now: Monotonic, mut asking: Box<Asking>) {
         while now < asking.give_up {
             let Some(home) = choose::choose(&asking, |home| self.trunks.reachable(now, home))
             else {

@@ -11,6 +11,7 @@ mod gateway;
 mod active_sync;
 mod certificate;
 mod dictionaries;
+mod discovery;
 mod eap_tls;
 mod eap_tunnel;
 mod eapol_test;

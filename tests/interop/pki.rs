@@ -10,6 +10,7 @@ use rcgen::IsCa;
 use rcgen::KeyIdMethod;
 use rcgen::KeyPair;
 use rcgen::KeyUsagePurpose;
+use rcgen::OtherNameValue;
 use rcgen::RevokedCertParams;
 use rcgen::SanType;
 use rcgen::SerialNumber;
@@ -44,7 +45,23 @@ impl Pki {
     }
 
     pub(crate) fn issue(&self, name: &str, serial: u8, wrong: Wrong) -> Holder {
+        self.issue_with(name, serial, wrong, None)
+    }
+
+    /// A home server's that bears a realm (RFC 7585 section 2.2).
+    pub(crate) fn issue_for_realm(&self, name: &str, serial: u8, realm: &str) -> Holder {
+        self.issue_with(name, serial, Wrong::Nothing, Some(realm))
+    }
+
+    fn issue_with(&self, name: &str, serial: u8, wrong: Wrong, realm: Option<&str>) -> Holder {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        if let Some(realm) = realm {
+            let value = OtherNameValue::Utf8String(realm.to_owned());
+            let kind = vec![1, 3, 6, 1, 5, 5, 7, 8, 8];
+            params
+                .subject_alt_names
+                .push(SanType::OtherName((kind, value)));
+        }
         params.distinguished_name.push(DnType::CommonName, name);
         params
             .subject_alt_names

@@ -46,20 +46,20 @@ use crate::world::nas_config;
 const RADSEC: &[u8] = b"radsec";
 
 /// A lab whose users of one realm are known to two servers over TLS.
-struct Site {
-    lab: Lab,
-    proxy: Proxy,
-    homes: Vec<Arc<Home>>,
+pub(crate) struct Site {
+    pub(crate) lab: Lab,
+    pub(crate) proxy: Proxy,
+    pub(crate) homes: Vec<Arc<Home>>,
     /// The gateway as its home servers see it.
     gateway: Arc<Device>,
-    nas: Nas,
+    pub(crate) nas: Nas,
     /// Connections in the order in which they were asked for, and what was sent on each.
-    links: Vec<(LinkId, Arc<Home>)>,
+    pub(crate) links: Vec<(LinkId, Arc<Home>)>,
     sent: HashMap<LinkId, VecDeque<Vec<u8>>>,
     closed: Vec<LinkId>,
 }
 
-fn home(name: &str, connections: u8) -> HomeConfig {
+pub(crate) fn home(name: &str, connections: u8) -> HomeConfig {
     HomeConfig {
         name: name.to_owned(),
         way: Way::Tls(TlsWay {
@@ -82,16 +82,22 @@ impl Site {
     }
 
     fn of(configs: Vec<HomeConfig>) -> Self {
+        Self::with(configs, |_| {})
+    }
+
+    pub(crate) fn with(configs: Vec<HomeConfig>, change: impl FnOnce(&mut Route)) -> Self {
         let lab = Lab::new();
         let homes: Vec<Arc<Home>> = configs.into_iter().map(Home::new).map(Arc::new).collect();
-        let route = Route {
+        let mut route = Route {
             realm: "contoso.com".into(),
             homes: homes.clone(),
+            discovered: false,
             judged: false,
             authorization_kept: true,
         };
+        change(&mut route);
         let mut realms = RealmTable::default();
-        realms.add("contoso.com", Some(Arc::new(route)));
+        realms.add(&route.realm.clone(), Some(Arc::new(route)));
         let routes = Arc::new(Routes {
             realms,
             homes: homes.clone(),
@@ -118,7 +124,7 @@ impl Site {
     }
 
     /// Lets the core do what is due, and takes what it wants done.
-    fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         let now = self.lab.now.monotonic;
         while let Some(forwarding) = self.lab.servers[0].poll_forward() {
             self.proxy.handle_forward(now, forwarding);
@@ -138,13 +144,13 @@ impl Site {
         }
     }
 
-    fn passes(&mut self, time: Duration) {
+    pub(crate) fn passes(&mut self, time: Duration) {
         self.lab.passes(time);
         self.turn();
     }
 
     /// The connection to a home server that was asked for last.
-    fn link(&self, home: usize) -> LinkId {
+    pub(crate) fn link(&self, home: usize) -> LinkId {
         let mut all = self.links.iter().rev();
         let found = all.find(|(_, to)| Arc::ptr_eq(to, &self.homes[home]));
         found.expect("a connection was asked for").0
@@ -158,16 +164,20 @@ impl Site {
         link
     }
 
-    fn breaks(&mut self, link: LinkId) {
+    pub(crate) fn breaks(&mut self, link: LinkId) {
         let now = self.lab.now.monotonic;
         self.proxy.handle_closed(now, link, "it broke");
         self.turn();
     }
 
     fn login(&mut self, state: Option<&[u8]>) -> Vec<u8> {
+        self.login_of(ALICE, state)
+    }
+
+    pub(crate) fn login_of(&mut self, user: &str, state: Option<&[u8]>) -> Vec<u8> {
         let request = self.nas.access(|request| {
             request
-                .octets(AttributeType::USER_NAME, ALICE.as_bytes())
+                .octets(AttributeType::USER_NAME, user.as_bytes())
                 .octets(AttributeType::CALLING_STATION_ID, GOOD_MAC.as_bytes());
             if let Some(state) = state {
                 request.octets(AttributeType::STATE, state);
@@ -181,7 +191,7 @@ impl Site {
     }
 
     /// The next packet that was sent on a connection.
-    fn next(&mut self, link: LinkId) -> Option<Vec<u8>> {
+    pub(crate) fn next(&mut self, link: LinkId) -> Option<Vec<u8>> {
         self.sent.get_mut(&link)?.pop_front()
     }
 
@@ -193,13 +203,13 @@ impl Site {
     }
 
     /// A home server of the historic kind answers.
-    fn answers(&mut self, link: LinkId, request: &[u8], code: Code) {
+    pub(crate) fn answers(&mut self, link: LinkId, request: &[u8], code: Code) {
         let answer = reply(&self.gateway, request, code, |_| {});
         assert!(self.gets(link, &answer));
     }
 
     /// What the gateway answers its NASes now.
-    fn answered(&mut self) -> Vec<Sent> {
+    pub(crate) fn answered(&mut self) -> Vec<Sent> {
         let now = self.lab.now;
         while let Some((worker, done)) = self.proxy.poll_done() {
             self.lab.servers[usize::from(worker)].handle_job(now, done);
@@ -210,7 +220,7 @@ impl Site {
 
 impl Site {
     /// The NAS believes the one answer that it gets now.
-    fn believes(&mut self, request: &[u8]) -> crate::nas::Reply {
+    pub(crate) fn believes(&mut self, request: &[u8]) -> crate::nas::Reply {
         let answers = self.answered();
         assert_eq!(answers.len(), 1);
         self.nas.believe(request, &answers[0].octets)
@@ -464,7 +474,7 @@ fn garbage_ends_its_connection_and_nothing_else_rfc6613_2_6_4() {
     site.login(None);
     let sent = site.next(link).unwrap();
     let right = reply(&site.gateway, &sent, Code::AccessAccept, |_| {});
-    let mut forged = right.clone();
+    let mut forged = right;
     forged[25] ^= 1;
     let unknown_code = [&[99, sent[1], 0, 20][..], &[0; 16]].concat();
     for (row, octets, stays) in [

@@ -14,6 +14,7 @@ mod challenges;
 mod changes;
 mod conversation;
 mod disconnects;
+mod discovery;
 mod doors;
 mod duplicates;
 mod guesses;

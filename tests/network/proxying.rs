@@ -80,6 +80,7 @@ impl Site {
         let mut route = Route {
             realm: "contoso.com".into(),
             homes: homes.clone(),
+            discovered: false,
             judged: true,
             authorization_kept: true,
         };

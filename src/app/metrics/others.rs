@@ -87,6 +87,16 @@ impl Metrics {
         self.homes.borrow().homes.clone()
     }
 
+    /// What discovery has done.
+    pub(in crate::app) fn lookups(&self) -> [(&'static str, u64); 3] {
+        let of = &self.discovered;
+        [
+            ("found", of.found.get()),
+            ("nothing", of.nothing.get()),
+            ("refused", of.refused.get()),
+        ]
+    }
+
     pub(super) fn proxied(&self, page: &mut Page<'_, '_>) -> fmt::Result {
         page.counter(
             "proxy_forwarded",
@@ -97,6 +107,17 @@ impl Metrics {
             "proxy_passed_on",
             "Access-Accepts of home servers sent on without a decision",
             self.sum(|of| &of.passed_on),
+        )?;
+        page.family(
+            "discovery_lookups",
+            "Realms looked up by DNS, by what came of it; refused ones were not",
+            "outcome",
+            &self.lookups(),
+        )?;
+        page.gauge(
+            "discovery_homes",
+            "Home servers that DNS has led to and that are known now",
+            self.discovered.homes().len(),
         )?;
         let homes = self.homes();
         for (name, help, read) in HOME_GAUGES {

@@ -45,8 +45,9 @@ pub struct Material {
 pub enum Wanted {
     /// One of these DNS names or addresses (RFC 6614 section 2.3).
     Names(Vec<ServerName<'static>>),
-    /// The realm that the server was found for, or the name that was found (RFC 7585 section 2.2).
-    Realm(Box<str>, ServerName<'static>),
+    /// The realm that the server was found for, as NAIRealm (RFC 7585 section 2.2); or, where that is
+    /// enough, the name that DNS gave, which whoever forges DNS can choose.
+    Realm(Box<str>, Option<ServerName<'static>>),
 }
 
 /// What connections are made with.
@@ -153,14 +154,29 @@ impl ServerCertVerifier for Gate {
                 }
                 Err(last)
             }
-            Wanted::Realm(realm, name) => match named(name) {
-                // The chain is verified before the name is: this is all that is wrong with it.
-                Err(rustls::Error::InvalidCertificate(
-                    CertificateError::NotValidForName
-                    | CertificateError::NotValidForNameContext { .. },
-                )) if bears_realm(end_entity, realm) => Ok(ServerCertVerified::assertion()),
-                verified => verified,
-            },
+            Wanted::Realm(realm, name) => {
+                if let Some(name) = name
+                    && let Ok(good) = named(name)
+                {
+                    return Ok(good);
+                }
+                // The chain is verified before the name is, and some name has to be asked for.
+                let any = ServerName::try_from(realm.as_ref())
+                    .map_err(|_| rustls::Error::General("the realm is no name".to_owned()))?;
+                match named(&any) {
+                    Ok(_)
+                    | Err(rustls::Error::InvalidCertificate(
+                        CertificateError::NotValidForName
+                        | CertificateError::NotValidForNameContext { .. },
+                    )) => {}
+                    Err(error) => return Err(error),
+                }
+                if bears_realm(end_entity, realm) {
+                    return Ok(ServerCertVerified::assertion());
+                }
+                let why = format!("the certificate does not bear the realm {realm}");
+                Err(rustls::Error::General(why))
+            }
         }
     }
 

@@ -67,7 +67,9 @@ pub(super) fn why(now: Monotonic, asking: &Asking) -> String {
             }
         })
         .collect();
-    if said.is_empty() {
+    if let Some(why) = &asking.unfound {
+        said.insert(0, why.to_string());
+    } else if said.is_empty() {
         said.push("it has none".to_owned());
     }
     let said = said.join("; ");
@@ -83,6 +85,7 @@ impl Asking {
     fn pool(&self) -> impl Iterator<Item = &Arc<Home>> {
         let (bound, all) = match &self.bound {
             Some(home) => (Some(home), &[][..]),
+            None if !self.found.is_empty() => (None, &*self.found),
             None => (None, &*self.forwarding.route.homes),
         };
         bound.into_iter().chain(all)

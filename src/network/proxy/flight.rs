@@ -43,7 +43,7 @@ pub(super) struct Flight {
 }
 
 pub(super) enum Purpose {
-    Request(Asking),
+    Request(Box<Asking>),
     Status,
 }
 
@@ -54,6 +54,10 @@ pub(super) struct Asking {
     pub(super) asked: Vec<Arc<Home>>,
     /// The one home server that knows its conversation.
     pub(super) bound: Option<Arc<Home>>,
+    /// Those whom discovery has found; they come in place of those of the route.
+    pub(super) found: Vec<Arc<Home>>,
+    /// Why it has found nobody.
+    pub(super) unfound: Option<Box<str>>,
     /// Whether a connection has ended under it, and it was asked again on another one.
     pub(super) was_cut: bool,
     pub(super) give_up: Monotonic,

@@ -16,6 +16,8 @@ pub struct Route {
     pub realm: Box<str>,
     /// Who is asked, the preferred one first.
     pub homes: Vec<Arc<Home>>,
+    /// Whether home servers are looked up by DNS (RFC 7585); `homes` are asked when there are none.
+    pub discovered: bool,
     /// Whether we judge the device of whom a home server lets in.
     pub judged: bool,
     /// Whether the home server's authorisation reaches the NAS; else ours stands in its place.
