@@ -396,6 +396,8 @@ impl Draft {
         let dictionary = self.gateway.dictionaries.load(written, &mut problems);
         let enforcement = &self.gateway.enforcement;
         let enforcement = enforcement.encode(&dictionary, written, &mut problems);
+        let written = &self.written.proxy;
+        self.proxy.look_up(&dictionary, written, &mut problems);
         let order = [
             &self.written.gateway,
             &self.written.nas,

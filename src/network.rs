@@ -96,6 +96,7 @@ pub use methods::Methods;
 pub use outbox::Transmit;
 pub use proxy::Discovered;
 pub use proxy::Discovery;
+pub use proxy::Filters;
 pub use proxy::Forwarding;
 pub use proxy::Found;
 pub use proxy::FoundServer;

@@ -151,6 +151,7 @@ pub(super) fn routes(config: &Config, mark: &[u8], homes: &[Arc<Home>]) -> Optio
             discovered: realm.discover,
             judged: realm.judge,
             authorization_kept: realm.authorization == Authorization::Home,
+            filters: realm.filters.clone(),
         };
         // `check` has refused a realm that stands there twice.
         drop(realms.add(&realm.name, realm.is_forwarded().then(|| Arc::new(route))));

@@ -12,9 +12,12 @@ use crate::document::Written;
 use crate::model::Fingerprint;
 use crate::model::Problem;
 use crate::model::Secret;
+use crate::network::Filters;
 use crate::network::HomeConfig;
 use crate::network::TlsWay;
 use crate::network::Way;
+use crate::radius::AttributeFilter;
+use crate::radius::Dictionary;
 use crate::radius::RADSEC_SECRET;
 
 mod discovery;
@@ -118,6 +121,10 @@ pub struct Realm {
     pub judge: bool,
     /// Whose authorisation the NAS gets.
     pub authorization: Authorization,
+    /// What is left out on the way.
+    pub filters: Filters,
+    /// The names of that, as written.
+    named: [Vec<String>; FILTERS.len()],
     /// Its key, `realm[0]`.
     key: String,
 }
@@ -199,6 +206,32 @@ impl Proxy {
         let homes = self.homes.iter_mut().flat_map(HomeEntry::paths_mut);
         let discovery = self.discovery.iter_mut();
         homes.chain(discovery.flat_map(|discovery| discovery.tls.paths_mut()))
+    }
+
+    /// Looks up the attributes that realms leave out.
+    pub(super) fn look_up(
+        &mut self,
+        dictionary: &Dictionary,
+        written: &Written,
+        problems: &mut Vec<Problem>,
+    ) {
+        for realm in &mut self.realms {
+            let filters = &mut realm.filters;
+            let slots = [
+                &mut filters.requests,
+                &mut filters.answers,
+                &mut filters.only,
+            ];
+            for ((slot, names), key) in slots.into_iter().zip(&realm.named).zip(FILTERS) {
+                match AttributeFilter::new(dictionary, names) {
+                    Ok(filter) => *slot = filter,
+                    Err(error) => {
+                        let key = format!("{}.{key}", realm.key);
+                        problems.push(written.error(&key, error.to_string()));
+                    }
+                }
+            }
+        }
     }
 
     /// What can be said about the entries together.
@@ -375,8 +408,13 @@ fn realm(mut section: Section<'_>, key: String) -> Option<Realm> {
         discover: false,
         judge: true,
         authorization: Authorization::default(),
+        filters: Filters::default(),
+        named: Default::default(),
         key,
     };
+    for (key, names) in FILTERS.into_iter().zip(&mut realm.named) {
+        section.set(key, names);
+    }
     section.set("homes", &mut realm.homes);
     section.set("discover", &mut realm.discover);
     section.set("judge", &mut realm.judge);
@@ -427,6 +465,13 @@ impl fmt::Display for Realm {
 
 /// Entries of a kind: far more than anybody lists by hand.
 const MAX_ENTRIES: usize = 1000;
+
+/// What a realm leaves out: of requests, of answers, and of answers all but these.
+const FILTERS: [&str; 3] = [
+    "remove_from_requests",
+    "remove_from_answers",
+    "only_in_answers",
+];
 
 /// What only a home server over TLS has.
 const ONLY_OF_TLS: [&str; 7] = [

@@ -111,7 +111,8 @@ impl Server {
         }
         // Our Class is nobody's business but ours and the NAS's.
         let keep = |kind, value: &[u8]| {
-            kind != AttributeType::CLASS || enforce::decision_of(value).is_none()
+            let ours = kind == AttributeType::CLASS && enforce::decision_of(value).is_some();
+            !ours && !route.filters.requests.has(kind, value)
         };
         let forward = Forward::new(verified, asked.nas.secret(), mark, keep)
             .ok_or(DropReason::BadPasswordLength)?;
@@ -173,10 +174,11 @@ impl Server {
         answer: Result<(Arc<Home>, Box<Returned>), Box<str>>,
     ) {
         let asked = away.asked();
-        let (home, answer) = match answer {
+        let (home, mut answer) = match answer {
             Ok(answered) => answered,
             Err(why) => return self.nobody_answers(now, &asked, at_home, &why),
         };
+        answer.retain(|carried| at_home.route.filters.pass(carried));
         match (&at_home.asks, answer.code()) {
             (Asks::Accounting(octets), Code::AccountingResponse) => {
                 self.account_forwarded(now, &asked, octets);

@@ -58,6 +58,7 @@ pub use realms::Discovered;
 pub use realms::Discovery;
 pub use realms::Found;
 pub use realms::Server as FoundServer;
+pub use route::Filters;
 pub use route::Forwarding;
 pub use route::Route;
 pub use route::Routes;

@@ -232,7 +232,7 @@ impl Returned {
                     let hidden = Some((secret, authenticator));
                     take_vendor(value, hidden, &mut attributes)?;
                 }
-                TUNNEL_PASSWORD => {
+                AttributeType::TUNNEL_PASSWORD => {
                     let (tag, hidden) = value.split_first()?;
                     let plain = hidden::reveal_salted(hidden, secret.secret(), authenticator)?;
                     attributes.push(Carried {
@@ -257,7 +257,7 @@ impl Returned {
             match kind {
                 AttributeType::MESSAGE_AUTHENTICATOR | AttributeType::PROXY_STATE => {}
                 AttributeType::VENDOR_SPECIFIC => take_vendor(value, None, &mut attributes)?,
-                TUNNEL_PASSWORD => {
+                AttributeType::TUNNEL_PASSWORD => {
                     let (tag, plain) = value.split_first()?;
                     attributes.push(Carried {
                         kind,
@@ -379,9 +379,6 @@ fn take_vendor(
     }
     Some(())
 }
-
-/// RFC 2868 section 3.5.
-const TUNNEL_PASSWORD: AttributeType = AttributeType(69);
 
 /// MS-CHAP-Error, MS-CHAP2-Success, MS-CHAP-Domain, MS-MPPE-Encryption-Policy and -Types
 /// (RFC 2548 sections 2.1.5, 2.3.3, 2.1.4, 2.4.4, 2.4.5); keys are hidden and so told apart.

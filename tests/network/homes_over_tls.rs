@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use portreeve::model::Fingerprint;
 use portreeve::model::Secret;
+use portreeve::network::Filters;
 use portreeve::network::Health;
 use portreeve::network::Home;
 use portreeve::network::HomeConfig;
@@ -94,6 +95,7 @@ impl Site {
             discovered: false,
             judged: false,
             authorization_kept: true,
+            filters: Filters::default(),
         };
         change(&mut route);
         let mut realms = RealmTable::default();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use portreeve::model::Secret;
 use portreeve::model::Verdict;
+use portreeve::network::Filters;
 use portreeve::network::Health;
 use portreeve::network::Home;
 use portreeve::network::HomeConfig;
@@ -15,8 +16,10 @@ use portreeve::network::Route;
 use portreeve::network::Routes;
 use portreeve::network::Via;
 use portreeve::network::Way;
+use portreeve::radius::AttributeFilter;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
+use portreeve::radius::Dictionary;
 use portreeve::radius::MAX_PACKET;
 use portreeve::radius::MppeKeys;
 use portreeve::radius::Nas as Device;
@@ -83,6 +86,7 @@ impl Site {
             discovered: false,
             judged: true,
             authorization_kept: true,
+            filters: Filters::default(),
         };
         change(&mut route);
         let mut realms = RealmTable::default();
@@ -510,4 +514,65 @@ fn accounting_is_recorded_and_answered_when_home_has_answered_rfc2866_2_3() {
     let answer = site.nas.believe(&request, &answers[0].octets);
     assert_eq!(answer.code, Code::AccountingResponse);
     assert!(!site.lab.recorded.is_empty());
+}
+
+#[test]
+fn filters_leave_out_what_they_name_in_both_directions_and_never_the_authentication() {
+    let filter = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        AttributeFilter::new(Dictionary::builtin(), &names).unwrap()
+    };
+    let keys = MppeKeys::from_msk(&[7; 64]);
+    for (row, filters, asked, told) in [
+        (
+            "none",
+            Filters::default(),
+            vec![80, 33, 1, 31, 2, 33],
+            vec![11, 18, 26, 64, 65, 81],
+        ),
+        (
+            "removed",
+            Filters {
+                requests: filter(&["Calling-Station-Id"]),
+                answers: filter(&["Filter-Id", "Microsoft"]),
+                only: AttributeFilter::default(),
+            },
+            vec![80, 33, 1, 2, 33],
+            vec![18, 26, 64, 65, 81],
+        ),
+        (
+            "only these",
+            Filters {
+                only: filter(&["Reply-Message"]),
+                ..Filters::default()
+            },
+            vec![80, 33, 1, 31, 2, 33],
+            vec![18, 26],
+        ),
+    ] {
+        let mut site = Site::with(|route| {
+            route.judged = false;
+            route.filters = filters;
+        });
+        let request = site.login(GOOD_MAC);
+        site.ask(&request);
+        let forwarded = site.only();
+        let packet = Packet::new_checked(&forwarded.1).unwrap();
+        let kinds: Vec<u8> = packet.attributes().map(|one| one.kind.0).collect();
+        assert_eq!(kinds, asked, "row {row}");
+        site.answer(&forwarded, Code::AccessAccept, |reply| {
+            reply
+                .octets(AttributeType::FILTER_ID, b"of home")
+                .octets(AttributeType::REPLY_MESSAGE, b"welcome")
+                .vlan(0, b"77")
+                .mppe_keys(&keys, Salt::new(9));
+        });
+        let answers = site.answered();
+        let accept = site.nas.believe(&request, &answers[0].octets);
+        assert!(accept.keys(&site.nas).is_some(), "row {row}");
+        let mut kinds: Vec<u8> = accept.kinds().iter().map(|kind| kind.0).collect();
+        kinds.retain(|kind| ![80, 33].contains(kind));
+        kinds.sort_unstable();
+        assert_eq!(kinds, told, "row {row}");
+    }
 }

@@ -6,6 +6,9 @@ use super::home::Home;
 use crate::network::job::Done;
 use crate::network::job::Ticket;
 use crate::network::job::Worked;
+use crate::radius::AttributeFilter;
+use crate::radius::AttributeType;
+use crate::radius::Carried;
 use crate::radius::Forward;
 use crate::radius::RealmTable;
 
@@ -22,6 +25,31 @@ pub struct Route {
     pub judged: bool,
     /// Whether the home server's authorisation reaches the NAS; else ours stands in its place.
     pub authorization_kept: bool,
+    /// What is left out on the way.
+    pub filters: Filters,
+}
+
+/// Attributes that do not go to home servers, or do not come back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filters {
+    /// Those of requests that home servers do not get.
+    pub requests: AttributeFilter,
+    /// Those of answers that the NAS does not get.
+    pub answers: AttributeFilter,
+    /// The only ones that it gets, beside what the authentication needs; all if empty.
+    pub only: AttributeFilter,
+}
+
+impl Filters {
+    /// Whether an attribute of an answer goes on to the NAS.
+    #[must_use]
+    pub fn pass(&self, carried: &Carried) -> bool {
+        let chosen = self.only.is_empty()
+            || carried.is_of_authentication()
+            || carried.kind() == AttributeType::STATE
+            || self.only.has_carried(carried);
+        chosen && !self.answers.has_carried(carried)
+    }
 }
 
 /// Which requests go to home servers.
