@@ -39,7 +39,9 @@ pub(super) fn known(config: &Config, previous: &[Arc<Home>]) -> Result<Known, Ve
     let mut problems = Vec::new();
     for HomeServer { server, tls } in &config.homes {
         let mut server = server.clone();
-        if let (Way::Tls(way), Some(tls)) = (&mut server.way, tls) {
+        if let (Way::Tls(way), Some(tls)) = (&mut server.way, tls)
+            && tls.is_complete()
+        {
             match trust(config, tls) {
                 Ok((trust, material)) => {
                     way.material = material;
@@ -59,7 +61,9 @@ pub(super) fn known(config: &Config, previous: &[Arc<Home>]) -> Result<Known, Ve
         let home = stays.map_or_else(|| Arc::new(Home::new(server)), Arc::clone);
         known.homes.push(home);
     }
-    if let Some(discovery) = &config.discovery {
+    if let Some(discovery) = &config.discovery
+        && discovery.tls.is_complete()
+    {
         match lookups(config, discovery) {
             Ok(lookups) => known.lookups = Some(Arc::new(lookups)),
             Err(message) => {

@@ -92,6 +92,12 @@ impl HomeTls {
         tls
     }
 
+    /// Whether it says all that a connection needs; what it lacks is reported when it is read.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        !self.ca.is_empty() && self.certificate.is_some() == self.key.is_some()
+    }
+
     fn check(&self, section: &Section<'_>) {
         if self.ca.is_empty() && !section.has("ca") {
             section.missing("ca", "ca = \"certs/home-ca.pem\"");
