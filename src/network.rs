@@ -45,6 +45,7 @@ mod claims;
 mod context;
 mod conversation;
 mod counters;
+mod decision;
 mod delay;
 mod discard;
 mod dynamic;

@@ -342,7 +342,7 @@ fn encode_mail(page: &mut Page<'_, '_>, mail: &eas::Counters) -> fmt::Result {
         "cause",
         &refused,
     )?;
-    let open = usize::try_from(read(&mail.open)).unwrap_or(usize::MAX);
+    let open = usize::try_from(mail.open()).unwrap_or(usize::MAX);
     page.gauge("mail_connections", "Mail connections open", open)?;
     let up = usize::from(mail.upstream_is_up());
     page.gauge(

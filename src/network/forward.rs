@@ -292,12 +292,7 @@ impl Server {
             nas: Some(came.context.nas(asked.nas)),
             mail: None,
         };
-        let point = Arc::clone(&self.shared.point);
-        let mut decided = point.decide(now.wall, &subject, &mut self.trace);
-        if !point.is_current(&decided) {
-            self.counters.decided_again.count();
-            decided = point.decide(now.wall, &subject, &mut self.trace);
-        }
+        let decided = self.decide(now, &subject);
         let id = self.new_correlation();
         if !self.answer_returned(now, settings, asked, (&decided, id), came) {
             let user = subject.user.unwrap_or(came.named);

@@ -24,6 +24,7 @@ mod lab;
 mod passwords;
 mod proxying;
 mod simulation;
+mod slow_homes;
 mod streams;
 mod tunnels;
 

@@ -48,17 +48,17 @@ const HOME_ACCOUNTING: &str = "198.51.100.81:1813";
 pub(crate) const MARK: &[u8] = b"portreeve-under-test";
 
 /// A lab whose users of one realm are known elsewhere.
-struct Site {
-    lab: Lab,
-    proxy: Proxy,
-    homes: Vec<Arc<Home>>,
+pub(crate) struct Site {
+    pub(crate) lab: Lab,
+    pub(crate) proxy: Proxy,
+    pub(crate) homes: Vec<Arc<Home>>,
     /// The gateway as its home servers see it.
     gateway: Arc<Device>,
-    nas: Nas,
+    pub(crate) nas: Nas,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
@@ -110,7 +110,7 @@ impl Site {
     }
 
     /// A request with a password, from a device.
-    fn login(&mut self, mac: &str) -> Vec<u8> {
+    pub(crate) fn login(&mut self, mac: &str) -> Vec<u8> {
         self.nas.access(|request| {
             request
                 .octets(AttributeType::PROXY_STATE, b"first")
@@ -121,14 +121,14 @@ impl Site {
     }
 
     /// Hands a request in; nothing is answered yet.
-    fn ask(&mut self, request: &[u8]) {
+    pub(crate) fn ask(&mut self, request: &[u8]) {
         let (door, from) = (AUTHENTICATION, self.nas.address);
         let sent = self.lab.deliver(0, door, from, request);
         assert_eq!(sent, [], "a home server is asked first");
     }
 
     /// What leaves for home servers now.
-    fn sent(&mut self) -> Vec<(Via, Vec<u8>)> {
+    pub(crate) fn sent(&mut self) -> Vec<(Via, Vec<u8>)> {
         let now = self.lab.now.monotonic;
         while let Some(forwarding) = self.lab.servers[0].poll_forward() {
             self.proxy.handle_forward(now, forwarding);
@@ -141,14 +141,14 @@ impl Site {
         sent
     }
 
-    fn only(&mut self) -> (Via, Vec<u8>) {
+    pub(crate) fn only(&mut self) -> (Via, Vec<u8>) {
         let mut sent = self.sent();
         assert_eq!(sent.len(), 1);
         sent.pop().unwrap()
     }
 
     /// What the gateway answers its NASes now.
-    fn answered(&mut self) -> Vec<Sent> {
+    pub(crate) fn answered(&mut self) -> Vec<Sent> {
         let now = self.lab.now;
         while let Some((worker, done)) = self.proxy.poll_done() {
             self.lab.servers[usize::from(worker)].handle_job(now, done);
@@ -157,7 +157,7 @@ impl Site {
     }
 
     /// A home server answers.
-    fn answer(
+    pub(crate) fn answer(
         &mut self,
         (via, request): &(Via, Vec<u8>),
         code: Code,
@@ -168,7 +168,7 @@ impl Site {
         self.proxy.handle_datagram(now, *via, &answer);
     }
 
-    fn passes(&mut self, seconds: u64) {
+    pub(crate) fn passes(&mut self, seconds: u64) {
         self.lab.passes(Duration::from_secs(seconds));
     }
 }

@@ -67,14 +67,14 @@ fn trouble(home: &Home) -> Option<Box<str>> {
 }
 
 pub(super) fn radsec_line(radsec: &radsec::Counters) -> String {
-    let open = radsec.open.load(Ordering::Relaxed);
+    let open = radsec.open();
     let ended = counts_line(&radsec.ends());
     format!("RADIUS over TLS: {open} connections; ended: {ended}\n")
 }
 
 pub(super) fn radsec_json(radsec: &radsec::Counters) -> Value {
     json!({
-        "connections": radsec.open.load(Ordering::Relaxed),
+        "connections": radsec.open(),
         "accepted": radsec.known(),
         "received": radsec.packets(),
         "closed": counts(&radsec.ends()),
@@ -144,7 +144,7 @@ pub(super) fn mail_json(mail: &eas::Counters) -> Value {
         "answered": counts(&mail.answered()),
         "credential_checks": mail.asked.load(Ordering::Relaxed),
         "ended_by_change": mail.revoked.load(Ordering::Relaxed),
-        "connections": mail.open.load(Ordering::Relaxed),
+        "connections": mail.open(),
         "upstream_up": mail.upstream_is_up(),
     })
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -62,7 +61,7 @@ impl Metrics {
         let Some(radsec) = &self.radsec else {
             return Ok(());
         };
-        let open = radsec.open.load(Ordering::Relaxed);
+        let open = radsec.open();
         page.gauge(
             "radsec_connections",
             "TLS connections of NASes that are open",
