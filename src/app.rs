@@ -17,6 +17,7 @@ mod doubles;
 pub mod first_start;
 mod gateway;
 mod groups;
+mod homes;
 mod hook;
 mod mail;
 mod material;

@@ -43,7 +43,6 @@ use crate::document;
 use crate::model::Problem;
 use crate::model::Severity;
 use crate::model::Timestamp;
-use crate::network::HomeConfig;
 use crate::radius::NasConfig;
 use crate::radius::PeerConfig;
 
@@ -69,6 +68,10 @@ use opened::Opened;
 pub use passwords::Passwords;
 pub use passwords::WhenUnavailable;
 pub use proxy::Authorization;
+pub use proxy::Check;
+pub use proxy::Discovery;
+pub use proxy::HomeServer;
+pub use proxy::HomeTls;
 pub use proxy::Realm;
 pub use revocation::Ocsp;
 pub use revocation::Revocation;
@@ -135,9 +138,11 @@ pub struct Config {
     /// Who may ask over TLS, in the order of the file.
     pub peers: Vec<PeerConfig>,
     /// Other RADIUS servers; no name twice.
-    pub homes: Vec<HomeConfig>,
+    pub homes: Vec<HomeServer>,
     /// Whose requests they get, in the order of the file; no realm twice.
     pub realms: Vec<Realm>,
+    /// How further home servers are looked up, if they are.
+    pub discovery: Option<Discovery>,
     /// Users with passwords; no name twice.
     pub users: Vec<Entry>,
 }
@@ -214,10 +219,8 @@ pub fn read(folder: &Path) -> Draft {
             *path = base.join(&*path);
         }
     }
-    for entry in &mut proxy.homes {
-        if let nas::SecretSource::File(path) = &mut entry.secret {
-            *path = base.join(&*path);
-        }
+    for path in proxy.paths_mut() {
+        *path = base.join(&*path);
     }
     Draft {
         folder: folder.to_owned(),
@@ -408,6 +411,8 @@ impl Draft {
         let dictionary = self.gateway.dictionaries.load(written, &mut problems);
         let enforcement = &self.gateway.enforcement;
         let enforcement = enforcement.encode(&dictionary, written, &mut problems);
+        let written = &self.written.proxy;
+        self.proxy.look_up(&dictionary, written, &mut problems);
         let order = [
             &self.written.gateway,
             &self.written.nas,
@@ -430,7 +435,7 @@ impl Draft {
     fn into_config(
         self,
         nas: Vec<NasConfig>,
-        homes: Vec<HomeConfig>,
+        homes: Vec<HomeServer>,
         enforcement: Enforcement,
     ) -> Config {
         let gateway = self.gateway;
@@ -456,6 +461,7 @@ impl Draft {
             peers: self.nas.iter().filter_map(nas::Entry::over_tls).collect(),
             homes,
             realms: self.proxy.realms,
+            discovery: self.proxy.discovery,
             users: self.users.into_iter().map(|user| user.entry).collect(),
         }
     }

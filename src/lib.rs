@@ -34,7 +34,7 @@
 //! | --- | --- | --- | --- |
 //! | `model` | core | the words every plane uses | |
 //! | `trust` | core | chains of client certificates and revocation lists, verified | `model` |
-//! | `radius` | core | RADIUS octets, signatures, duplicates, NAS table | `model` |
+//! | `radius` | core | RADIUS octets, signatures, duplicates, NAS table, what DNS says of realms | `model` |
 //! | `eap` | core | EAP octets, conversations, methods, keys | `trust`, `model` |
 //! | `wbxml` | core | WBXML octets and code pages | |
 //! | `eas` | core | ActiveSync request heads, commands, refusals, quarantine | `wbxml`, `model` |
@@ -42,7 +42,7 @@
 //! | `policy` | core | rules, their evaluation, their lint | `document`, `model` |
 //! | `inventory` | core | the lock-free cache of devices, users and groups | `model` |
 //! | `access` | core | the decision: subject, facts and policy meet; permits, sessions, records | `policy`, `inventory`, `model` |
-//! | `network` | core | the RADIUS server without sockets | `access`, `radius`, `eap`, `model` |
+//! | `network` | core | the RADIUS server without sockets; proxying and its home servers | `access`, `radius`, `eap`, `model` |
 //! | `mail` | core | the ActiveSync gateway without sockets | `access`, `eas`, `model` |
 //! | `store` | shell | files on disk: what is durable, and when an answer may say so | `model` |
 //! | `journal` | shell | decision records on disk and in memory | `access`, `store`, `model` |

@@ -14,7 +14,6 @@ use crate::access::Outcome;
 use crate::access::Sessions;
 use crate::app::groups;
 use crate::app::metrics::Metrics;
-use crate::app::metrics::home_outcomes;
 use crate::app::revocation::Revocation;
 use crate::app::sources;
 use crate::inventory::Description;
@@ -41,6 +40,8 @@ use planes::counts;
 use planes::counts_line;
 use planes::directories_json;
 use planes::directory_lines;
+use planes::home_json;
+use planes::home_line;
 use planes::mail_json;
 use planes::mail_lines;
 use planes::radsec_json;
@@ -93,6 +94,7 @@ impl Desk {
         let lost: u64 = self.metrics.lost().iter().map(|(_, count)| count).sum();
         let (_, skipped) = self.metrics.history();
         let directories = self.metrics.directories.load().status();
+        let discovered = self.metrics.discovered.homes();
         let json = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime": uptime,
@@ -114,13 +116,9 @@ impl Desk {
             "sources": feeds.iter().map(|source| sources::json(source, now)).collect::<Vec<_>>(),
             "warnings": unmet.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "radsec": self.metrics.radsec.as_deref().map(radsec_json),
-            "homes": self.metrics.homes().iter().map(|home| {
-                json!({
-                    "home": home.name(),
-                    "health": home.health().as_str(),
-                    "requests": counts(&home_outcomes(home)),
-                })
-            }).collect::<Vec<_>>(),
+            "homes": self.metrics.homes().iter().map(|home| home_json(home)).collect::<Vec<_>>(),
+            "discovered": discovered.iter().map(|home| home_json(home)).collect::<Vec<_>>(),
+            "lookups": counts(&self.metrics.lookups()),
             "revocation": self.revocation.json(),
             "directories": directories_json(&directories),
             "mail": self.metrics.mail.as_deref().map(mail_json),
@@ -159,9 +157,14 @@ impl Desk {
             text.push_str(&radsec_line(radsec));
         }
         for home in self.metrics.homes() {
-            let (name, health) = (home.name(), home.health().as_str());
-            let outcomes = counts_line(&home_outcomes(&home));
-            text.push_str(&format!("home server {name}: {health}, {outcomes}\n"));
+            text.push_str(&home_line(&home));
+        }
+        for home in discovered.iter().take(SHOWN) {
+            text.push_str(&home_line(home));
+        }
+        if discovered.len() > SHOWN {
+            let more = discovered.len() - SHOWN;
+            text.push_str(&format!("{more} more home servers that DNS has led to\n"));
         }
         text.push_str(&self.revocation.lines(now));
         text.push_str(&directory_lines(&directories));
@@ -459,6 +462,9 @@ fn refusal_text(record: &DecisionRecord, why: &str) -> String {
     }
     text
 }
+
+/// Home servers that DNS has led to and that are named one by one; the others are counted.
+const SHOWN: usize = 20;
 
 /// How many earlier decisions are named beside the one that is explained.
 const EARLIER: usize = 4;

@@ -20,6 +20,7 @@ use crate::app::core::load_policy;
 use crate::app::core::load_sources;
 use crate::app::core::tell;
 use crate::app::groups;
+use crate::app::homes;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
@@ -136,7 +137,8 @@ impl Gateway {
             admissions: Arc::clone(&core.admissions),
             disconnects,
             radsec: radsec.counters(),
-            network: Arc::clone(&radius.shared),
+            homes: radius.known.subscribe(),
+            discovered: Arc::clone(&radius.discovered),
             directories: Arc::clone(&radius.directories),
             reports: radius.reports.as_ref().map(|(kept, _)| Arc::clone(kept)),
         };
@@ -223,9 +225,11 @@ impl Gateway {
         let clock = directory_clock(self.clock);
         let directories = Arc::new(Directories::new(directories, &clock));
         let (resumption, learner) = (&self.radius.resumption, &self.radius.learner);
-        let (mark, asked) = (&self.radius.mark, (&directories, learner));
+        let known = homes::known(&config, &self.radius.known.borrow().homes)?;
+        let proxying = (&*self.radius.mark, &*known.homes);
+        let asked = (&directories, learner);
         let mut settings =
-            material::network_settings(&config, resumption, mark, asked, &self.revocation)?;
+            material::network_settings(&config, resumption, proxying, asked, &self.revocation)?;
         let policy = load_policy(&config)?;
         let sources = load_sources(&config)?;
         let accepts = self.radsec.prepare(&config, &self.revocation)?;
@@ -242,6 +246,7 @@ impl Gateway {
             settings.eap_groups.clone_from(&previous.eap_groups);
         }
         settings.nas.inherit(&previous.nas);
+        self.radius.known.send_replace(Arc::new(known));
         self.radius.shared.settings.store(Arc::new(settings));
         self.radsec.replace(accepts);
         self.revocation.replace(&config);

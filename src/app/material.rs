@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::app::homes;
 use crate::app::passwords::Book;
 use crate::app::passwords::Learner;
 use crate::app::revocation::Revocation;
 use crate::app::write::Existing;
 use crate::app::write::write;
 use crate::config;
-use crate::config::Authorization;
 use crate::config::Config;
 use crate::config::Radius11;
 use crate::config::WhenUnavailable;
@@ -31,16 +31,13 @@ use crate::network;
 use crate::network::ChargingKey;
 use crate::network::Home;
 use crate::network::MethodSet;
-use crate::network::Route;
-use crate::network::Routes;
 use crate::radius::NasTable;
 use crate::radius::PeerTable;
-use crate::radius::RealmTable;
 use crate::trust::Material;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
 /// devices need not handshake in full because a file was edited; `mark` is what requests to home
-/// servers are known by when they come back. What the learner has learned outlives them too.
+/// servers are known by when they come back, `homes` are those servers. What the learner has learned outlives them too.
 /// Directories are built anew: what is asked of the earlier ones ends there.
 ///
 /// # Errors
@@ -49,7 +46,7 @@ use crate::trust::Material;
 pub(super) fn network_settings(
     config: &Config,
     resumption: &Arc<Resumption>,
-    mark: &[u8],
+    (mark, homes): (&[u8], &[Arc<Home>]),
     (directories, learner): (&Arc<Directories>, &Arc<Learner>),
     revocation: &Revocation,
 ) -> Result<network::Settings, Vec<Problem>> {
@@ -99,7 +96,7 @@ pub(super) fn network_settings(
         enforcement: enforcement(config),
         methods: methods(config),
         charging: charging_key(&config.data.folder)?,
-        routes: routes(config, mark),
+        routes: homes::routes(config, mark, homes),
         passwords: Arc::new(Book::new(
             users,
             Arc::clone(directories),
@@ -163,39 +160,6 @@ pub(super) fn radsec(
         verifier,
         peers,
         only_version_11: config.radsec.radius_1_1 == Radius11::Require,
-    }))
-}
-
-/// Whose requests go to which home servers; nothing where there is none.
-fn routes(config: &Config, mark: &[u8]) -> Option<Arc<Routes>> {
-    if config.realms.is_empty() {
-        return None;
-    }
-    let homes: Vec<Arc<Home>> = config
-        .homes
-        .iter()
-        .map(|home| Arc::new(Home::new(home.clone())))
-        .collect();
-    let mut realms = RealmTable::default();
-    for realm in &config.realms {
-        let named = |name: &String| homes.iter().find(|home| home.name() == name).cloned();
-        let asked: Vec<Arc<Home>> = realm.homes.iter().filter_map(named).collect();
-        let route = Route {
-            realm: realm.name.as_str().into(),
-            homes: asked,
-            judged: realm.judge,
-            authorization_kept: realm.authorization == Authorization::Home,
-        };
-        // `check` has refused a realm that stands there twice.
-        drop(realms.add(
-            &realm.name,
-            (!realm.homes.is_empty()).then(|| Arc::new(route)),
-        ));
-    }
-    Some(Arc::new(Routes {
-        realms,
-        homes,
-        mark: mark.into(),
     }))
 }
 

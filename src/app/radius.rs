@@ -6,9 +6,11 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use crate::app::StartError;
 use crate::app::core::Core;
+use crate::app::homes;
 use crate::app::material;
 use crate::app::passwords;
 use crate::app::passwords::Learner;
@@ -24,6 +26,7 @@ use crate::journal::ReportsEnd;
 use crate::net::Clock;
 use crate::net::Pool;
 use crate::net::home;
+use crate::net::home::Known;
 use crate::net::radius;
 use crate::net::radius::Listen;
 use crate::network;
@@ -37,6 +40,10 @@ pub(super) struct Radius {
     pub(super) shared: Arc<network::Shared>,
     /// What requests to home servers are known by when they come back.
     pub(super) mark: Vec<u8>,
+    /// The home servers in force.
+    pub(super) known: watch::Sender<Arc<Known>>,
+    /// Those that DNS has led to.
+    pub(super) discovered: Arc<network::Discovered>,
     pub(super) resumption: Arc<eap::Resumption>,
     /// Replaced by a reload.
     pub(super) directories: Arc<ArcSwap<Directories>>,
@@ -60,8 +67,10 @@ impl Radius {
         let directories = Arc::new(Directories::new(directories, &directory_clock(core.clock)));
         let learner = Learner::new(core);
         let asked = (&directories, &learner);
+        let known = homes::known(config, &[])?;
+        let proxying = (&*mark, &*known.homes);
         let settings =
-            material::network_settings(config, &resumption, &mark, asked, &core.revocation)?;
+            material::network_settings(config, &resumption, proxying, asked, &core.revocation)?;
         let loops = super::threads(config.workers.radius).min(usize::from(u8::MAX));
         let shared = Arc::new(network::Shared {
             settings: ArcSwap::from_pointee(settings),
@@ -117,10 +126,12 @@ impl Radius {
         .map_err(StartError::System)?;
         let sockets = core.runtime.block_on(home::Sockets::bind());
         let sockets = sockets.map_err(StartError::System)?;
+        let (known, changes) = watch::channel(Arc::new(known));
+        let proxy = network::Proxy::new(super::fill_random);
+        let discovered = proxy.discovered();
         if let Some(homes) = servers.take_homes() {
-            let proxy = network::Proxy::new(super::fill_random);
             core.runtime
-                .spawn(home::serve(sockets, proxy, homes, core.clock));
+                .spawn(home::serve(sockets, proxy, homes, changes, core.clock));
         }
         let accounting = syncer.spawn().map_err(StartError::System)?;
         let loops = counters
@@ -129,6 +140,8 @@ impl Radius {
         Ok(Self {
             shared,
             mark,
+            known,
+            discovered,
             resumption,
             directories: Arc::new(ArcSwap::new(directories)),
             learner,

@@ -14,6 +14,7 @@ use x509_parser::prelude::FromDer;
 use super::certificate::FileError;
 use super::certificate::MAX_PEM;
 use super::certificate::inspect;
+use super::proxy::HomeTls;
 use super::settings::Eap;
 use super::settings::Radsec;
 use super::text::read_octets;
@@ -117,6 +118,29 @@ impl Radsec {
             files.revocation_lists.extend(lists);
         }
         Ok(files)
+    }
+}
+
+impl HomeTls {
+    /// Reads what connections to a home server are made with; certificate and key are those of
+    /// `[radsec]` unless it has its own.
+    ///
+    /// # Errors
+    ///
+    /// The first file that cannot be used.
+    pub fn files(&self, radsec: &Radsec) -> Result<RadsecFiles, MaterialError> {
+        let files = Radsec {
+            certificate: self
+                .certificate
+                .as_ref()
+                .unwrap_or(&radsec.certificate)
+                .clone(),
+            key: self.key.as_ref().unwrap_or(&radsec.key).clone(),
+            client_ca: self.ca.clone(),
+            revocation_lists: self.revocation_lists.clone(),
+            ..Radsec::default()
+        };
+        files.files()
     }
 }
 

@@ -107,8 +107,8 @@ pub struct Done {
 #[derive(Debug)]
 pub(super) enum Worked {
     Handshake(Box<Conversation>, Step),
-    /// What a home server has answered; `None` if none did.
-    Home(Option<(Arc<Home>, Box<Returned>)>),
+    /// What a home server has answered, or why none did.
+    Home(Result<(Arc<Home>, Box<Returned>), Box<str>>),
     /// What a conversation wanted to know; it has not gone on with it yet.
     Inside(Box<Conversation>, Answer),
     /// What came of looking up a conversation's peer, and the step that has waited for it.

@@ -168,17 +168,7 @@ impl Server {
             nas: Some(asker.context.nas(asked.nas)),
             mail: None,
         };
-        let mut decided = self
-            .shared
-            .point
-            .decide(now.wall, &subject, &mut self.trace);
-        if !self.shared.point.is_current(&decided) {
-            self.counters.decided_again.count();
-            decided = self
-                .shared
-                .point
-                .decide(now.wall, &subject, &mut self.trace);
-        }
+        let decided = self.decide(now, &subject);
         let id = self.new_correlation();
         if !self.answer(now, settings, asked, (&decided, id), asker) {
             let user = asker.user.unwrap_or_default();

@@ -291,7 +291,8 @@ pub fn verify_reply<'a>(
     })
 }
 
-fn is_answer(reply: Code, request: Code) -> bool {
+/// Whether a packet with this code answers one with that.
+pub(super) fn is_answer(reply: Code, request: Code) -> bool {
     let answers: &[Code] = match request {
         Code::AccessRequest => &[
             Code::AccessAccept,

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use crate::gateway::Gateway;
 use crate::gateway::until;
-use crate::radsec::free_port;
+use crate::radsecproxy::free_port;
 
 /// FreeRADIUS with a door for such requests.
 struct Nas(Child);
