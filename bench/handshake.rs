@@ -142,6 +142,7 @@ impl Ours {
                 Step::Work => conversation.work(now),
                 step @ (Step::Request(_)
                 | Step::Ask
+                | Step::Wait
                 | Step::Success(_)
                 | Step::Failure(_)
                 | Step::Discard(_)) => step,
@@ -154,7 +155,7 @@ impl Ours {
                     }
                 },
                 Step::Success(outcome) => break outcome,
-                Step::Failure(_) | Step::Discard(_) | Step::Work | Step::Ask => {
+                Step::Failure(_) | Step::Discard(_) | Step::Work | Step::Ask | Step::Wait => {
                     unreachable!("the server accepts: {step:?}, {:?}", peer.report())
                 }
             }

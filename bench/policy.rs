@@ -115,6 +115,7 @@ fn facts<'a>(posture: &'a Posture, groups: &'a [GroupId]) -> Facts<'a> {
             group: "campus",
             medium: Medium::Wireless,
             ssid: Some("corp"),
+            claims: None,
         }),
         mail: None,
     }

@@ -14,6 +14,7 @@
 //! to a verdict.
 
 mod change;
+mod claimed;
 mod decide;
 mod permit;
 mod queue;
@@ -25,6 +26,7 @@ mod subject;
 pub use crate::inventory::Change;
 pub use crate::policy::Trace;
 pub use change::Sweep;
+pub use claimed::ClaimedTexts;
 pub use decide::Decided;
 pub use decide::DecisionPoint;
 pub use permit::Live;
@@ -38,8 +40,10 @@ pub use record::Outcome;
 pub use record::Text;
 pub use seen::Seen;
 pub use seen::SeenDevice;
+pub use session::Places;
 pub use session::Session;
 pub use session::SessionEvent;
 pub use session::SessionKey;
 pub use session::Sessions;
+pub use subject::KeptSubject;
 pub use subject::OwnedSubject;

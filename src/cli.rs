@@ -7,6 +7,7 @@
 //! To add a command: write `Arguments` and `run` in its file, then add a variant to `Command`
 //! and an arm in [`main`].
 
+mod accounting;
 mod certs;
 mod check;
 mod conf;
@@ -15,6 +16,7 @@ mod decisions;
 mod device;
 mod explain;
 mod hash_password;
+mod moment;
 mod output;
 mod probe;
 mod release;
@@ -54,6 +56,7 @@ enum Command {
     Sync(sync::Arguments),
     Explain(explain::Arguments),
     Decisions(decisions::Arguments),
+    Accounting(accounting::Arguments),
     Release(release::Arguments),
     Device(device::Arguments),
     Probe(probe::Arguments),
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Some(Command::Sync(arguments)) => sync::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Decisions(arguments)) => decisions::run(&arguments),
+        Some(Command::Accounting(arguments)) => accounting::run(&arguments),
         Some(Command::Release(arguments)) => release::run(&arguments),
         Some(Command::Device(arguments)) => device::run(&arguments),
         Some(Command::Probe(arguments)) => probe::run(&arguments),

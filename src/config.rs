@@ -27,9 +27,11 @@ mod nas;
 mod opened;
 mod passwords;
 mod proxy;
+mod revocation;
 mod rules;
 mod settings;
 mod text;
+mod tls_policy;
 mod users;
 
 use std::path::Path;
@@ -41,7 +43,6 @@ use crate::document;
 use crate::model::Problem;
 use crate::model::Severity;
 use crate::model::Timestamp;
-use crate::network::HomeConfig;
 use crate::radius::NasConfig;
 use crate::radius::PeerConfig;
 
@@ -67,7 +68,14 @@ use opened::Opened;
 pub use passwords::Passwords;
 pub use passwords::WhenUnavailable;
 pub use proxy::Authorization;
+pub use proxy::Check;
+pub use proxy::Discovery;
+pub use proxy::HomeServer;
+pub use proxy::HomeTls;
 pub use proxy::Realm;
+pub use revocation::Ocsp;
+pub use revocation::Revocation;
+pub use revocation::Strictness;
 pub use settings::Accounting;
 pub use settings::Certificates;
 pub use settings::Data;
@@ -85,6 +93,8 @@ pub use settings::Shutdown;
 pub use settings::Workers;
 pub use text::ReadError;
 pub use text::read_octets;
+pub use tls_policy::TlsPolicy;
+pub use tls_policy::TlsProfile;
 
 /// Everything that is set, one field per room; paths can be opened as they stand.
 #[derive(Clone, Debug)]
@@ -101,6 +111,8 @@ pub struct Config {
     pub eap: Eap,
     /// RADIUS over TLS.
     pub radsec: Radsec,
+    /// How revoked certificates become known.
+    pub revocation: Revocation,
     /// Threads.
     pub workers: Workers,
     /// The mail plane.
@@ -126,9 +138,11 @@ pub struct Config {
     /// Who may ask over TLS, in the order of the file.
     pub peers: Vec<PeerConfig>,
     /// Other RADIUS servers; no name twice.
-    pub homes: Vec<HomeConfig>,
+    pub homes: Vec<HomeServer>,
     /// Whose requests they get, in the order of the file; no realm twice.
     pub realms: Vec<Realm>,
+    /// How further home servers are looked up, if they are.
+    pub discovery: Option<Discovery>,
     /// Users with passwords; no name twice.
     pub users: Vec<Entry>,
 }
@@ -205,10 +219,8 @@ pub fn read(folder: &Path) -> Draft {
             *path = base.join(&*path);
         }
     }
-    for entry in &mut proxy.homes {
-        if let nas::SecretSource::File(path) = &mut entry.secret {
-            *path = base.join(&*path);
-        }
+    for path in proxy.paths_mut() {
+        *path = base.join(&*path);
     }
     Draft {
         folder: folder.to_owned(),
@@ -267,6 +279,12 @@ impl Draft {
         &self.gateway.history
     }
 
+    /// Where accounting is, and how many days of it can be exported.
+    #[must_use]
+    pub fn accounting(&self) -> &Accounting {
+        &self.gateway.accounting
+    }
+
     /// Where the throw-away PKI lies.
     #[must_use]
     pub fn layout(&self) -> Layout {
@@ -315,7 +333,7 @@ impl Draft {
     #[must_use]
     pub fn server_files(&self) -> Vec<PathBuf> {
         let listen = &self.gateway.listen;
-        let eap = listen.is_open_to_eap().then_some(&self.gateway.eap.key);
+        let eap = listen.is_open_to_eap().then_some(&self.gateway.eap.tls.key);
         let mail = listen.is_open_to_mail().then_some(&self.gateway.mail.key);
         let radsec = listen.is_open_to_radsec();
         let radsec = radsec.then_some(&self.gateway.radsec.key);
@@ -331,7 +349,7 @@ impl Draft {
         let (eap, mail) = (&self.gateway.eap, &self.gateway.mail);
         let mut files = Vec::new();
         if listen.is_open_to_eap() {
-            files.push(eap.certificate.clone());
+            files.push(eap.tls.certificate.clone());
             files.extend(eap.client_ca.clone());
         }
         if listen.is_open_to_radsec() {
@@ -393,6 +411,8 @@ impl Draft {
         let dictionary = self.gateway.dictionaries.load(written, &mut problems);
         let enforcement = &self.gateway.enforcement;
         let enforcement = enforcement.encode(&dictionary, written, &mut problems);
+        let written = &self.written.proxy;
+        self.proxy.look_up(&dictionary, written, &mut problems);
         let order = [
             &self.written.gateway,
             &self.written.nas,
@@ -415,7 +435,7 @@ impl Draft {
     fn into_config(
         self,
         nas: Vec<NasConfig>,
-        homes: Vec<HomeConfig>,
+        homes: Vec<HomeServer>,
         enforcement: Enforcement,
     ) -> Config {
         let gateway = self.gateway;
@@ -426,6 +446,7 @@ impl Draft {
             certificates: gateway.certificates,
             eap: gateway.eap,
             radsec: gateway.radsec,
+            revocation: gateway.revocation,
             workers: gateway.workers,
             mail: gateway.mail,
             journal: gateway.journal,
@@ -440,6 +461,7 @@ impl Draft {
             peers: self.nas.iter().filter_map(nas::Entry::over_tls).collect(),
             homes,
             realms: self.proxy.realms,
+            discovery: self.proxy.discovery,
             users: self.users.into_iter().map(|user| user.entry).collect(),
         }
     }

@@ -16,6 +16,9 @@
 //! - LDAP ([`Ldap`]): the user is searched and binds with the password; groups are looked up;
 //! - Active Directory ([`Winbind`]): answers to a challenge, by Samba's helper program.
 //!
+//! Somebody whom a certificate proves has no password to check, but may have groups:
+//! [`Directories::look_up`] finds those of the user, or of the machine.
+//!
 //! What holds whatever a directory does: the answer comes by a deadline; so many may wait and no more; a
 //! server that has failed three times in a row is left alone for a while; and one that cannot tell is
 //! never taken for one that does not know.
@@ -50,6 +53,7 @@ pub use file::Outcome;
 pub use file::Users;
 pub use file::Verification;
 pub use ldap::Address;
+pub use ldap::Certificates;
 pub use ldap::Filter;
 pub use ldap::FilterError;
 pub use ldap::GroupLookup;

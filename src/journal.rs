@@ -9,12 +9,19 @@
 //! of the newest, and from there back to the planes. A disk that fails is reported once for each kind of failure and retried with every
 //! batch; decisions go on.
 
+mod accounting;
 mod history;
 mod json;
+mod keeper;
 mod line;
 mod recent;
 mod writer;
 
+pub use accounting::ExportError;
+pub use accounting::Reports;
+pub use accounting::ReportsEnd;
+pub use accounting::Wanted;
+pub use accounting::export;
 pub use history::Found;
 pub use history::HistoryConfig;
 pub use history::HistoryStatistics;

@@ -34,7 +34,7 @@
 //! | --- | --- | --- | --- |
 //! | `model` | core | the words every plane uses | |
 //! | `trust` | core | chains of client certificates and revocation lists, verified | `model` |
-//! | `radius` | core | RADIUS octets, signatures, duplicates, NAS table | `model` |
+//! | `radius` | core | RADIUS octets, signatures, duplicates, NAS table, what DNS says of realms | `model` |
 //! | `eap` | core | EAP octets, conversations, methods, keys | `trust`, `model` |
 //! | `wbxml` | core | WBXML octets and code pages | |
 //! | `eas` | core | ActiveSync request heads, commands, refusals, quarantine | `wbxml`, `model` |
@@ -42,12 +42,13 @@
 //! | `policy` | core | rules, their evaluation, their lint | `document`, `model` |
 //! | `inventory` | core | the lock-free cache of devices, users and groups | `model` |
 //! | `access` | core | the decision: subject, facts and policy meet; permits, sessions, records | `policy`, `inventory`, `model` |
-//! | `network` | core | the RADIUS server without sockets | `access`, `radius`, `eap`, `model` |
+//! | `network` | core | the RADIUS server without sockets; proxying and its home servers | `access`, `radius`, `eap`, `model` |
 //! | `mail` | core | the ActiveSync gateway without sockets | `access`, `eas`, `model` |
 //! | `store` | shell | files on disk: what is durable, and when an answer may say so | `model` |
 //! | `journal` | shell | decision records on disk and in memory | `access`, `store`, `model` |
 //! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `trust`, `model` |
 //! | `sync` | shell | pulling facts from files and management systems | `inventory`, `document`, `model` |
+//! | `revocation` | shell | fetching revocation lists and OCSP answers, lists on disk | `trust`, `store`, `model` |
 //! | `directory` | shell | asking who a user is: users file, LDAP, Active Directory | `document`, `model` |
 //! | `probe` | shell | clients of our own: RADIUS, the EAP peer, ActiveSync | `radius`, `eap`, `eas`, `directory`, `model` |
 //! | `config` | shell | files to typed configuration | `*` |
@@ -97,6 +98,7 @@ pub mod network;
 pub mod policy;
 pub mod probe;
 pub mod radius;
+pub mod revocation;
 pub mod store;
 pub mod sync;
 pub mod trust;

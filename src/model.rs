@@ -58,6 +58,7 @@ pub use proof::Proof;
 pub use secret::Secret;
 pub use secret::WeakSecret;
 pub use shown::Shown;
+pub use subject::ClaimedDevice;
 pub use subject::Credential;
 pub use subject::Established;
 pub use subject::Identifier;

@@ -24,6 +24,7 @@ pub mod eas;
 pub mod home;
 pub mod http1;
 pub mod metrics;
+mod places;
 mod pool;
 pub mod radius;
 pub mod radsec;

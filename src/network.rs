@@ -28,8 +28,6 @@
 //! has not answered gives way. Each step may take [`Config::patience`], the whole twice that.
 //! Passwords under way, rejects that wait, wrong passwords remembered, datagrams for other loops and
 //! stored replies have limits of their own. What finds no place is dropped, counted by reason, and answered when its NAS asks again.
-//!
-//! Left out so far: CoA-Requests.
 
 mod accounting;
 mod admission;
@@ -45,6 +43,7 @@ mod claims;
 mod context;
 mod conversation;
 mod counters;
+mod decision;
 mod delay;
 mod discard;
 mod dynamic;
@@ -55,11 +54,13 @@ mod guess;
 mod handover;
 mod job;
 mod judge;
+mod kept;
 mod ledger;
 mod methods;
 mod outbox;
 mod password;
 mod proxy;
+mod reaction;
 mod refuse;
 mod server;
 mod shared;
@@ -74,6 +75,7 @@ pub use charging::ChargingKey;
 pub use check::Answer;
 pub use check::Check;
 pub use check::Inquiry;
+pub use check::LookUp;
 pub use check::Passwords;
 pub use check::Why;
 pub use counters::Counter;
@@ -89,21 +91,34 @@ pub use job::Done;
 pub use job::Inquiring;
 pub use job::Job;
 pub use job::Lane;
+pub use kept::At;
+pub use kept::Restored;
 pub use methods::INSIDE;
 pub use methods::Method;
 pub use methods::MethodSet;
 pub use methods::Methods;
 pub use outbox::Transmit;
+pub use proxy::Discovered;
+pub use proxy::Discovery;
+pub use proxy::Filters;
 pub use proxy::Forwarding;
+pub use proxy::Found;
+pub use proxy::FoundServer;
 pub use proxy::Health;
 pub use proxy::Home;
 pub use proxy::HomeConfig;
 pub use proxy::HomeCounters;
+pub use proxy::LinkId;
 pub use proxy::Proxy;
 pub use proxy::Route;
 pub use proxy::Routes;
 pub use proxy::SOCKETS;
+pub use proxy::Spoken;
+pub use proxy::TlsWay;
 pub use proxy::Via;
+pub use proxy::Way;
+pub use reaction::Reaction;
+pub use reaction::Reactions;
 pub use server::Server;
 pub use shared::Settings;
 pub use shared::Shared;

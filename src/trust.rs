@@ -16,22 +16,49 @@
 //!   key is proven in each full handshake and remembered nowhere.
 //! - The signatures of a chain are verified when it comes for the first time; a bounded number of
 //!   chains is remembered, as long as the roots and lists are the same. `memory` says who gets in.
+//! - Lists that a shell fetches, and what OCSP responders say, come through a [`Watch`], from which
+//!   each look-up takes what is there: nothing here waits, and what is missing is asked for.
 //!
 //! # What is implemented
 //!
 //! RFC 5280 sections 6.1 (by webpki), 4.2.1.3, 4.2.1.12 and 6.3 with complete lists: an issuing
 //! distribution point may narrow a list to users or authorities, or to the distribution points
 //! that it names. Delta lists, indirect ones, and lists by reason are refused when they are read.
+//! RFC 6960 for the holder's certificate, with delegated responders; authorities are for lists.
 
 mod chain;
 mod error;
 mod key_usage;
+mod list;
 mod memory;
+mod ocsp;
 mod revocation;
+mod status;
+mod strength;
 mod verifier;
+mod watch;
 
 pub use chain::Chain;
+pub use error::Online;
+pub use error::OnlineRefusal;
 pub use error::Unusable;
 pub use key_usage::KeyMisused;
+pub use list::ListError;
+pub use list::RevocationList;
+pub use ocsp::OcspAnswer;
+pub use ocsp::OcspError;
+pub use ocsp::Question;
+pub use revocation::Demand;
+pub use status::Settled;
+pub use status::Told;
+pub use strength::SIGNATURES_192;
+pub use strength::TooWeak;
+pub use strength::check_key;
+pub use verifier::Fail;
 pub use verifier::Material;
+pub use verifier::OnlineCheck;
+pub use verifier::Upkeep;
 pub use verifier::Verifier;
+pub use watch::Installed;
+pub use watch::NotInstalled;
+pub use watch::Watch;

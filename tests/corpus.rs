@@ -17,6 +17,8 @@ mod device_file;
 mod dictionary;
 #[path = "fuzz/drive/directory.rs"]
 mod directory;
+#[path = "fuzz/drive/discovery.rs"]
+mod discovery;
 #[path = "fuzz/drive/eap_inside.rs"]
 mod eap_inside;
 #[path = "fuzz/drive/eap_packet.rs"]
@@ -27,6 +29,8 @@ mod eas_query;
 mod fragment;
 #[path = "fuzz/drive/graph_json.rs"]
 mod graph_json;
+#[path = "fuzz/drive/home_server.rs"]
+mod home_server;
 #[path = "fuzz/drive/http1.rs"]
 mod http1;
 #[path = "fuzz/drive/inventory.rs"]
@@ -39,6 +43,10 @@ mod policy;
 mod radius_packet;
 #[path = "fuzz/drive/radius_stream.rs"]
 mod radius_stream;
+#[path = "fuzz/drive/revocation.rs"]
+mod revocation;
+#[path = "fuzz/drive/sessions.rs"]
+mod sessions;
 #[path = "fuzz/drive/teap.rs"]
 mod teap;
 #[path = "fuzz/drive/wbxml.rs"]
@@ -51,17 +59,21 @@ const DRIVES: &[(&str, Drive)] = &[
     ("device_file", device_file::drive),
     ("dictionary", dictionary::drive),
     ("directory", directory::drive),
+    ("discovery", discovery::drive),
     ("eap_inside", eap_inside::drive),
     ("eap_packet", eap_packet::drive),
     ("eas_query", eas_query::drive),
     ("fragment", fragment::drive),
     ("graph_json", graph_json::drive),
+    ("home_server", home_server::drive),
     ("http1", http1::drive),
     ("inventory", inventory::drive),
     ("network", network::drive),
     ("policy", policy::drive),
     ("radius_packet", radius_packet::drive),
     ("radius_stream", radius_stream::drive),
+    ("revocation", revocation::drive),
+    ("sessions", sessions::drive),
     ("teap", teap::drive),
     ("wbxml", wbxml::drive),
 ];

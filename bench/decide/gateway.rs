@@ -63,6 +63,7 @@ impl Gateway {
         let settings = Settings {
             nas: table(),
             eap: eap.map(Arc::new),
+            eap_groups: HashMap::new(),
             enforcement: enforcement(),
             methods: Methods::default(),
             passwords: Arc::new(OneForAll),
@@ -200,7 +201,7 @@ fn enforcement() -> Enforcement {
             .map(|(name, value)| Template::parse(name, value).expect("an attribute of ours")),
         ),
         session_timeout: Some(Duration::from_secs(3600)),
-        reply_message: None,
+        ..Profile::default()
     };
     Enforcement {
         default: Profiles {
@@ -208,6 +209,7 @@ fn enforcement() -> Enforcement {
             allow_claimed: vlan("20"),
             quarantine: vlan("30"),
             block: vlan("40"),
+            ..Profiles::default()
         },
         groups: HashMap::new(),
     }

@@ -73,6 +73,7 @@ pub(crate) fn subject<R>(number: u32, show: impl FnOnce(&Subject<'_>) -> R) -> R
             group: "office",
             medium: Medium::Wireless,
             ssid: Some("corp"),
+            claims: None,
         }),
         mail: None,
     })

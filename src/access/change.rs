@@ -8,6 +8,7 @@ use crate::access::permit::Live;
 use crate::access::permit::Place;
 use crate::access::permit::Registration;
 use crate::inventory::Change;
+use crate::model::CertificateId;
 use crate::model::Timestamp;
 use crate::policy::Trace;
 
@@ -58,6 +59,23 @@ impl Live {
             registration.revisit.load(Ordering::Relaxed) <= now.unix_millis()
         });
         self.judge(now, found)
+    }
+
+    /// Judges again the requests of revoked certificates.
+    pub fn sweep_certificates(&self, now: Timestamp) -> Sweep {
+        let revoked = self.point.revoked();
+        let found = self.collect(|registration| {
+            let certificate = registration.subject.certificate();
+            certificate.is_some_and(|id| revoked.contains(&id))
+        });
+        self.judge(now, found)
+    }
+
+    /// The certificates by which requests are allowed, some of them more than once.
+    pub fn certificates(&self) -> impl Iterator<Item = CertificateId> {
+        let found = self.collect(|registration| registration.subject.certificate().is_some());
+        let registrations = found.0.into_values();
+        registrations.filter_map(|registration| registration.subject.certificate())
     }
 
     fn collect(&self, wanted: impl Fn(&Registration) -> bool) -> Found {

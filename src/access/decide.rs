@@ -1,18 +1,28 @@
 //! The decision point (NIST SP 800-207): one reader of the inventory, one current policy.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 
 use crate::access::record::DecisionRecord;
 use crate::access::seen::Seen;
+use crate::inventory::Lookup;
 use crate::inventory::Reader;
+use crate::model::CertificateId;
 use crate::model::Decision;
+use crate::model::Established;
 use crate::model::Generation;
+use crate::model::Identifier;
 use crate::model::MacAddress;
+use crate::model::Presented;
+use crate::model::Reason;
 use crate::model::Subject;
 use crate::model::Timestamp;
+use crate::model::Verdict;
 use crate::policy::Explanation;
 use crate::policy::Policy;
 use crate::policy::Trace;
@@ -23,6 +33,11 @@ use crate::policy::explain;
 pub struct DecisionPoint {
     reader: Reader,
     policy: ArcSwap<InForce>,
+    /// Certificates of those who are in that have been revoked since. Whoever comes anew with one is
+    /// refused before anybody decides.
+    revoked: ArcSwap<HashSet<CertificateId>>,
+    /// Whether there is one, so that every other decision costs one look.
+    any_revoked: AtomicBool,
 }
 
 /// A policy and the number of its coming into force, swapped as one: a number that stood beside
@@ -53,6 +68,8 @@ impl DecisionPoint {
                 policy: Arc::new(policy),
                 number: 1,
             }),
+            revoked: ArcSwap::default(),
+            any_revoked: AtomicBool::new(false),
         }
     }
 
@@ -65,12 +82,63 @@ impl DecisionPoint {
         };
         let seen = Seen::look_up(&self.reader, subject, now);
         let facts = seen.facts(&self.reader, subject.user, subject.nas, subject.mail);
-        let decision = evaluate(&in_force.policy, &facts, trace);
+        let decision = if self.any_revoked.load(Ordering::Relaxed) && self.is_revoked(subject) {
+            Decision::new(Verdict::Block, Reason::CertificateRevoked)
+        } else {
+            evaluate(&in_force.policy, &facts, trace)
+        };
         Decided {
             decision,
             seen,
             generation,
         }
+    }
+
+    /// Whether a machine is to be judged as the account of this name: a source lists it, and the device
+    /// has no owner in whose name it would be judged.
+    #[must_use]
+    pub fn has_account_of_its_own(&self, machine: &str, device: &[Presented<'_>]) -> bool {
+        let owned = |presented: &Presented<'_>| match self.reader.find(&presented.identifier) {
+            Lookup::Found(posture, _) => posture.owner.is_some(),
+            Lookup::Ambiguous | Lookup::OfAnotherUser | Lookup::Unknown => false,
+        };
+        let entry = self.reader.user(machine);
+        entry.is_some_and(|entry| entry.listed) && !device.iter().any(owned)
+    }
+
+    #[cold]
+    fn is_revoked(&self, subject: &Subject<'_>) -> bool {
+        let revoked = self.revoked.load();
+        let mut proven = subject
+            .device
+            .iter()
+            .filter(|one| one.established == Established::Proven);
+        proven.any(|one| match &one.identifier {
+            Identifier::Certificate(id) => revoked.contains(id),
+            Identifier::Device(_)
+            | Identifier::Entra(_)
+            | Identifier::Serial(_)
+            | Identifier::Eas(..)
+            | Identifier::Mac(_) => false,
+        })
+    }
+
+    /// Says which certificates of those who are in have been revoked; says whether others are than
+    /// before. Whoever is in is judged again by a sweep.
+    pub fn replace_revoked(&self, certificates: HashSet<CertificateId>) -> bool {
+        if **self.revoked.load() == certificates {
+            return false;
+        }
+        let any = !certificates.is_empty();
+        self.revoked.store(Arc::new(certificates));
+        self.any_revoked.store(any, Ordering::Relaxed);
+        true
+    }
+
+    /// Which those are.
+    #[must_use]
+    pub fn revoked(&self) -> Arc<HashSet<CertificateId>> {
+        self.revoked.load_full()
     }
 
     /// Reads ahead what decisions about these addresses will read: a hint, see

@@ -151,6 +151,22 @@ impl Live {
         permit
     }
 
+    /// Registers a subject that was let in with the verdict `given` before this start. Whatever is
+    /// decided about it now, the permit stands until it is judged again.
+    pub fn resume(
+        self: &Arc<Self>,
+        now: Timestamp,
+        subject: OwnedSubject,
+        given: Verdict,
+    ) -> Permit {
+        let decide = |subject: &Subject<'_>| {
+            let decided = self.point.decide(now, subject, &mut Trace::default());
+            (Place::of(subject, &decided), decided)
+        };
+        let (place, decided) = subject.with(decide);
+        self.file(subject, given, place, &decided)
+    }
+
     /// How many requests are registered now.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -165,11 +181,22 @@ impl Live {
 
     fn register(self: &Arc<Self>, subject: &Subject<'_>, decided: &Decided) -> Permit {
         let place = Place::of(subject, decided);
+        let given = decided.decision.verdict;
+        self.file(OwnedSubject::from(subject), given, place, decided)
+    }
+
+    fn file(
+        self: &Arc<Self>,
+        subject: OwnedSubject,
+        given: Verdict,
+        place: Place,
+        decided: &Decided,
+    ) -> Permit {
         let registration = Arc::new(Registration {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             place,
-            subject: OwnedSubject::from(subject),
-            given: decided.decision.verdict,
+            subject,
+            given,
             revisit: AtomicI64::new(i64::MAX),
             revoked: OnceLock::new(),
             waker: AtomicWaker::new(),
@@ -231,6 +258,12 @@ impl Permit {
     /// Who was let in, in the form that decisions take.
     pub fn with_subject<T>(&self, ask: impl FnOnce(&Subject<'_>) -> T) -> T {
         self.registration.subject.with(ask)
+    }
+
+    /// The same, to be kept beyond the permit.
+    #[must_use]
+    pub fn subject(&self) -> &OwnedSubject {
+        &self.registration.subject
     }
 
     /// The verdict that it was given for.

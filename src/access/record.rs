@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use crate::access::claimed::ClaimedTexts;
 use crate::access::decide::Decided;
 use crate::access::seen::Seen;
 use crate::model::Decision;
@@ -201,6 +202,8 @@ pub struct DecisionRecord {
     pub station: Option<MacAddress>,
     /// The identifier of the device as it was presented, for people.
     pub presented: Text<64>,
+    /// What a VPN's client has said of its device: claims, all of them.
+    pub claims: Option<ClaimedTexts>,
     /// DeviceType of a mail client; empty on the other planes.
     pub device_type: Text<32>,
     /// User-Agent of a mail client; empty on the other planes.
@@ -209,12 +212,23 @@ pub struct DecisionRecord {
     pub seen: Seen,
     /// What came of it.
     pub outcome: Outcome,
+    /// What somebody can do about it, where the peer was not authenticated and that is known.
+    pub advice: Option<&'static str>,
+    /// The certificates of a peer whose certificate was refused: subject, issuer, serial number and
+    /// validity of each, its own first; nothing in it is proven.
+    pub chain: Text<255>,
+    /// The last round of an EAP conversation that failed; 0 of everything else.
+    pub rounds: u16,
     /// The generation that the decision belongs to.
     pub generation: Generation,
 }
 
 /// What a record records.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a record is of one size and filled in where it stays"
+)]
 pub enum Outcome {
     /// A decision was made.
     Decided(Decision),
@@ -222,8 +236,8 @@ pub enum Outcome {
     NotAuthenticated(Text<MAX_WHY>),
 }
 
-/// Octets of a sentence that says why a peer was not authenticated, and what somebody can do about it.
-const MAX_WHY: usize = 192;
+/// Octets of a sentence that says why a peer was not authenticated.
+const MAX_WHY: usize = 255;
 
 impl DecisionRecord {
     /// Longest NAS name in octets; the configuration takes no longer one, so that none is cut.
@@ -267,10 +281,14 @@ impl DecisionRecord {
             from: None,
             station: None,
             presented: Text::EMPTY,
+            claims: None,
             device_type: Text::EMPTY,
             user_agent: Text::EMPTY,
             seen: Seen::BLANK,
             outcome: Outcome::Decided(Decision::new(Verdict::Block, Reason::UserUnknown)),
+            advice: None,
+            chain: Text::EMPTY,
+            rounds: 0,
             generation: Generation::default(),
         }
     }
@@ -319,8 +337,12 @@ impl DecisionRecord {
             from,
             station,
             presented,
+            claims,
             device_type,
             user_agent,
+            advice,
+            chain,
+            rounds,
             seen: _,
             outcome: _,
             generation: _,
@@ -335,6 +357,11 @@ impl DecisionRecord {
         *from = None;
         *station = None;
         presented.set("");
+        let said = subject.nas.and_then(|nas| nas.claims);
+        *claims = said.and_then(|said| ClaimedTexts::new(&said));
+        *advice = None;
+        chain.set("");
+        *rounds = 0;
         device_type.set_option(subject.mail.map(|mail| mail.device_type));
         user_agent.set_option(subject.mail.map(|mail| mail.user_agent));
     }
@@ -345,6 +372,7 @@ impl DecisionRecord {
             group: self.nas_group.as_str(),
             medium: self.medium,
             ssid: self.ssid.as_option(),
+            claims: self.claims.as_ref().map(ClaimedTexts::claims),
         })
     }
 

@@ -92,9 +92,44 @@ impl Session {
 pub struct Sessions {
     open: DashMap<SessionKey, Session>,
     capacity: usize,
-    /// As many as are open; counted here because the table would have to visit all its shards.
-    count: AtomicUsize,
+    places: Places,
+}
+
+/// How many entries a table of bounded size has; counted beside it, because the table would have to
+/// visit all its shards.
+#[derive(Debug, Default)]
+pub struct Places {
+    taken: AtomicUsize,
     refused: AtomicU64,
+}
+
+impl Places {
+    /// Takes one of `capacity` places; `false`, and counted, if there is none.
+    pub fn take(&self, capacity: usize) -> bool {
+        let has_room = self.taken.fetch_add(1, Ordering::Relaxed) < capacity;
+        if !has_room {
+            self.taken.fetch_sub(1, Ordering::Relaxed);
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        has_room
+    }
+
+    /// Gives one back.
+    pub fn free(&self) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many are taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// How often there was none.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
 }
 
 impl Sessions {
@@ -105,8 +140,7 @@ impl Sessions {
         Self {
             open: DashMap::new(),
             capacity,
-            count: AtomicUsize::new(0),
-            refused: AtomicU64::new(0),
+            places: Places::default(),
         }
     }
 
@@ -119,17 +153,14 @@ impl Sessions {
                     *known = known.continued_by(&session);
                 }
                 dashmap::Entry::Vacant(entry) => {
-                    if self.count.fetch_add(1, Ordering::Relaxed) < self.capacity {
+                    if self.places.take(self.capacity) {
                         entry.insert(session);
-                    } else {
-                        self.count.fetch_sub(1, Ordering::Relaxed);
-                        self.refused.fetch_add(1, Ordering::Relaxed);
                     }
                 }
             },
             SessionEvent::Close => {
                 if self.open.remove(&key).is_some() {
-                    self.count.fetch_sub(1, Ordering::Relaxed);
+                    self.places.free();
                 }
             }
         }
@@ -149,7 +180,7 @@ impl Sessions {
         self.open.retain(|key, session| {
             let kept = wanted(key, session);
             if !kept {
-                self.count.fetch_sub(1, Ordering::Relaxed);
+                self.places.free();
             }
             kept
         });
@@ -164,7 +195,7 @@ impl Sessions {
     /// How many are open.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.places.taken()
     }
 
     /// Whether none is open.
@@ -176,7 +207,7 @@ impl Sessions {
     /// How many sessions were not kept because the table was full.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.places.refused()
     }
 }
 

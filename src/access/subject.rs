@@ -1,7 +1,12 @@
 //! A subject that outlives the request it came with, to be judged again later.
 
+mod kept;
+
+pub use kept::KeptSubject;
+
 use std::sync::Arc;
 
+use crate::access::claimed::ClaimedTexts;
 use crate::model::CertificateId;
 use crate::model::Credential;
 use crate::model::DeviceId;
@@ -31,6 +36,23 @@ pub struct OwnedSubject {
 impl OwnedSubject {
     /// The most identifiers that are kept of a subject: one of each kind, and two spare.
     pub const MAX_IDENTIFIERS: usize = 8;
+
+    /// The certificate that proves its device, if one does.
+    #[must_use]
+    pub(super) fn certificate(&self) -> Option<CertificateId> {
+        let mut proven = self
+            .device
+            .iter()
+            .filter(|one| one.established == Established::Proven);
+        proven.find_map(|one| match one.identifier {
+            OwnedIdentifier::Certificate(id) => Some(id),
+            OwnedIdentifier::Device(_)
+            | OwnedIdentifier::Entra(_)
+            | OwnedIdentifier::Serial(_)
+            | OwnedIdentifier::Eas(..)
+            | OwnedIdentifier::Mac(_) => None,
+        })
+    }
 
     /// Judges the subject by lending it to `ask` in its borrowed form.
     pub fn with<T>(&self, ask: impl FnOnce(&Subject<'_>) -> T) -> T {
@@ -130,6 +152,7 @@ struct OwnedNas {
     group: Arc<str>,
     medium: Medium,
     ssid: Option<Box<str>>,
+    claims: Option<Box<ClaimedTexts>>,
 }
 
 impl OwnedNas {
@@ -139,6 +162,7 @@ impl OwnedNas {
             group: &self.group,
             medium: self.medium,
             ssid: self.ssid.as_deref(),
+            claims: self.claims.as_ref().map(|claims| claims.claims()),
         }
     }
 }
@@ -150,6 +174,10 @@ impl From<NasContext<'_>> for OwnedNas {
             group: nas.group.into(),
             medium: nas.medium,
             ssid: nas.ssid.map(Box::from),
+            claims: nas
+                .claims
+                .and_then(|said| ClaimedTexts::new(&said))
+                .map(Box::new),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::access::Outcome;
 use crate::access::Sessions;
 use crate::app::groups;
 use crate::app::metrics::Metrics;
-use crate::app::metrics::home_outcomes;
+use crate::app::revocation::Revocation;
 use crate::app::sources;
 use crate::inventory::Description;
 use crate::inventory::Lookup;
@@ -26,6 +26,7 @@ use crate::model::EntraDeviceId;
 use crate::model::Fact;
 use crate::model::Identifier;
 use crate::model::MacAddress;
+use crate::model::Reason;
 use crate::model::SerialNumber;
 use crate::model::Timestamp;
 use crate::net::Clock;
@@ -39,6 +40,8 @@ use planes::counts;
 use planes::counts_line;
 use planes::directories_json;
 use planes::directory_lines;
+use planes::home_json;
+use planes::home_line;
 use planes::mail_json;
 use planes::mail_lines;
 use planes::radsec_json;
@@ -54,6 +57,7 @@ pub(super) struct Desk {
     pub(super) recent: Arc<Recent>,
     pub(super) journal: journal::Flush,
     pub(super) sources: sync::Handle,
+    pub(super) revocation: Arc<Revocation>,
     pub(super) metrics: Metrics,
     /// What listens where, for people.
     pub(super) doors: Vec<(&'static str, SocketAddr)>,
@@ -90,6 +94,7 @@ impl Desk {
         let lost: u64 = self.metrics.lost().iter().map(|(_, count)| count).sum();
         let (_, skipped) = self.metrics.history();
         let directories = self.metrics.directories.load().status();
+        let discovered = self.metrics.discovered.homes();
         let json = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime": uptime,
@@ -111,13 +116,10 @@ impl Desk {
             "sources": feeds.iter().map(|source| sources::json(source, now)).collect::<Vec<_>>(),
             "warnings": unmet.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "radsec": self.metrics.radsec.as_deref().map(radsec_json),
-            "homes": self.metrics.homes().iter().map(|home| {
-                json!({
-                    "home": home.name(),
-                    "health": home.health().as_str(),
-                    "requests": counts(&home_outcomes(home)),
-                })
-            }).collect::<Vec<_>>(),
+            "homes": self.metrics.homes().iter().map(|home| home_json(home)).collect::<Vec<_>>(),
+            "discovered": discovered.iter().map(|home| home_json(home)).collect::<Vec<_>>(),
+            "lookups": counts(&self.metrics.lookups()),
+            "revocation": self.revocation.json(),
             "directories": directories_json(&directories),
             "mail": self.metrics.mail.as_deref().map(mail_json),
             "snapshot": self.metrics.snapshots.as_deref().map(|snapshots| snapshots.json(now)),
@@ -155,10 +157,16 @@ impl Desk {
             text.push_str(&radsec_line(radsec));
         }
         for home in self.metrics.homes() {
-            let (name, health) = (home.name(), home.health().as_str());
-            let outcomes = counts_line(&home_outcomes(&home));
-            text.push_str(&format!("home server {name}: {health}, {outcomes}\n"));
+            text.push_str(&home_line(&home));
         }
+        for home in discovered.iter().take(SHOWN) {
+            text.push_str(&home_line(home));
+        }
+        if discovered.len() > SHOWN {
+            let more = discovered.len() - SHOWN;
+            text.push_str(&format!("{more} more home servers that DNS has led to\n"));
+        }
+        text.push_str(&self.revocation.lines(now));
         text.push_str(&directory_lines(&directories));
         if let Some(mail) = &self.metrics.mail {
             text.push_str(&mail_lines(mail));
@@ -241,12 +249,24 @@ impl Desk {
         let line_json: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
         match record.outcome {
             Outcome::NotAuthenticated(why) => Response::Answer {
-                text: format!(
-                    "{} {}\nnot authenticated: {why}\n",
-                    record.seen.at, record.id
-                ),
+                text: refusal_text(record, why.as_str()),
                 json: json!({ "record": line_json }),
             },
+            // No policy was asked.
+            Outcome::Decided(decision) if decision.reason == Reason::CertificateRevoked => {
+                Response::Answer {
+                    text: format!(
+                        "decision {} of {}: {} ({})\n{} It was let in before that; whoever comes \
+                         anew with it is refused. Issue the device another certificate.\n",
+                        record.id,
+                        record.seen.at,
+                        decision.verdict,
+                        decision.reason,
+                        decision.reason.sentence()
+                    ),
+                    json: json!({ "record": line_json, "trace": null }),
+                }
+            }
             Outcome::Decided(decision) => match self.point.explain(record) {
                 Some(explanation) => Response::Answer {
                     text: format!(
@@ -417,6 +437,34 @@ fn brief(record: &DecisionRecord) -> String {
 fn refused(why: &str) -> Response {
     Response::Refused(why.to_owned())
 }
+
+/// Why a peer was not authenticated, what to do about it, and what it showed.
+fn refusal_text(record: &DecisionRecord, why: &str) -> String {
+    let mut text = format!(
+        "{} {}\nnot authenticated: {why}\n",
+        record.seen.at, record.id
+    );
+    let mut line = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\n"));
+    if let Some(advice) = record.advice {
+        line("what to do", advice);
+    }
+    line("method", record.method.as_str());
+    if let Some(user) = record.user.as_option() {
+        line("name given", user);
+    }
+    if record.rounds > 0 {
+        line("last round", &record.rounds.to_string());
+    }
+    if record.chain.as_option().is_some() {
+        for (place, one) in (1..).zip(record.chain.as_str().split("; ")) {
+            line(&format!("certificate {place}"), one);
+        }
+    }
+    text
+}
+
+/// Home servers that DNS has led to and that are named one by one; the others are counted.
+const SHOWN: usize = 20;
 
 /// How many earlier decisions are named beside the one that is explained.
 const EARLIER: usize = 4;

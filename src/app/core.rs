@@ -14,6 +14,7 @@ use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::app::StartError;
 use crate::app::groups;
+use crate::app::revocation::Revocation;
 use crate::app::warm;
 use crate::app::warm::Snapshots;
 use crate::config;
@@ -31,6 +32,7 @@ use crate::sync;
 pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) runtime: Runtime,
+    pub(super) revocation: Arc<Revocation>,
     pub(super) point: Arc<DecisionPoint>,
     pub(super) live: Arc<Live>,
     pub(super) sessions: Arc<Sessions>,
@@ -96,9 +98,11 @@ impl Core {
                 tracing::warn!("{problem}");
             }
         }
+        let revocation = Arc::new(Revocation::start(config, &runtime, clock));
         Ok(Self {
             clock,
             runtime,
+            revocation,
             point,
             live,
             sessions: Arc::new(Sessions::new(MAX_SESSIONS)),

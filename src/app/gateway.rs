@@ -20,6 +20,7 @@ use crate::app::core::load_policy;
 use crate::app::core::load_sources;
 use crate::app::core::tell;
 use crate::app::groups;
+use crate::app::homes;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
@@ -28,6 +29,9 @@ use crate::app::radius::Radius;
 use crate::app::radius::directory_clock;
 use crate::app::radsec;
 use crate::app::radsec::Radsec;
+use crate::app::revocation::Follower;
+use crate::app::revocation::Revocation;
+use crate::app::sessions;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
 use crate::config;
@@ -38,7 +42,6 @@ use crate::journal::Journal;
 use crate::model::Problem;
 use crate::model::Timestamp;
 use crate::net::Clock;
-use crate::net::Streams;
 use crate::net::control;
 use crate::net::dynamic;
 use crate::net::eas::Bound;
@@ -61,6 +64,7 @@ pub(super) struct Gateway {
     clock: Clock,
     point: Arc<DecisionPoint>,
     live: Arc<Live>,
+    revocation: Arc<Revocation>,
     radius: Radius,
     radsec: Radsec,
     mail: Mail,
@@ -72,6 +76,7 @@ pub(super) struct Gateway {
     _claims: Vec<Claim>,
     snapshots: Option<Arc<Snapshots>>,
     saver: Option<Saver>,
+    session_saver: Option<sessions::Saver>,
 }
 
 /// The mail plane.
@@ -89,7 +94,7 @@ impl Gateway {
         let front = mail::front(&config, &core)?;
         let lanes = super::threads(config.workers.mail);
         let mail_bound = bind_mail(&config.listen.mail, lanes)?;
-        let radsec_bound = radsec::Bound::open(&config)?;
+        let radsec_bound = radsec::Bound::open(&config, &core.revocation)?;
         let metrics_listeners = bind_all(&config.listen.metrics, crate::net::metrics::bind)?;
         let socket =
             control::bind(&config.data.control_socket).map_err(|source| StartError::Control {
@@ -104,11 +109,18 @@ impl Gateway {
         );
         let (recent, statistics) = (journal.recent(), journal.statistics());
         let radius = Radius::start(&config, &core)?;
+        let warm = config.data.warm_start;
+        if warm {
+            sessions::restore(&config, &radius.shared, core.clock);
+        }
+        let admissions = Arc::clone(&radius.shared.admissions);
+        let session_saver = warm.then(|| sessions::Saver::spawn(&config, admissions, core.clock));
+        let session_saver = session_saver.transpose().map_err(StartError::System)?;
         let streams = radius.servers.streams();
         let radsec = Radsec::start(radsec_bound, &config, &core.runtime, streams, core.clock);
-        let disconnects =
-            core.runtime
-                .block_on(start_disconnects(&config, &core, radius.servers.streams()))?;
+        let disconnects = core
+            .runtime
+            .block_on(start_disconnects(&config, &radius, core.clock))?;
         let journal = journal.spawn().map_err(StartError::System)?;
 
         let metrics = Metrics {
@@ -125,10 +137,13 @@ impl Gateway {
             admissions: Arc::clone(&core.admissions),
             disconnects,
             radsec: radsec.counters(),
-            network: Arc::clone(&radius.shared),
+            homes: radius.known.subscribe(),
+            discovered: Arc::clone(&radius.discovered),
             directories: Arc::clone(&radius.directories),
+            reports: radius.reports.as_ref().map(|(kept, _)| Arc::clone(kept)),
         };
         let desk = Desk {
+            revocation: Arc::clone(&core.revocation),
             clock: core.clock,
             started: core.clock.now().wall,
             point: Arc::clone(&core.point),
@@ -148,6 +163,7 @@ impl Gateway {
         let Core {
             clock,
             runtime,
+            revocation,
             point,
             live,
             sessions,
@@ -167,6 +183,14 @@ impl Gateway {
             Arc::new(move |request| desk.answer(&request)),
         ));
         let admissions = Arc::clone(&radius.shared.admissions);
+        runtime.spawn(revocation.follow(Follower {
+            clock,
+            point: Arc::clone(&point),
+            live: Arc::clone(&live),
+            admissions: Arc::clone(&admissions),
+            network: Arc::clone(&radius.shared),
+            resumption: Arc::clone(&radius.resumption),
+        }));
         runtime.spawn(housekeeping(clock, Arc::clone(&live), sessions, admissions));
         let mail = Mail::start(front, mail_bound).map_err(StartError::System)?;
         Ok(Self {
@@ -175,6 +199,7 @@ impl Gateway {
             clock,
             point,
             live,
+            revocation,
             radius,
             radsec,
             mail,
@@ -185,6 +210,7 @@ impl Gateway {
             _claims: claims,
             snapshots,
             saver,
+            session_saver,
         })
     }
 
@@ -199,22 +225,33 @@ impl Gateway {
         let clock = directory_clock(self.clock);
         let directories = Arc::new(Directories::new(directories, &clock));
         let (resumption, learner) = (&self.radius.resumption, &self.radius.learner);
-        let (mark, asked) = (&self.radius.mark, (&directories, learner));
-        let mut settings = material::network_settings(&config, resumption, mark, asked)?;
+        let known = homes::known(&config, &self.radius.known.borrow().homes)?;
+        let proxying = (&*self.radius.mark, &*known.homes);
+        let asked = (&directories, learner);
+        let mut settings =
+            material::network_settings(&config, resumption, proxying, asked, &self.revocation)?;
         let policy = load_policy(&config)?;
         let sources = load_sources(&config)?;
-        let accepts = self.radsec.prepare(&config)?;
+        let accepts = self.radsec.prepare(&config, &self.revocation)?;
         // A door that the new configuration closes stays open until the restart, as it is.
         let tls = match &self.mail.front {
-            Some(_) if config.listen.is_open_to_mail() => Some(mail::server_tls(&config)?),
+            Some(_) if config.listen.is_open_to_mail() => {
+                Some(mail::server_tls(&config, &self.revocation)?)
+            }
             Some(_) | None => None,
         };
         let previous = self.radius.shared.settings.load();
-        settings.eap = settings.eap.or_else(|| previous.eap.clone());
+        if settings.eap.is_none() {
+            settings.eap.clone_from(&previous.eap);
+            settings.eap_groups.clone_from(&previous.eap_groups);
+        }
         settings.nas.inherit(&previous.nas);
+        self.radius.known.send_replace(Arc::new(known));
         self.radius.shared.settings.store(Arc::new(settings));
         self.radsec.replace(accepts);
+        self.revocation.replace(&config);
         self.radius.directories.store(directories);
+        learner.begin_anew();
         if let (Some(front), Some(tls)) = (&self.mail.front, tls) {
             front.tls.store(Arc::new(tls));
         }
@@ -276,6 +313,9 @@ impl Gateway {
         self.radius.servers.stop(self.config.shutdown.grace);
         self.radsec.stop(&self.runtime);
         self.radius.accounting.stop();
+        if let Some((_, end)) = self.radius.reports {
+            end.wait();
+        }
         let directories = self.radius.directories.load_full();
         self.runtime.block_on(async {
             // Best effort: they notice by themselves.
@@ -283,6 +323,9 @@ impl Gateway {
         });
         self.runtime.block_on(self.tasks.stop());
         if let Some(saver) = self.saver {
+            saver.stop();
+        }
+        if let Some(saver) = self.session_saver {
             saver.stop();
         }
         self.journal.stop();
@@ -310,20 +353,17 @@ impl Mail {
 /// Opens the sockets of dynamic authorization.
 async fn start_disconnects(
     config: &Config,
-    core: &Core,
-    streams: Arc<Streams>,
+    radius: &Radius,
+    clock: Clock,
 ) -> Result<Arc<DynamicCounters>, StartError> {
     let sockets = dynamic::Sockets::bind(&config.listen.authentication).await;
     let sockets = sockets.map_err(StartError::System)?;
     let counters = Arc::new(DynamicCounters::default());
-    let engine = Dynamic::new(
-        Arc::clone(&core.admissions),
-        Arc::clone(&core.records),
-        Arc::clone(&core.correlations),
-        Arc::clone(&counters),
+    let engine = Dynamic::new(Arc::clone(&radius.shared), Arc::clone(&counters));
+    let (admissions, streams) = (
+        Arc::clone(&radius.shared.admissions),
+        radius.servers.streams(),
     );
-    let admissions = Arc::clone(&core.admissions);
-    let clock = core.clock;
     tokio::spawn(dynamic::serve(sockets, engine, admissions, streams, clock));
     Ok(counters)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::app::core::load_policy;
 use crate::app::doubles;
 use crate::app::groups;
+use crate::app::homes;
 use crate::app::passwords;
 use crate::config;
 use crate::config::Config;
@@ -18,11 +19,11 @@ use crate::sync::Format;
 
 /// Run with every load: an error keeps the gateway from starting, or from taking the
 /// configuration over.
-pub const HOOKS: &[Hook] = &[policies, sources, directories];
+pub const HOOKS: &[Hook] = &[policies, sources, directories, home_servers];
 
 /// Run by `check`: [`HOOKS`], and the inventory's files. Those have their own rules at run time,
 /// when a file that cannot be used leaves the inventory as it was.
-pub const CHECK_HOOKS: &[Hook] = &[policies, sources, directories, inventories];
+pub const CHECK_HOOKS: &[Hook] = &[policies, sources, directories, home_servers, inventories];
 
 /// `policy.toml`: what cannot be read, and what is well-formed and dangerous (R76).
 fn policies(config: &Config) -> Vec<Problem> {
@@ -55,6 +56,11 @@ fn directories(config: &Config) -> Vec<Problem> {
     match passwords::load(config) {
         Ok((_, problems)) | Err(problems) => problems,
     }
+}
+
+/// The certificates and keys that `proxy.toml` names.
+fn home_servers(config: &Config) -> Vec<Problem> {
+    homes::known(config, &[]).err().unwrap_or_default()
 }
 
 /// Files with secrets of clouds that are not there.

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use crate::app::core::Core;
 use crate::app::material::problem;
+use crate::app::revocation::Revocation;
 use crate::config::Config;
 use crate::mail;
 use crate::mail::Event;
@@ -84,7 +85,7 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
     Ok(Some(Arc::new(Front {
         gateway,
         upstream: upstream_client(config, timing)?,
-        tls: ArcSwap::from_pointee(server_tls(config)?),
+        tls: ArcSwap::from_pointee(server_tls(config, &core.revocation)?),
         clock: core.clock,
         events: Box::new(events(core)),
         limits,
@@ -93,7 +94,10 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
 }
 
 /// The front's certificate and what client certificates must lead to.
-pub(super) fn server_tls(config: &Config) -> Result<ServerConfig, Vec<Problem>> {
+pub(super) fn server_tls(
+    config: &Config,
+    revocation: &Revocation,
+) -> Result<ServerConfig, Vec<Problem>> {
     let chain = read(&config.mail.certificate, "mail.certificate")?;
     let key = read(&config.mail.key, "mail.key")?;
     let mut roots = Vec::new();
@@ -102,10 +106,12 @@ pub(super) fn server_tls(config: &Config) -> Result<ServerConfig, Vec<Problem>> 
         roots.push(b'\n');
     }
     let client_roots = (!config.mail.client_ca.is_empty()).then_some(roots.as_slice());
+    let upkeep = revocation.upkeep(config);
     let pem = tls::ServerPem {
         chain: &chain,
         key: &key,
         client_roots,
+        upkeep: upkeep.as_ref(),
     };
     tls::server(pem).map_err(|error| {
         vec![problem(

@@ -1,16 +1,18 @@
 //! From the configuration to what the rooms work with: tables, attribute templates, passwords.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::app::homes;
 use crate::app::passwords::Book;
 use crate::app::passwords::Learner;
+use crate::app::revocation::Revocation;
 use crate::app::write::Existing;
 use crate::app::write::write;
 use crate::config;
-use crate::config::Authorization;
 use crate::config::Config;
 use crate::config::Radius11;
 use crate::config::WhenUnavailable;
@@ -29,16 +31,13 @@ use crate::network;
 use crate::network::ChargingKey;
 use crate::network::Home;
 use crate::network::MethodSet;
-use crate::network::Route;
-use crate::network::Routes;
 use crate::radius::NasTable;
 use crate::radius::PeerTable;
-use crate::radius::RealmTable;
 use crate::trust::Material;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
 /// devices need not handshake in full because a file was edited; `mark` is what requests to home
-/// servers are known by when they come back. What the learner has learned outlives them too.
+/// servers are known by when they come back, `homes` are those servers. What the learner has learned outlives them too.
 /// Directories are built anew: what is asked of the earlier ones ends there.
 ///
 /// # Errors
@@ -47,18 +46,31 @@ use crate::trust::Material;
 pub(super) fn network_settings(
     config: &Config,
     resumption: &Arc<Resumption>,
-    mark: &[u8],
+    (mark, homes): (&[u8], &[Arc<Home>]),
     (directories, learner): (&Arc<Directories>, &Arc<Learner>),
+    revocation: &Revocation,
 ) -> Result<network::Settings, Vec<Problem>> {
     let file = config.folder.join("gateway.toml");
     let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
         vec![problem(&file, key, &causes(error))]
     };
+    let mut eap_groups = HashMap::new();
     let eap = if config.listen.is_open_to_eap() {
         let settings = config.eap.settings(resumption);
-        let settings = settings.map_err(|error| wrong("eap", &error))?;
+        let mut settings = settings.map_err(|error| wrong("eap", &error))?;
+        settings.upkeep = revocation.upkeep(config);
         let eap = eap::Config::build(settings).map_err(|error| wrong("eap", &error))?;
-        Some(Arc::new(eap))
+        let eap = Arc::new(eap);
+        for (name, tls) in &config.eap.groups {
+            let key = format!("eap.group.{name}");
+            let settings = config.eap.settings_of(tls, resumption);
+            let mut settings = settings.map_err(|error| wrong(&key, &error))?;
+            settings.upkeep = revocation.upkeep(config);
+            settings.beside = Some(Arc::clone(&eap));
+            let group = eap::Config::build(settings).map_err(|error| wrong(&key, &error))?;
+            eap_groups.insert(name.clone(), Arc::new(group));
+        }
+        Some(eap)
     } else {
         None
     };
@@ -80,10 +92,11 @@ pub(super) fn network_settings(
     Ok(network::Settings {
         nas,
         eap,
+        eap_groups,
         enforcement: enforcement(config),
         methods: methods(config),
         charging: charging_key(&config.data.folder)?,
-        routes: routes(config, mark),
+        routes: homes::routes(config, mark, homes),
         passwords: Arc::new(Book::new(
             users,
             Arc::clone(directories),
@@ -106,7 +119,10 @@ pub(super) fn network_settings(
 /// # Errors
 ///
 /// Everything that does not fit.
-pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
+pub(super) fn radsec(
+    config: &Config,
+    revocation: &Revocation,
+) -> Result<Option<Accepts>, Vec<Problem>> {
     if !config.listen.is_open_to_radsec() {
         return Ok(None);
     }
@@ -114,6 +130,7 @@ pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
     let wrong =
         |error: &(dyn std::error::Error + 'static)| vec![problem(&file, "radsec", &causes(error))];
     let files = config.radsec.files().map_err(|error| wrong(&error))?;
+    let upkeep = revocation.upkeep(config);
     let material = tls::Radsec {
         chain: files.chain,
         key: files.key,
@@ -121,6 +138,7 @@ pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
             roots: &files.roots,
             revocation_lists: &files.revocation_lists,
             demand_revocation: config.radsec.demand_revocation,
+            upkeep: upkeep.as_ref(),
             ..Material::default()
         },
         protocols: match config.radsec.radius_1_1 {
@@ -142,39 +160,6 @@ pub(super) fn radsec(config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
         verifier,
         peers,
         only_version_11: config.radsec.radius_1_1 == Radius11::Require,
-    }))
-}
-
-/// Whose requests go to which home servers; nothing where there is none.
-fn routes(config: &Config, mark: &[u8]) -> Option<Arc<Routes>> {
-    if config.realms.is_empty() {
-        return None;
-    }
-    let homes: Vec<Arc<Home>> = config
-        .homes
-        .iter()
-        .map(|home| Arc::new(Home::new(home.clone())))
-        .collect();
-    let mut realms = RealmTable::default();
-    for realm in &config.realms {
-        let named = |name: &String| homes.iter().find(|home| home.name() == name).cloned();
-        let asked: Vec<Arc<Home>> = realm.homes.iter().filter_map(named).collect();
-        let route = Route {
-            realm: realm.name.as_str().into(),
-            homes: asked,
-            judged: realm.judge,
-            authorization_kept: realm.authorization == Authorization::Home,
-        };
-        // `check` has refused a realm that stands there twice.
-        drop(realms.add(
-            &realm.name,
-            (!realm.homes.is_empty()).then(|| Arc::new(route)),
-        ));
-    }
-    Some(Arc::new(Routes {
-        realms,
-        homes,
-        mark: mark.into(),
     }))
 }
 
@@ -203,19 +188,19 @@ fn enforcement(config: &Config) -> network::Enforcement {
 }
 
 fn profiles(written: &config::Profiles) -> network::Profiles {
+    let profile = |of: &config::Profile| network::Profile {
+        attributes: of.attributes.clone(),
+        session_timeout: of.session_timeout,
+        recheck: written.recheck,
+        reply_message: of.reply_message.clone(),
+        in_coa: of.in_coa,
+    };
     network::Profiles {
         allow: profile(&written.allow),
         allow_claimed: profile(&written.allow_claimed),
         quarantine: profile(&written.quarantine),
         block: profile(&written.block),
-    }
-}
-
-fn profile(written: &config::Profile) -> network::Profile {
-    network::Profile {
-        attributes: written.attributes.clone(),
-        session_timeout: written.session_timeout,
-        reply_message: written.reply_message.clone(),
+        reactions: written.reactions.clone(),
     }
 }
 

@@ -14,6 +14,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 
 use crate::access::DecisionPoint;
 use crate::access::Live;
@@ -25,11 +26,12 @@ use crate::journal;
 use crate::model::Timestamp;
 use crate::net::Clock;
 use crate::net::eas;
+use crate::net::home::Known;
 use crate::net::radsec;
-use crate::network;
 use crate::network::Admissions;
 use crate::network::Counter;
 use crate::network::Counters;
+use crate::network::Discovered;
 use crate::network::DynamicCounters;
 use crate::sync;
 use crate::sync::State;
@@ -58,9 +60,13 @@ pub(super) struct Metrics {
     pub(super) disconnects: Arc<DynamicCounters>,
     /// Of RADIUS over TLS, if its door is open.
     pub(super) radsec: Option<Arc<radsec::Counters>>,
-    /// Where the home servers in force are.
-    pub(super) network: Arc<network::Shared>,
+    /// The home servers in force.
+    pub(super) homes: watch::Receiver<Arc<Known>>,
+    /// Those that DNS has led to.
+    pub(super) discovered: Arc<Discovered>,
     pub(super) directories: Arc<ArcSwap<Directories>>,
+    /// Of the store of accounting, unless it is switched off.
+    pub(super) reports: Option<Arc<journal::HistoryStatistics>>,
 }
 
 impl Metrics {
@@ -170,14 +176,16 @@ impl Metrics {
         ]
     }
 
-    fn disconnects(&self) -> [(&'static str, u64); 6] {
+    fn disconnects(&self) -> [(&'static str, u64); 8] {
         let of = &self.disconnects;
         [
             ("sent", of.sent.get()),
+            ("changes_sent", of.changes.get()),
             ("repeated", of.repeated.get()),
             ("acknowledged", of.acknowledged.get()),
             ("refused", of.refused.get()),
             ("unanswered", of.unanswered.get()),
+            ("staying", of.staying.get()),
             ("stray", of.stray.get()),
         ]
     }
@@ -261,6 +269,18 @@ impl Collector for Metrics {
             "Decisions worth a row of the history that got none",
             history.skipped.load(Ordering::Relaxed),
         )?;
+        if let Some(reports) = &self.reports {
+            page.counter(
+                "accounting_stored",
+                "Batches of accounting in the store",
+                reports.written.load(Ordering::Relaxed),
+            )?;
+            page.counter(
+                "accounting_unstored",
+                "Batches of accounting that are not in the store; the files have them",
+                reports.skipped.load(Ordering::Relaxed),
+            )?;
+        }
         page.family("records_lost", "Decision records lost", "cause", &lost)?;
         let reader = self.point.reader();
         page.gauge("devices", "Devices in the inventory", reader.device_count())?;
@@ -287,7 +307,7 @@ impl Collector for Metrics {
         )?;
         page.family(
             "disconnects",
-            "Disconnect-Requests, by what came of them",
+            "Disconnect- and CoA-Requests, by what came of them",
             "outcome",
             &self.disconnects(),
         )?;
@@ -338,7 +358,7 @@ fn encode_mail(page: &mut Page<'_, '_>, mail: &eas::Counters) -> fmt::Result {
         "cause",
         &refused,
     )?;
-    let open = usize::try_from(read(&mail.open)).unwrap_or(usize::MAX);
+    let open = usize::try_from(mail.open()).unwrap_or(usize::MAX);
     page.gauge("mail_connections", "Mail connections open", open)?;
     let up = usize::from(mail.upstream_is_up());
     page.gauge(

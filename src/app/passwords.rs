@@ -1,38 +1,32 @@
-//! Who knows passwords: the users file, and then the directories. What those say of a user's groups
-//! goes into the inventory before the answer, so that decisions find all groups in one place.
+//! Who knows passwords: the users file, and then the directories; those are asked for the groups of
+//! certificates too. What they say goes into the inventory before the answer (`learner`), so that decisions
+//! find all groups in one place.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::hash::BuildHasher;
-use std::hash::RandomState;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
 
-use crate::app::core::Core;
 use crate::config;
 use crate::config::Config;
 use crate::directory;
+use crate::directory::Certificates;
 use crate::directory::Directories;
-use crate::directory::Found;
 use crate::directory::Outcome;
 use crate::directory::Question;
 use crate::directory::Told;
 use crate::directory::Users;
 use crate::directory::Verification;
-use crate::inventory::Reader;
-use crate::inventory::UserReport;
-use crate::model::GroupId;
+use crate::eap::Principal;
 use crate::model::Problem;
 use crate::model::Proof;
-use crate::model::UserId;
 use crate::network::Answer;
 use crate::network::Check;
 use crate::network::Inquiry;
+use crate::network::LookUp;
 use crate::network::Passwords;
 use crate::network::Why;
-use crate::sync;
+
+mod learner;
+
+pub(super) use learner::Learner;
 
 /// The users file and the directories, as the network plane asks them.
 #[derive(Debug)]
@@ -50,12 +44,65 @@ impl Book {
             learner,
         }
     }
+
+    /// Looks the groups of a name up that are not known, or no longer.
+    fn inquiry(&self, name: &str, wanted: Certificates) -> Option<Inquiry> {
+        let (fresh, kept) = self.directories.groups_count_for();
+        if self.learner.is_fresh(name, fresh) {
+            return None;
+        }
+        let (directories, learner) = (Arc::clone(&self.directories), Arc::clone(&self.learner));
+        let name = name.to_owned();
+        Some(Inquiry::new(async move {
+            let answer = match directories.look_up(&name).await {
+                Told::Accepted(found) => learner.learn(&name, found).await,
+                Told::Refused(why) => Answer::Refused(Why::new(&why)),
+                Told::Unknown => learner.unlearn(&name).await,
+                Told::Unavailable(why) => Answer::Unavailable(Why::new(&why)),
+            };
+            match answer {
+                Answer::Unavailable(_)
+                    if wanted == Certificates::Prefer || learner.remembers(&name, kept) =>
+                {
+                    Answer::Accepted(None)
+                }
+                answer @ (Answer::Accepted(_)
+                | Answer::Refused(_)
+                | Answer::Unsuited
+                | Answer::Unavailable(_)) => answer,
+            }
+        }))
+    }
 }
 
 impl Passwords for Book {
     /// Of a user whom a directory may have it is not known at once.
     fn knows(&self, user: &str) -> bool {
         self.users.knows(user) || self.directories.serves(user)
+    }
+
+    fn look_up(&self, principal: &Principal) -> LookUp {
+        let machine = match (principal.user(), principal.certificate()) {
+            (None, Some(certificate)) if self.directories.look_up_certificates() => {
+                let name = certificate.dns_names.first();
+                name.map(|name| Arc::from(Directories::machine_name(name)))
+            }
+            _ => None,
+        };
+        let Some(name) = principal.user().or(machine.as_deref()) else {
+            return LookUp::default();
+        };
+        // A user of the file who resumes a tunnel is in no directory.
+        let wanted = if principal.is_by_password() && self.users.knows(name) {
+            Certificates::Off
+        } else {
+            self.directories.certificates(name)
+        };
+        let inquiry = match wanted {
+            Certificates::Off => return LookUp::default(),
+            Certificates::Prefer | Certificates::Require => self.inquiry(name, wanted),
+        };
+        LookUp { machine, inquiry }
     }
 
     fn check(&self, user: &str, proof: &Proof<'_>) -> Check {
@@ -93,102 +140,6 @@ fn answer(outcome: Outcome) -> Answer {
     }
 }
 
-/// Brings what a directory says of a user into the inventory.
-pub(super) struct Learner {
-    sources: sync::Handle,
-    reader: Reader,
-    /// A hash of what was told last of each user, so that it is told again only when it differs.
-    told: Mutex<HashMap<UserId, u64>>,
-    hasher: RandomState,
-}
-
-impl fmt::Debug for Learner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Learner").finish_non_exhaustive()
-    }
-}
-
-impl Learner {
-    pub(super) fn new(core: &Core) -> Arc<Self> {
-        Arc::new(Self {
-            sources: core.sources.clone(),
-            reader: core.point.reader().clone(),
-            told: Mutex::default(),
-            hasher: RandomState::new(),
-        })
-    }
-
-    async fn learn(&self, login: &str, found: Found) -> Answer {
-        let Found {
-            key,
-            name,
-            groups: Some(groups),
-            directory,
-        } = found
-        else {
-            return Answer::Accepted(found.key);
-        };
-        let unavailable = |why| Answer::Unavailable(Why::new(why));
-        let Some(login) = UserId::parse(login) else {
-            return Answer::refused();
-        };
-        let now = self.hasher.hash_one((&directory, &name, groups.as_slice()));
-        let before = self.told().get(&login).copied();
-        if before != Some(now) || !self.has(&login, &groups) {
-            let mut report = UserReport::new(self.own_name(&login, name));
-            report.groups.clone_from(&groups);
-            if report.user != login {
-                report.aliases = vec![login.clone()];
-            }
-            let source = format!("directory/{directory}");
-            let learning = self.sources.learn_user(source, report);
-            if !tokio::time::timeout(LEARNING, learning)
-                .await
-                .unwrap_or(false)
-            {
-                return unavailable(
-                    "the inventory cannot take the user's groups: it is busy, or has no room",
-                );
-            }
-            // The name may be two users' alias, or the table full: then decisions miss the groups.
-            if !self.has(&login, &groups) {
-                return unavailable("the inventory does not find the user's groups by this name");
-            }
-            let mut told = self.told();
-            if told.len() >= MAX_TOLD {
-                told.clear();
-            }
-            told.insert(login, now);
-        }
-        Answer::Accepted(key)
-    }
-
-    /// The name under which the inventory has the user, or is to have it.
-    fn own_name(&self, login: &UserId, name: Option<UserId>) -> UserId {
-        let known = |name: &UserId| {
-            let entry = self.reader.user(name.as_str())?;
-            self.reader.user_name(entry.user).cloned()
-        };
-        known(login)
-            .or_else(|| name.as_ref().and_then(known))
-            .or(name)
-            .unwrap_or_else(|| login.clone())
-    }
-
-    /// Whether a decision about the user sees all these groups.
-    fn has(&self, login: &UserId, groups: &[GroupId]) -> bool {
-        self.reader.user(login.as_str()).is_some_and(|entry| {
-            let known = self.reader.groups(entry.groups);
-            let has = |group| known.binary_search(group).is_ok();
-            entry.listed && groups.iter().all(has)
-        })
-    }
-
-    fn told(&self) -> std::sync::MutexGuard<'_, HashMap<UserId, u64>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Reads `directory.toml`; without it there are no directories.
 pub(super) fn load(config: &Config) -> Result<(directory::Config, Vec<Problem>), Vec<Problem>> {
     if !config.folder.join(FILE).exists() {
@@ -199,9 +150,3 @@ pub(super) fn load(config: &Config) -> Result<(directory::Config, Vec<Problem>),
 }
 
 const FILE: &str = "directory.toml";
-
-/// The inventory's writer takes seconds for a list of a million devices; a NAS has asked again by then.
-const LEARNING: Duration = Duration::from_secs(5);
-
-/// Users of whom it is remembered what was told, a hundred octets each: beyond, all are told anew.
-const MAX_TOLD: usize = 100_000;

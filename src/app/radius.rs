@@ -6,9 +6,11 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use crate::app::StartError;
 use crate::app::core::Core;
+use crate::app::homes;
 use crate::app::material;
 use crate::app::passwords;
 use crate::app::passwords::Learner;
@@ -17,9 +19,14 @@ use crate::config::Config;
 use crate::directory;
 use crate::directory::Directories;
 use crate::eap;
+use crate::journal::HistoryConfig;
+use crate::journal::HistoryStatistics;
+use crate::journal::Reports;
+use crate::journal::ReportsEnd;
 use crate::net::Clock;
 use crate::net::Pool;
 use crate::net::home;
+use crate::net::home::Known;
 use crate::net::radius;
 use crate::net::radius::Listen;
 use crate::network;
@@ -33,6 +40,10 @@ pub(super) struct Radius {
     pub(super) shared: Arc<network::Shared>,
     /// What requests to home servers are known by when they come back.
     pub(super) mark: Vec<u8>,
+    /// The home servers in force.
+    pub(super) known: watch::Sender<Arc<Known>>,
+    /// Those that DNS has led to.
+    pub(super) discovered: Arc<network::Discovered>,
     pub(super) resumption: Arc<eap::Resumption>,
     /// Replaced by a reload.
     pub(super) directories: Arc<ArcSwap<Directories>>,
@@ -42,6 +53,8 @@ pub(super) struct Radius {
     pub(super) servers: radius::Servers,
     /// Brings the accounting logs of the loops to the disk.
     pub(super) accounting: store::Stop,
+    /// The store out of which accounting is exported, unless it is switched off.
+    pub(super) reports: Option<(Arc<HistoryStatistics>, ReportsEnd)>,
 }
 
 impl Radius {
@@ -54,7 +67,10 @@ impl Radius {
         let directories = Arc::new(Directories::new(directories, &directory_clock(core.clock)));
         let learner = Learner::new(core);
         let asked = (&directories, &learner);
-        let settings = material::network_settings(config, &resumption, &mark, asked)?;
+        let known = homes::known(config, &[])?;
+        let proxying = (&*mark, &*known.homes);
+        let settings =
+            material::network_settings(config, &resumption, proxying, asked, &core.revocation)?;
         let loops = super::threads(config.workers.radius).min(usize::from(u8::MAX));
         let shared = Arc::new(network::Shared {
             settings: ArcSwap::from_pointee(settings),
@@ -88,6 +104,7 @@ impl Radius {
             .map_err(StartError::System)?;
         let counters = Mutex::new(Vec::new());
         let syncer = Syncer::new(loops);
+        let reports = reports(&config.accounting)?;
         let mut servers = radius::Servers::start(bound, &pool, core.clock, |number| {
             let server = network::Server::new(number, Arc::clone(&shared));
             counters
@@ -95,16 +112,26 @@ impl Radius {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(server.counters());
             let mut log = accounting_log(&config.accounting, &syncer, number)?;
-            let record = Box::new(move |lines: &[u8]| log.append(lines));
+            let reports = reports.as_ref().map(|(reports, _)| reports.clone());
+            let clock = core.clock;
+            let record = Box::new(move |lines: &[u8]| {
+                log.append(lines)?;
+                if let Some(reports) = &reports {
+                    reports.offer(clock.now().wall, lines);
+                }
+                Ok(())
+            });
             Ok(radius::Worker { server, record })
         })
         .map_err(StartError::System)?;
         let sockets = core.runtime.block_on(home::Sockets::bind());
         let sockets = sockets.map_err(StartError::System)?;
+        let (known, changes) = watch::channel(Arc::new(known));
+        let proxy = network::Proxy::new(super::fill_random);
+        let discovered = proxy.discovered();
         if let Some(homes) = servers.take_homes() {
-            let proxy = network::Proxy::new(super::fill_random);
             core.runtime
-                .spawn(home::serve(sockets, proxy, homes, core.clock));
+                .spawn(home::serve(sockets, proxy, homes, changes, core.clock));
         }
         let accounting = syncer.spawn().map_err(StartError::System)?;
         let loops = counters
@@ -113,6 +140,8 @@ impl Radius {
         Ok(Self {
             shared,
             mark,
+            known,
+            discovered,
             resumption,
             directories: Arc::new(ArcSwap::new(directories)),
             learner,
@@ -120,12 +149,25 @@ impl Radius {
             loops,
             servers,
             accounting,
+            // The loops have their own; with the last of them the thread ends.
+            reports: reports.map(|(reports, end)| (reports.statistics(), end)),
         })
     }
 }
 
 pub(super) fn directory_clock(clock: Clock) -> directory::Clock {
     directory::Clock::new(move || clock.now().monotonic)
+}
+
+/// The store out of which accounting is exported.
+fn reports(config: &config::Accounting) -> Result<Option<(Reports, ReportsEnd)>, StartError> {
+    let kept = HistoryConfig {
+        folder: config.folder.clone(),
+        days: config.days,
+        octets: config.size.get(),
+    };
+    let reports = (config.days > 0).then(|| Reports::spawn(&kept));
+    reports.transpose().map_err(StartError::System)
 }
 
 /// The accounting log of one loop; its name says which, so that no two share a file.

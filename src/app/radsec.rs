@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::StartError;
 use crate::app::material;
+use crate::app::revocation::Revocation;
 use crate::config::Config;
 use crate::model::Problem;
 use crate::net::Clock;
@@ -29,8 +30,8 @@ pub(super) struct Bound {
 
 impl Bound {
     /// Opens the door, if the configuration has one.
-    pub(super) fn open(config: &Config) -> Result<Self, StartError> {
-        let accepts = material::radsec(config)?;
+    pub(super) fn open(config: &Config, revocation: &Revocation) -> Result<Self, StartError> {
+        let accepts = material::radsec(config, revocation)?;
         let bind = |&address: &SocketAddr| {
             let bound = radsec::bind(address);
             let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
@@ -101,9 +102,13 @@ impl Radsec {
 
     /// Reads what a new configuration lets in; `None` where it closes the door, which stays open as
     /// it is until the restart.
-    pub(super) fn prepare(&self, config: &Config) -> Result<Option<Accepts>, Vec<Problem>> {
+    pub(super) fn prepare(
+        &self,
+        config: &Config,
+        revocation: &Revocation,
+    ) -> Result<Option<Accepts>, Vec<Problem>> {
         match &self.front {
-            Some(_) => material::radsec(config),
+            Some(_) => material::radsec(config, revocation),
             None => Ok(None),
         }
     }

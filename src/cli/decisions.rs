@@ -6,6 +6,9 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::conf::ConfOption;
+use super::moment::FOREVER;
+use super::moment::Moment;
+use super::moment::moment;
 use super::output::Answer;
 use super::output::Done;
 use super::output::Failed;
@@ -14,7 +17,6 @@ use super::output::print;
 use super::output::print_json;
 use super::output::say;
 use crate::config;
-use crate::document::parse_duration;
 use crate::journal;
 use crate::journal::Found;
 use crate::journal::Query;
@@ -22,6 +24,7 @@ use crate::journal::Sought;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::model::causes;
+use crate::radius::ErrorCause;
 
 /// Search the decisions of the last weeks, newest first; no gateway has to run.
 ///
@@ -85,34 +88,6 @@ impl From<Outcome> for Sought {
             Outcome::NotAllowed => Self::NotAllowed,
         }
     }
-}
-
-/// A moment, or how long ago it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
-    At(Timestamp),
-    Ago(std::time::Duration),
-}
-
-impl Moment {
-    fn at(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(at) => at,
-            Self::Ago(ago) => {
-                let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
-                Timestamp::from_unix_millis(now.unix_millis().saturating_sub(ago))
-            }
-        }
-    }
-}
-
-fn moment(text: &str) -> Result<Moment, String> {
-    if let Some(at) = Timestamp::parse_rfc3339(text) {
-        return Ok(Moment::At(at));
-    }
-    parse_duration(text)
-        .map(Moment::Ago)
-        .map_err(|_| "expected a time such as 2026-11-28T09:00:00Z, or how long ago: 2h, 7d".into())
 }
 
 pub(super) fn run(arguments: &Arguments) -> Done {
@@ -204,6 +179,9 @@ fn line(found: &Found) -> String {
         }
     }
     line.push_str(&format!(": {}", text("reason").unwrap_or_default()));
+    if let Some(why) = text("method").as_deref().and_then(refusal) {
+        line.push_str(&format!(", {why}"));
+    }
     if let Some(sentence) = text("sentence") {
         line.push_str(&format!(" ({sentence})"));
     }
@@ -213,25 +191,25 @@ fn line(found: &Found) -> String {
     line
 }
 
-/// The end of the year 9999.
-const FOREVER: Timestamp = Timestamp::from_unix_seconds(253_402_300_799);
+/// Why a NAS refused what it was asked, from the method of a record: `disconnect nak 503`.
+fn refusal(method: &str) -> Option<&'static str> {
+    let (_, cause) = method.split_once(" nak ")?;
+    cause.parse().ok().map(|cause| ErrorCause(cause).words())
+}
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::access::Correlation;
 
     #[test]
-    fn moments_are_times_or_so_long_ago() {
-        let at = Timestamp::parse_rfc3339("2026-11-28T09:00:00Z").unwrap();
-        assert_eq!(moment("2026-11-28T09:00:00Z"), Ok(Moment::At(at)));
-        let ago = moment("2h").unwrap();
-        assert_eq!(ago, Moment::Ago(Duration::from_hours(2)));
-        let before = Timestamp::parse_rfc3339("2026-11-28T07:00:00Z").unwrap();
-        assert_eq!(ago.at(at), before);
-        assert!(moment("yesterday").unwrap_err().contains("7d"));
+    fn a_refusal_of_a_nas_is_told_in_words() {
+        let why = refusal("disconnect nak 503");
+        assert_eq!(why, Some("the NAS has no such session any more"));
+        assert_eq!(refusal("coa nak 0"), Some("the NAS does not say why"));
+        for method in ["disconnect ack", "mab", "x nak y"] {
+            assert_eq!(refusal(method), None, "row {method}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! takes over from the default one is so spelled in the way of the group's own devices.
 
 mod encode;
+mod reaction;
 mod template;
 
 use std::collections::BTreeMap;
@@ -12,11 +13,13 @@ use std::time::Duration;
 
 pub(super) use template::Told;
 
+use self::reaction::Asked;
 use self::template::Pattern;
 use self::template::Templates;
 use self::template::read_attributes;
 use crate::document::Section;
 use crate::document::integer;
+use crate::network::Reactions;
 use crate::radius::Prepared;
 
 /// The profiles of every NAS group.
@@ -39,6 +42,10 @@ pub struct Profiles {
     pub quarantine: Profile,
     /// Block: an Access-Reject, which carries a message and nothing else.
     pub block: Profile,
+    /// What NASes are asked when the verdict about somebody changes (RFC 5176).
+    pub reactions: Reactions,
+    /// The longest session at a NAS that cannot be asked.
+    pub recheck: Option<Duration>,
 }
 
 /// One answer.
@@ -50,6 +57,8 @@ pub struct Profile {
     pub session_timeout: Option<Duration>,
     /// Reply-Message (RFC 2865 section 5.18); not sent along with EAP (RFC 3579 section 2.6.5).
     pub reply_message: Option<String>,
+    /// Whether the devices take all that it says in a CoA-Request too.
+    pub in_coa: bool,
 }
 
 /// `[enforce]` as written.
@@ -67,6 +76,9 @@ impl Default for Written {
             default: WrittenGroup {
                 template: STANDARD.to_owned(),
                 place: "enforce.default".to_owned(),
+                on_change: None,
+                on_block: None,
+                recheck: Some(RECHECK),
                 profiles: WrittenProfiles::default(),
             },
             groups: BTreeMap::new(),
@@ -81,6 +93,10 @@ pub(super) struct WrittenGroup {
     template: String,
     /// Its key in the file.
     place: String,
+    /// What is asked of the devices instead of what the template says.
+    on_change: Option<Asked>,
+    on_block: Option<Asked>,
+    recheck: Option<Duration>,
     profiles: WrittenProfiles,
 }
 
@@ -172,6 +188,23 @@ fn read_group(section: &mut Section<'_>, base: &WrittenGroup, known: &Templates)
         section.error("template", known.unknown(&template));
         template.clone_from(&base.template);
     }
+    // Words of other devices would be none of these.
+    let same = template == base.template;
+    let mut on_change = base.on_change.filter(|_| same);
+    section.set("on_change", &mut on_change);
+    let mut on_block = base.on_block.filter(|_| same);
+    section.set("on_block", &mut on_block);
+    if on_block == Some(Asked::Push) {
+        section.error(
+            "on_block",
+            "who is blocked has no access that could be given",
+        );
+    }
+    let mut recheck = base.recheck.unwrap_or_default();
+    section.set_within("recheck", Duration::ZERO..=MAX_SESSION, &mut recheck);
+    if recheck != Duration::ZERO && recheck < MIN_SESSION {
+        section.error("recheck", "expected 0s, or 1m and more");
+    }
     let allow = read_profile(section, "allow", Kind::Accept);
     let allow_claimed = read_profile(section, "allow-claimed", Kind::Limited);
     let quarantine = read_profile(section, "quarantine", Kind::Limited);
@@ -180,6 +213,9 @@ fn read_group(section: &mut Section<'_>, base: &WrittenGroup, known: &Templates)
     WrittenGroup {
         template,
         place: section.path_of(""),
+        on_change,
+        on_block,
+        recheck: (recheck != Duration::ZERO).then_some(recheck),
         profiles: WrittenProfiles {
             allow: allow.unwrap_or_else(|| base.allow.clone()),
             allow_claimed: allow_claimed.unwrap_or_else(|| base.allow_claimed.clone()),
@@ -316,6 +352,9 @@ fn bound_text(section: &Section<'_>, key: &str, text: Option<&str>) {
 
 /// The template of groups that name none.
 const STANDARD: &str = "standard";
+/// How long a device may be in at a NAS that cannot be told that its verdict has changed: what it
+/// costs is one login an hour for each of them.
+const RECHECK: Duration = Duration::from_hours(1);
 /// Octets of one attribute's value (RFC 2865 section 5).
 const MAX_TEXT: usize = 253;
 /// Lines of an access list: more of them have no room in a packet.

@@ -9,6 +9,7 @@ use super::enforcement;
 use super::methods;
 use super::methods::Methods;
 use super::passwords::Passwords;
+use super::revocation::Revocation;
 use super::settings::Accounting;
 use super::settings::Certificates;
 use super::settings::Data;
@@ -40,6 +41,7 @@ pub(super) struct Gateway {
     pub(super) certificates: Certificates,
     pub(super) eap: Eap,
     pub(super) radsec: Radsec,
+    pub(super) revocation: Revocation,
     pub(super) workers: Workers,
     pub(super) mail: Mail,
     pub(super) journal: Journal,
@@ -62,6 +64,7 @@ impl Default for Gateway {
             certificates: Certificates::default(),
             eap: Eap::default(),
             radsec: Radsec::default(),
+            revocation: Revocation::default(),
             workers: Workers::default(),
             mail: Mail::default(),
             journal: Journal::default(),
@@ -87,6 +90,7 @@ impl Gateway {
         gateway.certificates.read(section.child("certificates"));
         gateway.eap.read(section.child("eap"));
         gateway.radsec.read(section.child("radsec"));
+        gateway.revocation.read(section.child("revocation"));
         gateway.workers.read(section.child("workers"));
         gateway.mail.read(section.child("mail"));
         gateway.journal.read(section.child("journal"));
@@ -109,8 +113,8 @@ impl Gateway {
             &mut self.data.folder,
             &mut self.data.control_socket,
             &mut self.certificates.folder,
-            &mut self.eap.certificate,
-            &mut self.eap.key,
+            &mut self.eap.tls.certificate,
+            &mut self.eap.tls.key,
             &mut self.radsec.certificate,
             &mut self.radsec.key,
             &mut self.mail.certificate,
@@ -118,10 +122,17 @@ impl Gateway {
             &mut self.journal.folder,
             &mut self.history.folder,
             &mut self.accounting.folder,
+            &mut self.revocation.folder,
         ]
         .into_iter()
         .chain(&mut self.dictionaries.folder)
         .chain(&mut self.mail.upstream_ca)
+        .chain(
+            self.eap
+                .groups
+                .values_mut()
+                .flat_map(|group| [&mut group.certificate, &mut group.key]),
+        )
         .chain(&mut self.eap.client_ca)
         .chain(&mut self.eap.revocation_lists)
         .chain(&mut self.radsec.client_ca)
@@ -163,8 +174,7 @@ impl Certificates {
 
 impl Eap {
     fn read(&mut self, mut section: Section<'_>) {
-        section.set("certificate", &mut self.certificate);
-        section.set("key", &mut self.key);
+        self.tls.read(&mut section);
         section.set("client_ca", &mut self.client_ca);
         if self.client_ca.is_empty() {
             section.error(
@@ -172,13 +182,13 @@ impl Eap {
                 "without an authority no certificate is accepted",
             );
         }
-        section.set("tls_min", &mut self.tls_min);
-        section.set("tls_max", &mut self.tls_max);
-        if self.tls_min > self.tls_max {
-            section.error(
-                "tls_min",
-                "is newer than tls_max, so that no version is left",
-            );
+        let group = section.child("group");
+        for entry in group.entries() {
+            let mut table = group.table_of(&entry);
+            let mut policy = self.tls.clone();
+            policy.read(&mut table);
+            table.finish();
+            self.groups.insert(entry.name, policy);
         }
         section.set("revocation_lists", &mut self.revocation_lists);
         section.set("demand_revocation", &mut self.demand_revocation);
@@ -332,6 +342,9 @@ impl Accounting {
         section.set("folder", &mut self.folder);
         section.set_within("file_size", FILE_SIZES, &mut self.file_size);
         section.set_within("files", FILES, &mut self.files);
+        section.set_within("days", 0..=3660, &mut self.days);
+        let sizes = Octets::new(10_000_000)..=Octets::new(10_000_000_000_000);
+        section.set_within("size", sizes, &mut self.size);
         section.finish();
     }
 }

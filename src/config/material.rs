@@ -14,11 +14,15 @@ use x509_parser::prelude::FromDer;
 use super::certificate::FileError;
 use super::certificate::MAX_PEM;
 use super::certificate::inspect;
+use super::proxy::HomeTls;
 use super::settings::Eap;
 use super::settings::Radsec;
 use super::text::read_octets;
+use super::tls_policy::TlsPolicy;
+use super::tls_policy::TlsProfile;
 use crate::eap::Resumption;
 use crate::eap::Settings;
+use crate::eap::TunnelSettings;
 use crate::model::Timestamp;
 
 impl Eap {
@@ -30,8 +34,21 @@ impl Eap {
     ///
     /// The first file that cannot be used.
     pub fn settings(&self, resumption: &Arc<Resumption>) -> Result<Settings, MaterialError> {
-        let chain = certificates(&self.certificate)?;
-        let key = private_key(&self.key).map_err(MaterialError::at(&self.key))?;
+        self.settings_of(&self.tls, resumption)
+    }
+
+    /// The same for a group of NASes.
+    ///
+    /// # Errors
+    ///
+    /// The first file that cannot be used.
+    pub fn settings_of(
+        &self,
+        tls: &TlsPolicy,
+        resumption: &Arc<Resumption>,
+    ) -> Result<Settings, MaterialError> {
+        let chain = certificates(&tls.certificate)?;
+        let key = private_key(&tls.key).map_err(MaterialError::at(&tls.key))?;
         let mut roots = Vec::new();
         for path in &self.client_ca {
             roots.extend(certificates(path)?);
@@ -39,16 +56,23 @@ impl Eap {
         let mut settings = Settings::new(chain, key, roots);
         for path in &self.revocation_lists {
             let lists = revocation_lists(path).map_err(MaterialError::at(path))?;
+            let sources = lists.iter().map(|_| path.display().to_string());
+            settings.list_sources.extend(sources);
             settings.revocation_lists.extend(lists);
         }
         settings.demand_revocation = self.demand_revocation;
         settings.remembered_chains = self.remembered_chains;
-        settings.lowest = self.tls_min;
-        settings.highest = self.tls_max;
+        settings.lowest = tls.tls_min;
+        settings.highest = tls.tls_max;
+        settings.strong = tls.profile == TlsProfile::SuiteB192;
         settings.tickets = self.tickets;
         settings.resumption = (self.tickets > 0).then(|| Arc::clone(resumption));
         settings.max_rounds = self.max_rounds;
-        settings.tunnel = self.tunnel;
+        settings.tunnel = TunnelSettings {
+            lowest: tls.tunnel_tls_min,
+            highest: tls.tunnel_tls_max,
+            ..self.tunnel
+        };
         settings.teap = self.teap.clone();
         Ok(settings)
     }
@@ -95,6 +119,29 @@ impl Radsec {
             files.revocation_lists.extend(lists);
         }
         Ok(files)
+    }
+}
+
+impl HomeTls {
+    /// Reads what connections to a home server are made with; certificate and key are those of
+    /// `[radsec]` unless it has its own.
+    ///
+    /// # Errors
+    ///
+    /// The first file that cannot be used.
+    pub fn files(&self, radsec: &Radsec) -> Result<RadsecFiles, MaterialError> {
+        let files = Radsec {
+            certificate: self
+                .certificate
+                .as_ref()
+                .unwrap_or(&radsec.certificate)
+                .clone(),
+            key: self.key.as_ref().unwrap_or(&radsec.key).clone(),
+            client_ca: self.ca.clone(),
+            revocation_lists: self.revocation_lists.clone(),
+            ..Radsec::default()
+        };
+        files.files()
     }
 }
 

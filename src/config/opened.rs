@@ -12,6 +12,7 @@ use super::certificate::FileError;
 use super::certificate::Inspected;
 use super::material;
 use super::nas::SecretSource;
+use super::proxy::HomeServer;
 use super::settings::Eap;
 use super::text::ReadError;
 use super::text::open_to_others;
@@ -23,7 +24,6 @@ use crate::model::Secret;
 use crate::model::Severity;
 use crate::model::Timestamp;
 use crate::model::causes;
-use crate::network::HomeConfig;
 use crate::radius::NasConfig;
 
 /// What is found when the files are opened.
@@ -88,7 +88,13 @@ impl<'d> Opened<'d> {
         let listen = &self.draft.gateway.listen;
         let (eap, mail) = (&self.draft.gateway.eap, &self.draft.gateway.mail);
         if listen.is_open_to_eap() {
-            self.server("eap", &eap.certificate, &eap.key, &[]);
+            self.server("eap", &eap.tls.certificate, &eap.tls.key, &[]);
+            for (name, group) in &eap.groups {
+                if (&group.certificate, &group.key) != (&eap.tls.certificate, &eap.tls.key) {
+                    let room = format!("eap.group.{name}");
+                    self.server(&room, &group.certificate, &group.key, &[]);
+                }
+            }
             self.authorities("eap.client_ca", &eap.client_ca);
             self.revocation_lists(LISTS, &eap.revocation_lists);
         }
@@ -106,12 +112,13 @@ impl<'d> Opened<'d> {
     }
 
     /// The home servers whose secrets were found.
-    pub(super) fn homes(&mut self) -> Vec<HomeConfig> {
+    pub(super) fn homes(&mut self) -> Vec<HomeServer> {
         let written = &self.draft.written.proxy;
         let mut complete = Vec::with_capacity(self.draft.proxy.homes.len());
         for entry in &self.draft.proxy.homes {
             let key = entry.secret_key();
             let secret = match &entry.secret {
+                SecretSource::Given(secret) if entry.tls.is_some() => Some(secret.clone()),
                 SecretSource::Given(secret) => {
                     if let Some(mode) = open_to_others(Path::new(&written.file)) {
                         let message = opened(Path::new(&written.file), mode);
@@ -122,7 +129,8 @@ impl<'d> Opened<'d> {
                 SecretSource::File(path) => self.secret(written, &key, path, "this server"),
             };
             let Some(secret) = secret else { continue };
-            if let Some(weakness) = secret.weakness() {
+            // Over TLS it protects nothing.
+            if let Some(weakness) = secret.weakness().filter(|_| entry.tls.is_none()) {
                 self.problems
                     .push(written.error(&key, weakness.to_string()));
             }

@@ -169,6 +169,7 @@ fn folders(draft: &Draft, problems: &mut Vec<Problem>) {
         ("journal.folder", &gateway.journal.folder),
         ("history.folder", &gateway.history.folder),
         ("accounting.folder", &gateway.accounting.folder),
+        ("revocation.folder", &gateway.revocation.folder),
     ] {
         let mut above = folder.ancestors();
         let file = above.find(|path| path.symlink_metadata().is_ok());
@@ -262,7 +263,10 @@ fn groups(draft: &Draft, problems: &mut Vec<Problem>) {
     let enforced = draft.gateway.enforcement.groups.keys();
     let enforced = enforced.map(|group| ("enforce", group));
     let methods = draft.gateway.methods.groups.keys();
-    for (section, group) in enforced.chain(methods.map(|group| ("methods", group))) {
+    let tls = draft.gateway.eap.groups.keys();
+    let tls = tls.map(|group| ("eap", group));
+    let methods = methods.map(|group| ("methods", group));
+    for (section, group) in enforced.chain(methods).chain(tls) {
         if known.contains(&group.as_str()) {
             continue;
         }

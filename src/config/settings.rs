@@ -2,12 +2,14 @@
 //!
 //! Paths are relative to the base folder until [`super::Draft::complete`] has joined them to it.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::tls_policy::TlsPolicy;
 use crate::document::Choice;
 use crate::document::Octets;
 use crate::eap::Resumption;
@@ -115,16 +117,12 @@ impl Default for Certificates {
 /// EAP over RADIUS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Eap {
-    /// PEM chain that supplicants see, the server's certificate first.
-    pub certificate: PathBuf,
-    /// PEM private key of it.
-    pub key: PathBuf,
+    /// How TLS is spoken where no group says otherwise.
+    pub tls: TlsPolicy,
+    /// How it is spoken with the NASes of these groups.
+    pub groups: BTreeMap<String, TlsPolicy>,
     /// PEM files of the authorities that issue client certificates.
     pub client_ca: Vec<PathBuf>,
-    /// Oldest TLS version.
-    pub tls_min: TlsVersion,
-    /// Newest TLS version.
-    pub tls_max: TlsVersion,
     /// PEM files of revocation lists.
     pub revocation_lists: Vec<PathBuf>,
     /// Whether a certificate that no current list covers is refused.
@@ -153,11 +151,9 @@ pub struct Eap {
 impl Default for Eap {
     fn default() -> Self {
         Self {
-            certificate: "certs/radius.pem".into(),
-            key: "certs/keys/radius.key".into(),
+            tls: TlsPolicy::default(),
+            groups: BTreeMap::new(),
             client_ca: vec!["certs/root.pem".into()],
-            tls_min: TlsVersion::Tls12,
-            tls_max: TlsVersion::Tls13,
             revocation_lists: Vec::new(),
             demand_revocation: false,
             fragment_size: 1024,
@@ -365,6 +361,10 @@ pub struct Accounting {
     pub file_size: Octets,
     /// Files kept by each packet loop; the oldest is overwritten.
     pub files: u16,
+    /// Days that can be searched and exported, today among them; 0 keeps none but the files.
+    pub days: u16,
+    /// Size of all that can be searched; the oldest days go first.
+    pub size: Octets,
 }
 
 impl Default for Accounting {
@@ -373,6 +373,8 @@ impl Default for Accounting {
             folder: "var/accounting".into(),
             file_size: Octets::new(10_000_000),
             files: 100,
+            days: 90,
+            size: Octets::new(2_000_000_000),
         }
     }
 }

@@ -1,4 +1,5 @@
 mod files;
+mod reactions;
 
 use super::gateway::Gateway;
 use super::*;

@@ -1,6 +1,7 @@
 //! Who is asked for a user, in what order, with what deadline.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -10,12 +11,14 @@ use rustls::ClientConfig;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::directory::Certificates;
 use crate::directory::Ldap;
 use crate::directory::LdapConfig;
 use crate::directory::ServerStatus;
 use crate::directory::Winbind;
 use crate::directory::WinbindConfig;
 use crate::directory::name::LoginName;
+use crate::directory::name::MACHINE;
 use crate::model::GroupId;
 use crate::model::Monotonic;
 use crate::model::NtKey;
@@ -53,6 +56,8 @@ pub struct Directories {
     deadline: Duration,
     places: Semaphore,
     most_waiting: usize,
+    groups_fresh_for: Duration,
+    groups_kept_for: Duration,
     counts: Counts,
 }
 
@@ -67,6 +72,10 @@ pub struct Config {
     pub deadline: Duration,
     /// How many may wait at one time; beyond, they are not asked.
     pub most_waiting: usize,
+    /// How long groups count that were looked up, until a certificate has them looked up again.
+    pub groups_fresh_for: Duration,
+    /// How long they count where no directory answers.
+    pub groups_kept_for: Duration,
 }
 
 /// A question that outlives its packet.
@@ -165,6 +174,8 @@ impl Directories {
             winbind,
             deadline,
             most_waiting,
+            groups_fresh_for,
+            groups_kept_for,
         } = config;
         let ldap = ldap.into_iter();
         Self {
@@ -175,6 +186,8 @@ impl Directories {
             deadline,
             places: Semaphore::new(most_waiting),
             most_waiting,
+            groups_fresh_for,
+            groups_kept_for,
             counts: Counts::default(),
         }
     }
@@ -198,15 +211,53 @@ impl Directories {
         }
     }
 
+    /// What is to be done about the groups of somebody of that name whom a certificate proves: the
+    /// strictest of what the directories say that serve it.
+    #[must_use]
+    pub fn certificates(&self, name: &str) -> Certificates {
+        let name = LoginName::new(name);
+        let wanted = self.ldap.iter().map(|ldap| ldap.certificates(&name));
+        wanted.max().unwrap_or_default()
+    }
+
+    /// Whether there is anybody at all whose groups are looked up for a certificate.
+    #[must_use]
+    pub fn look_up_certificates(&self) -> bool {
+        self.ldap.iter().any(Ldap::looks_up_certificates)
+    }
+
+    /// The name by which a machine of that DNS name logs in.
+    #[must_use]
+    pub fn machine_name(dns_name: &str) -> String {
+        format!("{MACHINE}{dns_name}")
+    }
+
+    /// How long groups count that were looked up: until a certificate has them looked up again, and where
+    /// no directory answers.
+    #[must_use]
+    pub const fn groups_count_for(&self) -> (Duration, Duration) {
+        (self.groups_fresh_for, self.groups_kept_for)
+    }
+
+    /// Looks up the groups of somebody whom a certificate proves. Answers by the deadline.
+    pub async fn look_up(&self, name: &str) -> Told {
+        self.within_bounds(self.look_up_now(&LoginName::new(name)))
+            .await
+    }
+
     /// Asks for a user. Answers by the deadline.
     pub async fn ask(&self, name: &str, question: &Question) -> Told {
+        self.within_bounds(self.answer(&LoginName::new(name), question))
+            .await
+    }
+
+    async fn within_bounds(&self, asking: impl Future<Output = Told>) -> Told {
         let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         let Ok(_place) = self.places.try_acquire() else {
             count(&self.counts.busy);
             return Told::Unavailable("too many wait for the directories".to_owned());
         };
-        let name = LoginName::new(name);
-        let answer = timeout(self.deadline, self.answer(&name, question)).await;
+        let answer = timeout(self.deadline, asking).await;
         let told = answer
             .unwrap_or_else(|_| Told::Unavailable("no directory has answered in time".to_owned()));
         count(match told {
@@ -216,6 +267,22 @@ impl Directories {
             Told::Unavailable(_) => &self.counts.unavailable,
         });
         told
+    }
+
+    /// What the first directory says that knows the name, of those that look it up.
+    async fn look_up_now(&self, name: &LoginName<'_>) -> Told {
+        for ldap in &self.ldap {
+            if ldap.certificates(name) == Certificates::Off {
+                continue;
+            }
+            match ldap.answer(name, None).await {
+                Told::Unknown => {}
+                told @ (Told::Accepted(_) | Told::Refused(_) | Told::Unavailable(_)) => {
+                    return told;
+                }
+            }
+        }
+        Told::Unknown
     }
 
     async fn answer(&self, name: &LoginName<'_>, question: &Question) -> Told {

@@ -74,12 +74,28 @@ pub struct LdapConfig {
     pub filter: Filter,
     /// The attribute with the name by which other sources know the user.
     pub user_name: Option<String>,
+    /// What finds a machine that logs in as `host/NAME.REALM`; `None` if none are looked for.
+    pub machine_filter: Option<Filter>,
     /// How groups are found.
     pub groups: Groups,
+    /// Whether the groups of those are looked up whom a certificate proves.
+    pub certificates: Certificates,
     /// Connections of each kind to each server.
     pub connections: usize,
     /// How long one server has for a user, from connecting to the last answer.
     pub server_deadline: Duration,
+}
+
+/// Whether the groups of those are looked up whom a certificate proves, and what follows if they cannot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certificates {
+    /// They are not: the certificate is enough.
+    #[default]
+    Off,
+    /// They are; if they cannot, the decision is made from what else is known.
+    Prefer,
+    /// They are; if they cannot, nobody is let in.
+    Require,
 }
 
 /// A directory.
@@ -118,6 +134,20 @@ impl Ldap {
     /// Whether users of such a name are looked for here.
     pub(super) fn serves(&self, name: &LoginName<'_>) -> bool {
         name.is_of(&self.config.realms)
+            && (!name.is_machine || self.config.machine_filter.is_some())
+    }
+
+    pub(super) fn looks_up_certificates(&self) -> bool {
+        self.config.certificates != Certificates::Off
+    }
+
+    /// Whether groups of such a name are looked up for a certificate.
+    pub(super) fn certificates(&self, name: &LoginName<'_>) -> Certificates {
+        if self.has_groups() && self.serves(name) {
+            self.config.certificates
+        } else {
+            Certificates::Off
+        }
     }
 
     pub(super) fn status(&self) -> Vec<ServerStatus> {
@@ -187,7 +217,12 @@ impl Ldap {
         name: &LoginName<'_>,
     ) -> Result<Result<Entry, Told>, Trouble> {
         let config = &self.config;
-        let filter = config.filter.encode(&Places {
+        let filter = if name.is_machine {
+            config.machine_filter.as_ref().unwrap_or(&config.filter)
+        } else {
+            &config.filter
+        };
+        let filter = filter.encode(&Places {
             user: name.user,
             name: name.whole,
             ..Places::default()

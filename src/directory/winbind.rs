@@ -178,7 +178,7 @@ impl Winbind {
             }
             Ok(Reply::No(why)) if protocol::is_of_user(&why) => {
                 self.succeeded();
-                Err(Told::Refused(format!("the domain refuses: {why}")))
+                Err(Told::Refused(protocol::in_words(&why)))
             }
             Ok(Reply::No(why)) => unavailable(self.failed(&Trouble::Domain(why))),
             Err(trouble) => unavailable(self.failed(&trouble)),

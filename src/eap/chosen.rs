@@ -19,6 +19,7 @@ use super::tls;
 use super::tls::EapTls;
 use super::tunnelled::Tunnelled;
 use crate::model::Now;
+use crate::trust::Settled;
 
 /// One of the methods.
 #[expect(
@@ -38,6 +39,8 @@ pub(super) enum Turn {
     Work,
     /// There is a [`Method::question`]: call [`Method::answer`].
     Ask,
+    /// See [`Method::waits_for`]: call [`Method::settle`].
+    Wait,
     /// Nothing has changed.
     Invalid(Invalid),
     Success(Box<Authenticated>),
@@ -130,6 +133,25 @@ impl Method {
         }
     }
 
+    /// What is waited for.
+    pub(super) fn waits_for(&self) -> Option<Settled> {
+        match self {
+            Self::Tls(method) => method.waits_for(),
+            Self::Tunnel(_) => None,
+        }
+    }
+
+    /// Goes on when that has happened, or will not.
+    pub(super) fn settle(&mut self, round: &Round<'_>) -> Turn {
+        match self {
+            Self::Tls(method) => {
+                let turn = method.settle(round.now);
+                of_tls(turn, method)
+            }
+            Self::Tunnel(_) => Turn::fail(Refusal::internal("a tunnel that waits for nothing")),
+        }
+    }
+
     /// What a directory is to be asked.
     pub(super) fn question(&self) -> Option<&Question> {
         match self {
@@ -151,10 +173,12 @@ fn of_tls(turn: tls::Turn, method: &EapTls) -> Turn {
     match turn {
         tls::Turn::Request(data) => Turn::Request(data),
         tls::Turn::Work => Turn::Work,
+        tls::Turn::Wait => Turn::Wait,
         tls::Turn::Invalid(invalid) => Turn::Invalid(invalid),
         tls::Turn::Success(done) => Turn::Success(done),
         tls::Turn::Failure(reason) => Turn::fail(Refusal {
             presented: method.take_refused().map(Principal::Certificate),
+            shown: method.take_shown(),
             ..Refusal::of(reason)
         }),
     }

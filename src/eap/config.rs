@@ -26,8 +26,12 @@ use super::resumption::Resumption;
 use super::teap::TeapSettings;
 use super::turnstile::Optional;
 use super::turnstile::Turnstile;
+use crate::model::CertificateId;
 use crate::trust::Material;
+use crate::trust::SIGNATURES_192;
+use crate::trust::Upkeep;
 use crate::trust::Verifier;
+use crate::trust::check_key;
 
 /// What an operator chooses; [`Config::build`] checks it.
 #[derive(Debug)]
@@ -42,6 +46,10 @@ pub struct Settings {
     pub revocation_lists: Vec<CertificateRevocationListDer<'static>>,
     /// Whether a certificate that no list covers, or only one that is out of date, is refused.
     pub demand_revocation: bool,
+    /// Where each of those lists comes from, for people; may be shorter.
+    pub list_sources: Vec<String>,
+    /// How revocation is kept up to date, if it is.
+    pub upkeep: Option<Upkeep>,
     /// Verified chains to remember, so that a device which comes again costs less; what may have
     /// changed meanwhile is looked at each time. About 1 KiB each, 0 remembers none.
     pub remembered_chains: usize,
@@ -57,6 +65,11 @@ pub struct Settings {
     pub tunnel: TunnelSettings,
     /// TEAP.
     pub teap: TeapSettings,
+    /// Whether only the 192-bit mode of WPA3-Enterprise is spoken: AES-256-GCM with SHA-384 over P-384,
+    /// certificates with P-384 or RSA of 3,072 bits or more, ours too.
+    pub strong: bool,
+    /// A configuration of the same roots and lists, whose verified chains are shared.
+    pub beside: Option<Arc<Config>>,
     /// Requests in one conversation, after which it fails. 100 suits peers with small fragments.
     pub max_rounds: u16,
 }
@@ -78,6 +91,8 @@ impl Settings {
             roots,
             revocation_lists: Vec::new(),
             demand_revocation: false,
+            list_sources: Vec::new(),
+            upkeep: None,
             remembered_chains: Self::DEFAULT_REMEMBERED_CHAINS,
             lowest: TlsVersion::Tls12,
             highest: TlsVersion::Tls13,
@@ -85,6 +100,8 @@ impl Settings {
             resumption: Some(Arc::default()),
             tunnel: TunnelSettings::default(),
             teap: TeapSettings::default(),
+            strong: false,
+            beside: None,
             max_rounds: 100,
         }
     }
@@ -101,6 +118,11 @@ pub struct TunnelSettings {
     /// Whether PEAP needs a peer that binds the inner method to the tunnel; else one that does is
     /// held to it, and one that does not passes.
     pub require_binding: bool,
+    /// Lowest TLS version of tunnels, if another one than that of EAP-TLS.
+    pub lowest: Option<TlsVersion>,
+    /// Highest TLS version of tunnels, likewise: not every device that speaks EAP-TLS over TLS 1.3
+    /// speaks tunnels over it as RFC 9427 says.
+    pub highest: Option<TlsVersion>,
 }
 
 impl Default for TunnelSettings {
@@ -109,6 +131,8 @@ impl Default for TunnelSettings {
             ask_certificate: false,
             same_realm: true,
             require_binding: false,
+            lowest: None,
+            highest: None,
         }
     }
 }
@@ -162,6 +186,7 @@ pub struct Config {
     /// That of all conversations, to be used inside of a [`Turnstile`].
     pub(super) tls: Arc<ServerConfig>,
     pub(super) verifier: Arc<Verifier>,
+    strong: bool,
     pub(super) resumption: Option<Arc<Resumption>>,
     pub(super) max_rounds: u16,
     pub(super) tunnel: TunnelSettings,
@@ -184,10 +209,25 @@ impl Config {
     ///
     /// The first thing that does not fit.
     pub fn build(settings: Settings) -> Result<Self, Misconfigured> {
-        let provider = provider();
+        let provider = if settings.strong {
+            strong_provider()
+        } else {
+            provider()
+        };
         let versions = TlsVersion::between(settings.lowest, settings.highest);
-        if versions.is_empty() {
+        let tunnel_versions = TlsVersion::between(
+            settings.tunnel.lowest.unwrap_or(settings.lowest),
+            settings.tunnel.highest.unwrap_or(settings.highest),
+        );
+        if versions.is_empty() || tunnel_versions.is_empty() {
             return Err(Misconfigured::Versions);
+        }
+        if settings.strong {
+            let chain = (1..).zip(&settings.chain);
+            for (position, certificate) in chain {
+                check_key(certificate)
+                    .map_err(|source| Misconfigured::TooWeak { position, source })?;
+            }
         }
         if settings.tickets > MAX_TICKETS {
             return Err(Misconfigured::Tickets {
@@ -199,10 +239,18 @@ impl Config {
             // Our own certificate often comes from the authority that devices have theirs from.
             known: settings.chain.get(1..).unwrap_or(&[]),
             revocation_lists: &settings.revocation_lists,
+            list_sources: &settings.list_sources,
             demand_revocation: settings.demand_revocation,
+            upkeep: settings.upkeep.as_ref(),
+            strong: settings.strong,
             remembered: settings.remembered_chains,
         };
-        let verifier = Arc::new(Verifier::build(material, &provider)?);
+        let shared = settings.beside.as_ref();
+        let shared = shared.filter(|beside| beside.strong == settings.strong);
+        let verifier = match shared {
+            Some(beside) => Arc::clone(&beside.verifier),
+            None => Arc::new(Verifier::build(material, &provider)?),
+        };
         let certified = CertifiedKey::from_der(settings.chain, settings.key, &provider)
             .map_err(Misconfigured::Credential)?;
         let turnstile = Arc::new(Turnstile {
@@ -219,7 +267,7 @@ impl Config {
         };
         let provider = Arc::new(cheapest_first(&provider));
         let resolver = Arc::new(SingleCertAndKey::from(certified));
-        let tls = |verifier: Arc<dyn ClientCertVerifier>, versions: &[_]| {
+        let tls = |verifier: Arc<dyn ClientCertVerifier>, versions: &[&'static _]| {
             let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
                 .with_protocol_versions(versions)
                 .map_err(Misconfigured::Tls)?
@@ -238,16 +286,18 @@ impl Config {
         let mut inner_tls = tls(Arc::clone(&mandatory), &versions)?;
         inner_tls.session_storage = Arc::new(NoServerSessionStorage {});
         inner_tls.send_tls13_tickets = 0;
-        let tunnel_tls = tls(optional(settings.tunnel.ask_certificate), &versions)?;
+        let tunnel_tls = tls(optional(settings.tunnel.ask_certificate), &tunnel_versions)?;
         let tunnel_tls = Arc::new(tunnel_tls);
         let teap = Arc::new(settings.teap);
-        let highest = settings.highest.min(teap.tls_max.max(settings.lowest));
-        let teap_versions = TlsVersion::between(settings.lowest, highest);
+        let lowest = settings.tunnel.lowest.unwrap_or(settings.lowest);
+        let highest = settings.tunnel.highest.unwrap_or(settings.highest);
+        let teap_versions = TlsVersion::between(lowest, highest.min(teap.tls_max.max(lowest)));
         let teap_tls = tls(optional(teap.certificate.is_asked()), &teap_versions)?;
         let teap_tls = Arc::new(teap_tls);
         let eap_tls = Arc::new(Offer::eap_tls());
         let inside = Self {
             tls: Arc::new(inner_tls),
+            strong: settings.strong,
             verifier: Arc::clone(&verifier),
             resumption: None,
             max_rounds: settings.max_rounds,
@@ -260,6 +310,7 @@ impl Config {
         };
         Ok(Self {
             tls: Arc::new(tls(mandatory, &versions)?),
+            strong: settings.strong,
             verifier,
             resumption: settings.resumption,
             max_rounds: settings.max_rounds,
@@ -278,6 +329,12 @@ impl Config {
         let random = self.tls.crypto_provider().secure_random;
         random.fill(&mut octets)?;
         Ok(octets)
+    }
+
+    /// Whether a device's certificate is known to be revoked: for those who are in already.
+    #[must_use]
+    pub fn is_revoked(&self, id: &CertificateId) -> bool {
+        self.verifier.is_revoked(id)
     }
 
     /// Revocation lists whose issuer is neither a root nor in our own chain: their places, from 1,
@@ -308,6 +365,22 @@ fn cheapest_first(provider: &CryptoProvider) -> CryptoProvider {
 /// The one cipher provider: ECDHE with AES-GCM or ChaCha20-Poly1305 only (RFC 9325).
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// That of the 192-bit mode.
+fn strong_provider() -> Arc<CryptoProvider> {
+    use rustls::crypto::aws_lc_rs::cipher_suite;
+    use rustls::crypto::aws_lc_rs::kx_group;
+    Arc::new(CryptoProvider {
+        cipher_suites: vec![
+            cipher_suite::TLS13_AES_256_GCM_SHA384,
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        ],
+        kx_groups: vec![kx_group::SECP384R1],
+        signature_verification_algorithms: SIGNATURES_192,
+        ..rustls::crypto::aws_lc_rs::default_provider()
+    })
 }
 
 /// The most tickets in one handshake. One is enough for a device; some supplicants are disturbed

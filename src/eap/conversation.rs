@@ -30,6 +30,7 @@ use super::packet;
 use super::packet::Code;
 use super::packet::Packet;
 use super::packet::Type;
+use super::principal::Principal;
 use super::proof::Answer;
 use super::proof::Authenticated;
 use super::proof::Question;
@@ -39,6 +40,7 @@ use super::step::Outcome;
 use super::step::Step;
 use crate::model::Monotonic;
 use crate::model::Now;
+use crate::trust::Settled;
 
 /// One peer's conversation, from its identity to Success or Failure.
 ///
@@ -69,6 +71,8 @@ enum State {
     Working(Method),
     /// A directory is asked.
     Asking(Method),
+    /// An OCSP responder is asked.
+    Waiting(Method),
     Over,
 }
 
@@ -125,6 +129,7 @@ impl Conversation {
             | State::Speaking(_)
             | State::Working(_)
             | State::Asking(_)
+            | State::Waiting(_)
             | State::Over => Step::Discard(Silent::OutOfTurn.into()),
         }
     }
@@ -156,6 +161,10 @@ impl Conversation {
                 self.state = State::Asking(method);
                 Step::Discard(Silent::Busy.into())
             }
+            State::Waiting(method) => {
+                self.state = State::Waiting(method);
+                Step::Discard(Silent::Busy.into())
+            }
             State::Over => Step::Discard(Silent::Over.into()),
         }
     }
@@ -173,6 +182,7 @@ impl Conversation {
             | State::Offered(..)
             | State::Speaking(_)
             | State::Asking(_)
+            | State::Waiting(_)
             | State::Over) => {
                 self.state = state;
                 Step::Discard(Silent::OutOfTurn.into())
@@ -190,6 +200,7 @@ impl Conversation {
             | State::Offered(..)
             | State::Speaking(_)
             | State::Working(_)
+            | State::Waiting(_)
             | State::Over => None,
         }
     }
@@ -208,11 +219,58 @@ impl Conversation {
             | State::Offered(..)
             | State::Speaking(_)
             | State::Working(_)
+            | State::Waiting(_)
             | State::Over) => {
                 self.state = state;
                 Step::Discard(Silent::OutOfTurn.into())
             }
         }
+    }
+
+    /// What is waited for, after [`Step::Wait`] until [`Conversation::settle`]: that an OCSP responder
+    /// says whether the peer's certificate is good. It resolves when nobody is asked any more, and
+    /// the caller sets it a deadline.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<Settled> {
+        match &self.state {
+            State::Waiting(method) => method.waits_for(),
+            State::Fresh
+            | State::AskedIdentity
+            | State::Offered(..)
+            | State::Speaking(_)
+            | State::Working(_)
+            | State::Asking(_)
+            | State::Over => None,
+        }
+    }
+
+    /// Goes on with whatever is known by now. Symmetric cryptography only.
+    pub fn settle(&mut self, now: Now) -> Step {
+        self.now = now.monotonic;
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Waiting(mut method) => {
+                let turn = method.settle(&self.round(now));
+                self.turn(turn, method)
+            }
+            state @ (State::Fresh
+            | State::AskedIdentity
+            | State::Offered(..)
+            | State::Speaking(_)
+            | State::Working(_)
+            | State::Asking(_)
+            | State::Over) => {
+                self.state = state;
+                Step::Discard(Silent::OutOfTurn.into())
+            }
+        }
+    }
+
+    /// Ends a conversation that had gone on before it was known whether its peer may pass. Nothing has
+    /// told the peer yet that it may, if its last Request was not sent.
+    pub fn block(&mut self, principal: &Principal) -> Step {
+        let state = std::mem::replace(&mut self.state, State::Over);
+        let refusal = Refusal::of(FailureReason::Blocked).about(principal);
+        self.fail_with(state.spoken(), refusal)
     }
 
     /// Whether the work that is due takes less than handing it to another thread, about 10 µs:
@@ -227,6 +285,7 @@ impl Conversation {
             | State::Offered(..)
             | State::Speaking(_)
             | State::Asking(_)
+            | State::Waiting(_)
             | State::Over => false,
         }
     }
@@ -344,6 +403,10 @@ impl Conversation {
                 self.state = State::Working(method);
                 Step::Work
             }
+            Turn::Wait => {
+                self.state = State::Waiting(method);
+                Step::Wait
+            }
             Turn::Invalid(invalid) => self.invalid(invalid, State::Speaking(method)),
             Turn::Success(done) => self.succeed(*done, &method),
             Turn::Failure(refusal) => self.fail_with(method.spoken(), *refusal),
@@ -408,6 +471,8 @@ impl Conversation {
             reason: refusal.reason,
             presented: refusal.presented,
             claimed: refusal.claimed,
+            shown: refusal.shown,
+            rounds: self.rounds,
             spoken,
             elapsed: self.now.since(self.began),
         })
@@ -421,7 +486,8 @@ impl State {
             Self::Offered(method, _)
             | Self::Speaking(method)
             | Self::Working(method)
-            | Self::Asking(method) => method.spoken(),
+            | Self::Asking(method)
+            | Self::Waiting(method) => method.spoken(),
         }
     }
 }
@@ -438,6 +504,7 @@ impl fmt::Debug for Conversation {
                     State::Speaking(_) => "in a method",
                     State::Working(_) => "at work",
                     State::Asking(_) => "asks for a password",
+                    State::Waiting(_) => "waits for a responder",
                     State::Over => "over",
                 },
             )

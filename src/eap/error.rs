@@ -10,6 +10,7 @@ use super::method::Wanted;
 use super::packet::Malformed;
 use super::packet::Type;
 use super::principal::Principal;
+use super::shown::Shown;
 use super::spoken::Spoken;
 use crate::model::alert_name;
 use crate::model::tls_error;
@@ -106,10 +107,31 @@ pub struct Failed {
     pub presented: Option<Principal>,
     /// The name inside of the tunnel of a peer that has proved nothing.
     pub claimed: Option<Arc<str>>,
+    /// The chain of a peer whose certificate was refused.
+    pub shown: Option<Arc<Shown>>,
+    /// Requests that were sent: the last round.
+    pub rounds: u16,
     /// What was spoken.
     pub spoken: Spoken,
     /// From the peer's first packet to its last.
     pub elapsed: Duration,
+}
+
+impl Failed {
+    /// What happened and who says so, in one sentence; what to do about it says
+    /// [`FailureReason::advice`].
+    #[must_use]
+    pub fn why(&self) -> String {
+        let mut why = self.reason.to_string();
+        if let (FailureReason::Certificate(CertificateRefusal::Revoked), Some(by)) = (
+            &self.reason,
+            self.shown.as_ref().and_then(|shown| shown.revoked_by()),
+        ) {
+            why.push_str(", by ");
+            why.push_str(by);
+        }
+        why
+    }
 }
 
 /// Which side ended a conversation.

@@ -39,6 +39,7 @@ use super::principal::Principal;
 use super::resumption::Id;
 use super::resumption::Past;
 use super::resumption::Who;
+use super::shown::Shown;
 use super::turnstile::Guard;
 use crate::model::CertificateIdentity;
 use crate::model::Fingerprint;
@@ -46,6 +47,9 @@ use crate::model::Now;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::trust::Chain;
+use crate::trust::Online;
+use crate::trust::OnlineRefusal;
+use crate::trust::Settled;
 use crate::trust::Verifier;
 
 /// Asked by a method when the peer is authenticated and before anything tells the peer so.
@@ -104,8 +108,12 @@ struct State {
     pending: Vec<(Id, Zeroizing<Vec<u8>>, Past)>,
     /// The chain that is good, until its holder has proved to hold its key.
     verified: Option<Arc<Chain>>,
+    /// A chain of which a responder has still to say that it is good.
+    due: Option<Arc<Chain>>,
     /// A certificate that was refused, for the record.
     refused: Option<Arc<CertificateIdentity>>,
+    /// The chain that it came with.
+    shown: Option<Arc<Shown>>,
 }
 
 impl Gate {
@@ -120,7 +128,9 @@ impl Gate {
                 offered: None,
                 pending: Vec::new(),
                 verified: None,
+                due: None,
                 refused: None,
+                shown: None,
             }),
         };
         gate.clock.set(now);
@@ -147,6 +157,36 @@ impl Gate {
         (certificate.fingerprint == Fingerprint::of(leaf)).then_some(judged)
     }
 
+    /// Whether nothing of ours may leave before an OCSP responder has answered; resolves then.
+    pub(super) fn waits_for(&self) -> Option<Settled> {
+        let state = self.state();
+        let chain = state.due.as_ref()?;
+        self.config.verifier.settled(chain)
+    }
+
+    /// The responder has answered, or will not: whether the peer passes.
+    pub(super) fn settle(&self) -> Result<(), rustls::Error> {
+        let (now, due) = {
+            let mut state = self.state();
+            (state.now, state.due.take())
+        };
+        let Some(chain) = due else { return Ok(()) };
+        let verifier = &self.config.verifier;
+        let online = verifier.online(&chain, unix_time(now.wall));
+        let settled = online.and_then(|online| match online {
+            Online::Passes => Ok(()),
+            Online::Waits => Err(still_asking()),
+        });
+        if settled.is_err() {
+            let certificate = Arc::clone(chain.certificate());
+            let shown = Shown::of_one(&certificate, verifier);
+            let mut state = self.state();
+            state.refused = Some(certificate);
+            state.shown = Some(Arc::new(shown));
+        }
+        settled
+    }
+
     /// The conversation has succeeded: what it may resume later is stored.
     pub(super) fn commit(&self) {
         let Some(resumption) = &self.config.resumption else {
@@ -161,6 +201,11 @@ impl Gate {
     /// The certificate that was refused, once.
     pub(super) fn take_refused(&self) -> Option<Arc<CertificateIdentity>> {
         self.state().refused.take()
+    }
+
+    /// The chain that was refused, once.
+    pub(super) fn take_shown(&self) -> Option<Arc<Shown>> {
+        self.state().shown.take()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -235,9 +280,16 @@ impl Gate {
     }
 
     /// Remembers which certificate was refused, then hands the error on.
-    fn refuse(&self, leaf: &CertificateDer<'_>, error: rustls::Error) -> rustls::Error {
-        let certificate = CertificateIdentity::parse(leaf).ok().map(Arc::new);
-        self.state().refused = certificate;
+    fn refuse(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        error: rustls::Error,
+    ) -> rustls::Error {
+        let shown = Shown::of(leaf, others, &self.config.verifier);
+        let mut state = self.state();
+        state.refused = CertificateIdentity::parse(leaf).ok().map(Arc::new);
+        state.shown = Some(Arc::new(shown));
         error
     }
 }
@@ -251,8 +303,19 @@ impl Guard for Gate {
     ) -> Result<ClientCertVerified, rustls::Error> {
         let verifier = &self.config.verifier;
         let chain = whose(verifier, end_entity, intermediates, now)
-            .map_err(|error| self.refuse(end_entity, error))?;
-        self.state().verified = Some(chain);
+            .map_err(|error| self.refuse(end_entity, intermediates, error))?;
+        let online = verifier
+            .online(&chain, now)
+            .and_then(|online| match online {
+                Online::Passes => Ok(false),
+                // Nothing of ours leaves before the answer is here, see `waits_for`.
+                Online::Waits if self.config.inside.is_some() => Ok(true),
+                Online::Waits => Err(still_asking()),
+            });
+        let waits = online.map_err(|error| self.refuse(end_entity, intermediates, error))?;
+        let mut state = self.state();
+        state.due = waits.then(|| Arc::clone(&chain));
+        state.verified = Some(chain);
         Ok(ClientCertVerified::assertion())
     }
 
@@ -265,7 +328,7 @@ impl Guard for Gate {
         let verifier = &self.config.verifier;
         let valid = verifier
             .verify_tls12_signature(message, certificate, signature)
-            .map_err(|error| self.refuse(certificate, error))?;
+            .map_err(|error| self.refuse(certificate, &[], error))?;
         self.judge_full()?;
         Ok(valid)
     }
@@ -279,7 +342,7 @@ impl Guard for Gate {
         let verifier = &self.config.verifier;
         let valid = verifier
             .verify_tls13_signature(message, certificate, signature)
-            .map_err(|error| self.refuse(certificate, error))?;
+            .map_err(|error| self.refuse(certificate, &[], error))?;
         self.judge_full()?;
         Ok(valid)
     }
@@ -294,8 +357,7 @@ impl Guard for Gate {
             // Of a tunnel, in which the peer may have shown no certificate.
             return None;
         };
-        let valid = self.config.verifier.verify_again(&chain, unix_time(now));
-        let passes = valid.is_ok()
+        let passes = is_still_good(&self.config.verifier, &chain, unix_time(now))
             && match self.ask(chain.certificate(), Stage::OfferedTicket) {
                 Verdict::Allow | Verdict::Quarantine => true,
                 Verdict::Block => false,
@@ -343,6 +405,18 @@ impl Guard for Gate {
     fn current_time(&self) -> Option<UnixTime> {
         self.clock.current_time()
     }
+}
+
+/// Whether a chain is as good as when its session began; one that a responder has to be asked about
+/// first is not, so that a full handshake follows.
+pub(super) fn is_still_good(verifier: &Verifier, chain: &Chain, now: UnixTime) -> bool {
+    verifier.verify_again(chain, now).is_ok()
+        && matches!(verifier.online(chain, now), Ok(Online::Passes))
+}
+
+/// The refusal of a certificate that a responder is being asked about where nobody can wait.
+pub(super) fn still_asking() -> rustls::Error {
+    CertificateError::Other(OtherError(Arc::new(OnlineRefusal::Asking))).into()
 }
 
 /// Verifies a chain, and that it is clear whose it is: that must not depend on the order of its

@@ -259,11 +259,12 @@ fn speak_tls(scene: &Scene<'_>, name: Arc<str>, mut method: Box<EapTls>, data: &
         }
         tls::Turn::Success(done) => return Said::Proven(Proven::by_inner_tls(*done, judged)),
         tls::Turn::Invalid(_) => InnerRefusal::Malformed("the framing of EAP-TLS").into(),
-        tls::Turn::Work => FailureReason::Internal("worked out of turn".into()),
+        tls::Turn::Work | tls::Turn::Wait => FailureReason::Internal("worked out of turn".into()),
         tls::Turn::Failure(reason) => reason,
     };
     Said::Refused(Refusal {
         presented: method.take_refused().map(Principal::Certificate),
+        shown: method.take_shown(),
         ..Refusal::of(reason).named(&name)
     })
 }

@@ -30,6 +30,7 @@ use super::offer::Inner;
 use super::principal::Principal;
 use super::principal::Proved;
 use super::resumption::Inside;
+use super::shown::Shown;
 use crate::model::CertificateIdentity;
 use crate::model::Now;
 use crate::model::NtKey;
@@ -411,6 +412,8 @@ pub(super) struct Refusal {
     pub(super) presented: Option<Principal>,
     /// The name inside of the tunnel of a peer that has proved nothing.
     pub(super) claimed: Option<Arc<str>>,
+    /// The chain that was refused.
+    pub(super) shown: Option<Arc<Shown>>,
 }
 
 impl Refusal {
@@ -419,6 +422,7 @@ impl Refusal {
             reason: reason.into(),
             presented: None,
             claimed: None,
+            shown: None,
         }
     }
 

@@ -20,6 +20,9 @@ pub enum Step {
     Work,
     /// Ask a directory what [`Conversation::question`](super::Conversation::question) says, and call [`Conversation::answer`](super::Conversation::answer).
     Ask,
+    /// Wait for what [`Conversation::waits_for`](super::Conversation::waits_for) gives, off the packet
+    /// loop, and call [`Conversation::settle`](super::Conversation::settle).
+    Wait,
     /// The end: Access-Accept, or what the verdict Quarantine asks for.
     Success(Box<Outcome>),
     /// The end: Access-Reject.

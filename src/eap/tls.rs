@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Receiving --whole message--> Working --flight--> Receiving
+//!                                 |--a responder is asked--> Awaiting --its answer--> (as from Working)
 //!                                 |--our last flight--> Confirming --empty response--> success
 //!                                 |                         +--a message--> Distrusted --> failure
 //!                                 |--an alert--> Refusing --any response--> failure
@@ -24,11 +25,13 @@ use super::hello;
 use super::offer::Outer;
 use super::proof::Authenticated;
 use super::proof::Connection;
+use super::shown::Shown;
 use super::tunnel::Tunnel;
 use super::turnstile::Turnstile;
 use crate::model::CertificateIdentity;
 use crate::model::Now;
 use crate::model::Verdict;
+use crate::trust::Settled;
 
 /// The server's side of one EAP-TLS exchange.
 #[derive(Debug)]
@@ -45,6 +48,9 @@ pub(super) enum Turn {
     Request(Vec<u8>),
     /// A message is whole: call [`EapTls::work`].
     Work,
+    /// A responder is asked about the peer's certificate: call [`EapTls::settle`] when
+    /// [`EapTls::waits_for`] has resolved.
+    Wait,
     /// Nothing has changed.
     Invalid(Invalid),
     Success(Box<Authenticated>),
@@ -64,6 +70,8 @@ enum State {
     Receiving,
     /// It is here.
     Working(Vec<u8>),
+    /// The handshake is complete, and nothing of ours leaves before a responder has answered.
+    Awaiting,
     /// Our last flight is out; an empty response is success.
     Confirming(Box<Authenticated>),
     /// The peer had more to say to our last flight.
@@ -106,6 +114,7 @@ impl EapTls {
                 State::Confirming(done) => self.succeed(done),
                 state @ (State::Receiving
                 | State::Working(_)
+                | State::Awaiting
                 | State::Distrusted(_)
                 | State::Refusing(_)
                 | State::Over) => {
@@ -130,19 +139,56 @@ impl EapTls {
         link.gate.set_now(now);
         let _inside = Turnstile::enter(Arc::clone(&link.gate) as _);
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Working(message) => match link.advance(&message, first, config) {
-                Next::Send(flight, state) => {
-                    self.state = state;
-                    Turn::Request(self.carrier.send(flight))
-                }
-                Next::Succeed(done) => self.succeed(done),
-                Next::Fail(reason) => Turn::Failure(reason),
-            },
-            State::Distrusted(message) => Turn::Failure(link.last_words(&message)),
-            State::Receiving | State::Confirming(_) | State::Refusing(_) | State::Over => {
-                Turn::Failure(FailureReason::Internal("worked out of turn".into()))
+            State::Working(message) => {
+                let next = link.advance(&message, first, config);
+                self.follow(next)
             }
+            State::Distrusted(message) => Turn::Failure(link.last_words(&message)),
+            State::Receiving
+            | State::Awaiting
+            | State::Confirming(_)
+            | State::Refusing(_)
+            | State::Over => Turn::Failure(FailureReason::Internal("worked out of turn".into())),
         }
+    }
+
+    fn follow(&mut self, next: Next) -> Turn {
+        match next {
+            Next::Send(flight, state) => {
+                self.state = state;
+                Turn::Request(self.carrier.send(flight))
+            }
+            Next::Wait => {
+                self.state = State::Awaiting;
+                Turn::Wait
+            }
+            Next::Succeed(done) => self.succeed(done),
+            Next::Fail(reason) => Turn::Failure(reason),
+        }
+    }
+
+    /// Resolves when the responder that is asked about the peer's certificate has answered.
+    pub(super) fn waits_for(&self) -> Option<Settled> {
+        self.link.as_ref()?.gate.waits_for()
+    }
+
+    /// Goes on when the responder has answered, or will not.
+    pub(super) fn settle(&mut self, now: Now) -> Turn {
+        let (State::Awaiting, Some(link)) = (
+            std::mem::replace(&mut self.state, State::Over),
+            &mut self.link,
+        ) else {
+            return Turn::Failure(FailureReason::Internal("an answer to no question".into()));
+        };
+        link.gate.set_now(now);
+        let _inside = Turnstile::enter(Arc::clone(&link.gate) as _);
+        let next = match link.gate.settle() {
+            Ok(()) => link.finish(),
+            // rustls has no alert of ours to send once the handshake is complete, and wpa_supplicant
+            // answers a close_notify with no EAP packet at all.
+            Err(error) => Next::Fail(error.into()),
+        };
+        self.follow(next)
     }
 
     /// Whether the work that is due is symmetric cryptography only: that of a resumed handshake, in
@@ -158,13 +204,22 @@ impl EapTls {
                 None => hello::is_known(message, config),
             },
             State::Distrusted(_) => true,
-            State::Receiving | State::Confirming(_) | State::Refusing(_) | State::Over => false,
+            State::Receiving
+            | State::Awaiting
+            | State::Confirming(_)
+            | State::Refusing(_)
+            | State::Over => false,
         }
     }
 
     /// The certificate that was refused, for the record.
     pub(super) fn take_refused(&self) -> Option<Arc<CertificateIdentity>> {
         self.link.as_ref()?.gate.take_refused()
+    }
+
+    /// The chain that it came with.
+    pub(super) fn take_shown(&self) -> Option<Arc<Shown>> {
+        self.link.as_ref()?.gate.take_shown()
     }
 
     /// The TLS version in use, once there is one.
@@ -176,7 +231,11 @@ impl EapTls {
         let next = match std::mem::replace(&mut self.state, State::Over) {
             State::Receiving => State::Working(message),
             State::Confirming(_) => State::Distrusted(message),
-            State::Working(_) | State::Distrusted(_) | State::Refusing(_) | State::Over => {
+            State::Working(_)
+            | State::Awaiting
+            | State::Distrusted(_)
+            | State::Refusing(_)
+            | State::Over => {
                 return Turn::Failure(FailureReason::Internal("handled out of turn".into()));
             }
         };
@@ -196,6 +255,7 @@ impl EapTls {
 enum Next {
     /// And what it is followed by.
     Send(Vec<u8>, State),
+    Wait,
     Succeed(Box<Authenticated>),
     Fail(FailureReason),
 }
@@ -236,6 +296,14 @@ impl Link {
 
     /// The handshake is complete.
     fn conclude(&mut self) -> Next {
+        match self.gate.waits_for() {
+            Some(_) => Next::Wait,
+            None => self.finish(),
+        }
+    }
+
+    /// The peer's certificate stands as well as it has to.
+    fn finish(&mut self) -> Next {
         let resumed = self.tunnel.is_resumed();
         let Some(judged) = self.gate.conclude(resumed, self.tunnel.leaf()) else {
             return Next::Fail(FailureReason::Internal(

@@ -25,6 +25,8 @@ use super::config::MAX_TICKETS;
 use super::gate::Judge;
 use super::gate::Peer;
 use super::gate::Stage;
+use super::gate::is_still_good;
+use super::gate::still_asking;
 use super::gate::whose;
 use super::identity::Identity;
 use super::offer::Outer;
@@ -33,6 +35,7 @@ use super::resumption::Id;
 use super::resumption::Inside;
 use super::resumption::Past;
 use super::resumption::Who;
+use super::shown::Shown;
 use super::turnstile::Guard;
 use crate::model::CertificateIdentity;
 use crate::model::Fingerprint;
@@ -40,6 +43,7 @@ use crate::model::Now;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::trust::Chain;
+use crate::trust::Online;
 
 /// One tunnel's verifier, store and clock.
 pub(super) struct TunnelGate {
@@ -61,6 +65,8 @@ struct State {
     offered: Option<(Arc<Inside>, Timestamp)>,
     pending: Vec<(Id, Zeroizing<Vec<u8>>)>,
     refused: Option<Arc<CertificateIdentity>>,
+    /// The chain that it came with.
+    shown: Option<Arc<Shown>>,
 }
 
 /// What a complete handshake has established.
@@ -92,6 +98,7 @@ impl TunnelGate {
                 offered: None,
                 pending: Vec::new(),
                 refused: None,
+                shown: None,
             }),
         };
         gate.clock.set(now);
@@ -145,13 +152,26 @@ impl TunnelGate {
         self.state().refused.take()
     }
 
+    /// The chain that was refused, once.
+    pub(super) fn take_shown(&self) -> Option<Arc<Shown>> {
+        self.state().shown.take()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers which certificate was refused, then hands the error on.
-    fn refuse(&self, leaf: &CertificateDer<'_>, error: rustls::Error) -> rustls::Error {
-        self.state().refused = CertificateIdentity::parse(leaf).ok().map(Arc::new);
+    fn refuse(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        error: rustls::Error,
+    ) -> rustls::Error {
+        let shown = Shown::of(leaf, others, &self.config.verifier);
+        let mut state = self.state();
+        state.refused = CertificateIdentity::parse(leaf).ok().map(Arc::new);
+        state.shown = Some(Arc::new(shown));
         error
     }
 
@@ -168,10 +188,8 @@ impl TunnelGate {
 
     /// Whether it is worth a try to resume what is of this past.
     fn may_resume(&self, past: &Inside, now: Now) -> bool {
-        let certificates = past.chains().all(|chain| {
-            let verifier = &self.config.verifier;
-            verifier.verify_again(chain, unix_time(now.wall)).is_ok()
-        });
+        let certificates = (past.chains())
+            .all(|chain| is_still_good(&self.config.verifier, chain, unix_time(now.wall)));
         let realms = !self.config.tunnel.same_realm
             || (past.principal().user()).is_none_or(|user| self.identity.may_stand_for(user));
         if past.outer() != self.outer || !certificates || !realms {
@@ -196,8 +214,15 @@ impl Guard for TunnelGate {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        let chain = whose(&self.config.verifier, end_entity, intermediates, now)
-            .map_err(|error| self.refuse(end_entity, error))?;
+        let verifier = &self.config.verifier;
+        let chain =
+            whose(verifier, end_entity, intermediates, now).and_then(|chain| {
+                match verifier.online(&chain, now)? {
+                    Online::Passes => Ok(chain),
+                    Online::Waits => Err(still_asking()),
+                }
+            });
+        let chain = chain.map_err(|error| self.refuse(end_entity, intermediates, error))?;
         self.state().verified = Some(chain);
         Ok(ClientCertVerified::assertion())
     }
@@ -211,7 +236,7 @@ impl Guard for TunnelGate {
         let verifier = &self.config.verifier;
         let valid = verifier
             .verify_tls12_signature(message, certificate, signature)
-            .map_err(|error| self.refuse(certificate, error))?;
+            .map_err(|error| self.refuse(certificate, &[], error))?;
         self.prove()?;
         Ok(valid)
     }
@@ -225,7 +250,7 @@ impl Guard for TunnelGate {
         let verifier = &self.config.verifier;
         let valid = verifier
             .verify_tls13_signature(message, certificate, signature)
-            .map_err(|error| self.refuse(certificate, error))?;
+            .map_err(|error| self.refuse(certificate, &[], error))?;
         self.prove()?;
         Ok(valid)
     }

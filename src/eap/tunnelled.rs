@@ -271,6 +271,7 @@ impl Tunnelled {
             Err(error) => {
                 let refusal = Refusal {
                     presented: link.gate.take_refused().map(Principal::Certificate),
+                    shown: link.gate.take_shown(),
                     ..Refusal::of(FailureReason::from(error))
                 };
                 return self.refuse(refusal);

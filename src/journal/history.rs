@@ -22,30 +22,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::params;
 use serde::Deserialize;
-use tracing::error;
-use tracing::info;
-use tracing::warn;
 
 use crate::access::DecisionRecord;
 use crate::journal::history::chosen::Chosen;
+use crate::journal::keeper::Dated;
+use crate::journal::keeper::Keeper;
+use crate::journal::keeper::What;
 use crate::model::Timestamp;
-use crate::store::Day;
-use crate::store::DayError;
-use crate::store::Days;
 use crate::store::Schema;
 
-/// Where the history is and how much of it is kept.
+/// Where rows are kept and how many of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryConfig {
     /// Folder of the files.
@@ -57,13 +51,13 @@ pub struct HistoryConfig {
     pub octets: u64,
 }
 
-/// What the history has done so far.
+/// What has been kept so far.
 #[derive(Debug, Default)]
 pub struct HistoryStatistics {
     /// Rows written.
     pub written: AtomicU64,
-    /// Decisions worth a row that got none: too many at once, a slow disk or no room. The
-    /// journal's files have them.
+    /// What was worth a row and got none: too much at once, a slow disk or no room. The files of
+    /// the journal, or of accounting, have it.
     pub skipped: AtomicU64,
 }
 
@@ -88,6 +82,12 @@ struct Keys<'a> {
     device: Cow<'a, str>,
     presented: Cow<'a, str>,
     station: Cow<'a, str>,
+}
+
+impl Dated for Row {
+    fn at(&self) -> Timestamp {
+        self.at
+    }
 }
 
 impl Keys<'_> {
@@ -116,13 +116,7 @@ impl History {
         statistics: Arc<HistoryStatistics>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (rows, waiting) = sync_channel(WAITING);
-        let keeper = Keeper {
-            config: config.clone(),
-            days: Days::new(&config.folder, SCHEMA),
-            today: None,
-            statistics: Arc::clone(&statistics),
-            failing: false,
-        };
+        let keeper = Keeper::new(config, SCHEMA, Arc::clone(&statistics), WHAT, insert);
         let thread = thread::Builder::new()
             .name("history".into())
             .spawn(move || keeper.run(&waiting))?;
@@ -154,107 +148,6 @@ impl History {
 
     fn skip(&self, count: u64) {
         self.statistics.skipped.fetch_add(count, Ordering::Relaxed);
-    }
-}
-
-/// The thread's end: writes rows into the file of their day.
-struct Keeper {
-    config: HistoryConfig,
-    days: Days,
-    today: Option<Today>,
-    statistics: Arc<HistoryStatistics>,
-    failing: bool,
-}
-
-struct Today {
-    day: Day,
-    connection: Connection,
-    /// Rows since the room was looked at.
-    unseen: usize,
-    is_full: bool,
-}
-
-impl Keeper {
-    /// Until the journal has ended and everything is written.
-    fn run(mut self, waiting: &Receiver<Row>) {
-        let mut batch = Vec::new();
-        loop {
-            match waiting.recv_timeout(INTERVAL) {
-                Ok(row) => batch.push(row),
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            batch.extend(waiting.try_iter().take(BATCH - 1));
-            self.keep(&batch);
-            batch.clear();
-        }
-    }
-
-    fn keep(&mut self, batch: &[Row]) {
-        for rows in batch.chunk_by(|one, other| Day::of(one.at) == Day::of(other.at)) {
-            let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-            match self.keep_of_a_day(rows) {
-                Ok(true) => {
-                    self.statistics.written.fetch_add(count, Ordering::Relaxed);
-                    if std::mem::take(&mut self.failing) {
-                        info!("the history of decisions is written again");
-                    }
-                }
-                Ok(false) => {
-                    self.statistics.skipped.fetch_add(count, Ordering::Relaxed);
-                }
-                Err(error) => {
-                    self.today = None;
-                    self.statistics.skipped.fetch_add(count, Ordering::Relaxed);
-                    if !std::mem::replace(&mut self.failing, true) {
-                        let cause = crate::model::causes(&error);
-                        error!(
-                            cause,
-                            "the history of decisions cannot be written; decisions go on"
-                        );
-                    }
-                }
-            }
-        }
-    }
-
-    /// Whether there was room.
-    fn keep_of_a_day(&mut self, rows: &[Row]) -> Result<bool, DayError> {
-        let Some(first) = rows.first() else {
-            return Ok(true);
-        };
-        let day = Day::of(first.at);
-        let mut today = match self.today.take() {
-            Some(today) if today.day == day => today,
-            Some(_) | None => Today {
-                day,
-                connection: self.days.write(day)?,
-                unseen: LOOK,
-                is_full: false,
-            },
-        };
-        if today.unseen >= LOOK {
-            today.unseen = 0;
-            let oldest = day.back(self.config.days.saturating_sub(1));
-            let used = self.days.prune(oldest, day, self.config.octets)?;
-            let was_full = std::mem::replace(&mut today.is_full, used > self.config.octets);
-            if today.is_full && !was_full {
-                warn!(
-                    octets = used,
-                    "the history of decisions has no more room today; the journal's files go on"
-                );
-            }
-        }
-        today.unseen += rows.len();
-        let has_room = !today.is_full;
-        if has_room {
-            insert(&mut today.connection, rows).map_err(|source| DayError::Sqlite {
-                path: self.config.folder.clone(),
-                source,
-            })?;
-        }
-        self.today = Some(today);
-        Ok(has_room)
     }
 }
 
@@ -314,14 +207,11 @@ const NOT_AUTHENTICATED: &str = "reject";
 /// Rows that wait for the thread: a burst of refusals, with a disk that takes a second; 4 MB.
 const WAITING: usize = 4096;
 
-/// Rows of one transaction.
-const BATCH: usize = 1000;
-
-/// Rows after which the room is looked at, some 2 MB.
-const LOOK: usize = 2000;
-
-/// How long the thread sleeps without rows.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// What is said of it.
+const WHAT: What = What {
+    name: "the history of decisions",
+    otherwise: "the journal's files go on",
+};
 
 #[cfg(test)]
 mod tests;

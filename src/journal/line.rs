@@ -83,6 +83,12 @@ impl Lines {
             Outcome::NotAuthenticated(why) => {
                 json.raw(b",\"verdict\":\"reject\",\"reason\":");
                 json.string(why.as_str());
+                json.optional(b",\"advice\":", record.advice);
+                if record.rounds > 0 {
+                    json.raw(b",\"rounds\":");
+                    json.number(u64::from(record.rounds));
+                }
+                json.optional(b",\"chain\":", record.chain.as_option());
             }
         }
         if let Some(posture) = posture {
@@ -257,6 +263,28 @@ fn origin(json: &mut Json<'_>, record: &DecisionRecord) {
     json.optional(b",\"nas\":", record.nas.as_option());
     json.optional(b",\"nas_group\":", record.nas_group.as_option());
     json.optional(b",\"ssid\":", record.ssid.as_option());
+    if let Some(claims) = &record.claims {
+        let said = claims.claims();
+        json.raw(b",\"claimed\":{");
+        let mut first = true;
+        for (key, text) in [
+            (&b"\"platform\":"[..], said.platform),
+            (b"\"os_version\":", said.os_version),
+            (b"\"host_name\":", said.host_name),
+            (b"\"client\":", said.client),
+        ] {
+            if text.is_empty() {
+                continue;
+            }
+            if !first {
+                json.raw(b",");
+            }
+            first = false;
+            json.raw(key);
+            json.string(text);
+        }
+        json.raw(b"}");
+    }
     match record.from {
         Some(IpAddr::V4(address)) => {
             json.raw(b",\"from\":\"");

@@ -118,6 +118,7 @@ impl Who {
             ssid: Text::EMPTY,
             from: Some(self.peer.address.to_canonical()),
             station: None,
+            claims: None,
             presented: Text::EMPTY,
             device_type: Text::EMPTY,
             user_agent: Text::new(&self.user_agent),
@@ -130,6 +131,9 @@ impl Who {
                 user: None,
             },
             outcome: Outcome::NotAuthenticated(Text::new(why)),
+            advice: None,
+            chain: Text::EMPTY,
+            rounds: 0,
             generation: Generation::default(),
         }
     }

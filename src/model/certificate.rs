@@ -23,6 +23,12 @@ impl Fingerprint {
         Self(sha256(&[der]))
     }
 
+    /// From the 32 octets of [`Fingerprint::octets`].
+    #[must_use]
+    pub const fn from_octets(octets: [u8; 32]) -> Self {
+        Self(octets)
+    }
+
     /// The 32 octets.
     #[must_use]
     pub const fn octets(self) -> [u8; 32] {

@@ -59,6 +59,14 @@ impl Established {
             Self::Proven => "proven",
         }
     }
+
+    /// What [`as_str`](Self::as_str) calls so.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::None, Self::Claimed, Self::Proven]
+            .into_iter()
+            .find(|one| one.as_str() == word)
+    }
 }
 
 impl fmt::Display for Established {
@@ -142,6 +150,22 @@ pub struct NasContext<'a> {
     pub medium: Medium,
     /// Network name, from Called-Station-Id.
     pub ssid: Option<&'a str>,
+    /// What a VPN's client says of its device, if it says anything.
+    pub claims: Option<ClaimedDevice<'a>>,
+}
+
+/// What the client of a VPN says of the device that it runs on: nothing of it is proved, and it can say
+/// what it likes. Empty where it says nothing. The identifiers that it gives are in [`Subject::device`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClaimedDevice<'a> {
+    /// Operating system, in the word of the vendor: `win`, `mac-intel`, `Windows`.
+    pub platform: &'a str,
+    /// Its version.
+    pub os_version: &'a str,
+    /// Name of the device in its network.
+    pub host_name: &'a str,
+    /// The client and its version.
+    pub client: &'a str,
 }
 
 /// Kind of port a peer connects through (NAS-Port-Type).

@@ -89,6 +89,8 @@ pub enum Reason {
     DeviceOfAnotherUser = 54016,
     /// Policies target the user at this door, and the conditions of none fit the connection.
     NoPolicyApplies = 54017,
+    /// The certificate that proved the device has been revoked since it was let in.
+    CertificateRevoked = 54018,
 }
 
 impl Reason {
@@ -124,6 +126,7 @@ impl Reason {
             Self::DeviceAmbiguous => "DeviceAmbiguous",
             Self::DeviceOfAnotherUser => "DeviceOfAnotherUser",
             Self::NoPolicyApplies => "NoPolicyApplies",
+            Self::CertificateRevoked => "CertificateRevoked",
         }
     }
 
@@ -159,6 +162,7 @@ impl Reason {
             Self::DeviceAmbiguous => "What identifies the device stands for more than one.",
             Self::DeviceOfAnotherUser => "This mail device belongs to another user.",
             Self::NoPolicyApplies => "No policy covers this kind of connection.",
+            Self::CertificateRevoked => "The device's certificate has been revoked.",
         }
     }
 }

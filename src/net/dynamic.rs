@@ -87,8 +87,18 @@ pub async fn serve(
     admissions.ring(Box::new(move || rung.notify_one()));
     let (mut v4, mut v6) = ([0; BUFFER], [0; BUFFER]);
     let mut is_failing = false;
+    let mut staying = 0;
     loop {
         dynamic.handle_due(clock.now());
+        let all = dynamic.counters().staying.get();
+        if all > staying {
+            let sessions = all - staying;
+            warn!(
+                sessions,
+                "their NASes do not end sessions that have to end: `portreeve decisions` has their answers"
+            );
+            staying = all;
+        }
         while let Some((to, octets)) = dynamic.poll_transmit() {
             let to = match to {
                 Reach::Udp(to) => to,
@@ -105,7 +115,7 @@ pub async fn serve(
             if let Err(error) = sent
                 && !is_failing
             {
-                warn!(%to, %error, "a Disconnect-Request cannot be sent");
+                warn!(%to, %error, "a Disconnect- or CoA-Request cannot be sent");
             }
             is_failing = failed;
         }

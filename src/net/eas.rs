@@ -49,8 +49,10 @@ use crate::mail::Read;
 use crate::mail::Reply;
 use crate::mail::Step;
 use crate::mail::Told;
+use crate::mail::network;
 use crate::model::CertificateIdentity;
 use crate::net::clock::Clock;
+use crate::net::places::Place;
 use crate::net::upstream;
 use crate::net::upstream::Ended;
 use crate::net::upstream::Failure;
@@ -68,8 +70,6 @@ pub use lanes::Bound;
 pub use lanes::Lanes;
 pub use lanes::bind_lanes;
 pub use limits::Limits;
-
-use limits::Place;
 
 /// Everything that a connection needs; shared by all.
 pub struct Front {
@@ -149,7 +149,11 @@ pub async fn serve(
             continue;
         };
         let front = &lane.front;
-        let Some(place) = Place::take(&front.counters, &front.limits, from.ip()) else {
+        let Some(place) = Place::take(
+            &front.counters.places,
+            front.limits.most(),
+            network(from.ip()),
+        ) else {
             front.counters.turned_away.fetch_add(1, Ordering::Relaxed);
             continue;
         };

@@ -410,7 +410,8 @@ impl Loop {
         if let Err(error) = self.forwards.try_send(forwarding) {
             // Nobody proxies, or nobody keeps up: the place that was set aside is used for that.
             let (TrySendError::Full(refused) | TrySendError::Closed(refused)) = error;
-            self.mailbox.put_done(refused.unanswered());
+            let why = "too many requests wait for home servers";
+            self.mailbox.put_done(refused.unanswered(why));
         }
     }
 

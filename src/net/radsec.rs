@@ -15,7 +15,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +45,7 @@ use tracing::warn;
 use crate::model::CertificateIdentity;
 use crate::model::Timestamp;
 use crate::net::clock::Clock;
+use crate::net::places::Place;
 use crate::net::seldom::Seldom;
 use crate::net::streams::Link;
 use crate::net::streams::Listed;
@@ -67,8 +67,6 @@ mod limits;
 pub use counters::Closed;
 pub use counters::Counters;
 pub use limits::Limits;
-
-use limits::Place;
 
 /// Everything that a connection needs; shared by all.
 pub struct Front {
@@ -215,7 +213,11 @@ pub async fn serve(
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let Some(place) = Place::take(&front.counters, &front.limits, from.ip()) else {
+        let Some(place) = Place::take(
+            &front.counters.places,
+            front.limits.most(),
+            from.ip().to_canonical(),
+        ) else {
             front.counters.closed(Closed::TooMany);
             continue;
         };
@@ -470,11 +472,6 @@ fn until(now: Timestamp, end: Timestamp) -> Duration {
     } else {
         (end.since(now) + Duration::from_secs(1)).min(LONGEST_LOOK)
     }
-}
-
-/// The address by which connections are counted.
-fn origin(address: IpAddr) -> IpAddr {
-    address.to_canonical()
 }
 
 /// Octets that are asked for at a time.

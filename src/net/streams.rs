@@ -68,6 +68,12 @@ pub struct Streams {
 }
 
 impl Streams {
+    /// Of a gateway to which nobody comes over TLS.
+    #[must_use]
+    pub fn none() -> Arc<Self> {
+        Self::new(&Arc::from([]))
+    }
+
     pub(super) fn new(mailboxes: &Arc<[Arc<Mailbox>]>) -> Arc<Self> {
         Arc::new(Self {
             mailboxes: Arc::clone(mailboxes),

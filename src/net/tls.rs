@@ -27,6 +27,7 @@ use rustls::server::danger::ClientCertVerifier;
 
 use crate::trust::Material;
 use crate::trust::Unusable;
+use crate::trust::Upkeep;
 use crate::trust::Verifier;
 
 /// The PEM texts of a TLS server.
@@ -39,6 +40,8 @@ pub struct ServerPem<'a> {
     /// Roots of client certificates. `None`: none are asked for. Otherwise a client may present
     /// one; one that does not verify ends the handshake.
     pub client_roots: Option<&'a [u8]>,
+    /// How revocation of client certificates is kept up to date, if it is.
+    pub upkeep: Option<&'a Upkeep>,
 }
 
 /// The configuration of the front: HTTP/2 and HTTP/1.1.
@@ -55,7 +58,7 @@ pub fn server(pem: ServerPem<'_>) -> Result<ServerConfig, TlsError> {
     })?;
     let verifier = match pem.client_roots {
         None => WebPkiClientVerifier::no_client_auth(),
-        Some(roots) => client_verifier(roots, &provider)?,
+        Some(roots) => client_verifier(roots, pem.upkeep, &provider)?,
     };
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -176,11 +179,13 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn client_verifier(
     roots: &[u8],
+    upkeep: Option<&Upkeep>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let roots = certificates(roots, "roots of client certificates")?;
     let material = Material {
         roots: &roots,
+        upkeep,
         remembered: REMEMBERED_CHAINS,
         ..Material::default()
     };
@@ -290,6 +295,7 @@ mod tests {
                 chain: chain.as_bytes(),
                 key: key.as_bytes(),
                 client_roots,
+                upkeep: None,
             };
             assert!(server(pem).is_ok());
         }
@@ -365,6 +371,7 @@ mod tests {
             chain: front.as_bytes(),
             key: front_key.as_bytes(),
             client_roots: Some(phone.as_bytes()),
+            upkeep: None,
         });
         let config = Arc::new(config.unwrap());
         for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
@@ -392,6 +399,7 @@ mod tests {
                 chain: chain.as_bytes(),
                 key: key.as_bytes(),
                 client_roots: roots.map(str::as_bytes),
+                upkeep: None,
             };
             assert!(server(pem).is_err(), "row {row}");
         }

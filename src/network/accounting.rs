@@ -62,7 +62,7 @@ impl Server {
             }
             (AcctStatusType::Stop, Some(number)) => drop(admissions.remove(number)),
             (AcctStatusType::AccountingOn | AcctStatusType::AccountingOff, _) => {
-                admissions.close_all_of(asked.from.ip());
+                admissions.close_all_of(asked.from.ip(), asked.nas, request);
             }
             _ => {}
         }

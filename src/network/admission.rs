@@ -11,7 +11,6 @@ use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Wake;
@@ -25,8 +24,11 @@ use crate::access::Decided;
 use crate::access::DecisionPoint;
 use crate::access::Live;
 use crate::access::Permit;
+use crate::access::Places;
 use crate::access::Sweep;
 use crate::access::Trace;
+use crate::model::CertificateId;
+use crate::model::Established;
 use crate::model::Now;
 use crate::model::Subject;
 use crate::model::Timestamp;
@@ -35,8 +37,11 @@ use crate::network::away::Asked;
 use crate::network::brake::Held;
 use crate::network::server::Server;
 use crate::radius::AccessRequest;
+use crate::radius::AccountingRequest;
 use crate::radius::AttributeType;
+use crate::radius::MAX_VALUE;
 use crate::radius::Nas;
+use crate::radius::VendorId;
 
 /// By what a NAS knows a peer (RFC 5176 section 3): each attribute as the NAS sent it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,15 +50,23 @@ pub(super) struct PeerIdentity {
 }
 
 impl PeerIdentity {
+    /// Attributes that there may be: one of each kind.
+    pub(super) const MAX: usize = IDENTIFYING.len() + 1;
+
     /// What an Access-Request says of its peer and of the NAS.
     pub(super) fn of(request: &AccessRequest<'_>) -> Self {
         let attributes = IDENTIFYING.into_iter().filter_map(|kind| {
             let value = request.find(kind).filter(|value| !value.is_empty())?;
             Some((kind, value.into()))
         });
-        Self {
-            attributes: attributes.collect(),
+        let mut attributes: Vec<(AttributeType, Box<[u8]>)> = attributes.collect();
+        // Cisco's devices want their own name of a session back, Meraki's nothing less.
+        if let Some(session) = request.audit_session()
+            && let Some(value) = cisco_pair(session)
+        {
+            attributes.push((AttributeType::VENDOR_SPECIFIC, value));
         }
+        Self { attributes }
     }
 
     pub(super) fn find(&self, kind: AttributeType) -> Option<&[u8]> {
@@ -70,6 +83,15 @@ impl PeerIdentity {
     }
 }
 
+/// The value of a Vendor-Specific with one Cisco-AVPair; `None` if that is too long.
+fn cisco_pair(text: &[u8]) -> Option<Box<[u8]>> {
+    const AV_PAIR: u8 = 1;
+    let length = u8::try_from(text.len() + 2).ok()?;
+    let head = [&VendorId::CISCO.0.to_be_bytes()[..], &[AV_PAIR, length]];
+    let value = [head.concat().as_slice(), text].concat();
+    (value.len() <= MAX_VALUE).then(|| value.into_boxed_slice())
+}
+
 /// A peer that is in.
 pub(super) struct Admission {
     pub(super) permit: Permit,
@@ -77,8 +99,10 @@ pub(super) struct Admission {
     /// Address that the NAS asked from.
     pub(super) address: IpAddr,
     pub(super) peer: PeerIdentity,
+    /// How its device was established when it got the access that it has.
+    pub(super) established: Established,
     /// When it is forgotten, should nobody say that it has ended.
-    until: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 /// All peers that are in, by the decision that let them in.
@@ -94,8 +118,9 @@ pub struct Admissions {
     /// One sweep at a time, so that each is weighed by itself.
     sweeping: Mutex<()>,
     capacity: usize,
-    count: AtomicUsize,
-    refused: AtomicU64,
+    places: Places,
+    /// How often this has changed, so that what is as it was need not be saved again.
+    changes: AtomicU64,
 }
 
 /// Decisions that have been taken back.
@@ -159,8 +184,8 @@ impl Admissions {
             held: Mutex::default(),
             sweeping: Mutex::default(),
             capacity,
-            count: AtomicUsize::new(0),
-            refused: AtomicU64::new(0),
+            places: Places::default(),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -173,7 +198,7 @@ impl Admissions {
     /// How many are in.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.places.taken()
     }
 
     /// Whether nobody is in.
@@ -185,7 +210,26 @@ impl Admissions {
     /// How many were let in without a place here.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.places.refused()
+    }
+
+    /// A number that is another one when somebody has come, left or got another name since.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// All who are in now.
+    pub(super) fn numbers(&self) -> Vec<Correlation> {
+        self.open.iter().map(|entry| *entry.key()).collect()
+    }
+
+    fn has_changed(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A peer has been let in. If the verdict has changed meanwhile, it is due at once.
@@ -197,29 +241,36 @@ impl Admissions {
         decided: &Decided,
         (nas, address, peer): (&Arc<Nas>, IpAddr, PeerIdentity),
     ) {
-        let station = peer
-            .find(AttributeType::CALLING_STATION_ID)
-            .map(Box::<[u8]>::from);
+        self.put(
+            number,
+            Admission {
+                permit: self.live.hold(now, subject, decided),
+                nas: Arc::clone(nas),
+                address,
+                peer,
+                established: decided.seen.established,
+                until: now + FORGOTTEN,
+            },
+        );
+    }
+
+    /// Follows somebody, if there is room.
+    pub(super) fn put(&self, number: Correlation, admission: Admission) -> bool {
+        let station = admission.peer.find(AttributeType::CALLING_STATION_ID);
         if let Some(station) = station
-            && let Some(before) = self.newest.insert((address, station), number)
+            && let Some(before) = self
+                .newest
+                .insert((admission.address, station.into()), number)
         {
             self.remove(before);
         }
-        if self.count.fetch_add(1, Ordering::Relaxed) >= self.capacity {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            return;
+        if !self.places.take(self.capacity) {
+            return false;
         }
-        let permit = self.live.hold(now, subject, decided);
-        let admission = Admission {
-            permit,
-            nas: Arc::clone(nas),
-            address,
-            peer,
-            until: now + FORGOTTEN,
-        };
         self.open.insert(number, admission);
+        self.has_changed();
         self.follow(number);
+        true
     }
 
     /// Has the permit say when it is taken back; if that has happened, it is due at once.
@@ -265,6 +316,25 @@ impl Admissions {
         self.follow(number);
     }
 
+    /// Its NAS has given somebody another access: what was decided is what it has now.
+    pub(super) fn changed(
+        &self,
+        now: Timestamp,
+        number: Correlation,
+        decided: &Decided,
+        established: Established,
+    ) {
+        if let Some(mut admission) = self.open.get_mut(&number) {
+            let permit = admission
+                .permit
+                .with_subject(|subject| self.live.hold(now, subject, decided));
+            admission.permit = permit;
+            admission.established = established;
+            self.has_changed();
+        }
+        self.follow(number);
+    }
+
     fn decide(&self, now: Timestamp, permit: &Permit) -> Decided {
         permit.with_subject(|subject| self.point.decide(now, subject, &mut Trace::default()))
     }
@@ -286,6 +356,11 @@ impl Admissions {
         }
     }
 
+    /// The certificates with which peers are in.
+    pub fn certificates(&self) -> impl Iterator<Item = CertificateId> {
+        self.live.certificates()
+    }
+
     /// Those whom the brake holds.
     pub(super) fn brake(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -298,6 +373,7 @@ impl Admissions {
             let kind = AttributeType::ACCT_SESSION_ID;
             if admission.peer.find(kind) != Some(session) {
                 admission.peer.set(kind, session);
+                self.has_changed();
             }
         }
     }
@@ -305,7 +381,8 @@ impl Admissions {
     /// The peer has left, or was put out.
     pub(super) fn remove(&self, number: Correlation) -> Option<Admission> {
         let (_, admission) = self.open.remove(&number)?;
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.places.free();
+        self.has_changed();
         if let Some(station) = admission.peer.find(AttributeType::CALLING_STATION_ID) {
             let peer = (admission.address, station.into());
             self.newest.remove_if(&peer, |_, newest| *newest == number);
@@ -313,9 +390,16 @@ impl Admissions {
         Some(admission)
     }
 
-    /// The NAS has begun anew: nobody is in there.
-    pub(super) fn close_all_of(&self, nas: IpAddr) {
-        self.remove_where(|admission| admission.address == nas);
+    /// A NAS has begun anew: nobody is in there. Behind an address there may be several, with a proxy
+    /// or an address translator in front: the sessions of others go on.
+    pub(super) fn close_all_of(&self, address: IpAddr, nas: &Nas, request: &AccountingRequest<'_>) {
+        self.remove_where(|admission| {
+            let same = NAMES_A_NAS.into_iter().all(|kind| {
+                let (own, said) = (admission.peer.find(kind), request.find(kind));
+                own.is_none() || said.is_none() || own == said
+            });
+            same && admission.address == address && admission.nas.name() == nas.name()
+        });
     }
 
     /// Forgets those of whom nothing was heard for a day. To be called once in a while.
@@ -396,6 +480,10 @@ const IDENTIFYING: [AttributeType; 5] = [
     AttributeType::CALLING_STATION_ID,
     AttributeType::ACCT_SESSION_ID,
 ];
+
+/// By what one NAS is told from another behind the same address.
+const NAMES_A_NAS: [AttributeType; 2] =
+    [AttributeType::NAS_IP_ADDRESS, AttributeType::NAS_IDENTIFIER];
 
 /// Sessions without accounting, or whose Stop was lost, end within a day as a rule: profiles and
 /// NASes have them authenticate again.

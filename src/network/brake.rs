@@ -36,6 +36,11 @@ impl Admissions {
         self.gather(now, |live| live.sweep_all(now))
     }
 
+    /// Judges again those whose certificates have been revoked.
+    pub fn sweep_certificates(&self, now: Timestamp) -> Swept {
+        self.gather(now, |live| live.sweep_certificates(now))
+    }
+
     /// Judges again those for whom a fact has expired. To be called about once a second.
     pub fn sweep_due(&self, now: Timestamp) -> Swept {
         self.gather(now, |live| live.sweep_due(now))

@@ -8,9 +8,11 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::access::Text;
 use crate::eap;
+use crate::eap::Principal;
 use crate::model::NtKey;
 use crate::model::Proof;
 use crate::network::job::Work;
@@ -26,6 +28,24 @@ pub trait Passwords: Send + Sync + fmt::Debug {
     fn knows(&self, _user: &str) -> bool {
         true
     }
+
+    /// What a directory is to be asked about somebody who has shown no password, but a certificate or a
+    /// ticket, before a decision about them is made. Asked on the thread that does the cryptography;
+    /// waits for nobody.
+    fn look_up(&self, _principal: &Principal) -> LookUp {
+        LookUp::default()
+    }
+}
+
+/// How directories know somebody who has shown no password.
+#[derive(Debug, Default)]
+pub struct LookUp {
+    /// The name of the machine's account, if a certificate names no user but a machine. It stands for
+    /// the user once a directory has said that it knows it.
+    pub machine: Option<Arc<str>>,
+    /// What is to be asked first. Its answer is [`Answer::Accepted`] without a key when all is in the
+    /// inventory that is known.
+    pub inquiry: Option<Inquiry>,
 }
 
 /// The answer to a password, or the work that leads to it.

@@ -1,6 +1,8 @@
 //! The device that a VPN's client claims to be, in the order in which it is looked for.
 
+use crate::access::ClaimedTexts;
 use crate::access::Text;
+use crate::model::ClaimedDevice;
 use crate::model::DeviceId;
 use crate::model::EntraDeviceId;
 use crate::model::Established;
@@ -15,16 +17,24 @@ pub(super) struct Claims {
     /// In upper case, as serial numbers are kept.
     uid: Text<64>,
     macs: [Option<MacAddress>; DeviceClaims::MAX_MACS],
+    /// What else was said.
+    texts: Option<ClaimedTexts>,
 }
 
 impl Claims {
-    /// `None` if nothing was said by which a device could be found.
+    /// `None` if nothing was said.
     pub(super) fn new(said: &DeviceClaims<'_>) -> Option<Self> {
         let mut macs = [None; DeviceClaims::MAX_MACS];
         for (place, mac) in macs.iter_mut().zip(said.macs()) {
             *place = Some(mac);
         }
-        if said.uid.is_none() && macs == [None; DeviceClaims::MAX_MACS] {
+        let texts = ClaimedTexts::new(&ClaimedDevice {
+            platform: said.platform.unwrap_or_default(),
+            os_version: said.platform_version.unwrap_or_default(),
+            host_name: said.hostname.unwrap_or_default(),
+            client: said.client.unwrap_or_default(),
+        });
+        if said.uid.is_none() && macs == [None; DeviceClaims::MAX_MACS] && texts.is_none() {
             return None;
         }
         let mut uid = [0; 64];
@@ -35,7 +45,18 @@ impl Claims {
         Some(Self {
             uid: Text::new(std::str::from_utf8(uid).unwrap_or_default()),
             macs,
+            texts,
         })
+    }
+
+    /// What was said besides identifiers.
+    pub(super) fn texts(&self) -> Option<ClaimedDevice<'_>> {
+        self.texts.as_ref().map(ClaimedTexts::claims)
+    }
+
+    /// Whether there is anything by which a device could be found.
+    pub(super) fn identify(&self) -> bool {
+        self.uid.as_option().is_some() || self.macs.iter().any(Option::is_some)
     }
 
     /// What was said first, for records.

@@ -7,10 +7,13 @@ use crate::access::Decided;
 use crate::access::DecisionRecord;
 use crate::access::Text;
 use crate::model::Credential;
+use crate::model::Established;
+use crate::model::Identifier;
 use crate::model::MacAddress;
 use crate::model::Medium;
 use crate::model::NasContext;
 use crate::model::Plane;
+use crate::model::Presented;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::network::charging::Charging;
@@ -55,12 +58,45 @@ impl Context {
         self.medium == Medium::Vpn
     }
 
+    /// The device that is claimed, in the order of preference: by the words of a VPN's client, else by
+    /// the station's address. Nothing of it is proof.
+    pub(super) fn with_claimed<T>(&self, ask: impl FnOnce(&[Presented<'_>]) -> T) -> T {
+        match self.claims.as_ref().filter(|claims| claims.identify()) {
+            Some(claims) => claims.with(ask),
+            None => {
+                let claimed = self.station.map(|station| Presented {
+                    identifier: Identifier::Mac(station),
+                    established: Established::Claimed,
+                });
+                ask(claimed.as_slice())
+            }
+        }
+    }
+
+    /// Whether the words of a VPN's client are what is claimed.
+    pub(super) fn is_identified_by_claims(&self) -> bool {
+        self.claims.as_ref().is_some_and(Claims::identify)
+    }
+
+    /// The same for people.
+    pub(super) fn shown_claim(&self) -> Text<64> {
+        match (
+            self.claims.as_ref().filter(|claims| claims.identify()),
+            self.station,
+        ) {
+            (Some(claims), _) => claims.shown(),
+            (None, Some(station)) => Text::new(readable(&station.spelled())),
+            (None, None) => Text::EMPTY,
+        }
+    }
+
     pub(super) fn nas<'a>(&'a self, nas: &'a Nas) -> NasContext<'a> {
         NasContext {
             name: nas.name(),
             group: nas.group(),
             medium: self.medium,
             ssid: self.ssid.as_option(),
+            claims: self.claims.as_ref().and_then(Claims::texts),
         }
     }
 

@@ -1,8 +1,10 @@
 //! The EAP conversations of one loop, found by their State: bounded in number, time and share.
 //!
 //! A conversation waits for its peer, or it is away: its job has it. Either way it keeps its
-//! place under the State that the NAS was given last, so that a request which brings that State
-//! meanwhile is told from one whose State nobody gave.
+//! place, so that a request which brings its State meanwhile is told from one whose State nobody
+//! gave. A State names the round, too: a NAS that signs a retransmission anew brings that of a round
+//! which has been answered, and gets the same answer again; what else comes with such a State is
+//! dropped. So is what comes for a conversation that has just ended: its answer may be under way.
 //!
 //! When all places are taken, the oldest conversation whose peer has not yet answered the method
 //! gives way to a new one. Where most have answered, or all, one gives way whose peer has answered and then
@@ -14,6 +16,8 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::hash::RandomState;
 use std::net::IpAddr;
@@ -26,6 +30,8 @@ use crate::network::judge::ConversationJudge;
 use crate::radius::AccessRequest;
 
 pub(super) use standing::Binding;
+pub(super) use standing::Brought;
+pub(super) use standing::Id;
 pub(super) use standing::Standing;
 pub(super) use standing::State;
 
@@ -46,6 +52,11 @@ pub(super) enum Found {
     Slot(Slot),
     /// Its conversation is away.
     Away,
+    /// Its conversation waits for the answer to this request, which was sent in answer to the same
+    /// response before.
+    Repeated(State, Box<[u8]>),
+    /// A round that is over, or a conversation that has ended a moment ago.
+    Over,
     /// None, or another peer's.
     Nothing,
 }
@@ -72,10 +83,12 @@ struct Place {
 /// memory is bounded by their number.
 #[derive(Debug)]
 pub(super) struct Conversations {
-    places: HashMap<State, Place>,
-    deadlines: BTreeSet<(Monotonic, State)>,
+    places: HashMap<Id, Place>,
+    deadlines: BTreeSet<(Monotonic, Id)>,
     /// Those whose peer has not answered the method, by age.
-    unanswered: BTreeMap<u64, State>,
+    unanswered: BTreeMap<u64, Id>,
+    /// Those that have ended of late.
+    ended: Ended,
     /// How many with progress each source has.
     progress: HashMap<IpAddr, usize>,
     begun: u64,
@@ -90,6 +103,7 @@ impl Conversations {
             places: HashMap::new(),
             deadlines: BTreeSet::new(),
             unanswered: BTreeMap::new(),
+            ended: Ended::default(),
             progress: HashMap::new(),
             begun: 0,
             put_out: None,
@@ -112,10 +126,13 @@ impl Conversations {
         now: Monotonic,
         patience: Duration,
         binding: Binding,
+        state: State,
     ) -> Standing {
         self.begun = self.begun.wrapping_add(1);
         Standing {
             binding,
+            state,
+            brought: None,
             number: self.begun,
             answered: false,
             worked: false,
@@ -155,8 +172,8 @@ impl Conversations {
             return Share::Free;
         }
         match self.silent(now, |standing| standing.binding.from == from) {
-            Some(state) => {
-                self.put_out(now, state);
+            Some(id) => {
+                self.put_out(now, id);
                 Share::Freed
             }
             None => Share::Taken,
@@ -169,23 +186,23 @@ impl Conversations {
     pub(super) fn make_room(&mut self, now: Monotonic, capacity: usize) -> usize {
         let mut gone = 0;
         while self.places.len() >= capacity {
-            let oldest = self.unanswered.first_key_value().map(|(_, state)| *state);
+            let oldest = self.unanswered.first_key_value().map(|(_, id)| *id);
             let most_have_answered = self.unanswered.len() < self.places.len() / 2;
             let silent = match (most_have_answered, oldest) {
                 (false, Some(_)) => None,
                 (true, _) | (false, None) => self.silent(now, |_| true),
             };
-            let Some(state) = silent.or(oldest) else {
+            let Some(id) = silent.or(oldest) else {
                 break;
             };
-            self.put_out(now, state);
+            self.put_out(now, id);
             gone += 1;
         }
         gone
     }
 
-    fn put_out(&mut self, now: Monotonic, state: State) {
-        self.remove(state);
+    fn put_out(&mut self, now: Monotonic, id: Id) {
+        self.remove(id);
         self.put_out = Some(now);
     }
 
@@ -197,11 +214,11 @@ impl Conversations {
 
     /// One that waits for a peer which has answered the method and then been silent for
     /// [`SILENT`]; about the longest of all.
-    fn silent(&self, now: Monotonic, is_meant: impl Fn(&Standing) -> bool) -> Option<State> {
+    fn silent(&self, now: Monotonic, is_meant: impl Fn(&Standing) -> bool) -> Option<Id> {
         // Deadlines are in the order of silence, but for the few that near their end.
         let first = self.deadlines.iter().take(LOOKED_AT);
-        first.map(|(_, state)| *state).find(|state| {
-            self.places.get(state).is_some_and(|place| {
+        first.map(|(_, id)| *id).find(|id| {
+            self.places.get(id).is_some_and(|place| {
                 place.held.is_some()
                     && place.standing.answered
                     && now.since(place.standing.since) >= SILENT
@@ -223,21 +240,38 @@ impl Conversations {
 
     /// Gives up the place of a conversation that was away; `false` if it had been given up.
     pub(super) fn rejoin(&mut self, state: State) -> bool {
+        let id = state.id();
         let away = self
             .places
-            .get(&state)
+            .get(&id)
             .is_some_and(|place| place.held.is_none());
-        away && self.remove(state).is_some()
+        away && self.remove(id).is_some()
     }
 
-    /// Takes out the conversation of `state` if it waits and belongs to the request's peer.
-    pub(super) fn take(&mut self, state: State, request: &Binding) -> Found {
-        match self.places.get(&state) {
+    /// Takes out the conversation of `state` if it waits for that round and belongs to the request's
+    /// peer.
+    pub(super) fn take(&mut self, state: State, request: &Binding, response: &[u8]) -> Found {
+        let id = state.id();
+        match self.places.get(&id) {
             Some(place) if !place.standing.binding.holds(request) => return Found::Nothing,
             Some(Place { held: None, .. }) => return Found::Away,
-            Some(Place { held: Some(_), .. }) | None => {}
+            Some(Place {
+                standing,
+                held: Some((conversation, _)),
+            }) if standing.state != state => {
+                let last = state.next() == standing.state;
+                let same = standing.brought == Some(Brought::of(response));
+                if last && same {
+                    let request = conversation.last_request().into();
+                    return Found::Repeated(standing.state, request);
+                }
+                return Found::Over;
+            }
+            Some(Place { held: Some(_), .. }) => {}
+            None if self.ended.contains(&id) => return Found::Over,
+            None => return Found::Nothing,
         }
-        match self.remove(state) {
+        match self.remove(id) {
             Some(Place {
                 standing,
                 held: Some((conversation, judge)),
@@ -250,13 +284,18 @@ impl Conversations {
         }
     }
 
+    /// A conversation has had its last answer.
+    pub(super) fn end(&mut self, now: Monotonic, standing: &Standing) {
+        self.ended.add(now, standing.state.id());
+    }
+
     /// Forgets what has waited too long; says how many peers fell silent.
     pub(super) fn expire(&mut self, now: Monotonic) -> usize {
         let mut silent = 0;
-        while let Some((deadline, state)) = self.deadlines.first().copied()
+        while let Some((deadline, id)) = self.deadlines.first().copied()
             && deadline <= now
         {
-            let place = self.remove(state);
+            let place = self.remove(id);
             silent += usize::from(place.is_some_and(|place| place.held.is_some()));
         }
         silent
@@ -269,21 +308,23 @@ impl Conversations {
     fn insert(
         &mut self,
         state: State,
-        standing: Standing,
+        mut standing: Standing,
         held: Option<(Box<Conversation>, Arc<ConversationJudge>)>,
     ) {
-        self.remove(state);
-        self.deadlines.insert((standing.deadline, state));
+        let id = state.id();
+        standing.state = state;
+        self.remove(id);
+        self.deadlines.insert((standing.deadline, id));
         if standing.answered {
             *self.progress.entry(standing.binding.from).or_default() += 1;
         } else {
-            self.unanswered.insert(standing.number, state);
+            self.unanswered.insert(standing.number, id);
         }
-        self.places.insert(state, Place { standing, held });
+        self.places.insert(id, Place { standing, held });
     }
 
-    fn remove(&mut self, state: State) -> Option<Place> {
-        let place = self.places.remove(&state)?;
+    fn remove(&mut self, id: Id) -> Option<Place> {
+        let place = self.places.remove(&id)?;
         let Standing {
             binding,
             number,
@@ -291,7 +332,7 @@ impl Conversations {
             deadline,
             ..
         } = place.standing;
-        self.deadlines.remove(&(deadline, state));
+        self.deadlines.remove(&(deadline, id));
         if answered {
             if let Some(count) = self.progress.get_mut(&binding.from) {
                 *count = count.saturating_sub(1);
@@ -305,6 +346,35 @@ impl Conversations {
         Some(place)
     }
 }
+
+/// The conversations that have ended of late, the oldest of them first.
+#[derive(Debug, Default)]
+struct Ended {
+    ids: HashSet<Id>,
+    order: VecDeque<(Monotonic, Id)>,
+}
+
+impl Ended {
+    fn add(&mut self, now: Monotonic, id: Id) {
+        while let Some((at, oldest)) = self.order.front().copied()
+            && (self.order.len() >= MAX_ENDED || now.since(at) >= LATELY)
+        {
+            self.order.pop_front();
+            self.ids.remove(&oldest);
+        }
+        if self.ids.insert(id) {
+            self.order.push_back((now, id));
+        }
+    }
+
+    fn contains(&self, id: &Id) -> bool {
+        self.ids.contains(id)
+    }
+}
+
+/// Conversations that are remembered after their end: 1 MB, and at line rate the last four seconds,
+/// within which a NAS repeats what it takes for lost.
+const MAX_ENDED: usize = 16_384;
 
 /// From when on a peer counts as silent where places are short: a supplicant answers within some
 /// tenths of a second. Workers begin some 8,000 conversations of a core in a second at most, which is

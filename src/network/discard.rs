@@ -15,6 +15,8 @@ pub(super) enum Discarded {
     ShareFull,
     /// A job for the same conversation is under way.
     ConversationBusy,
+    /// A State of a round that has been answered, or of a conversation that has just ended.
+    RoundOver,
     /// The handshake workers have no place.
     Overloaded,
     /// Another worker's queue is full.
@@ -36,7 +38,7 @@ impl Discarded {
     pub(super) const COUNT: usize = DropReason::ALL.len() + Self::OWN.len();
 
     /// Those of the server, in the order of their indices.
-    const OWN: [Self; 11] = [
+    const OWN: [Self; 12] = [
         Self::Eap,
         Self::ConversationsFull,
         Self::ShareFull,
@@ -48,6 +50,7 @@ impl Discarded {
         Self::Loop,
         Self::HomeSilent,
         Self::Unavailable,
+        Self::RoundOver,
     ];
 
     pub(super) fn all() -> impl Iterator<Item = Self> {
@@ -71,6 +74,7 @@ impl Discarded {
             Self::Loop => DropReason::ALL.len() + 8,
             Self::HomeSilent => DropReason::ALL.len() + 9,
             Self::Unavailable => DropReason::ALL.len() + 10,
+            Self::RoundOver => DropReason::ALL.len() + 11,
         }
     }
 
@@ -88,6 +92,7 @@ impl Discarded {
             Self::Loop => "proxy_loop",
             Self::HomeSilent => "home_silent",
             Self::Unavailable => "directory_unavailable",
+            Self::RoundOver => "round_over",
         }
     }
 }

@@ -1,9 +1,16 @@
-//! Putting out those who may not be in any more: Disconnect-Requests and their answers (RFC 5176).
+//! Telling NASes that a verdict has changed: Disconnect- and CoA-Requests, and their answers
+//! (RFC 5176).
 //!
 //! A core of its own beside the packet loops: one for the whole gateway, since what is to end may
-//! have begun in any loop. It takes from [`Admissions`] who is due, sends each NAS as many
-//! requests at a time as identifiers allow, repeats them unchanged until they are answered, and
-//! records what came of each.
+//! have begun in any loop. It takes from [`Admissions`](crate::network::Admissions) who is due, asks
+//! their NASes what is configured for them ([`Reaction`](crate::network::Reaction)), as many at a
+//! time as identifiers allow, repeats requests unchanged until they are answered, and records what
+//! came of each. What a NAS does not do by a CoA-Request, it is asked to do by a Disconnect-Request.
+//! A NAS that says nothing, or not now, is asked again some minutes later; the others do not wait
+//! for it.
+
+mod errand;
+mod lanes;
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -15,54 +22,61 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Correlation;
-use crate::access::CorrelationSource;
 use crate::access::Decided;
 use crate::access::DecisionRecord;
-use crate::access::RecordQueue;
 use crate::access::Text;
 use crate::model::Monotonic;
 use crate::model::Now;
 use crate::network::Counter;
-use crate::network::admission::Admission;
-use crate::network::admission::Admissions;
-use crate::radius::AttributeType;
+use crate::network::Shared;
 use crate::radius::Code;
-use crate::radius::MAX_PACKET;
+use crate::radius::ErrorCause;
 use crate::radius::Nas;
 use crate::radius::Packet;
-use crate::radius::RequestBuilder;
 use crate::radius::Transport;
 use crate::radius::verify_reply;
+
+use errand::COMES_ANEW;
+use errand::Errand;
+use errand::Kind;
+use errand::MAX_ROUNDS;
+use errand::Next;
+use errand::Session;
+use errand::Step;
+use lanes::Budget;
+use lanes::Lanes;
 
 /// What the gateway has asked of NASes.
 #[derive(Debug, Default)]
 pub struct DynamicCounters {
     /// Disconnect-Requests sent, repetitions not counted.
     pub sent: Counter,
-    /// Those that were sent once more.
+    /// CoA-Requests sent, repetitions not counted.
+    pub changes: Counter,
+    /// Requests that were sent once more.
     pub repeated: Counter,
-    /// Disconnect-ACK.
+    /// ACK.
     pub acknowledged: Counter,
-    /// Disconnect-NAK: the session is over already, or stays.
+    /// NAK: the session is over already, or stays.
     pub refused: Counter,
     /// No answer to any repetition.
     pub unanswered: Counter,
+    /// Sessions that their NAS does not end, and that stay.
+    pub staying: Counter,
     /// Datagrams that answer nothing.
     pub stray: Counter,
 }
 
 /// The client side of dynamic authorization.
 pub struct Dynamic {
-    admissions: Arc<Admissions>,
-    records: Arc<RecordQueue>,
-    correlations: Arc<CorrelationSource>,
+    shared: Arc<Shared>,
     counters: Arc<DynamicCounters>,
     /// Who is due and waits for an identifier or for the rate.
-    waiting: VecDeque<Correlation>,
+    lanes: Lanes,
     flights: HashMap<(Reach, u8), Flight>,
-    /// The identifier given out last, and how many are out, for each NAS.
-    identifiers: HashMap<Reach, Identifiers>,
     timers: BTreeSet<(Monotonic, Reach, u8)>,
+    /// Who is looked at again, and when.
+    later: BTreeSet<(Monotonic, Errand)>,
     transmits: VecDeque<(Reach, Vec<u8>)>,
     budget: Budget,
 }
@@ -97,18 +111,16 @@ impl fmt::Display for Reach {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Identifiers {
-    last: u8,
-    out: u16,
-}
-
 /// A request that waits for its answer.
 struct Flight {
-    number: Correlation,
-    admission: Admission,
+    errand: Errand,
+    kind: Kind,
+    session: Session,
     decided: Decided,
+    /// Of the record that tells what came of it.
+    id: Correlation,
     octets: Vec<u8>,
+    sent: Monotonic,
     tries: u8,
     /// Whether it has to be sent again when it is due: over TLS only if it was never written, or its
     /// connection has ended (RFC 6613 section 2.6.1).
@@ -118,23 +130,16 @@ struct Flight {
 }
 
 impl Dynamic {
-    /// Puts out whoever `admissions` says.
+    /// Puts out whoever the admissions of `shared` say.
     #[must_use]
-    pub fn new(
-        admissions: Arc<Admissions>,
-        records: Arc<RecordQueue>,
-        correlations: Arc<CorrelationSource>,
-        counters: Arc<DynamicCounters>,
-    ) -> Self {
+    pub fn new(shared: Arc<Shared>, counters: Arc<DynamicCounters>) -> Self {
         Self {
-            admissions,
-            records,
-            correlations,
+            shared,
             counters,
-            waiting: VecDeque::new(),
+            lanes: Lanes::default(),
             flights: HashMap::new(),
-            identifiers: HashMap::new(),
             timers: BTreeSet::new(),
+            later: BTreeSet::new(),
             transmits: VecDeque::new(),
             budget: Budget::default(),
         }
@@ -142,7 +147,16 @@ impl Dynamic {
 
     /// Takes who has become due, and sends what may be sent now.
     pub fn handle_due(&mut self, now: Now) {
-        self.waiting.extend(self.admissions.take_due());
+        for number in self.shared.admissions.take_due() {
+            self.queue(
+                Errand {
+                    number,
+                    step: Step::First,
+                    rounds: 0,
+                },
+                false,
+            );
+        }
         self.send_waiting(now);
     }
 
@@ -173,21 +187,27 @@ impl Dynamic {
         let Some(flight) = self.land(&key) else {
             return;
         };
-        match answer {
+        self.lanes.hears(now.monotonic, &key.0);
+        let (kind, step) = (flight.kind, flight.errand.step);
+        let word = kind.word();
+        let next = match answer {
             Answer::Ack => {
                 self.counters.acknowledged.count();
-                self.record(now, &flight, "disconnect ack");
+                self.record(now, &flight, format_args!("{word} ack"));
+                errand::acknowledged(kind)
             }
             Answer::Nak(cause) => {
                 self.counters.refused.count();
-                let method = Text::<24>::display(&format_args!("disconnect nak {cause}"));
-                self.record(now, &flight, method.as_str());
+                self.record(now, &flight, format_args!("{word} nak {cause}"));
+                errand::refused(kind, step, cause)
             }
-        }
+        };
+        self.go_on(now, &flight, next);
         self.send_waiting(now);
     }
 
-    /// Repeats what was not answered in time, and gives up after the last try.
+    /// Repeats what was not answered in time, gives up after the last try, and looks again at those
+    /// whose time has come.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some((at, _, _)) = self.timers.first() {
             if *at > now.monotonic {
@@ -197,6 +217,13 @@ impl Dynamic {
                 break;
             };
             self.try_again(now, &(to, identifier));
+        }
+        while let Some((at, errand)) = self.later.first().copied() {
+            if at > now.monotonic {
+                break;
+            }
+            self.later.pop_first();
+            self.queue(errand, false);
         }
         self.send_waiting(now);
     }
@@ -210,81 +237,81 @@ impl Dynamic {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Monotonic> {
         let timer = self.timers.first().map(|(at, _, _)| *at);
-        let budget = self.waiting.front().map(|_| self.budget.next());
-        match (timer, budget) {
-            (Some(timer), Some(budget)) => Some(timer.min(budget)),
-            (timer, budget) => timer.or(budget),
-        }
+        let later = self.later.first().map(|(at, _)| *at);
+        let budget = self.lanes.is_ready().then(|| self.budget.next());
+        [timer, later, budget].into_iter().flatten().min()
     }
 
-    /// How many requests wait for an answer or to be sent.
+    /// What has been asked so far.
+    #[must_use]
+    pub fn counters(&self) -> &DynamicCounters {
+        &self.counters
+    }
+
+    /// How many requests wait for an answer or to be sent, now or later.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.waiting.len() + self.flights.len()
+        self.lanes.waiting() + self.flights.len() + self.later.len()
+    }
+
+    /// Who has left meanwhile needs not be put out.
+    fn queue(&mut self, errand: Errand, front: bool) {
+        let to = self.shared.admissions.with(errand.number, |admission| {
+            Reach::of(&admission.nas, admission.address)
+        });
+        if let Some(Some(to)) = to {
+            self.lanes.put(&to, errand, front);
+        }
     }
 
     fn send_waiting(&mut self, now: Now) {
-        // Those whose NAS has no identifier left go to the end; each is looked at once.
-        for _ in 0..self.waiting.len() {
-            if !self.budget.has_one(now.monotonic) {
-                return;
-            }
-            let Some(number) = self.waiting.pop_front() else {
+        while self.budget.has_one(now.monotonic) {
+            let Some((to, errand)) = self.lanes.next() else {
                 return;
             };
-            if let Sent::Later = self.send(now, number) {
-                self.waiting.push_back(number);
+            if self.send(now, &to, errand).is_none() {
+                self.lanes.landed(&to);
             }
         }
     }
 
-    fn send(&mut self, now: Now, number: Correlation) -> Sent {
-        let to = self.admissions.with(number, |admission| {
-            Reach::of(&admission.nas, admission.address)
-        });
-        // Who has left meanwhile needs not be put out.
-        let Some(Some(to)) = to else {
-            return Sent::Done;
-        };
-        let identifiers = self.identifiers.entry(to.clone()).or_default();
-        if identifiers.out >= MAX_OUT {
-            return Sent::Later;
-        }
-        let mut key = (to, identifiers.last.wrapping_add(1));
-        while self.flights.contains_key(&key) {
-            key.1 = key.1.wrapping_add(1);
-        }
-        let (to, identifier) = key;
+    /// `None` if there is nothing to send.
+    fn send(&mut self, now: Now, to: &Reach, errand: Errand) -> Option<()> {
+        let admissions = &self.shared.admissions;
         // What was decided when the change came may be outdated, too.
-        let Some(decided) = self.admissions.judged(now.wall, number) else {
-            return Sent::Done;
-        };
-        let Some(admission) = self.admissions.remove(number) else {
-            return Sent::Done;
-        };
-        let Some(octets) = request(now, identifier, &admission) else {
-            return Sent::Done;
-        };
-        *identifiers = Identifiers {
-            last: identifier,
-            out: identifiers.out + 1,
-        };
+        let decided = admissions.judged(now.wall, errand.number)?;
+        let settings = self.shared.settings.load();
+        let session =
+            admissions.with(errand.number, |admission| Session::of(admission, &settings))?;
+        let id = self.shared.correlations.next();
+        let flights = &self.flights;
+        let identifier = self.lanes.identifier(to, |identifier| {
+            flights.contains_key(&(to.clone(), identifier))
+        });
+        let asked = (errand.step, &decided, id);
+        let (kind, octets) = session.request(now, &settings, asked, identifier)?;
         self.budget.take();
-        self.counters.sent.count();
+        match kind {
+            Kind::Disconnect { .. } => self.counters.sent.count(),
+            Kind::Command | Kind::Push(_) => self.counters.changes.count(),
+        }
         self.transmits.push_back((to.clone(), octets.clone()));
         let due = now.monotonic + FIRST_WAIT;
         self.timers.insert((due, to.clone(), identifier));
         let flight = Flight {
-            number,
-            admission,
+            errand,
+            kind,
+            session,
             decided,
+            id,
             octets,
+            sent: now.monotonic,
             tries: 1,
             repeats: matches!(to, Reach::Udp(_)),
             due,
         };
-        self.flights.insert((to, identifier), flight);
-        Sent::Done
+        self.flights.insert((to.clone(), identifier), flight);
+        Some(())
     }
 
     fn try_again(&mut self, now: Now, key: &(Reach, u8)) {
@@ -294,7 +321,14 @@ impl Dynamic {
         if flight.tries >= MAX_TRIES {
             if let Some(flight) = self.land(key) {
                 self.counters.unanswered.count();
-                self.record(now, &flight, "disconnect unanswered");
+                let word = flight.kind.word();
+                self.record(now, &flight, format_args!("{word} unanswered"));
+                // Those who wait behind it would wait in vain.
+                for errand in self.lanes.give_up(&key.0, flight.sent) {
+                    self.postpone(now, errand);
+                }
+                let next = errand::unanswered(flight.kind, flight.errand.step);
+                self.go_on(now, &flight, next);
             }
             return;
         }
@@ -311,129 +345,95 @@ impl Dynamic {
         self.timers.insert((flight.due, key.0.clone(), key.1));
     }
 
+    /// Does what follows from an answer, or from none.
+    fn go_on(&mut self, now: Now, flight: &Flight, next: Next) {
+        let errand = flight.errand;
+        let admissions = &self.shared.admissions;
+        match next {
+            Next::Ended => drop(admissions.remove(errand.number)),
+            Next::Changed(established) => {
+                admissions.changed(now.wall, errand.number, &flight.decided, established);
+            }
+            Next::Awaited(step) => {
+                let then = (now.monotonic + COMES_ANEW, Errand { step, ..errand });
+                self.later.insert(then);
+            }
+            Next::Ask(step) => self.queue(Errand { step, ..errand }, true),
+            Next::Later(step) => self.postpone(now, Errand { step, ..errand }),
+            Next::Stays => self.stays(now, errand),
+        }
+    }
+
+    fn postpone(&mut self, now: Now, errand: Errand) {
+        if errand.rounds >= MAX_ROUNDS || self.later.len() >= MAX_LATER {
+            self.stays(now, errand);
+            return;
+        }
+        let at = now.monotonic + errand::pause(errand.rounds);
+        let rounds = errand.rounds + 1;
+        self.later.insert((at, Errand { rounds, ..errand }));
+    }
+
+    fn stays(&self, now: Now, errand: Errand) {
+        self.counters.staying.count();
+        self.shared.admissions.stays(now.wall, errand.number);
+    }
+
     /// Which request a datagram answers, and how.
     fn answered(&self, from: Reach, octets: &[u8]) -> Option<((Reach, u8), Answer)> {
         let reply = Packet::new_checked(octets).ok()?;
         let key = (from, reply.identifier());
         let flight = self.flights.get(&key)?;
         let request = Packet::new_checked(&flight.octets).ok()?;
-        let nas: &Nas = &flight.admission.nas;
+        let nas: &Nas = &flight.session.nas;
         verify_reply(reply, &request, nas.secret()).ok()?;
-        let answer = if reply.code() == Code::DisconnectAck {
+        let answer = if matches!(reply.code(), Code::DisconnectAck | Code::CoaAck) {
             Answer::Ack
         } else {
-            Answer::Nak(reply.integer(AttributeType::ERROR_CAUSE).unwrap_or(0))
+            Answer::Nak(reply.error_cause())
         };
         Some((key, answer))
     }
 
     fn land(&mut self, key: &(Reach, u8)) -> Option<Flight> {
         let flight = self.flights.remove(key)?;
-        if let Some(identifiers) = self.identifiers.get_mut(&key.0) {
-            identifiers.out = identifiers.out.saturating_sub(1);
-        }
+        self.lanes.landed(&key.0);
         self.timers.remove(&(flight.due, key.0.clone(), key.1));
         Some(flight)
     }
 
-    fn record(&self, now: Now, flight: &Flight, method: &str) {
-        let id = self.correlations.next();
+    fn record(&self, now: Now, flight: &Flight, method: fmt::Arguments<'_>) {
         let Flight {
-            admission, decided, ..
+            session, decided, ..
         } = flight;
-        admission.permit.with_subject(|subject| {
-            let mut record = DecisionRecord::new(id, method, subject, decided);
+        let method = Text::<24>::display(&method);
+        session.subject.with(|subject| {
+            let mut record = DecisionRecord::new(flight.id, method.as_str(), subject, decided);
             record.seen.at = now.wall;
-            record.from = Some(admission.address);
-            record.station = admission
-                .peer
-                .find(AttributeType::CALLING_STATION_ID)
-                .and_then(crate::model::MacAddress::parse);
-            record.presented = Text::display(&format_args!("session of {}", flight.number));
-            self.records.push(Box::new(record));
+            record.from = Some(session.address);
+            record.station = session.station();
+            let number = flight.errand.number;
+            record.presented = Text::display(&format_args!("session of {number}"));
+            self.shared.records.push(Box::new(record));
         });
     }
 }
 
-enum Sent {
-    Done,
-    Later,
-}
-
 enum Answer {
     Ack,
-    /// With Error-Cause (RFC 5176 section 3.5), 0 if there was none.
-    Nak(u32),
-}
-
-/// A Disconnect-Request for one who was let in.
-fn request(now: Now, identifier: u8, admission: &Admission) -> Option<Vec<u8>> {
-    let mut buffer = [0; MAX_PACKET];
-    let secret = admission.nas.secret();
-    let mut request = RequestBuilder::disconnect_request(&mut buffer, identifier, secret);
-    let seconds = u32::try_from(now.wall.unix_seconds()).unwrap_or(u32::MAX);
-    request.integer(AttributeType::EVENT_TIMESTAMP, seconds);
-    for (kind, value) in &admission.peer.attributes {
-        request.octets(*kind, value);
-    }
-    request.finish().ok().map(<[u8]>::to_vec)
-}
-
-/// Requests that may be sent: one in [`PER_ONE`] milliseconds, [`BURST`] at once.
-#[derive(Debug)]
-struct Budget {
-    left: u64,
-    at: Monotonic,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self {
-            left: BURST,
-            at: Monotonic::default(),
-        }
-    }
-}
-
-impl Budget {
-    fn has_one(&mut self, now: Monotonic) -> bool {
-        let passed = now.since(self.at);
-        let earned = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX) / PER_ONE;
-        if earned > 0 {
-            self.left = self.left.saturating_add(earned).min(BURST);
-            self.at = now;
-        }
-        self.left > 0
-    }
-
-    const fn take(&mut self) {
-        self.left = self.left.saturating_sub(1);
-    }
-
-    fn next(&self) -> Monotonic {
-        self.at + Duration::from_millis(PER_ONE)
-    }
+    Nak(ErrorCause),
 }
 
 /// How many wait for what, and not whose.
 impl fmt::Debug for Dynamic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dynamic")
-            .field("waiting", &self.waiting.len())
+            .field("waiting", &self.lanes.waiting())
             .field("flights", &self.flights.len())
+            .field("later", &self.later.len())
             .finish_non_exhaustive()
     }
 }
-
-/// One more request a millisecond: 10,000 sessions end within ten seconds, and no NAS sees more
-/// than it has identifiers for.
-const PER_ONE: u64 = 1;
-
-/// Requests at once.
-const BURST: u64 = 100;
-
-/// Requests to one NAS that wait for an answer; 256 identifiers is all there are.
-const MAX_OUT: u16 = 200;
 
 /// How long the first try waits; each later one twice as long (RFC 5080 section 2.2.1 has 2 s,
 /// which is long for somebody who must leave).
@@ -441,3 +441,6 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// Tries in all: the last one is given up after 15 s.
 const MAX_TRIES: u8 = 4;
+
+/// Sessions that wait for a NAS to come back: 10 MB, and as many as ten large sites have.
+const MAX_LATER: usize = 100_000;

@@ -21,6 +21,7 @@ use crate::network::context::Context;
 use crate::network::context::Refused;
 use crate::network::context::readable;
 use crate::network::conversation::Binding;
+use crate::network::conversation::Brought as Response;
 use crate::network::conversation::Found;
 use crate::network::conversation::Share;
 use crate::network::conversation::Slot;
@@ -36,6 +37,7 @@ use crate::radius::Reply;
 use crate::radius::Verified;
 
 mod inside;
+mod look_up;
 mod outcome;
 
 /// One round of a conversation: the request that brought it, and how to answer.
@@ -110,7 +112,7 @@ impl Server {
         if self.draining || !self.conversations.has_room(now.monotonic, capacity) {
             return Err(Discarded::ConversationsFull);
         }
-        let Some(eap) = &round.settings.eap else {
+        let Some(eap) = round.settings.eap_of(round.asked.nas.group()) else {
             self.refuse_eap(now, round.asked, brought, "server: EAP is not configured");
             return Ok(());
         };
@@ -144,9 +146,11 @@ impl Server {
                 Ok(())
             }
             // Neither is what a first response can lead to.
-            Step::Discard(Discard::Silent(_)) | Step::Work | Step::Ask | Step::Success(_) => {
-                Err(Discarded::Eap)
-            }
+            Step::Discard(Discard::Silent(_))
+            | Step::Work
+            | Step::Ask
+            | Step::Wait
+            | Step::Success(_) => Err(Discarded::Eap),
         }
     }
 
@@ -159,11 +163,22 @@ impl Server {
         state: &[u8],
         verified: &Verified<'_>,
     ) -> Result<(), Discarded> {
-        let found = State::parse(state)
-            .map(|state| (state, self.conversations.take(state, &brought.binding)));
+        let found = State::parse(state).map(|state| {
+            let found = self
+                .conversations
+                .take(state, &brought.binding, brought.response);
+            (state, found)
+        });
         let (state, mut slot) = match found {
             Some((state, Found::Slot(slot))) => (state, slot),
             Some((_, Found::Away)) => return Err(Discarded::ConversationBusy),
+            Some((_, Found::Over)) => return Err(Discarded::RoundOver),
+            Some((_, Found::Repeated(state, request))) => {
+                self.counters.replayed.count();
+                let challenge = (&request[..], state, false);
+                self.send_challenge(now, round.delay, round.asked, challenge);
+                return Ok(());
+            }
             // A reject would keep a healthy device out; silence lets its NAS begin anew.
             Some((_, Found::Nothing)) if self.conversations.has_put_out_lately(now.monotonic) => {
                 return Err(Discarded::ConversationsFull);
@@ -189,7 +204,10 @@ impl Server {
         }
         let was_named = slot.conversation.identity().is_some();
         let step = slot.conversation.handle(now, brought.response);
+        let before = slot.standing.brought;
+        slot.standing.brought = Some(Response::of(brought.response));
         if !was_named && self.refuse_misnamed(now, round, brought, &slot) {
+            self.conversations.end(now.monotonic, &slot.standing);
             return Ok(());
         }
         if !was_named && slot.conversation.identity().is_some() {
@@ -207,6 +225,12 @@ impl Server {
                 self.ask(now, round, slot);
                 Ok(())
             }
+            Step::Discard(Discard::Silent(Silent::Busy))
+                if slot.conversation.waits_for().is_some() =>
+            {
+                self.wait(now, round, slot);
+                Ok(())
+            }
             // The work that is due was refused for want of workers; now it is tried again.
             Step::Work | Step::Discard(Discard::Silent(Silent::Busy)) => {
                 slot.standing.answered |= progresses;
@@ -215,6 +239,7 @@ impl Server {
             }
             Step::Discard(Discard::Silent(_)) => {
                 // The conversation goes on waiting for the right response, and no longer for it.
+                slot.standing.brought = before;
                 self.conversations.wait(state, slot);
                 Err(Discarded::Eap)
             }
@@ -225,6 +250,7 @@ impl Server {
             }
             Step::Discard(Discard::Invalid(_))
             | Step::Ask
+            | Step::Wait
             | Step::Success(_)
             | Step::Failure(_) => {
                 self.take_step(now, round, slot, step);
@@ -342,10 +368,12 @@ impl Server {
             brought.binding
         };
         let patience = settings.config.patience;
+        let state = State::new(self.worker, u128::from_ne_bytes(self.chance.next()));
+        let conversations = &mut self.conversations;
         Slot {
             conversation: Box::new(conversation),
             judge,
-            standing: self.conversations.begin(now.monotonic, patience, binding),
+            standing: conversations.begin(now.monotonic, patience, binding, state),
         }
     }
 
@@ -399,23 +427,32 @@ impl Server {
     }
 
     fn take_step(&mut self, now: Now, round: &Round<'_>, slot: Slot, step: Step) {
+        match slot.judge.take_inquiry() {
+            Some(inquiry) => self.look_up(now, round, slot, step, inquiry),
+            None => self.go_on(now, round, slot, step),
+        }
+    }
+
+    fn go_on(&mut self, now: Now, round: &Round<'_>, slot: Slot, step: Step) {
         match step {
             Step::Request(request) => self.challenge(now, round, slot, &request, false),
             Step::Ask => self.ask(now, round, slot),
+            Step::Wait => self.wait(now, round, slot),
             Step::Discard(Discard::Invalid(_)) => {
                 let last = slot.conversation.last_request().to_vec();
                 self.challenge(now, round, slot, &last, true);
             }
-            Step::Success(outcome) => self.succeed(now, round, &slot, &outcome),
-            Step::Failure(failed) => self.fail(now, round, &slot, &failed),
+            Step::Success(outcome) => {
+                self.conversations.end(now.monotonic, &slot.standing);
+                self.succeed(now, round, &slot, &outcome);
+            }
+            Step::Failure(failed) => {
+                self.conversations.end(now.monotonic, &slot.standing);
+                self.fail(now, round, &slot, &failed);
+            }
             // Neither comes back from work: the caller has dealt with them.
             Step::Work | Step::Discard(Discard::Silent(_)) => self.forget(round.asked),
         }
-    }
-
-    /// A new State of this loop.
-    fn new_state(&mut self) -> State {
-        State::new(self.worker, u128::from_ne_bytes(self.chance.next()))
     }
 
     /// Access-Challenge: the next EAP-Request, or the last one again because what came in answer
@@ -428,9 +465,24 @@ impl Server {
         eap: &[u8],
         invalid: bool,
     ) {
+        let state = slot.standing.state.next();
+        if self.send_challenge(now, round.delay, round.asked, (eap, state, invalid)) {
+            self.counters.challenged.count();
+            let patience = round.settings.config.patience;
+            slot.standing.prolong(now.monotonic, patience);
+            self.conversations.wait(state, slot);
+        }
+    }
+
+    fn send_challenge(
+        &mut self,
+        now: Now,
+        delay: Duration,
+        asked: &Asked<'_>,
+        (eap, state, invalid): (&[u8], State, bool),
+    ) -> bool {
         const INVALID_EAP_PACKET: u32 = 202;
-        let state = self.new_state();
-        let sent = self.reply_after(now, round.delay, round.asked, |buffer, origin, nas| {
+        self.reply_after(now, delay, asked, |buffer, origin, nas| {
             let mut reply = Reply::access_challenge(buffer, origin, nas.secret());
             reply
                 .eap_message(eap)
@@ -439,13 +491,7 @@ impl Server {
                 reply.integer(AttributeType::ERROR_CAUSE, INVALID_EAP_PACKET);
             }
             reply
-        });
-        if sent {
-            self.counters.challenged.count();
-            let patience = round.settings.config.patience;
-            slot.standing.prolong(now.monotonic, patience);
-            self.conversations.wait(state, slot);
-        }
+        })
     }
 
     /// Access-Reject with EAP-Failure for a request that belongs to no conversation.

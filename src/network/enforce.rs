@@ -11,6 +11,7 @@ use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::network::ChargingKey;
 use crate::network::context::Context;
+use crate::network::reaction::Reactions;
 use crate::radius::AttributeType;
 use crate::radius::Nas;
 use crate::radius::Prepared;
@@ -25,8 +26,12 @@ pub struct Profile {
     pub attributes: Prepared,
     /// After this time the NAS asks again.
     pub session_timeout: Option<Duration>,
+    /// The same where the NAS cannot be told of a change (RFC 5176): the earlier one counts.
+    pub recheck: Option<Duration>,
     /// Shown to the user by methods that can; never sent with EAP (RFC 3579 section 2.6.5).
     pub reply_message: Option<String>,
+    /// Whether the devices take all that it says in a CoA-Request too.
+    pub in_coa: bool,
 }
 
 /// The profiles of one NAS group.
@@ -40,6 +45,8 @@ pub struct Profiles {
     pub quarantine: Profile,
     /// Block; only the message is used, an Access-Reject carries nothing else.
     pub block: Profile,
+    /// What is asked of a NAS when the verdict about somebody changes.
+    pub reactions: Reactions,
 }
 
 /// The profiles of every NAS group.
@@ -52,6 +59,12 @@ pub struct Enforcement {
 }
 
 impl Enforcement {
+    /// The profiles of a group.
+    #[must_use]
+    pub fn of(&self, group: &str) -> &Profiles {
+        self.groups.get(group).unwrap_or(&self.default)
+    }
+
     /// The profile that carries out `verdict` for a device so established, with a user who
     /// proved so much.
     #[must_use]
@@ -62,7 +75,7 @@ impl Enforcement {
         established: Established,
         credential: Credential,
     ) -> &Profile {
-        let profiles = self.groups.get(group).unwrap_or(&self.default);
+        let profiles = self.of(group);
         // Who proves nothing, neither device nor user, never gets more than the limited profile.
         let claimed = established == Established::Claimed || credential == Credential::None;
         match verdict {
@@ -118,7 +131,7 @@ pub(super) fn write(
         Salt::new(u16::from_ne_bytes(octets))
     };
     reply.prepared(&profile.attributes, || accepted.values(), salt);
-    let limit = session_timeout(profile, accepted.decision, now);
+    let limit = session_timeout(profile, accepted.nas, accepted.decision, now);
     write_limit(reply, limit, accepted.id);
     let charging = &accepted.context.charging;
     charging.answer(reply, accepted.charging, accepted.user);
@@ -157,21 +170,24 @@ pub(super) fn decision_of(class: &[u8]) -> Option<Correlation> {
 const CLASS_PREFIX: &[u8] = b"portreeve:";
 const CLASS_OCTETS: usize = CLASS_PREFIX.len() + 8;
 
-/// Session-Timeout in seconds: the profile's, or earlier if a fact behind the decision expires.
+/// Session-Timeout in seconds: the profile's, or earlier if a fact behind the decision expires, or
+/// if the NAS has to ask again because nobody can tell it of a change.
 ///
 /// A fact that expires within the minute is given a minute: asking again costs a NAS more than
 /// the minute is worth.
 pub(super) fn session_timeout(
     profile: &Profile,
+    nas: &Nas,
     decision: &Decision,
     now: Timestamp,
 ) -> Option<u32> {
     let expiry = decision.revisit.map(|at| at.since(now).max(SHORTEST));
-    let limit = match (profile.session_timeout, expiry) {
-        (Some(timeout), Some(expiry)) => timeout.min(expiry),
-        (Some(limit), None) | (None, Some(limit)) => limit,
-        (None, None) => return None,
+    let recheck = match nas.dynamic_authorization() {
+        Some(_) => None,
+        None => profile.recheck,
     };
+    let limits = [profile.session_timeout, expiry, recheck];
+    let limit = limits.into_iter().flatten().min()?;
     Some(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX))
 }
 
@@ -179,9 +195,30 @@ const SHORTEST: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use crate::model::Reason;
+    use crate::model::Secret;
+    use crate::radius::MessageAuthenticatorPolicy;
+    use crate::radius::NasConfig;
+    use crate::radius::NasTable;
 
     use super::*;
+
+    fn nas(dynamic_authorization: Option<u16>) -> Arc<Nas> {
+        let network = "192.0.2.1/32".parse().unwrap();
+        let config = NasConfig {
+            name: "ap".to_owned(),
+            group: "office".to_owned(),
+            network,
+            secret: Secret::new(b"0123456789abcdef".to_vec()),
+            message_authenticator: MessageAuthenticatorPolicy::Require,
+            accounting: true,
+            dynamic_authorization,
+        };
+        let table = NasTable::new(vec![config]).unwrap();
+        Arc::clone(table.iter().next().unwrap())
+    }
 
     #[test]
     fn the_earlier_of_profile_and_expiry_limits_a_session() {
@@ -203,8 +240,17 @@ mod tests {
             (None, Some(1_001), Some(60)),
             (None, Some(900), Some(60)),
         ] {
-            let limit = session_timeout(&profile(configured), &decision(expiry), now);
-            assert_eq!(limit, expected, "row {configured:?} {expiry:?}");
+            let (profile, decision) = (profile(configured), decision(expiry));
+            for (port, recheck) in [(None, None), (Some(3799), None), (None, Some(400))] {
+                let profile = Profile {
+                    recheck: Some(Duration::from_secs(recheck.unwrap_or(100_000).into())),
+                    ..profile.clone()
+                };
+                let limit = session_timeout(&profile, &nas(port), &decision, now);
+                let recheck = recheck.or_else(|| port.is_none().then_some(100_000));
+                let expected = [expected, recheck].into_iter().flatten().min();
+                assert_eq!(limit, expected, "row {configured:?} {expiry:?} {port:?}");
+            }
         }
     }
 
@@ -234,6 +280,7 @@ mod tests {
                 allow_claimed: named("limited"),
                 quarantine: named("quarantine"),
                 block: named("block"),
+                ..Profiles::default()
             },
             groups: HashMap::from([("lab".to_owned(), Profiles::default())]),
         };

@@ -74,7 +74,10 @@ impl Server {
             Request::Accounting(request) => request.user_name(),
             Request::Status(_) => return None,
         };
-        routes.realms.find(name.unwrap_or(&[]))?.clone()
+        let route = routes.realms.find(name.unwrap_or(&[]))?.clone()?;
+        // Whom discovery finds is asked for the login and nothing else: accounting stays here.
+        let stays = route.discovered && matches!(request, Request::Accounting(_));
+        (!stays).then_some(route)
     }
 
     /// Gives a request away to the home servers of its realm.
@@ -108,7 +111,8 @@ impl Server {
         }
         // Our Class is nobody's business but ours and the NAS's.
         let keep = |kind, value: &[u8]| {
-            kind != AttributeType::CLASS || enforce::decision_of(value).is_none()
+            let ours = kind == AttributeType::CLASS && enforce::decision_of(value).is_some();
+            !ours && !route.filters.requests.has(kind, value)
         };
         let forward = Forward::new(verified, asked.nas.secret(), mark, keep)
             .ok_or(DropReason::BadPasswordLength)?;
@@ -167,14 +171,14 @@ impl Server {
         settings: &Settings,
         away: &Away,
         at_home: &AtHome,
-        answer: Option<(Arc<Home>, Box<Returned>)>,
+        answer: Result<(Arc<Home>, Box<Returned>), Box<str>>,
     ) {
         let asked = away.asked();
-        let Some((home, answer)) = answer else {
-            self.counters.discard(Discarded::HomeSilent);
-            self.forget(&asked);
-            return;
+        let (home, mut answer) = match answer {
+            Ok(answered) => answered,
+            Err(why) => return self.nobody_answers(now, &asked, at_home, &why),
         };
+        answer.retain(|carried| at_home.route.filters.pass(carried));
         match (&at_home.asks, answer.code()) {
             (Asks::Accounting(octets), Code::AccountingResponse) => {
                 self.account_forwarded(now, &asked, octets);
@@ -218,6 +222,22 @@ impl Server {
                 self.judge_returned(now, settings, &asked, &came);
             }
             _ => self.forget(&asked),
+        }
+    }
+
+    /// Lets go of a request that no home server has answered. Its NAS gets no answer and asks again, or
+    /// elsewhere; whoever looks for the reason finds it on record.
+    fn nobody_answers(&mut self, now: Now, asked: &Asked<'_>, at_home: &AtHome, why: &str) {
+        self.counters.discard(Discarded::HomeSilent);
+        self.forget(asked);
+        if let Asks::Access { context, user, .. } = &at_home.asks {
+            let why = format!("no answer was sent: {why}");
+            let refused = Refused {
+                method: PROXIED,
+                user,
+                why: &why,
+            };
+            self.record_refusal(now, asked, context, &refused);
         }
     }
 
@@ -272,12 +292,7 @@ impl Server {
             nas: Some(came.context.nas(asked.nas)),
             mail: None,
         };
-        let point = Arc::clone(&self.shared.point);
-        let mut decided = point.decide(now.wall, &subject, &mut self.trace);
-        if !point.is_current(&decided) {
-            self.counters.decided_again.count();
-            decided = point.decide(now.wall, &subject, &mut self.trace);
-        }
+        let decided = self.decide(now, &subject);
         let id = self.new_correlation();
         if !self.answer_returned(now, settings, asked, (&decided, id), came) {
             let user = subject.user.unwrap_or(came.named);
@@ -313,7 +328,7 @@ impl Server {
         let message = message.filter(|_| came.offered != Offered::Eap);
         let kept = verdict == Verdict::Allow && came.route.authorization_kept;
         let theirs = came.answer.find(AttributeType::SESSION_TIMEOUT);
-        let limit = enforce::session_timeout(profile, decision, now.wall);
+        let limit = enforce::session_timeout(profile, asked.nas, decision, now.wall);
         let limit = limit.filter(|ours| is_less(*ours, theirs));
         let mut salt = self.new_salt();
         let random = self.shared.random;

@@ -46,6 +46,10 @@ pub(super) enum Work {
     Inside(Box<Conversation>, Box<dyn FnOnce() -> Answer + Send>),
     /// A question to a server for a conversation, which goes on with its answer.
     InsideInquiry(Box<Conversation>, Inquiry),
+    /// A question to a directory about the groups of a conversation's peer; the step that waits for it.
+    LookUp(Box<Conversation>, Box<Step>, Inquiry),
+    /// An OCSP responder that is asked for a conversation, which goes on when it has answered.
+    Responder(Box<Conversation>, Pin<Box<dyn Future<Output = ()> + Send>>),
     /// A slow hash.
     Password(Box<dyn FnOnce() -> Answer + Send>),
     /// A question to a server: no work, but time.
@@ -57,7 +61,9 @@ impl Work {
     pub(super) const fn is_elsewhere(&self) -> bool {
         match self {
             Self::Handshake(_) | Self::Inside(..) | Self::Password(_) => false,
-            Self::InsideInquiry(..) | Self::Inquiry(_) => true,
+            Self::InsideInquiry(..) | Self::LookUp(..) | Self::Responder(..) | Self::Inquiry(_) => {
+                true
+            }
         }
     }
 }
@@ -68,8 +74,10 @@ impl Work {
         match self {
             Self::Handshake(conversation)
             | Self::Inside(conversation, _)
-            | Self::InsideInquiry(conversation, _) => Some(conversation),
-            Self::Password(_) | Self::Inquiry(_) => None,
+            | Self::InsideInquiry(conversation, _)
+            | Self::Responder(conversation, _) => Some(conversation),
+            // One that waits for a look-up has gone on, and cannot be asked again.
+            Self::LookUp(..) | Self::Password(_) | Self::Inquiry(_) => None,
         }
     }
 }
@@ -80,6 +88,8 @@ impl fmt::Debug for Work {
             Self::Handshake(_) => "Handshake",
             Self::Inside(..) => "Inside",
             Self::InsideInquiry(..) => "InsideInquiry",
+            Self::LookUp(..) => "LookUp",
+            Self::Responder(..) => "Responder",
             Self::Password(_) => "Password",
             Self::Inquiry(_) => "Inquiry",
         })
@@ -96,10 +106,14 @@ pub struct Done {
 #[derive(Debug)]
 pub(super) enum Worked {
     Handshake(Box<Conversation>, Step),
-    /// What a home server has answered; `None` if none did.
-    Home(Option<(Arc<Home>, Box<Returned>)>),
+    /// What a home server has answered, or why none did.
+    Home(Result<(Arc<Home>, Box<Returned>), Box<str>>),
     /// What a conversation wanted to know; it has not gone on with it yet.
     Inside(Box<Conversation>, Answer),
+    /// What came of looking up a conversation's peer, and the step that has waited for it.
+    LookedUp(Box<Conversation>, Box<Step>, Answer),
+    /// A responder has answered, or will not; the conversation has not gone on yet.
+    Settled(Box<Conversation>),
     /// What came of a password.
     Password(Answer),
     /// It came to nothing.
@@ -138,13 +152,19 @@ impl Job {
         match self.work {
             Work::Inquiry(inquiry) => Ok(Inquiring {
                 ticket: self.ticket,
-                conversation: None,
-                asking: inquiry.into_inner(),
+                asking: Asking::Password(inquiry.into_inner()),
             }),
             Work::InsideInquiry(conversation, inquiry) => Ok(Inquiring {
                 ticket: self.ticket,
-                conversation: Some(conversation),
-                asking: inquiry.into_inner(),
+                asking: Asking::Inside(Some(conversation), inquiry.into_inner()),
+            }),
+            Work::LookUp(conversation, step, inquiry) => Ok(Inquiring {
+                ticket: self.ticket,
+                asking: Asking::LookUp(Some((conversation, step)), inquiry.into_inner()),
+            }),
+            Work::Responder(conversation, settled) => Ok(Inquiring {
+                ticket: self.ticket,
+                asking: Asking::Responder(Some(conversation), settled),
             }),
             work @ (Work::Handshake(_) | Work::Inside(..) | Work::Password(_)) => {
                 Err(Box::new(Self { work, ..self }))
@@ -174,7 +194,9 @@ impl Job {
             Work::Inside(conversation, check) => Worked::Inside(conversation, check()),
             Work::Password(check) => Worked::Password(check()),
             // Dealt with above.
-            Work::InsideInquiry(..) | Work::Inquiry(_) => Worked::Lost,
+            Work::InsideInquiry(..) | Work::LookUp(..) | Work::Responder(..) | Work::Inquiry(_) => {
+                Worked::Lost
+            }
         };
         Done {
             ticket: self.ticket,
@@ -186,9 +208,20 @@ impl Job {
 /// A job that waits for a server.
 pub struct Inquiring {
     ticket: Ticket,
-    /// Which waits with it.
-    conversation: Option<Box<Conversation>>,
-    asking: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    asking: Asking,
+}
+
+type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What is asked, and the conversation that waits with it.
+enum Asking {
+    Password(Answering),
+    Inside(Option<Box<Conversation>>, Answering),
+    LookUp(Option<(Box<Conversation>, Box<Step>)>, Answering),
+    Responder(
+        Option<Box<Conversation>>,
+        Pin<Box<dyn Future<Output = ()> + Send>>,
+    ),
 }
 
 impl fmt::Debug for Inquiring {
@@ -201,10 +234,28 @@ impl Future for Inquiring {
     type Output = Done;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done> {
-        let answer = std::task::ready!(self.asking.as_mut().poll(context));
-        let result = match self.conversation.take() {
-            Some(conversation) => Worked::Inside(conversation, answer),
-            None => Worked::Password(answer),
+        let result = match &mut self.asking {
+            Asking::Password(asking) => {
+                Worked::Password(std::task::ready!(asking.as_mut().poll(context)))
+            }
+            Asking::Inside(conversation, asking) => {
+                let answer = std::task::ready!(asking.as_mut().poll(context));
+                match conversation.take() {
+                    Some(conversation) => Worked::Inside(conversation, answer),
+                    None => Worked::Lost,
+                }
+            }
+            Asking::LookUp(waiting, asking) => {
+                let answer = std::task::ready!(asking.as_mut().poll(context));
+                match waiting.take() {
+                    Some((conversation, step)) => Worked::LookedUp(conversation, step, answer),
+                    None => Worked::Lost,
+                }
+            }
+            Asking::Responder(conversation, settled) => {
+                std::task::ready!(settled.as_mut().poll(context));
+                conversation.take().map_or(Worked::Lost, Worked::Settled)
+            }
         };
         Poll::Ready(Done {
             ticket: self.ticket,

@@ -20,6 +20,8 @@ use crate::model::Presented;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
+use crate::network::Inquiry;
+use crate::network::LookUp;
 use crate::network::Passwords;
 use crate::network::context::Context;
 use crate::radius::Nas;
@@ -31,9 +33,21 @@ pub(super) struct ConversationJudge {
     nas: Arc<Nas>,
     context: Context,
     passwords: Arc<dyn Passwords>,
-    /// The last final decision. One thread at a time works on a conversation, so the lock is
-    /// never waited for.
-    decided: Mutex<Option<Decided>>,
+    /// One thread at a time works on a conversation, so the lock is never waited for.
+    state: Mutex<State>,
+}
+
+/// What the handshake has come to.
+#[derive(Debug, Default)]
+struct State {
+    /// The last final decision.
+    decided: Option<Decided>,
+    /// Who is to be looked up before there is one.
+    undecided: Option<Principal>,
+    /// What the directory is to be asked about them, until it is.
+    inquiry: Option<Inquiry>,
+    /// The account of the machine whose certificate names no user.
+    machine: Option<Arc<str>>,
 }
 
 impl ConversationJudge {
@@ -48,7 +62,7 @@ impl ConversationJudge {
             nas,
             context,
             passwords,
-            decided: Mutex::new(None),
+            state: Mutex::default(),
         }
     }
 
@@ -64,7 +78,25 @@ impl ConversationJudge {
 
     /// The decision that the handshake was told, if it asked.
     pub(super) fn decided(&self) -> Option<Decided> {
-        *self.lock()
+        self.lock().decided
+    }
+
+    /// What a directory is to be asked before the conversation goes on, once.
+    pub(super) fn take_inquiry(&self) -> Option<Inquiry> {
+        self.lock().inquiry.take()
+    }
+
+    /// Who is being looked up.
+    pub(super) fn presented(&self) -> Option<Principal> {
+        self.lock().undecided.clone()
+    }
+
+    /// Decides about who has been looked up; `None` if nobody has.
+    pub(super) fn settle(&self, now: Timestamp) -> Option<(Principal, Verdict)> {
+        let principal = self.lock().undecided.take()?;
+        let decided = self.decide(now, &principal);
+        self.lock().decided = Some(decided);
+        Some((principal, decided.decision.verdict))
     }
 
     /// Decides about who a peer has proved to be, for as long as its certificate is valid.
@@ -82,8 +114,8 @@ impl ConversationJudge {
 
     /// The subject that a peer is. A certificate stands for its user and for the device that it was
     /// issued to; a password for its user alone, whose device is the one of a certificate that was
-    /// shown besides, or the one that the peer claims by its MAC address. Of a machine and its user the
-    /// device is the machine's.
+    /// shown besides, or the one that is claimed: by the client of a VPN, or by the MAC address. Of a
+    /// machine and its user the device is the machine's.
     pub(super) fn with_subject<T>(
         &self,
         principal: &Principal,
@@ -93,42 +125,33 @@ impl ConversationJudge {
             identifier,
             established: Established::Proven,
         };
-        let (with_device, by_certificate, claimed);
-        let device: &[Presented<'_>] = match principal.certificate() {
-            Some(certificate) => {
-                let itself = proven(Identifier::Certificate(certificate.id));
-                match certificate.intune_device_id() {
-                    Some(device) => {
-                        with_device = [proven(Identifier::Device(device)), itself];
-                        &with_device
-                    }
-                    None => {
-                        by_certificate = [itself];
-                        &by_certificate
-                    }
-                }
-            }
-            None => {
-                claimed = self.context.station.map(|station| Presented {
-                    identifier: Identifier::Mac(station),
-                    established: Established::Claimed,
-                });
-                claimed.as_slice()
-            }
-        };
         let credential = if principal.is_by_password() {
             Credential::Password
         } else {
             Credential::Certificate
         };
-        ask(&Subject {
-            plane: Plane::Network,
-            user: principal.user(),
-            credential,
-            device,
-            nas: Some(self.context.nas(&self.nas)),
-            mail: None,
-        })
+        let of_device = |device: &[Presented<'_>]| {
+            let machine = match principal.user() {
+                Some(_) => None,
+                None => self.machine(device),
+            };
+            ask(&Subject {
+                plane: Plane::Network,
+                user: principal.user().or(machine.as_deref()),
+                credential,
+                device,
+                nas: Some(self.context.nas(&self.nas)),
+                mail: None,
+            })
+        };
+        let Some(certificate) = principal.certificate() else {
+            return self.context.with_claimed(of_device);
+        };
+        let itself = proven(Identifier::Certificate(certificate.id));
+        match certificate.intune_device_id() {
+            Some(device) => of_device(&[proven(Identifier::Device(device)), itself]),
+            None => of_device(&[itself]),
+        }
     }
 
     /// A user who is gone does not get in by a ticket.
@@ -142,8 +165,15 @@ impl ConversationJudge {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Decided>> {
-        self.decided.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The account of a machine, where it stands for the user.
+    fn machine(&self, device: &[Presented<'_>]) -> Option<Arc<str>> {
+        let machine = self.lock().machine.clone()?;
+        let stands = self.point.has_account_of_its_own(&machine, device);
+        stands.then_some(machine)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,12 +182,30 @@ impl Judge for ConversationJudge {
         if !self.may_resume(peer) {
             return Verdict::Block;
         }
-        let decided = self.decide(peer.now.wall, peer.principal);
-        match peer.stage {
-            // Only asks whether the short way may be offered; the full handshake decides.
-            Stage::OfferedTicket => {}
-            Stage::Full | Stage::Resumed => *self.lock() = Some(decided),
+        let LookUp { machine, inquiry } = self.passwords.look_up(peer.principal);
+        if machine.is_some() {
+            self.lock().machine = machine;
         }
-        decided.decision.verdict
+        match (peer.stage, inquiry) {
+            // Only asks whether the short way may be offered. Who has to be looked up is, on that way or
+            // on the full one.
+            (Stage::OfferedTicket, Some(_)) => Verdict::Allow,
+            (Stage::OfferedTicket, None) => {
+                self.decide(peer.now.wall, peer.principal).decision.verdict
+            }
+            // Nothing is decided here: the conversation does not go on before `settle`.
+            (Stage::Full | Stage::Resumed, Some(inquiry)) => {
+                let mut state = self.lock();
+                state.decided = None;
+                state.undecided = Some(peer.principal.clone());
+                state.inquiry = Some(inquiry);
+                Verdict::Allow
+            }
+            (Stage::Full | Stage::Resumed, None) => {
+                let decided = self.decide(peer.now.wall, peer.principal);
+                self.lock().decided = Some(decided);
+                decided.decision.verdict
+            }
+        }
     }
 }

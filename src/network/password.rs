@@ -5,8 +5,6 @@ use std::time::Duration;
 use crate::access::Correlation;
 use crate::access::Decided;
 use crate::model::Credential;
-use crate::model::Established;
-use crate::model::Identifier;
 use crate::model::MacAddress;
 use crate::model::Now;
 use crate::model::Plane;
@@ -150,18 +148,8 @@ impl Server {
         asked: &Asked<'_>,
         asker: &Asker<'_>,
     ) {
-        match &asker.context.claims {
-            Some(claims) => {
-                claims.with(|device| self.decide_about(now, settings, asked, asker, device));
-            }
-            None => {
-                let claimed = asker.context.station.map(|station| Presented {
-                    identifier: Identifier::Mac(station),
-                    established: Established::Claimed,
-                });
-                self.decide_about(now, settings, asked, asker, claimed.as_slice());
-            }
-        }
+        let context = asker.context;
+        context.with_claimed(|device| self.decide_about(now, settings, asked, asker, device));
     }
 
     fn decide_about(
@@ -180,17 +168,7 @@ impl Server {
             nas: Some(asker.context.nas(asked.nas)),
             mail: None,
         };
-        let mut decided = self
-            .shared
-            .point
-            .decide(now.wall, &subject, &mut self.trace);
-        if !self.shared.point.is_current(&decided) {
-            self.counters.decided_again.count();
-            decided = self
-                .shared
-                .point
-                .decide(now.wall, &subject, &mut self.trace);
-        }
+        let decided = self.decide(now, &subject);
         let id = self.new_correlation();
         if !self.answer(now, settings, asked, (&decided, id), asker) {
             let user = asker.user.unwrap_or_default();
@@ -200,8 +178,8 @@ impl Server {
         let (context, method) = (asker.context, asker.method);
         let mut record = self.shared.records.lend();
         context.record(&mut record, id, method, &subject, &decided);
-        if let Some(claims) = &context.claims {
-            record.presented = claims.shown();
+        if context.is_identified_by_claims() {
+            record.presented = context.shown_claim();
         } else if let Some(station) = context.station {
             let spelled = station.spelled();
             record.presented.set(readable(&spelled));

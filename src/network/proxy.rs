@@ -1,5 +1,5 @@
 //! Requests that other servers answer: who is asked, how often, and who is believed (RFC 2865
-//! section 2.3, RFC 5080 section 2.2.1, RFC 5997).
+//! section 2.3, RFC 5080 section 2.2.1, RFC 5997, RFC 6613, RFC 6614).
 //!
 //! A core of its own beside the packet loops: one for the whole gateway, so that what is known of a
 //! home server's health is known once. A loop gives a request away as a [`Forwarding`] and gets a
@@ -9,219 +9,81 @@
 //! before it, and it is asked by Status-Server whether it lives. After ten seconds of that it is
 //! *dead* and asked for nothing else until it answers. One that does not know Status-Server is
 //! tried again after half a minute.
+//!
+//! Over UDP a request is repeated; over TLS it is not, because TCP does that (RFC 6613 section 2.1),
+//! but it is asked again on another connection if its own ends. A conversation stays with the home
+//! server that began it: no other one knows its State.
 
-use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::model::Monotonic;
-use crate::model::Secret;
-use crate::network::Counter;
 use crate::network::job::Done;
-use crate::network::job::Ticket;
 use crate::network::job::Worked;
 use crate::radius::AttributeType;
 use crate::radius::Code;
-use crate::radius::Forward;
 use crate::radius::MAX_PACKET;
+use crate::radius::NOT_ROUTABLE;
 use crate::radius::Packet;
-use crate::radius::RealmTable;
-use crate::radius::RequestAuthenticator;
-use crate::radius::RequestBuilder;
 use crate::radius::Returned;
-use crate::radius::SharedSecret;
-use crate::radius::Signature;
-use crate::radius::verify_reply;
+use crate::radius::answer_11;
+use crate::radius::realm_of;
+use crate::radius::realm_to_look_up;
+use crate::radius::refuse_reverse;
+use crate::radius::token_of;
 
-/// A home server, as configured.
-#[derive(Clone, Debug)]
-pub struct HomeConfig {
-    /// Its name in records, metrics and the log.
-    pub name: String,
-    /// Where it takes Access-Requests, if it does.
-    pub authentication: Option<SocketAddr>,
-    /// Where it takes Accounting-Requests, if it does.
-    pub accounting: Option<SocketAddr>,
-    /// The shared secret.
-    pub secret: Secret,
-    /// Whether its answers to Access-Requests must have a Message-Authenticator (CVE-2024-3596).
-    pub signed: bool,
-    /// Whether it knows Status-Server (RFC 5997).
-    pub status: bool,
-}
+mod choose;
+mod flight;
+mod health;
+mod home;
+mod realms;
+mod route;
+mod send;
+mod sticky;
+mod trunk;
 
-/// A home server in use.
-#[derive(Debug)]
-pub struct Home {
-    config: HomeConfig,
-    secret: SharedSecret,
-    health: Mutex<Health>,
-    /// What it was asked and has answered.
-    pub counters: HomeCounters,
-}
+pub use flight::LinkId;
+pub use flight::Via;
+pub use home::Health;
+pub use home::Home;
+pub use home::HomeConfig;
+pub use home::HomeCounters;
+pub use home::TlsWay;
+pub use home::Way;
+pub use realms::Discovered;
+pub use realms::Discovery;
+pub use realms::Found;
+pub use realms::Server as FoundServer;
+pub use route::Filters;
+pub use route::Forwarding;
+pub use route::Route;
+pub use route::Routes;
+pub use trunk::Spoken;
 
-/// What a home server was asked and has answered.
-#[derive(Debug, Default)]
-pub struct HomeCounters {
-    /// Requests, repetitions not counted.
-    pub asked: Counter,
-    /// Those that were sent once more.
-    pub repeated: Counter,
-    /// Answers that were believed.
-    pub answered: Counter,
-    /// Requests without an answer.
-    pub silent: Counter,
-    /// Packets from its address that answer nothing, or are signed wrongly or not at all.
-    pub stray: Counter,
-}
-
-/// Whether a home server is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// It answers.
-    Alive,
-    /// It has left a request without an answer, at that time.
-    Zombie(Monotonic),
-    /// It has answered nothing for long, since that time.
-    Dead(Monotonic),
-}
-
-impl Health {
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Alive => "alive",
-            Self::Zombie(_) => "zombie",
-            Self::Dead(_) => "dead",
-        }
-    }
-}
-
-impl Home {
-    /// A home server of which nothing bad is known.
-    #[must_use]
-    pub fn new(config: HomeConfig) -> Self {
-        Self {
-            secret: SharedSecret::new(config.secret.clone()),
-            config,
-            health: Mutex::new(Health::Alive),
-            counters: HomeCounters::default(),
-        }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.config.name
-    }
-
-    /// Whether it is asked.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        *self.health.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, health: Health) {
-        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
-    }
-
-    const fn address(&self, accounting: bool) -> Option<SocketAddr> {
-        if accounting {
-            self.config.accounting
-        } else {
-            self.config.authentication
-        }
-    }
-}
-
-/// What becomes of the requests of a realm.
-#[derive(Debug)]
-pub struct Route {
-    /// As it stands in the configuration.
-    pub realm: Box<str>,
-    /// Who is asked, the preferred one first.
-    pub homes: Vec<Arc<Home>>,
-    /// Whether we judge the device of whom a home server lets in.
-    pub judged: bool,
-    /// Whether the home server's authorisation reaches the NAS; else ours stands in its place.
-    pub authorization_kept: bool,
-}
-
-/// Which requests go to home servers.
-#[derive(Debug, Default)]
-pub struct Routes {
-    /// By realm; `None` is answered here.
-    pub realms: RealmTable<Option<Arc<Route>>>,
-    /// Every home server.
-    pub homes: Vec<Arc<Home>>,
-    /// What we mark our requests with: a request that comes back with it goes round in a circle.
-    pub mark: Box<[u8]>,
-}
-
-/// A request for a home server, on its way out of a packet loop.
-#[derive(Debug)]
-pub struct Forwarding {
-    pub(super) worker: u8,
-    pub(super) ticket: Ticket,
-    pub(super) route: Arc<Route>,
-    pub(super) forward: Forward,
-}
-
-impl Forwarding {
-    /// The answer that nobody gives.
-    #[must_use]
-    pub const fn unanswered(&self) -> Done {
-        Done {
-            ticket: self.ticket,
-            result: Worked::Home(None),
-        }
-    }
-}
-
-/// From which of our sockets, to whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Via {
-    /// The number of the socket, under [`SOCKETS`].
-    pub socket: u8,
-    /// The home server.
-    pub to: SocketAddr,
-}
-
-type Key = (Via, u8);
-
-struct Flight {
-    purpose: Purpose,
-    home: Arc<Home>,
-    octets: Vec<u8>,
-    tries: u32,
-    first_sent: Monotonic,
-    /// When it is tried again.
-    due: Monotonic,
-}
-
-enum Purpose {
-    Request {
-        forwarding: Forwarding,
-        /// Who was asked before.
-        asked: Vec<Arc<Home>>,
-        give_up: Monotonic,
-    },
-    Status,
-}
+use flight::Asking;
+use flight::Flight;
+use flight::Flights;
+use flight::Key;
+use flight::Purpose;
+use realms::Answer;
+use realms::Realms;
+use send::believe;
+use sticky::Sticky;
+use trunk::Place;
+use trunk::Trunks;
 
 /// The client side of proxying.
 pub struct Proxy {
-    flights: HashMap<Key, Flight>,
+    flights: Flights,
+    trunks: Trunks,
+    sticky: Sticky,
+    realms: Realms,
     /// Socket and identifier that were taken last, for each address.
     last: HashMap<SocketAddr, u16>,
-    timers: BTreeSet<(Monotonic, Key)>,
     transmits: VecDeque<(Via, Vec<u8>)>,
     done: VecDeque<(u8, Done)>,
     /// Home servers that are not alive, and when each is looked after next.
@@ -233,10 +95,14 @@ impl Proxy {
     /// A proxy that has asked nobody yet; `random` fills a buffer with random octets.
     #[must_use]
     pub fn new(random: fn(&mut [u8])) -> Self {
+        let mut key = [0; 16];
+        random(&mut key);
         Self {
-            flights: HashMap::new(),
+            flights: Flights::default(),
+            trunks: Trunks::new(random),
+            sticky: Sticky::new(key),
+            realms: Realms::new(),
             last: HashMap::new(),
-            timers: BTreeSet::new(),
             transmits: VecDeque::new(),
             done: VecDeque::new(),
             suspects: Vec::new(),
@@ -244,80 +110,208 @@ impl Proxy {
         }
     }
 
+    /// These are configured from now on. Connections to others are closed when what is under way on
+    /// them has ended.
+    pub fn handle_homes(&mut self, now: Monotonic, homes: &[Arc<Home>]) {
+        self.trunks.configure(now, homes);
+    }
+
+    /// Home servers are looked up so from now on, or not any more.
+    pub fn handle_discovery(&mut self, discovery: Option<Discovery>) {
+        self.realms.configure(discovery);
+    }
+
     /// Takes a request on.
     pub fn handle_forward(&mut self, now: Monotonic, forwarding: Forwarding) {
-        self.ask(now, forwarding, Vec::new(), now + LONGEST);
+        let bound = self.sticky.find(now, &forwarding.forward);
+        let asking = Box::new(Asking {
+            forwarding,
+            asked: Vec::new(),
+            bound,
+            found: Vec::new(),
+            unfound: None,
+            was_cut: false,
+            give_up: now + LONGEST,
+        });
+        if !asking.forwarding.route.discovered || asking.bound.is_some() {
+            self.ask(now, asking);
+            return;
+        }
+        let name = asking.forwarding.forward.find(AttributeType::USER_NAME);
+        let realm = name.and_then(realm_of).and_then(realm_to_look_up);
+        let answer = match realm {
+            Some(realm) => self.realms.find(now, &realm, asking),
+            None => Answer::Nothing(asking, "its realm is no name that DNS can have".into()),
+        };
+        self.go_on(now, answer);
+    }
+
+    /// A look-up that [`poll_lookup`](Self::poll_lookup) asked for has come back.
+    pub fn handle_found(&mut self, now: Monotonic, realm: &str, found: Found) {
+        for answer in self.realms.found(now, realm, found) {
+            self.go_on(now, answer);
+        }
+    }
+
+    /// Asks those who were found, or those who are configured for when nobody is.
+    fn go_on(&mut self, now: Monotonic, answer: Answer) {
+        let asking = match answer {
+            Answer::Ask(mut asking, found) => {
+                asking.found = found;
+                asking
+            }
+            Answer::Nothing(mut asking, why) => {
+                asking.unfound = Some(why);
+                asking
+            }
+            Answer::Waits => return,
+        };
+        self.ask(now, asking);
     }
 
     /// Takes a datagram that came to one of our sockets.
-    pub fn handle_datagram(&mut self, via: Via, octets: &[u8]) {
+    pub fn handle_datagram(&mut self, now: Monotonic, via: Via, octets: &[u8]) {
         let Ok(reply) = Packet::new_checked(octets) else {
             return;
         };
-        let key = (via, reply.identifier());
+        let key = (via, u32::from(reply.identifier()));
         let Some(flight) = self.flights.get(&key) else {
             return;
         };
         let home = Arc::clone(&flight.home);
-        let Ok(request) = Packet::new_checked(&flight.octets) else {
-            return;
-        };
-        let Ok(verified) = verify_reply(reply, &request, &home.secret) else {
-            home.counters.stray.count();
-            return;
-        };
-        let forgeable = verified.signature() == Signature::Missing
-            && request.code() != Code::AccountingRequest
-            && home.config.signed;
-        if forgeable || reply.code() == Code::ProtocolError {
-            home.counters.stray.count();
-            return;
+        match believe(reply, flight, &home, home.config.signed) {
+            Some(returned) => self.answered(now, &key, &home, returned),
+            None => home.counters.stray.count(),
         }
-        let authenticator = request.request_authenticator();
-        let returned = Returned::new(&reply, &home.secret, &authenticator);
-        self.is_alive(&home);
-        home.counters.answered.count();
-        let Some(flight) = self.land(&key) else {
-            return;
+    }
+
+    /// A connection that [`poll_connect`](Self::poll_connect) asked for is open. `false` if nobody
+    /// wants it any more; it is to be closed then.
+    #[must_use]
+    pub fn handle_connected(&mut self, now: Monotonic, link: LinkId, spoken: Spoken) -> bool {
+        let Some(home) = self.trunks.opened(now, link, spoken) else {
+            return false;
         };
-        if let Purpose::Request { forwarding, .. } = flight.purpose {
-            let done = Done {
-                ticket: forwarding.ticket,
-                result: Worked::Home(returned.map(|answer| (home, Box::new(answer)))),
-            };
-            self.done.push_back((forwarding.worker, done));
+        for key in self.flights.of_link(link) {
+            let written = self
+                .flights
+                .get(&key)
+                .and_then(|flight| self.write(&flight.purpose, &home, key, Some(spoken)));
+            match written {
+                Some(octets) => {
+                    self.flights.write(&key, octets.clone());
+                    self.transmits.push_back((key.0, octets));
+                }
+                // It is too long, for any home server.
+                None => {
+                    if let Some(flight) = self.land(now, &key) {
+                        self.fail(now, flight);
+                    }
+                }
+            }
+        }
+        if home.health() != Health::Alive {
+            self.ask_whether_alive(now, &home, Some(link));
+        }
+        true
+    }
+
+    /// Takes a packet that came on a connection. `false` if whoever sends it does not speak RADIUS;
+    /// the connection is to be closed, and [`handle_closed`](Self::handle_closed) to be told.
+    #[must_use]
+    pub fn handle_packet(&mut self, now: Monotonic, link: LinkId, octets: &[u8]) -> bool {
+        let Some((home, spoken)) = self.trunks.of_link(link) else {
+            return true;
+        };
+        let reply = match Packet::new_checked(octets) {
+            Ok(reply) => reply,
+            // An unknown code may be known tomorrow; wrong lengths never (RFC 6613 section 2.6.4).
+            Err(crate::radius::Malformed::UnknownCode { .. }) => return !self.stray(link, &home),
+            Err(_) => return false,
+        };
+        let is_11 = spoken == Spoken::Version11;
+        let mut buffer = [0; MAX_PACKET];
+        let refused = refuse_reverse(&reply, &home.secret, is_11, NOT_ROUTABLE, &mut buffer);
+        if let Some(refused) = refused {
+            home.counters.reversed.count();
+            if let Ok(refused) = refused {
+                self.transmits.push_back((Via::Tls(link), refused.to_vec()));
+            }
+            return true;
+        }
+        let number = if is_11 {
+            token_of(&reply)
+        } else {
+            u32::from(reply.identifier())
+        };
+        let key = (Via::Tls(link), number);
+        let Some(flight) = self.flights.get(&key) else {
+            return !self.stray(link, &home);
+        };
+        let returned = if is_11 {
+            let fits = answer_11(&reply, flight.purpose.code()).is_ok();
+            let known = fits && reply.code() != Code::ProtocolError;
+            known.then(|| Returned::new_11(&reply))
+        } else {
+            believe(reply, flight, &home, false)
+        };
+        match returned {
+            Some(returned) => {
+                self.trunks.heard(now, link);
+                self.answered(now, &key, &home, returned);
+                true
+            }
+            None => !self.stray(link, &home),
+        }
+    }
+
+    /// A connection has ended, or could not be opened, with the reason.
+    pub fn handle_closed(&mut self, now: Monotonic, link: LinkId, why: &str) {
+        if self.trunks.closed(now, link, why).is_some() {
+            self.cut(now, link);
         }
     }
 
     /// Repeats what was not answered in time, asks somebody else in the end, and looks after those
     /// that do not answer.
     pub fn handle_timeout(&mut self, now: Monotonic) {
-        while let Some((at, key)) = self.timers.first().copied() {
-            if at > now {
-                break;
-            }
-            self.timers.pop_first();
+        while let Some(key) = self.flights.pop_due(now) {
             self.try_again(now, key);
         }
-        // One that a reload has taken out of the configuration is nobody's any more.
-        self.suspects
-            .retain(|(_, home)| Arc::strong_count(home) > 1);
-        let due: Vec<Arc<Home>> = {
-            let due = self.suspects.iter_mut().filter(|(at, _)| *at <= now);
-            due.map(|(at, home)| {
-                *at = now + PROBES;
-                Arc::clone(home)
-            })
-            .collect()
-        };
-        for home in due {
-            self.look_after(now, &home);
+        self.sticky.expire(now);
+        for answer in self.realms.expire(now) {
+            self.go_on(now, answer);
+        }
+        self.look_after_all(now);
+        for link in self.trunks.tend(now) {
+            self.ask_on(now, link);
         }
     }
 
-    /// The next datagram to send.
+    /// The next packet to send.
     pub fn poll_transmit(&mut self) -> Option<(Via, Vec<u8>)> {
         self.transmits.pop_front()
+    }
+
+    /// The next realm to look up; [`handle_found`](Self::handle_found) is to be told what came of it.
+    pub fn poll_lookup(&mut self) -> Option<Box<str>> {
+        self.realms.poll_lookup()
+    }
+
+    /// What discovery has done and whom it has found, for whoever shows it.
+    #[must_use]
+    pub fn discovered(&self) -> Arc<Discovered> {
+        Arc::clone(&self.realms.discovered)
+    }
+
+    /// The next connection to open.
+    pub fn poll_connect(&mut self) -> Option<(LinkId, Arc<Home>)> {
+        self.trunks.poll_connect()
+    }
+
+    /// The next connection to close; nobody has to be told when it is.
+    pub fn poll_close(&mut self) -> Option<LinkId> {
+        self.trunks.poll_close()
     }
 
     /// The next answer, and the loop that it is for.
@@ -328,9 +322,16 @@ impl Proxy {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Monotonic> {
-        let timer = self.timers.first().map(|(at, _)| *at);
         let suspect = self.suspects.iter().map(|(at, _)| *at).min();
-        timer.into_iter().chain(suspect).min()
+        [
+            self.flights.poll_timeout(),
+            suspect,
+            self.trunks.poll_timeout(),
+            self.realms.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// How many requests wait for an answer.
@@ -340,64 +341,79 @@ impl Proxy {
     }
 
     /// Asks the next one of the pool, or says that nobody answers.
-    fn ask(
+    fn ask(&mut self, now: Monotonic, mut asking: Box<Asking>) {
+        while now < asking.give_up {
+            let Some(home) = choose::choose(&asking, |home| self.trunks.reachable(now, home))
+            else {
+                break;
+            };
+            let place = match home.tls() {
+                Some(_) => self.trunks.place(now, &home, &self.flights),
+                None => {
+                    let accounting = asking.forwarding.forward.is_accounting();
+                    let to = home.address(accounting);
+                    to.and_then(|to| self.free_key(to))
+                        .map(|key| Place { key, spoken: None })
+                }
+            };
+            let Some(place) = place else {
+                home.counters.full.count();
+                asking.asked.push(home);
+                continue;
+            };
+            let purpose = Purpose::Request(asking);
+            match self.launch(now, place, &home, purpose) {
+                Ok(()) => return,
+                // It does not fit, and fits nobody else.
+                Err(Purpose::Request(back)) => {
+                    asking = back;
+                    break;
+                }
+                Err(Purpose::Status) => return,
+            }
+        }
+        let why = choose::why(now, &asking);
+        self.done
+            .push_back((asking.forwarding.worker, asking.forwarding.unanswered(why)));
+    }
+
+    /// An answer is believed.
+    fn answered(
         &mut self,
         now: Monotonic,
-        forwarding: Forwarding,
-        asked: Vec<Arc<Home>>,
-        give_up: Monotonic,
+        key: &Key,
+        home: &Arc<Home>,
+        returned: Option<Returned>,
     ) {
-        let accounting = forwarding.forward.is_accounting();
-        let chosen = (now < give_up)
-            .then(|| choose(&forwarding.route.homes, &asked, accounting))
-            .flatten();
-        let started = chosen.and_then(|(home, to)| {
-            let key = self.free_key(to)?;
-            let mut authenticator = [0; 16];
-            (self.random)(&mut authenticator);
-            let authenticator = RequestAuthenticator::new(authenticator);
-            let mut buffer = [0; MAX_PACKET];
-            let octets = forwarding
-                .forward
-                .write(&mut buffer, key.1, authenticator, &home.secret)
-                .ok()?
-                .to_vec();
-            Some((home, key, octets))
-        });
-        let Some((home, key, octets)) = started else {
-            let done = forwarding.unanswered();
+        self.is_alive(home);
+        home.counters.answered.count();
+        let Some(flight) = self.land(now, key) else {
+            return;
+        };
+        // Whose answer it is of two that were sent, nobody knows (RFC 6298 section 3).
+        if flight.tries == 1 || matches!(key.0, Via::Tls(_)) {
+            home.took(now.since(flight.first_sent));
+        }
+        let Purpose::Request(asking) = flight.purpose else {
+            return;
+        };
+        let forwarding = asking.forwarding;
+        let Some(answer) = returned else {
+            let why = format!("the answer of {} holds a value that is none", home.name());
+            let done = forwarding.unanswered(why);
             self.done.push_back((forwarding.worker, done));
             return;
         };
-        let purpose = Purpose::Request {
-            forwarding,
-            asked,
-            give_up,
+        if answer.code() == Code::AccessChallenge
+            && let Some(state) = answer.find(AttributeType::STATE)
+        {
+            self.sticky.put(now, &forwarding.forward, state, home);
+        }
+        let done = Done {
+            ticket: forwarding.ticket,
+            result: Worked::Home(Ok((Arc::clone(home), Box::new(answer)))),
         };
-        self.launch(now, key, home, octets, purpose);
-    }
-
-    fn launch(
-        &mut self,
-        now: Monotonic,
-        key: Key,
-        home: Arc<Home>,
-        octets: Vec<u8>,
-        purpose: Purpose,
-    ) {
-        home.counters.asked.count();
-        self.transmits.push_back((key.0, octets.clone()));
-        let due = now + FIRST_WAIT;
-        self.timers.insert((due, key));
-        let flight = Flight {
-            purpose,
-            home,
-            octets,
-            tries: 1,
-            first_sent: now,
-            due,
-        };
-        self.flights.insert(key, flight);
+        self.done.push_back((forwarding.worker, done));
     }
 
     /// A socket and identifier that nothing waits for; `None` when everything does.
@@ -406,8 +422,8 @@ impl Proxy {
         for _ in 0..u16::from(SOCKETS) << 8 {
             *last = last.wrapping_add(1) % (u16::from(SOCKETS) << 8);
             let [socket, identifier] = last.to_be_bytes();
-            let key = (Via { socket, to }, identifier);
-            if !self.flights.contains_key(&key) {
+            let key = (Via::Udp { socket, to }, u32::from(identifier));
+            if !self.flights.contains(&key) {
                 return Some(key);
             }
         }
@@ -415,108 +431,74 @@ impl Proxy {
     }
 
     fn try_again(&mut self, now: Monotonic, key: Key) {
-        let Some(flight) = self.flights.get_mut(&key) else {
+        let Some(flight) = self.flights.get(&key) else {
             return;
         };
-        if flight.tries < TRIES && matches!(flight.purpose, Purpose::Request { .. }) {
-            flight.tries += 1;
-            flight.due = now + FIRST_WAIT;
-            self.timers.insert((flight.due, key));
-            self.transmits.push_back((key.0, flight.octets.clone()));
-            flight.home.counters.repeated.count();
+        if flight.tries < TRIES && matches!(flight.purpose, Purpose::Request(_)) {
+            if let Some(flight) = self.flights.again(key, now + FIRST_WAIT) {
+                flight.tries += 1;
+                self.transmits.push_back((key.0, flight.octets.clone()));
+                flight.home.counters.repeated.count();
+            }
             return;
         }
-        let Some(flight) = self.land(&key) else {
+        let Some(flight) = self.land(now, &key) else {
             return;
         };
         flight.home.counters.silent.count();
-        self.is_silent(now, &flight.home, flight.first_sent);
-        if let Purpose::Request {
-            forwarding,
-            mut asked,
-            give_up,
-        } = flight.purpose
-        {
-            asked.push(flight.home);
-            self.ask(now, forwarding, asked, give_up);
-        }
-    }
-
-    fn land(&mut self, key: &Key) -> Option<Flight> {
-        let flight = self.flights.remove(key)?;
-        self.timers.remove(&(flight.due, *key));
-        Some(flight)
-    }
-
-    fn is_alive(&mut self, home: &Arc<Home>) {
-        if home.health() != Health::Alive {
-            home.set(Health::Alive);
-        }
-        self.suspects.retain(|(_, one)| !Arc::ptr_eq(one, home));
-    }
-
-    /// A request that was first sent at `since` has got no answer.
-    fn is_silent(&mut self, now: Monotonic, home: &Arc<Home>, since: Monotonic) {
-        match home.health() {
-            Health::Alive => {
-                home.set(Health::Zombie(since));
-                if !self.suspects.iter().any(|(_, one)| Arc::ptr_eq(one, home)) {
-                    self.suspects.push((now, Arc::clone(home)));
-                }
+        match key.0 {
+            // It was never sent: there is no connection.
+            Via::Tls(_) if flight.octets.is_empty() => {}
+            Via::Tls(link) => {
+                self.is_silent(now, &flight.home, flight.first_sent);
+                self.doubt(now, link, &flight);
             }
-            Health::Zombie(since) if now.since(since) >= AGONY => home.set(Health::Dead(since)),
-            Health::Zombie(_) | Health::Dead(_) => {}
+            Via::Udp { .. } => self.is_silent(now, &flight.home, flight.first_sent),
+        }
+        self.fail(now, flight);
+    }
+
+    /// A request has not been answered in time: somebody else is asked.
+    fn fail(&mut self, now: Monotonic, flight: Flight) {
+        if let Purpose::Request(mut asking) = flight.purpose {
+            asking.asked.push(flight.home);
+            self.ask(now, asking);
         }
     }
 
-    fn look_after(&mut self, now: Monotonic, home: &Arc<Home>) {
-        let (Health::Zombie(since) | Health::Dead(since)) = home.health() else {
-            self.is_alive(home);
-            return;
-        };
-        if !home.config.status {
-            if now.since(since) >= REVIVAL {
-                self.is_alive(home);
+    /// A connection is gone, and what was under way on it with it: it is asked again, once of the
+    /// same home server (RFC 6613 section 2.6.1 has each connection for itself).
+    fn cut(&mut self, now: Monotonic, link: LinkId) {
+        for key in self.flights.of_link(link) {
+            let Some(flight) = self.flights.land(&key) else {
+                continue;
+            };
+            let Purpose::Request(mut asking) = flight.purpose else {
+                continue;
+            };
+            if !flight.octets.is_empty() {
+                flight.home.counters.cut.count();
             }
-            return;
-        }
-        let Some(to) = home.config.authentication.or(home.config.accounting) else {
-            return;
-        };
-        let Some(key) = self.free_key(to) else {
-            return;
-        };
-        let mut authenticator = [0; 16];
-        (self.random)(&mut authenticator);
-        let authenticator = RequestAuthenticator::new(authenticator);
-        let mut buffer = [0; MAX_PACKET];
-        let mut request =
-            RequestBuilder::status_server(&mut buffer, key.1, authenticator, &home.secret);
-        // Some servers want to know who asks (RFC 5997 section 3).
-        request.octets(AttributeType::NAS_IDENTIFIER, b"portreeve");
-        if let Ok(octets) = request.finish() {
-            let octets = octets.to_vec();
-            self.launch(now, key, Arc::clone(home), octets, Purpose::Status);
+            if asking.was_cut || flight.octets.is_empty() {
+                asking.asked.push(flight.home);
+            }
+            asking.was_cut = true;
+            self.ask(now, asking);
         }
     }
-}
 
-/// The first of those that live, else of those that might, that was not asked before.
-fn choose(
-    homes: &[Arc<Home>],
-    asked: &[Arc<Home>],
-    accounting: bool,
-) -> Option<(Arc<Home>, SocketAddr)> {
-    let new = || {
-        homes.iter().filter_map(|home| {
-            let before = asked.iter().any(|one| Arc::ptr_eq(one, home));
-            let address = home.address(accounting).filter(|_| !before)?;
-            Some((home, address, home.health()))
-        })
-    };
-    let alive = new().find(|(_, _, health)| *health == Health::Alive);
-    let chosen = alive.or_else(|| new().find(|(_, _, health)| matches!(health, Health::Zombie(_))));
-    chosen.map(|(home, address, _)| (Arc::clone(home), address))
+    fn land(&mut self, now: Monotonic, key: &Key) -> Option<Flight> {
+        if let Via::Tls(link) = key.0 {
+            self.trunks.landed(now, link);
+        }
+        self.flights.land(key)
+    }
+
+    /// Something came that answers nothing; whether its connection has to end for it.
+    fn stray(&mut self, link: LinkId, home: &Home) -> bool {
+        home.counters.stray.count();
+        self.trunks.strayed(link)
+    }
 }
 
 /// How many wait, and not for what.
@@ -537,17 +519,8 @@ pub const SOCKETS: u8 = 8;
 /// than half of what NASes wait (5 s).
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
-/// Tries of each home server.
+/// Tries of each home server over UDP.
 const TRIES: u32 = 2;
 
 /// After which a request is given up: its NAS has asked again or elsewhere by then.
 const LONGEST: Duration = Duration::from_secs(12);
-
-/// How long a zombie is a last resort.
-const AGONY: Duration = Duration::from_secs(10);
-
-/// How often one that does not answer is asked whether it lives.
-const PROBES: Duration = Duration::from_secs(3);
-
-/// After which one that does not know Status-Server is tried again.
-const REVIVAL: Duration = Duration::from_secs(30);

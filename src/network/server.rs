@@ -168,6 +168,22 @@ impl Server {
                 let parted = parted.clone();
                 self.resume_inside(now, &settings, &away.asked(), parted, conversation, answer);
             }
+            (Waiting::Handshake(parted), Worked::LookedUp(conversation, step, answer)) => {
+                let parted = parted.clone();
+                self.resume_looked_up(
+                    now,
+                    &settings,
+                    &away.asked(),
+                    parted,
+                    (conversation, *step),
+                    answer,
+                );
+            }
+            (Waiting::Handshake(parted), Worked::Settled(mut conversation)) => {
+                let parted = parted.clone();
+                let step = conversation.settle(now);
+                self.resume_conversation(now, &settings, &away.asked(), parted, conversation, step);
+            }
             (Waiting::Password(pending), Worked::Password(answer)) => {
                 self.resume_password(now, &settings, &away.asked(), pending, answer);
             }
@@ -177,11 +193,21 @@ impl Server {
             (Waiting::Handshake(_), Worked::Password(_) | Worked::Home(_) | Worked::Lost)
             | (
                 Waiting::Password(_),
-                Worked::Handshake(..) | Worked::Inside(..) | Worked::Home(_) | Worked::Lost,
+                Worked::Handshake(..)
+                | Worked::Inside(..)
+                | Worked::LookedUp(..)
+                | Worked::Settled(_)
+                | Worked::Home(_)
+                | Worked::Lost,
             )
             | (
                 Waiting::Home(_),
-                Worked::Handshake(..) | Worked::Inside(..) | Worked::Password(_) | Worked::Lost,
+                Worked::Handshake(..)
+                | Worked::Inside(..)
+                | Worked::LookedUp(..)
+                | Worked::Settled(_)
+                | Worked::Password(_)
+                | Worked::Lost,
             ) => {
                 self.give_up(&away);
             }

@@ -1,5 +1,6 @@
 //! What the loops have in common, and what a reload replaces.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -25,6 +26,8 @@ pub struct Settings {
     /// TLS material and limits of EAP; a conversation keeps what it began with. `None` where the
     /// authentication door is closed, and so nothing is known of the material.
     pub eap: Option<Arc<crate::eap::Config>>,
+    /// That of the groups of NASes that have another one.
+    pub eap_groups: HashMap<String, Arc<crate::eap::Config>>,
     /// Attributes for each outcome.
     pub enforcement: Enforcement,
     /// By which methods a peer may authenticate.
@@ -37,6 +40,17 @@ pub struct Settings {
     pub routes: Option<Arc<Routes>>,
     /// Bounds.
     pub config: Config,
+}
+
+impl Settings {
+    /// The TLS material and limits of EAP with the NASes of a group.
+    pub(super) fn eap_of(&self, group: &str) -> Option<&Arc<crate::eap::Config>> {
+        let default = self.eap.as_ref()?;
+        if self.eap_groups.is_empty() {
+            return Some(default);
+        }
+        Some(self.eap_groups.get(group).unwrap_or(default))
+    }
 }
 
 /// What the loops have in common.

@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use super::glob::Glob;
 use super::words::Set;
+use crate::model::ClaimedDevice;
 use crate::model::Credential;
 use crate::model::Established;
 use crate::model::MailContext;
@@ -22,7 +23,7 @@ pub enum Condition {
     Ssid,
     /// Kind of port.
     Medium,
-    /// Mail application.
+    /// Mail application, or client of a VPN.
     App,
     /// How the device became known.
     Established,
@@ -80,12 +81,14 @@ impl AppBits {
     }
 }
 
-/// A mail application, known by what it says of itself.
+/// An application, known by what it says of itself: one of mail, or a VPN's client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct App {
     pub(super) name: Box<str>,
     pub(super) device_types: Box<[Glob]>,
     pub(super) user_agents: Box<[Glob]>,
+    pub(super) vpn_clients: Box<[Glob]>,
+    pub(super) host_names: Box<[Glob]>,
     pub(super) approved: bool,
 }
 
@@ -94,11 +97,20 @@ impl App {
     pub(super) const MAX: usize = 64;
 
     fn matches(&self, mail: &MailContext<'_>) -> bool {
-        let fits = |patterns: &[Glob], text: &str| {
-            patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(text))
-        };
-        fits(&self.device_types, mail.device_type) && fits(&self.user_agents, mail.user_agent)
+        let is_mail = !self.device_types.is_empty() || !self.user_agents.is_empty();
+        is_mail
+            && fits(&self.device_types, mail.device_type)
+            && fits(&self.user_agents, mail.user_agent)
     }
+
+    fn matches_vpn(&self, claims: &ClaimedDevice<'_>) -> bool {
+        let is_vpn = !self.vpn_clients.is_empty() || !self.host_names.is_empty();
+        is_vpn && fits(&self.vpn_clients, claims.client) && fits(&self.host_names, claims.host_name)
+    }
+}
+
+fn fits(patterns: &[Glob], text: &str) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(text))
 }
 
 /// Some names out of a table, by sorted position.
@@ -163,6 +175,9 @@ pub(super) struct Surroundings {
     pub(super) established: Established,
     pub(super) credential: Credential,
     pub(super) ownership: Ownership,
+    /// Whether application and platform are only what a VPN's client says.
+    pub(super) app_is_claim: bool,
+    pub(super) platform_is_claim: bool,
 }
 
 impl Surroundings {
@@ -173,14 +188,24 @@ impl Surroundings {
         apps: &[App],
     ) -> Self {
         let nas = facts.nas.as_ref();
+        let claims = facts.claims();
+        let stated = facts
+            .posture()
+            .is_some_and(|posture| posture.platform != Platform::Unknown);
         Self {
+            app_is_claim: claims.is_some(),
+            platform_is_claim: claims.is_some() && !stated,
             platform: facts.platform(),
             nas_group: nas.and_then(|nas| nas_groups.position(nas.group)),
             ssid: nas
                 .and_then(|nas| nas.ssid)
                 .and_then(|ssid| ssids.position(ssid)),
             medium: nas.map(|nas| nas.medium),
-            apps: facts.mail.as_ref().map(|mail| apps_of(mail, apps)),
+            apps: match (&facts.mail, claims) {
+                (Some(mail), _) => Some(apps_of(mail, apps)),
+                (None, Some(claims)) => Some(vpn_clients_of(&claims, apps)),
+                (None, None) => None,
+            },
             established: facts.established,
             credential: facts.credential,
             ownership: facts
@@ -192,11 +217,20 @@ impl Surroundings {
 
 /// The applications that a mail client can be.
 pub(super) fn apps_of(mail: &MailContext<'_>, apps: &[App]) -> AppBits {
+    those(apps, |app| app.matches(mail))
+}
+
+/// The applications that the client of a VPN can be.
+pub(super) fn vpn_clients_of(claims: &ClaimedDevice<'_>, apps: &[App]) -> AppBits {
+    those(apps, |app| app.matches_vpn(claims))
+}
+
+fn those(apps: &[App], are: impl Fn(&App) -> bool) -> AppBits {
     let bits = apps
         .iter()
         .take(App::MAX)
         .enumerate()
-        .filter(|(_, app)| app.matches(mail))
+        .filter(|(_, app)| are(app))
         .fold(0, |bits, (position, _)| bits | 1 << position);
     AppBits(bits)
 }
@@ -256,6 +290,12 @@ impl When {
             self.ownership.map(|wanted| wanted.contains(seen.ownership)),
         );
         answers
+    }
+
+    /// Whether it depends on what a VPN's client says and nobody has proved.
+    pub(super) const fn rests_on_claims(&self, seen: &Surroundings) -> bool {
+        seen.app_is_claim
+            && (self.apps.is_some() || seen.platform_is_claim && self.platforms.is_some())
     }
 
     /// Whether nothing but the platform, if that, narrows the connections.

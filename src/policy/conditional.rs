@@ -18,6 +18,8 @@ pub(super) struct ConditionalPolicy {
     pub(super) when: When,
     pub(super) then: Then,
     pub(super) accept_lockout_risk: bool,
+    /// Whether it may let in by what a VPN's client says of itself.
+    pub(super) accept_claimed: bool,
 }
 
 /// Whether a policy counts.

@@ -141,9 +141,13 @@ impl Evaluation<'_> {
             exempt |= counts && targeting == Some(Targeting::Exempt);
             if applies {
                 let ruling = self.rule(conditional, &mut row);
-                row.outcome = Some(ruling.verdict.into());
-                if counts {
-                    strictest.add(id, ruling);
+                if self.lets_in_by_a_claim(conditional, ruling) {
+                    row.outcome = Some(Finding::NotApplied);
+                } else {
+                    row.outcome = Some(ruling.verdict.into());
+                    if counts {
+                        strictest.add(id, ruling);
+                    }
                 }
             } else {
                 row.outcome = Some(Finding::NotApplied);
@@ -169,6 +173,14 @@ impl Evaluation<'_> {
             here.then_some(targeting),
             here && conditions.all_hold() && targeting == Targeting::Targeted,
         )
+    }
+
+    /// What a VPN's client says of itself can keep it out, and let it in only where the policy says that
+    /// it may: a policy that would do so by nothing else does not count.
+    fn lets_in_by_a_claim(&self, conditional: &ConditionalPolicy, ruling: Ruling) -> bool {
+        ruling.verdict == Verdict::Allow
+            && !conditional.accept_claimed
+            && conditional.when.rests_on_claims(&self.seen)
     }
 
     fn rule(&mut self, conditional: &ConditionalPolicy, row: &mut Row) -> Ruling {

@@ -181,7 +181,8 @@ fn answered_by(decision: &Decision, facts: &Facts<'_>) -> Option<&'static str> {
         | Reason::FactsStale
         | Reason::DeviceNotProven
         | Reason::HealthRequirement
-        | Reason::EasNotActivated => None,
+        | Reason::EasNotActivated
+        | Reason::CertificateRevoked => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! All that an evaluation may see.
 
+use crate::model::ClaimedDevice;
 use crate::model::Credential;
 use crate::model::Established;
 use crate::model::Fact;
@@ -89,15 +90,21 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The platform that a source states, else the one that the mail client claims.
+    /// The platform that a source states, else the one that the mail client claims, or that of a VPN.
     pub(super) fn platform(&self) -> Platform {
         match self.posture() {
             Some(posture) if posture.platform != Platform::Unknown => posture.platform,
-            Some(_) | None => self
-                .mail
-                .as_ref()
-                .map_or(Platform::Unknown, claimed_platform),
+            Some(_) | None => match (&self.mail, self.claims()) {
+                (Some(mail), _) => claimed_platform(mail),
+                (None, Some(claims)) => vpn_platform(claims.platform),
+                (None, None) => Platform::Unknown,
+            },
         }
+    }
+
+    /// What a VPN's client says of its device.
+    pub(super) fn claims(&self) -> Option<ClaimedDevice<'a>> {
+        self.nas.as_ref().and_then(|nas| nas.claims)
     }
 }
 
@@ -112,6 +119,14 @@ fn claimed_platform(mail: &MailContext<'_>) -> Platform {
                 .map(|(_, platform)| *platform)
         })
         .unwrap_or(Platform::Unknown)
+}
+
+/// What the vendors of VPNs call the systems of their clients.
+fn vpn_platform(word: &str) -> Platform {
+    VPN_PREFIXES
+        .iter()
+        .find(|(prefix, _)| starts_without_case(word, prefix))
+        .map_or(Platform::Unknown, |(_, platform)| *platform)
 }
 
 fn starts_without_case(text: &str, prefix: &str) -> bool {
@@ -139,9 +154,41 @@ const CLIENT_PREFIXES: [(&str, Platform); 14] = [
     ("msft-win", Platform::Windows),
 ];
 
+/// Beginnings of Cisco's `device-platform` (`win`, `mac-intel`, `linux-64`, `apple-ios`, `android`) and of
+/// GlobalProtect's client OS (`Windows`, `Mac`, `Linux`, `iOS`, `Android`, `Chrome`).
+const VPN_PREFIXES: [(&str, Platform); 7] = [
+    ("win", Platform::Windows),
+    ("mac", Platform::MacOs),
+    ("linux", Platform::Linux),
+    ("apple-ios", Platform::Ios),
+    ("ios", Platform::Ios),
+    ("android", Platform::Android),
+    ("chrome", Platform::ChromeOs),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clients_of_vpns_claim_their_platform() {
+        for (word, expected) in [
+            ("win", Platform::Windows),
+            ("Windows", Platform::Windows),
+            ("mac-intel", Platform::MacOs),
+            ("Mac", Platform::MacOs),
+            ("linux-64", Platform::Linux),
+            ("apple-ios", Platform::Ios),
+            ("iOS", Platform::Ios),
+            ("android", Platform::Android),
+            ("Chrome", Platform::ChromeOs),
+            ("", Platform::Unknown),
+            ("w", Platform::Unknown),
+            ("toaster", Platform::Unknown),
+        ] {
+            assert_eq!(vpn_platform(word), expected, "row {word}");
+        }
+    }
 
     #[test]
     fn mail_clients_claim_their_platform() {

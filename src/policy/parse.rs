@@ -159,6 +159,7 @@ impl Draft {
                 when,
                 then: draft.then,
                 accept_lockout_risk: draft.accept_lockout_risk,
+                accept_claimed: draft.accept_claimed,
             }
         });
         let compliance = compliance.collect();

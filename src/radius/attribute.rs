@@ -59,6 +59,8 @@ impl AttributeType {
     pub const TUNNEL_TYPE: Self = Self(64);
     pub const TUNNEL_MEDIUM_TYPE: Self = Self(65);
     pub const TUNNEL_PRIVATE_GROUP_ID: Self = Self(81);
+    /// Tunnel-Password (RFC 2868 section 3.5).
+    pub const TUNNEL_PASSWORD: Self = Self(69);
     // RFC 2869, RFC 3579
     pub const ACCT_INPUT_GIGAWORDS: Self = Self(52);
     pub const ACCT_OUTPUT_GIGAWORDS: Self = Self(53);

@@ -103,8 +103,17 @@ impl<'b, 'k> RequestBuilder<'b, 'k> {
         identifier: u8,
         secret: &'k SharedSecret,
     ) -> Self {
+        Self::dynamic(buffer, Code::DisconnectRequest, identifier, secret)
+    }
+
+    /// A CoA-Request (RFC 5176 section 2.2), signed in the same way.
+    #[must_use]
+    pub fn coa_request(buffer: &'b mut [u8], identifier: u8, secret: &'k SharedSecret) -> Self {
+        Self::dynamic(buffer, Code::CoaRequest, identifier, secret)
+    }
+
+    fn dynamic(buffer: &'b mut [u8], code: Code, identifier: u8, secret: &'k SharedSecret) -> Self {
         let zeros = RequestAuthenticator::new([0; 16]);
-        let code = Code::DisconnectRequest;
         let mut request = Self::unsigned(buffer, code, identifier, zeros, secret);
         // Over zeros in the authenticator's place (RFC 5176 section 3.3).
         request.writer.message_authenticator();
@@ -148,6 +157,15 @@ impl<'b, 'k> RequestBuilder<'b, 'k> {
         self
     }
 
+    /// Attributes that are already encoded.
+    pub(super) fn encoded(&mut self, attributes: &[u8]) {
+        self.writer.encoded(attributes);
+    }
+
+    pub(super) fn fail(&mut self, error: EncodeError) {
+        self.writer.fail(error);
+    }
+
     /// An EAP packet, in pieces of 253 octets; an empty one is EAP-Start (RFC 3579 section 2.1).
     pub fn eap_message(&mut self, packet: &[u8]) -> &mut Self {
         if packet.is_empty() {
@@ -181,7 +199,10 @@ impl<'b, 'k> RequestBuilder<'b, 'k> {
     pub fn finish(self) -> Result<&'b [u8], EncodeError> {
         let code = self.writer.code();
         let packet = self.writer.finish(self.secret)?;
-        if matches!(code, Code::AccountingRequest | Code::DisconnectRequest) {
+        if matches!(
+            code,
+            Code::AccountingRequest | Code::DisconnectRequest | Code::CoaRequest
+        ) {
             let authenticator = self.secret.request_authenticator(packet);
             encode::set_authenticator(packet, authenticator.octets());
         }
@@ -270,7 +291,8 @@ pub fn verify_reply<'a>(
     })
 }
 
-fn is_answer(reply: Code, request: Code) -> bool {
+/// Whether a packet with this code answers one with that.
+pub(super) fn is_answer(reply: Code, request: Code) -> bool {
     let answers: &[Code] = match request {
         Code::AccessRequest => &[
             Code::AccessAccept,

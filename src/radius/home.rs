@@ -22,7 +22,9 @@ use crate::radius::encode::EncodeError;
 use crate::radius::hidden;
 use crate::radius::hidden::Password;
 use crate::radius::mschap;
+use crate::radius::packet::MAX_PACKET;
 use crate::radius::packet::Packet;
+use crate::radius::token;
 use crate::radius::verify::Verified;
 
 /// A request that can be sent to any server: without identifier, signatures and hiding.
@@ -100,6 +102,36 @@ impl Forward {
             }
         }
         request.finish()
+    }
+
+    /// Writes it for a connection of RADIUS/1.1, where nothing is hidden or signed (RFC 9765
+    /// sections 5.1 and 5.2).
+    ///
+    /// # Errors
+    ///
+    /// When it does not fit.
+    pub fn write_11<'b>(
+        &self,
+        buffer: &'b mut [u8; MAX_PACKET],
+        token: u32,
+    ) -> Result<&'b [u8], EncodeError> {
+        let attributes = self.attributes.iter();
+        let attributes = attributes.map(|(kind, value)| (*kind, &***value));
+        token::write(buffer, self.code, token, attributes)
+    }
+
+    /// The first value of an attribute; a password in the clear.
+    #[must_use]
+    pub fn find(&self, wanted: AttributeType) -> Option<&[u8]> {
+        let mut all = self.attributes.iter();
+        all.find(|(kind, _)| *kind == wanted)
+            .map(|(_, value)| &***value)
+    }
+
+    /// What kind of request it is.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
     }
 }
 
@@ -197,9 +229,10 @@ impl Returned {
             match kind {
                 AttributeType::MESSAGE_AUTHENTICATOR | AttributeType::PROXY_STATE => {}
                 AttributeType::VENDOR_SPECIFIC => {
-                    take_vendor(value, secret, authenticator, &mut attributes)?;
+                    let hidden = Some((secret, authenticator));
+                    take_vendor(value, hidden, &mut attributes)?;
                 }
-                TUNNEL_PASSWORD => {
+                AttributeType::TUNNEL_PASSWORD => {
                     let (tag, hidden) = value.split_first()?;
                     let plain = hidden::reveal_salted(hidden, secret.secret(), authenticator)?;
                     attributes.push(Carried {
@@ -215,10 +248,39 @@ impl Returned {
         Some(Self { code, attributes })
     }
 
+    /// Takes over an answer of RADIUS/1.1, in which nothing is hidden (RFC 9765 section 5.1). `None`
+    /// for a value that is too short to be what it should be.
+    #[must_use]
+    pub fn new_11(packet: &Packet<'_>) -> Option<Self> {
+        let mut attributes = Vec::new();
+        for Attribute { kind, value } in packet.attributes() {
+            match kind {
+                AttributeType::MESSAGE_AUTHENTICATOR | AttributeType::PROXY_STATE => {}
+                AttributeType::VENDOR_SPECIFIC => take_vendor(value, None, &mut attributes)?,
+                AttributeType::TUNNEL_PASSWORD => {
+                    let (tag, plain) = value.split_first()?;
+                    attributes.push(Carried {
+                        kind,
+                        value: Zeroizing::new(plain.into()),
+                        hiding: Hiding::TunnelPassword(*tag),
+                    });
+                }
+                AttributeType(_) => attributes.push(plain(kind, value)),
+            }
+        }
+        let code = packet.code();
+        Some(Self { code, attributes })
+    }
+
     /// What was answered.
     #[must_use]
     pub const fn code(&self) -> Code {
         self.code
+    }
+
+    /// Leaves out what `stays` refuses.
+    pub fn retain(&mut self, stays: impl Fn(&Carried) -> bool) {
+        self.attributes.retain(stays);
     }
 
     /// Its attributes, in order.
@@ -262,11 +324,11 @@ fn plain(kind: AttributeType, value: &[u8]) -> Carried {
     }
 }
 
-/// Each attribute of Microsoft's by itself: some are hidden, and more than one may stand together.
+/// Each attribute of Microsoft's by itself: some are hidden, with these, and more than one may stand
+/// together.
 fn take_vendor(
     value: &[u8],
-    secret: &SharedSecret,
-    authenticator: &RequestAuthenticator,
+    hidden: Option<(&SharedSecret, &RequestAuthenticator)>,
     attributes: &mut Vec<Carried>,
 ) -> Option<()> {
     let kind = AttributeType::VENDOR_SPECIFIC;
@@ -279,15 +341,28 @@ fn take_vendor(
     for (number, value) in specific.attributes() {
         let carried = match number {
             hidden::MS_MPPE_SEND_KEY | hidden::MS_MPPE_RECV_KEY => {
-                let key = hidden::reveal_salted(value, secret.secret(), authenticator)?;
+                let key = match hidden {
+                    Some((secret, authenticator)) => {
+                        let key = hidden::reveal_salted(value, secret.secret(), authenticator)?;
+                        Zeroizing::new(key.octets().into())
+                    }
+                    None => Zeroizing::new(value.into()),
+                };
                 Carried {
                     kind,
-                    value: Zeroizing::new(key.octets().into()),
+                    value: key,
                     hiding: Hiding::Mppe(number),
                 }
             }
             mschap::MS_CHAP_MPPE_KEYS => {
-                let keys = hidden::reveal_blocks(value, secret.secret(), authenticator)?;
+                let keys = match hidden {
+                    Some((secret, authenticator)) => {
+                        hidden::reveal_blocks(value, secret.secret(), authenticator)?
+                    }
+                    // What is hidden anew is in whole blocks.
+                    None if value.len().is_multiple_of(16) => Zeroizing::new(value.into()),
+                    None => return None,
+                };
                 Carried {
                     kind,
                     value: keys,
@@ -304,9 +379,6 @@ fn take_vendor(
     }
     Some(())
 }
-
-/// RFC 2868 section 3.5.
-const TUNNEL_PASSWORD: AttributeType = AttributeType(69);
 
 /// MS-CHAP-Error, MS-CHAP2-Success, MS-CHAP-Domain, MS-MPPE-Encryption-Policy and -Types
 /// (RFC 2548 sections 2.1.5, 2.3.3, 2.1.4, 2.4.4, 2.4.5); keys are hidden and so told apart.

@@ -4,8 +4,14 @@
 //! can be found, so the connection is closed (RFC 6613 section 2.6.4).
 //!
 //! RADIUS over DTLS (RFC 7360) is the third transport that would stand here: datagrams as over UDP,
-//! and the peer, the secret and the ports as over TLS. It is left out because the TLS library that
-//! everything else here rests on has no DTLS.
+//! and the peer, the secret and the ports as over TLS. It is left out because rustls has no DTLS, and
+//! the sans-IO DTLS for the same cryptography (`dimpl`) is made for WebRTC: no RSA, no verified chains.
+//! The door is open: [`Transport`] gets a third case; towards NASes a DTLS session would be a link of
+//! `net::streams` with [`next_packet`] left out; towards home servers it would be a third `Via` of
+//! `network::proxy`, whose places are those of a connection and whose repetitions are those of UDP.
+//!
+//! Pre-shared keys (RFC 9813) would be one more way to know the peer, in `net::tls` and
+//! `net::home`; rustls has none.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use crate::radius::packet::HEADER;

@@ -40,6 +40,7 @@ use crate::radius::encode::Writer;
 use crate::radius::error::Malformed;
 use crate::radius::hidden;
 use crate::radius::hidden::MAX_PASSWORD;
+use crate::radius::mschap;
 use crate::radius::packet::MAX_PACKET;
 use crate::radius::packet::Packet;
 use crate::radius::transport::RADSEC_SECRET;
@@ -181,12 +182,25 @@ impl Version11 {
                 AttributeType::VENDOR_SPECIFIC => match mppe_key(value) {
                     Some((number, hidden)) => {
                         let secret = self.secret.secret();
-                        let key = hidden::reveal_salted(hidden, secret, &authenticator);
-                        let key = key.ok_or(Untranslatable::Stray)?;
-                        writer.vendor(VendorId::MICROSOFT, number, key.octets());
+                        if number == mschap::MS_CHAP_MPPE_KEYS {
+                            let keys = hidden::reveal_blocks(hidden, secret, &authenticator);
+                            let keys = keys.ok_or(Untranslatable::Stray)?;
+                            writer.vendor(VendorId::MICROSOFT, number, &keys);
+                        } else {
+                            let key = hidden::reveal_salted(hidden, secret, &authenticator);
+                            let key = key.ok_or(Untranslatable::Stray)?;
+                            writer.vendor(VendorId::MICROSOFT, number, key.octets());
+                        }
                     }
                     None => writer.attribute(kind, &[value]),
                 },
+                AttributeType::TUNNEL_PASSWORD => {
+                    let secret = self.secret.secret();
+                    let (tag, hidden) = value.split_first().ok_or(Untranslatable::Stray)?;
+                    let plain = hidden::reveal_salted(hidden, secret, &authenticator);
+                    let plain = plain.ok_or(Untranslatable::Stray)?;
+                    writer.attribute(kind, &[&[*tag], plain.octets()]);
+                }
                 AttributeType(_) => writer.attribute(kind, &[value]),
             }
         }
@@ -260,7 +274,7 @@ impl fmt::Debug for Version11 {
     }
 }
 
-fn begin(buffer: &mut [u8; MAX_PACKET], code: Code, token: [u8; TOKEN]) -> Writer<'_> {
+pub(super) fn begin(buffer: &mut [u8; MAX_PACKET], code: Code, token: [u8; TOKEN]) -> Writer<'_> {
     let mut field = [0; 16];
     field
         .iter_mut()
@@ -269,22 +283,27 @@ fn begin(buffer: &mut [u8; MAX_PACKET], code: Code, token: [u8; TOKEN]) -> Write
     Writer::new(buffer, code, 0, &field, 0)
 }
 
-fn token(packet: &Packet<'_>) -> [u8; TOKEN] {
+pub(super) fn token(packet: &Packet<'_>) -> [u8; TOKEN] {
     let &[first, second, third, fourth, ..] = packet.authenticator_field();
     [first, second, third, fourth]
 }
 
-/// The number and the hidden value, if it is a vendor's attribute with one MPPE key in it.
+/// The number and the hidden value, if it is a vendor's attribute with one kind of MPPE key in it.
 fn mppe_key(value: &[u8]) -> Option<(u8, &[u8])> {
     let specific = VendorSpecific::parse(value)?;
     let mut attributes = specific.attributes();
     let (number, value) = attributes.next()?;
     let is_key = specific.vendor == VendorId::MICROSOFT
-        && [hidden::MS_MPPE_SEND_KEY, hidden::MS_MPPE_RECV_KEY].contains(&number);
+        && [
+            hidden::MS_MPPE_SEND_KEY,
+            hidden::MS_MPPE_RECV_KEY,
+            mschap::MS_CHAP_MPPE_KEYS,
+        ]
+        .contains(&number);
     (is_key && attributes.next().is_none()).then_some((number, value))
 }
 
-const TOKEN: usize = 4;
+pub(super) const TOKEN: usize = 4;
 const SALT: usize = 8;
 
 /// What tells our Proxy-State from those of the client.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
 
+use crate::inventory::Update;
 use crate::inventory::UserReport;
 use crate::model::DeviceId;
 use crate::model::EasDeviceId;
@@ -183,10 +184,19 @@ impl Handle {
     /// It stands until the directory says something else of the user, or the gateway ends; no list
     /// ever removes it.
     pub async fn learn_user(&self, source: String, report: UserReport) -> bool {
+        self.learn(source, Update::User(report)).await
+    }
+
+    /// Takes back what [`Handle::learn_user`] has handed over of the user with this own name.
+    pub async fn forget_user(&self, source: String, user: UserId) -> bool {
+        self.learn(source, Update::UserGone(user)).await
+    }
+
+    async fn learn(&self, source: String, update: Update) -> bool {
         let (done, learned) = oneshot::channel();
         let message = Message::Learn {
             source,
-            report,
+            update: Box::new(update),
             done,
         };
         self.0.sender.send(message).await.is_ok() && learned.await.is_ok()

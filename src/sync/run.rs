@@ -28,7 +28,6 @@ use crate::inventory::Change;
 use crate::inventory::Origin;
 use crate::inventory::Refused;
 use crate::inventory::Update;
-use crate::inventory::UserReport;
 use crate::inventory::Writer;
 use crate::model::SourceId;
 use crate::sync::feed::Asked;
@@ -160,7 +159,7 @@ pub(super) enum Message {
     /// What a directory says of a user who logs in; `done` learns that it is in the inventory.
     Learn {
         source: String,
-        report: UserReport,
+        update: Box<Update>,
         done: oneshot::Sender<()>,
     },
     Stop,
@@ -201,7 +200,7 @@ fn write(
             }
             Message::Learn {
                 source,
-                report,
+                update,
                 done,
             } => {
                 let source = writer.name_source(&source);
@@ -209,7 +208,7 @@ fn write(
                     // Dropping `done` says so.
                     continue;
                 }
-                let changes = writer.apply(source, at, vec![Update::User(report)]);
+                let changes = writer.apply(source, at, vec![*update]);
                 if !changes.is_empty() {
                     on_change(&changes);
                 }

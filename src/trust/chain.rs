@@ -6,12 +6,14 @@ use rustls::pki_types::UnixTime;
 use x509_parser::extensions::DistributionPointName;
 use x509_parser::extensions::GeneralName;
 use x509_parser::extensions::ParsedExtension;
+use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_OCSP;
 use x509_parser::oid_registry::OID_X509_EXT_CRL_DISTRIBUTION_POINTS;
 use x509_parser::prelude::FromDer;
 use x509_parser::prelude::X509Certificate;
 
 use super::key_usage::KeyUsages;
 use super::memory::Key;
+use super::ocsp::Question;
 use crate::model::CertificateError;
 use crate::model::CertificateId;
 use crate::model::CertificateIdentity;
@@ -25,6 +27,8 @@ pub struct Chain {
     links: Box<[Link]>,
     /// What it is remembered by; `None` if it is not to be.
     key: Option<Key>,
+    /// What an OCSP responder is asked about the holder.
+    question: Option<Arc<Question>>,
 }
 
 impl Chain {
@@ -32,11 +36,13 @@ impl Chain {
         certificate: CertificateIdentity,
         links: Vec<Link>,
         key: Option<Key>,
+        question: Option<Arc<Question>>,
     ) -> Self {
         Self {
             certificate: Arc::new(certificate),
             links: links.into(),
             key,
+            question,
         }
     }
 
@@ -47,6 +53,7 @@ impl Chain {
             certificate,
             links: Box::default(),
             key: None,
+            question: None,
         }
     }
 
@@ -58,6 +65,12 @@ impl Chain {
 
     pub(super) const fn key(&self) -> Option<Key> {
         self.key
+    }
+
+    /// What an OCSP responder is asked about the holder's certificate; `None` where nobody asks.
+    #[must_use]
+    pub const fn question(&self) -> Option<&Arc<Question>> {
+        self.question.as_ref()
     }
 
     pub(super) const fn links(&self) -> &[Link] {
@@ -184,6 +197,39 @@ impl Facts {
 pub(super) fn unix_time(seconds: i64) -> UnixTime {
     let seconds = u64::try_from(seconds).unwrap_or(0);
     UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds))
+}
+
+/// What is asked about a certificate: contents of its serial number, and the address of the responder
+/// that it names (RFC 5280 section 4.2.2.1), the first that is `http`.
+pub(super) struct Asked {
+    pub(super) serial: Box<[u8]>,
+    pub(super) responder: Option<Box<str>>,
+}
+
+impl Asked {
+    pub(super) fn of(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let mut extensions = certificate.extensions().iter();
+        let access = extensions.find_map(|extension| {
+            let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() else {
+                return None;
+            };
+            Some(access)
+        });
+        let descriptions = access.map_or(&[][..], |access| access.accessdescs.as_slice());
+        let responder = descriptions.iter().find_map(|one| {
+            let GeneralName::URI(uri) = &one.access_location else {
+                return None;
+            };
+            let usable =
+                one.access_method == OID_PKIX_ACCESS_DESCRIPTOR_OCSP && uri.starts_with("http://");
+            usable.then(|| (*uri).into())
+        });
+        Some(Self {
+            serial: certificate.raw_serial().into(),
+            responder,
+        })
+    }
 }
 
 /// The URIs of the points that are neither another issuer's nor for some reasons only (RFC 5280

@@ -7,6 +7,8 @@ use rustls::CertificateError;
 use rustls::ExtendedKeyPurpose;
 use rustls::OtherError;
 
+use super::list::ListError;
+
 /// Why roots and lists make no verifier.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -29,7 +31,7 @@ pub enum Unusable {
         position: usize,
         /// What is wrong with it.
         #[source]
-        source: rustls::Error,
+        source: ListError,
     },
     /// A revocation list in the name of a root that the root has not signed.
     #[error("revocation list {position} is in the name of {issuer} and not signed with its key")]
@@ -50,6 +52,30 @@ impl Unusable {
             Self::NoRoots | Self::Root { .. } => None,
         }
     }
+}
+
+/// How a certificate stands with the responders that are asked about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Online {
+    /// Nothing speaks against it.
+    Passes,
+    /// A responder is being asked, and nobody passes before it has answered.
+    Waits,
+}
+
+/// Why a certificate does not pass although no list revokes it; in a
+/// [`CertificateError::Other`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OnlineRefusal {
+    /// It names no responder, and none is configured.
+    #[error("the certificate names no OCSP responder, and none is configured")]
+    NoResponder,
+    /// Nobody says how it stands, and why.
+    #[error("no OCSP responder says that the certificate is good: {0}")]
+    Nothing(Arc<str>),
+    /// The responder has not answered yet, and this caller cannot wait for it.
+    #[error("the OCSP responder is being asked about the certificate for the first time")]
+    Asking,
 }
 
 /// A refusal of ours.

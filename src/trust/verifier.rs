@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::CertificateError;
 use rustls::DigitallySignedStruct;
@@ -17,26 +18,33 @@ use rustls::crypto::verify_tls13_signature;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::UnixTime;
-use rustls::server::VerifierBuilderError;
-use rustls::server::WebPkiClientVerifier;
 use webpki::EndEntityCert;
 use webpki::VerifiedPath;
-use x509_parser::prelude::CertificateRevocationList;
-use x509_parser::prelude::FromDer;
 
+use super::chain::Asked;
 use super::chain::Chain;
 use super::chain::Facts;
 use super::chain::Issuer;
 use super::chain::Link;
+use super::chain::Points;
+use super::error::Online;
+use super::error::OnlineRefusal;
 use super::error::Unusable;
 use super::error::in_tls;
 use super::error::refusal;
 use super::key_usage::KeyMisused;
+use super::list::RevocationList;
+use super::list::signed_by_one;
 use super::memory::Key;
 use super::memory::Memory;
-use super::revocation::List;
+use super::ocsp::Question;
+use super::revocation::Demand;
 use super::revocation::Revocation;
-use super::revocation::signed_by_one;
+use super::status::Settled;
+use super::status::Told;
+use super::strength::check_key;
+use super::watch::Watch;
+use crate::model::CertificateId;
 use crate::model::Fingerprint;
 
 /// What a verifier is made of.
@@ -49,10 +57,50 @@ pub struct Material<'m> {
     pub known: &'m [CertificateDer<'static>],
     /// Revocation lists of the roots and of authorities below them.
     pub revocation_lists: &'m [CertificateRevocationListDer<'static>],
+    /// Where each of them comes from, for people; may be shorter.
+    pub list_sources: &'m [String],
     /// Whether a certificate that no list covers, or only one that is out of date, is refused.
     pub demand_revocation: bool,
+    /// How revocation is kept up to date; `None`: by reading everything anew only.
+    pub upkeep: Option<&'m Upkeep>,
+    /// Whether the keys of holders must be strong enough for the 192-bit mode; the provider's
+    /// signatures have to be [`SIGNATURES_192`](super::SIGNATURES_192) then.
+    pub strong: bool,
     /// Verified chains to remember, about 1 KiB each.
     pub remembered: usize,
+}
+
+/// How revocation is kept up to date while the gateway runs.
+#[derive(Clone, Debug)]
+pub struct Upkeep {
+    /// Where fetched lists and statuses come from.
+    pub watch: Arc<Watch>,
+    /// Whether a certificate that only lists out of date cover is refused.
+    pub demand_current: bool,
+    /// How long after its nextUpdate a list still counts as current.
+    pub grace: Duration,
+    /// Whether lists are fetched from the distribution points that certificates name.
+    pub follow_points: bool,
+    /// Whether responders are asked (OCSP); `None`: they are not.
+    pub online: Option<OnlineCheck>,
+}
+
+/// How OCSP responders are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnlineCheck {
+    /// What becomes of a certificate of which no responder says how it stands.
+    pub fail: Fail,
+    /// Whether there is a responder for certificates that name none.
+    pub has_responder: bool,
+}
+
+/// What becomes of those of whom nothing is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fail {
+    /// They pass.
+    Soft,
+    /// They do not.
+    Hard,
 }
 
 /// Verifies chains of client certificates. One for each configuration: after a reload handshakes
@@ -67,7 +115,9 @@ pub struct Verifier {
     /// The roots as issuers, in the order of the store.
     anchors: Vec<Arc<Issuer>>,
     hints: Vec<DistinguishedName>,
+    strong: bool,
     revocation: Revocation,
+    upkeep: Option<Upkeep>,
     waiting: Vec<(usize, String)>,
     algorithms: WebPkiSupportedAlgorithms,
     memory: Memory,
@@ -93,14 +143,29 @@ impl Verifier {
         }
         let anchors: Vec<_> = roots.roots.iter().map(anchor).collect();
         let algorithms = provider.signature_verification_algorithms;
-        let (lists, waiting) = read_lists(&material, &roots, &anchors, provider)?;
+        let (lists, waiting) = read_lists(&material, &anchors, algorithms)?;
+        let upkeep = material.upkeep.cloned();
+        if let Some(upkeep) = &upkeep {
+            // Authorities below a root are known once a path has shown them.
+            anchors.iter().for_each(|anchor| upkeep.watch.knows(anchor));
+        }
+        let demand = Demand {
+            coverage: material.demand_revocation,
+            current: upkeep.as_ref().is_some_and(|upkeep| upkeep.demand_current),
+            grace: upkeep
+                .as_ref()
+                .map_or(Duration::ZERO, |upkeep| upkeep.grace),
+        };
+        let watch = upkeep.as_ref().map(|upkeep| Arc::clone(&upkeep.watch));
         Ok(Self {
             hints: roots.subjects(),
             roots,
-            trust: trust(material.roots),
+            trust: trust(material.roots, material.strong),
+            strong: material.strong,
             root_certificates: material.roots.into(),
             anchors,
-            revocation: Revocation::new(lists, material.demand_revocation, algorithms),
+            revocation: Revocation::new(lists, watch, demand, algorithms),
+            upkeep,
             waiting,
             algorithms,
             memory: Memory::new(material.remembered),
@@ -151,6 +216,10 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
         let chain = self.verify(holder, others, now)?;
+        match self.online(&chain, now)? {
+            Online::Passes => {}
+            Online::Waits => return Err(refusal(OnlineRefusal::Asking)),
+        }
         self.unproven.put(Key::of(self.trust, [&**holder]), chain);
         Ok(())
     }
@@ -180,6 +249,11 @@ impl Verifier {
         now: UnixTime,
         key: Key,
     ) -> Result<Arc<Chain>, rustls::Error> {
+        if self.strong {
+            // The keys of those who have signed are looked at by their signatures, which tell less.
+            let mut all = [holder].into_iter().chain(others);
+            all.try_for_each(|one| check_key(one).map_err(refusal))?;
+        }
         let read = Facts::of_holder(holder);
         let authorities: Vec<_> = others.iter().map(|der| Facts::of_authority(der)).collect();
         let links = RefCell::new(Vec::new());
@@ -219,7 +293,101 @@ impl Verifier {
             return Err(refusal(KeyMisused::Issuing));
         }
         let key = direct.get().then_some(key);
-        Ok(Arc::new(Chain::new(identity, links.into_inner(), key)))
+        let links = links.into_inner();
+        self.learn(&links);
+        let question = self.question(holder, &links);
+        Ok(Arc::new(Chain::new(identity, links, key, question)))
+    }
+
+    /// What a path that leads to a root tells of where lists are, and whose.
+    fn learn(&self, links: &[Link]) {
+        let Some(upkeep) = &self.upkeep else { return };
+        for link in links {
+            upkeep.watch.knows(&link.issuer);
+            if let (true, Points::Stated(points)) = (upkeep.follow_points, &link.facts.points) {
+                upkeep.watch.saw_points(points.iter().map(|point| &**point));
+            }
+        }
+    }
+
+    /// What a responder is asked about the holder.
+    fn question(&self, holder: &CertificateDer<'_>, links: &[Link]) -> Option<Arc<Question>> {
+        self.upkeep.as_ref()?.online?;
+        let link = links.first()?;
+        let Asked { serial, responder } = Asked::of(holder)?;
+        Some(Arc::new(Question {
+            id: link.facts.id,
+            issuer: Arc::clone(&link.issuer),
+            serial,
+            responder,
+        }))
+    }
+
+    /// How the holder of a chain stands with its OCSP responder, as far as that has been asked; if it
+    /// has not, it is asked now, and nobody waits here.
+    ///
+    /// # Errors
+    ///
+    /// [`CertificateError::Revoked`], or an [`OnlineRefusal`] where nothing is known and nobody
+    /// passes then.
+    pub fn online(&self, chain: &Chain, now: UnixTime) -> Result<Online, rustls::Error> {
+        let Some(upkeep) = &self.upkeep else {
+            return Ok(Online::Passes);
+        };
+        let (Some(check), watch) = (upkeep.online, &upkeep.watch) else {
+            return Ok(Online::Passes);
+        };
+        let unknown = |why: OnlineRefusal| match check.fail {
+            Fail::Soft => Ok(Online::Passes),
+            Fail::Hard => Err(refusal(why)),
+        };
+        let question = chain
+            .question()
+            .filter(|question| question.responder.is_some() || check.has_responder);
+        let Some(question) = question else {
+            return unknown(OnlineRefusal::NoResponder);
+        };
+        let standing = watch.standing(&question.id, now);
+        if standing.ask {
+            watch.ask(question);
+        }
+        match (standing.told, check.fail) {
+            (Some(Told::Good), _) | (None, Fail::Soft) => Ok(Online::Passes),
+            (Some(Told::Revoked), _) => Err(CertificateError::Revoked.into()),
+            (Some(Told::Nothing(why)), _) => unknown(OnlineRefusal::Nothing(why)),
+            (None, Fail::Hard) => Ok(Online::Waits),
+        }
+    }
+
+    /// Resolves when the responder of a chain for which [`online`](Self::online) waits has answered,
+    /// or will not. `None` if nobody is asked here.
+    #[must_use]
+    pub fn settled(&self, chain: &Chain) -> Option<Settled> {
+        Some(self.upkeep.as_ref()?.watch.settled(chain.question()?))
+    }
+
+    /// Whether a certificate is known to be revoked: on a list whose issuer has signed it, or by a
+    /// responder. For those who are in already.
+    #[must_use]
+    pub fn is_revoked(&self, id: &CertificateId) -> bool {
+        self.revoking(id).is_some()
+    }
+
+    /// Who says that a certificate is revoked: where the list comes from, or OCSP.
+    #[must_use]
+    pub fn revoking(&self, id: &CertificateId) -> Option<String> {
+        if let Some(list) = self.revocation.revoking(id) {
+            return Some(format!(
+                "the list of {} in {}",
+                list.issuer_name(),
+                list.source()
+            ));
+        }
+        let upkeep = self.upkeep.as_ref()?;
+        upkeep
+            .watch
+            .is_revoked_online(id)
+            .then(|| "the OCSP responder".to_owned())
     }
 
     /// Whether what was presented is the path itself, in its order, with or without the root.
@@ -348,78 +516,52 @@ impl std::fmt::Debug for Verifier {
     }
 }
 
-fn trust(roots: &[CertificateDer<'_>]) -> Fingerprint {
+fn trust(roots: &[CertificateDer<'_>], strong: bool) -> Fingerprint {
     let mut each: Vec<[u8; 32]> = roots
         .iter()
         .map(|root| Fingerprint::of(root).octets())
         .collect();
     each.sort_unstable();
     each.dedup();
+    if strong {
+        // What was verified with less is nothing here, a session that is resumed for example.
+        each.push([192; 32]);
+    }
     Fingerprint::of(each.as_flattened())
 }
 
-type Lists = (Vec<List>, Vec<(usize, String)>);
+type Lists = (Vec<RevocationList>, Vec<(usize, String)>);
 
 /// Reads the lists and verifies those whose issuer is known.
 fn read_lists(
     material: &Material<'_>,
-    roots: &RootCertStore,
     anchors: &[Arc<Issuer>],
-    provider: &Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
 ) -> Result<Lists, Unusable> {
-    let algorithms = provider.signature_verification_algorithms;
     let known: Vec<_> = material.known.iter().filter_map(issuer).collect();
-    let shared = Arc::new(roots.clone());
     let (mut lists, mut waiting) = (Vec::new(), Vec::new());
     for (position, der) in (1..).zip(material.revocation_lists) {
-        check_kind(der, &shared, provider).map_err(|source| Unusable::List { position, source })?;
-        let list = List::read(der).ok_or_else(|| {
-            let source = rustls::CertRevocationListError::ParseError.into();
-            Unusable::List { position, source }
-        })?;
+        let source = material.list_sources.get(position - 1);
+        let source = source.map_or("the configuration", String::as_str);
+        let list = RevocationList::read(der, source)
+            .map_err(|source| Unusable::List { position, source })?;
         match signed_by_one(&list, anchors, &algorithms) {
             Some(true) => {}
             // A root may have handed its name to an authority that is known.
             Some(false) if signed_by_one(&list, &known, &algorithms) != Some(true) => {
-                let issuer = issuer_text(der);
+                let issuer = list.issuer_name().to_owned();
                 return Err(Unusable::Signature { position, issuer });
             }
             Some(false) => {}
             None => {
                 if signed_by_one(&list, &known, &algorithms) != Some(true) {
-                    waiting.push((position, issuer_text(der)));
+                    waiting.push((position, list.issuer_name().to_owned()));
                 }
             }
         }
         lists.push(list);
     }
     Ok((lists, waiting))
-}
-
-/// Lets webpki read a list whole: version, extensions that are critical and unknown, delta and
-/// indirect lists, lists by reason (RFC 5280 sections 5.2 and 5.3).
-fn check_kind(
-    list: &CertificateRevocationListDer<'static>,
-    roots: &Arc<RootCertStore>,
-    provider: &Arc<CryptoProvider>,
-) -> Result<(), rustls::Error> {
-    let (roots, provider) = (Arc::clone(roots), Arc::clone(provider));
-    WebPkiClientVerifier::builder_with_provider(roots, provider)
-        .with_crls([list.clone()])
-        .build()
-        .map(drop)
-        .map_err(|error| match error {
-            VerifierBuilderError::InvalidCrl(error) => error.into(),
-            other @ (VerifierBuilderError::NoRootAnchors | _) => {
-                rustls::Error::General(other.to_string())
-            }
-        })
-}
-
-fn issuer_text(list: &CertificateRevocationListDer<'_>) -> String {
-    CertificateRevocationList::from_der(list)
-        .map(|(_, list)| list.issuer().to_string())
-        .unwrap_or_default()
 }
 
 /// A root as an issuer. webpki has taken the outer tag and length off its key.
@@ -443,7 +585,7 @@ fn issuer(certificate: &CertificateDer<'_>) -> Option<Arc<Issuer>> {
 }
 
 /// Puts the tag and length of a SEQUENCE before its contents.
-fn sequence(contents: &[u8]) -> Box<[u8]> {
+pub(super) fn sequence(contents: &[u8]) -> Box<[u8]> {
     const SEQUENCE: u8 = 0x30;
     const LONG_FORM: u8 = 0x80;
     let length = contents.len();

@@ -93,6 +93,7 @@ fn explanations_agree_with_live_decisions_r84() {
         group: "office",
         medium: Medium::Wireless,
         ssid: Some(ssid),
+        claims: None,
     });
     let mut trace = Trace::default();
     let mut verdicts = std::collections::BTreeSet::new();

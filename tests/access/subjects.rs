@@ -50,6 +50,7 @@ fn every_part_comes_back() {
         group: "office",
         medium: Medium::Wireless,
         ssid: Some("corp"),
+        claims: None,
     };
     let mail = MailContext {
         device_type: "iPhone",

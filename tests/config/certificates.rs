@@ -321,7 +321,7 @@ fn what_is_read_for_eap_is_what_the_files_hold() {
     assert_eq!(lengths, (1, 1, 1));
     assert_eq!(
         (settings.lowest, settings.highest),
-        (eap.tls_min, eap.tls_max)
+        (eap.tls.tls_min, eap.tls.tls_max)
     );
     assert!(settings.resumption.is_some());
 
@@ -333,7 +333,7 @@ fn what_is_read_for_eap_is_what_the_files_hold() {
             .resumption
             .is_none()
     );
-    fs::remove_file(&eap.key).unwrap();
+    fs::remove_file(&eap.tls.key).unwrap();
     let error = eap.settings(&eap.resumption()).unwrap_err().to_string();
     assert!(error.ends_with("radius.key does not exist"), "{error}");
 }

@@ -23,7 +23,7 @@ fn check_prints_a_problem_a_line_and_ends_with_1_for_errors_only() {
     );
     assert_eq!(run(&home, &["check"]).status.code(), Some(0));
 
-    home.edit("gateway.toml", "grace = ", "grase = ");
+    home.edit("gateway.toml", "grace = \"10s\"", "grase = \"10s\"");
     home.edit("gateway.toml", "format = \"text\"", "format = 3");
     let output = run(&home, &["check", "conf"]);
     let text = text_of(&output.stdout);

@@ -8,4 +8,5 @@
 mod certificates;
 mod commands;
 mod home;
+mod homes;
 mod rules;

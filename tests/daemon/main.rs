@@ -10,6 +10,7 @@ mod accounting;
 mod gateway;
 #[path = "../support/nas.rs"]
 mod nas;
+mod sessions;
 mod warm;
 
 use std::fs;

@@ -99,6 +99,7 @@ fn kind(step: &Step) -> String {
         Step::Request(_) => "request".into(),
         Step::Work => "work".into(),
         Step::Ask => "ask".into(),
+        Step::Wait => "wait".into(),
         Step::Success(_) => "success".into(),
         Step::Failure(failed) => failed.reason.to_string(),
         Step::Discard(Discard::Silent(silent)) => format!("silent: {silent}"),

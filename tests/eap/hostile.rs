@@ -17,9 +17,14 @@ use portreeve::eap::Type;
 use portreeve::probe::Answer;
 use portreeve::probe::PeerFailure;
 use portreeve::probe::Supplicant;
+use rustls::CertificateCompressionAlgorithm;
 use rustls::ClientConfig;
 use rustls::ClientConnection;
 use rustls::RootCertStore;
+use rustls::compress::CertCompressor;
+use rustls::compress::CertDecompressor;
+use rustls::compress::CompressionFailed;
+use rustls::compress::DecompressionFailed;
 
 use crate::pki::Device;
 use crate::world::World;
@@ -39,16 +44,25 @@ enum Reply {
 
 impl Raw {
     fn new(world: &World, version: &'static rustls::SupportedProtocolVersion) -> Self {
+        Self::with(world, version, |_| {})
+    }
+
+    fn with(
+        world: &World,
+        version: &'static rustls::SupportedProtocolVersion,
+        change: impl FnOnce(&mut ClientConfig),
+    ) -> Self {
         let holder = world.root.device(&Device::default());
         let mut roots = RootCertStore::empty();
         roots.add(world.root.certificate()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
             .unwrap()
             .with_root_certificates(roots)
             .with_client_auth_cert(holder.chain, holder.key)
             .unwrap();
+        change(&mut config);
         let name = "radius.example.org".try_into().unwrap();
         let mut conversation = world.conversation(&world.config(), 3000);
         conversation.handle(world.now, &[2, 1, 0, 5, 1]);
@@ -249,6 +263,219 @@ fn garbage_is_answered_with_an_alert_and_then_failure() {
         }
         assert_eq!(world.judge.take_asked(), []);
     }
+}
+
+/// A message of TLS in one packet, which announces another length than it has.
+fn announcing(identifier: u8, announced: u32, flags: u8, data: &[u8]) -> Vec<u8> {
+    let mut type_data = vec![0x80 | flags];
+    type_data.extend(announced.to_be_bytes());
+    type_data.extend(data);
+    eap::response(identifier, Type::TLS, &type_data)
+}
+
+/// The state in which the first TLS message is due.
+fn begun(world: &World) -> (Conversation, u8) {
+    let mut conversation = world.conversation(&world.config(), 3000);
+    let step = conversation.handle(world.now, &[2, 1, 0, 5, 1]);
+    let Step::Request(start) = step else {
+        panic!("{step:?}");
+    };
+    (conversation, start[1])
+}
+
+#[test]
+fn a_lying_tls_length_is_refused_before_anything_is_kept_rfc5216_3_1() {
+    const MORE: u8 = 0x40;
+    let world = World::new();
+    for (row, announced, flags, data, ends) in [
+        ("4 GiB", u32::MAX, MORE, vec![22; 100], true),
+        (
+            "one more than the bound",
+            64 * 1024 + 1,
+            MORE,
+            vec![22; 100],
+            true,
+        ),
+        ("less than there is", 10, 0, vec![22; 100], true),
+        (
+            "less than there is, and more to come",
+            10,
+            MORE,
+            vec![22; 100],
+            true,
+        ),
+        (
+            "more than there is, at its end",
+            200,
+            0,
+            vec![22; 100],
+            true,
+        ),
+        ("nothing, and more to come", 0, MORE, Vec::new(), false),
+    ] {
+        let (mut conversation, identifier) = begun(&world);
+        let packet = announcing(identifier, announced, flags, &data);
+        let step = conversation.handle(world.now, &packet);
+        match &step {
+            Step::Failure(failed) => {
+                assert!(ends, "row {row}: {}", failed.reason);
+                assert!(
+                    matches!(failed.reason, FailureReason::Fragment(_)),
+                    "row {row}"
+                );
+            }
+            Step::Discard(Discard::Invalid(_)) => assert!(!ends, "row {row}: not the end"),
+            other => panic!("row {row}: {other:?}"),
+        }
+        assert_eq!(world.judge.take_asked(), [], "row {row}");
+    }
+}
+
+#[test]
+fn fragments_without_end_are_bounded_in_octets_and_in_rounds_rfc5216_2_1_5() {
+    const MORE: u8 = 0x40;
+    let world = World::new();
+    for (row, octets, rounds) in [("large ones", 1000, 70), ("of one octet", 1, 110)] {
+        let (mut conversation, mut identifier) = begun(&world);
+        let data = [&[MORE][..], &vec![22; octets]].concat();
+        let mut taken = 0;
+        let reason = loop {
+            let packet = match taken {
+                0 => announcing(identifier, 64 * 1024, MORE, &vec![22; octets]),
+                _ => eap::response(identifier, Type::TLS, &data),
+            };
+            match conversation.handle(world.now, &packet) {
+                Step::Request(next) => identifier = next[1],
+                Step::Failure(failed) => break failed.reason,
+                other => panic!("row {row}: {other:?}"),
+            }
+            taken += 1;
+            assert!(taken < rounds, "row {row}: taken for ever");
+        };
+        assert!(
+            matches!(
+                reason,
+                FailureReason::Fragment(_) | FailureReason::Rounds { .. }
+            ),
+            "row {row}: {reason}"
+        );
+    }
+}
+
+#[test]
+fn a_chain_over_the_limit_is_refused_rfc5280_6_1() {
+    for version in BOTH {
+        let world = World::new();
+        let mut authority = world.root.intermediate("CA 0", 0);
+        let mut chain = vec![authority.certificate()];
+        for number in 1..12 {
+            authority = authority.intermediate(&format!("CA {number}"), 0);
+            chain.insert(0, authority.certificate());
+        }
+        let holder = authority.device_through(&Device::default(), chain);
+        let mut settings = world.profile_settings(Some(holder));
+        settings.highest = if *version == rustls::version::TLS12 {
+            eap::TlsVersion::Tls12
+        } else {
+            eap::TlsVersion::Tls13
+        };
+        let profile = Arc::new(portreeve::probe::Profile::build(settings).unwrap());
+        let seen = world.connect(&world.config(), &profile);
+        let failed = seen.failed();
+        assert!(
+            matches!(failed.reason, FailureReason::Certificate(_)),
+            "{}",
+            failed.reason
+        );
+        // What is kept of it is bounded.
+        let shown = failed.shown.as_ref().unwrap();
+        assert_eq!(shown.certificates().len(), eap::Shown::MAX);
+        assert!(shown.to_string().ends_with("; and 9 more"), "{shown}");
+        assert_eq!(world.judge.take_asked(), []);
+    }
+}
+
+#[test]
+fn a_chain_that_no_message_may_hold_ends_at_the_bound() {
+    let world = World::new();
+    let holder = world.root.device(&Device {
+        ballast: 65_000,
+        ..Device::default()
+    });
+    let profile = world.profile(holder);
+    let supplicant = Supplicant::new(profile);
+    let first = supplicant.identity_response(1);
+    let mut settings = world.settings();
+    settings.max_rounds = 1000;
+    let config = Arc::new(eap::Config::build(settings).unwrap());
+    let conversation = world.conversation(&config, 3000);
+    let seen = world.run(conversation, supplicant, first);
+    let reason = &seen.failed().reason;
+    assert!(matches!(reason, FailureReason::Fragment(_)), "{reason}");
+}
+
+/// Notes whether it was used: to unpack our chain, or to pack the peer's.
+#[derive(Debug, Default)]
+struct Noting(std::sync::atomic::AtomicUsize);
+
+impl Noting {
+    fn used(&self) -> usize {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl CertDecompressor for Noting {
+    fn decompress(&self, _: &[u8], _: &mut [u8]) -> Result<(), DecompressionFailed> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Err(DecompressionFailed)
+    }
+
+    fn algorithm(&self) -> CertificateCompressionAlgorithm {
+        CertificateCompressionAlgorithm::Zlib
+    }
+}
+
+impl CertCompressor for Noting {
+    fn compress(
+        &self,
+        _: Vec<u8>,
+        _: rustls::compress::CompressionLevel,
+    ) -> Result<Vec<u8>, CompressionFailed> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        // What unpacks to 16 MiB of nothing.
+        Ok(vec![0; 1000])
+    }
+
+    fn algorithm(&self) -> CertificateCompressionAlgorithm {
+        CertificateCompressionAlgorithm::Zlib
+    }
+}
+
+/// A compressed chain is a small message that grows to 16 MiB. It is never asked for, so nothing is
+/// ever unpacked: a peer that would send a bomb sends its chain as it is.
+#[test]
+fn a_compressed_chain_is_never_asked_for_rfc8879_4() {
+    const COMPRESS_CERTIFICATE: [u8; 2] = [0, 27];
+    let world = World::new();
+    let noting: &'static Noting = Box::leak(Box::default());
+    let mut raw = Raw::with(&world, &rustls::version::TLS13, |config| {
+        config.cert_decompressors = vec![noting];
+        config.cert_compressors = vec![noting];
+    });
+    let hello = raw.flight();
+    let offered = hello.windows(2).any(|two| two == COMPRESS_CERTIFICATE);
+    assert!(offered, "the peer would take and send compressed chains");
+    let Reply::Message(message) = raw.exchange(&world, hello) else {
+        panic!("no ServerHello");
+    };
+    raw.feed(&message);
+    let flight = raw.flight();
+    let Reply::Message(message) = raw.exchange(&world, flight) else {
+        panic!("no last flight");
+    };
+    raw.feed(&message);
+    assert!(!raw.tls.is_handshaking());
+    assert_eq!(noting.used(), 0);
 }
 
 /// A ClientHello in one record; groups X25519 and P-256, ECDSA and RSA-PSS signatures.

@@ -8,6 +8,8 @@
 mod conversation;
 mod hostile;
 mod keys;
+mod online;
+mod policy;
 mod property;
 mod refusal;
 mod resumption;

@@ -156,7 +156,7 @@ fn carry(
                     outcome.packet.to_vec()
                 }
                 Step::Failure(failed) => failed.packet.to_vec(),
-                Step::Work | Step::Ask | Step::Discard(_) => return (None, None),
+                Step::Work | Step::Ask | Step::Wait | Step::Discard(_) => return (None, None),
             };
         } else {
             match supplicant.handle(world.now, &octets) {

@@ -118,6 +118,27 @@ fn each_bad_certificate_is_refused_with_its_alert_rfc5216_5_3() {
     assert!(world.resumption.is_empty());
 }
 
+/// What a peer may make the server keep before it has proved anything ends at 64 KiB.
+#[test]
+fn a_chain_of_more_than_64_kib_is_refused_rfc5216_2_1_5() {
+    let world = World::new();
+    let ballast = world.root.intermediate("Ballast", 9_000).certificate();
+    for version in BOTH {
+        let mut holder = world.root.device(&Device::default());
+        holder.chain.extend(vec![ballast.clone(); 8]);
+        let octets: usize = holder.chain.iter().map(|each| each.len()).sum();
+        assert!(octets > 64 * 1024);
+        let seen = connect(&world, Some(holder), version);
+        seen.failed();
+        assert_told_nothing(&seen);
+        assert_eq!(world.judge.take_asked(), [], "{version}: nothing proven");
+        // Without the ballast the same device gets in.
+        let seen = connect(&world, Some(world.root.device(&Device::default())), version);
+        seen.succeeded();
+        world.judge.take_asked();
+    }
+}
+
 /// Records said `Other(OtherError(CaUsedAsEndEntity))` and `NoCipherSuitesInCommon`.
 #[test]
 fn what_tls_refuses_is_recorded_as_a_sentence() {
@@ -189,8 +210,12 @@ fn demanded_revocation_fails_without_a_list_or_with_an_old_one() {
         let profile = world.profile(world.root.device(&Device::default()));
         let seen = world.connect(&config, &profile);
         if refused {
-            let unknown = FailureReason::Certificate(CertificateRefusal::RevocationUnknown);
-            assert_eq!(seen.failed().reason, unknown, "row {days} {demanded}");
+            let refusal = match days {
+                0 => CertificateRefusal::RevocationUnknown,
+                _ => CertificateRefusal::ListOutdated,
+            };
+            let expected = FailureReason::Certificate(refusal);
+            assert_eq!(seen.failed().reason, expected, "row {days} {demanded}");
             assert_eq!(seen.report.alerts, [48]);
         } else {
             seen.succeeded();

@@ -55,7 +55,10 @@ fn passwords() -> impl Iterator<Item = (Outer, Inner, bool)> {
     all.filter(|(_, inner, _)| *inner != Inner::Tls)
 }
 
-fn settings(world: &World, (outer, inner, by_eap): (Outer, Inner, bool)) -> ProfileSettings {
+pub(crate) fn settings(
+    world: &World,
+    (outer, inner, by_eap): (Outer, Inner, bool),
+) -> ProfileSettings {
     let holder = (inner == Inner::Tls).then(|| world.root.device(&Device::default()));
     let mut settings = world.profile_settings(holder);
     settings.identity = b"anonymous@contoso.com".to_vec();

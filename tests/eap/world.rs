@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use portreeve::directory::Argon2Hash;
 use portreeve::directory::Entry;
-use portreeve::directory::Outcome as Told;
+use portreeve::directory::Outcome as Checked;
 use portreeve::directory::Password;
 use portreeve::directory::Users;
 use portreeve::eap;
@@ -39,6 +39,9 @@ use portreeve::probe::Profile;
 use portreeve::probe::ProfileSettings;
 use portreeve::probe::Report;
 use portreeve::probe::Supplicant;
+use portreeve::trust::Told;
+use portreeve::trust::Watch;
+use rustls::pki_types::UnixTime;
 
 use crate::pki::Authority;
 use crate::pki::Device;
@@ -55,6 +58,8 @@ pub(crate) struct World {
     /// Whose passwords are known: alice's and bob's is "wonderland"; of bob as a hash that takes no
     /// challenge.
     pub(crate) users: Users,
+    /// What an OCSP responder says to those who wait for it, if there is one.
+    pub(crate) responder: Option<(Arc<Watch>, Told)>,
     pub(crate) now: Now,
 }
 
@@ -130,6 +135,7 @@ impl World {
             resumption: Arc::default(),
             offer: None,
             users: users(),
+            responder: None,
             now: Now {
                 monotonic: Monotonic::default(),
                 wall: Timestamp::from_unix_seconds(TODAY),
@@ -191,11 +197,23 @@ impl World {
         }
     }
 
+    /// Answers all questions about certificates, for an hour.
+    pub(crate) fn answer_responders(&self) {
+        let Some((watch, told)) = &self.responder else {
+            return;
+        };
+        let seconds = u64::try_from(self.now.wall.unix_seconds()).unwrap() + 3600;
+        let until = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        while let Some(question) = watch.take_question() {
+            watch.told(&question, told.clone(), until);
+        }
+    }
+
     fn look_up(&self, question: &Question) -> eap::Answer {
         match self.users.verify(question.user(), &question.proof()).wait() {
-            Told::Accepted(key) => eap::Answer::Accepted(key),
-            Told::Refused | Told::Unknown => eap::Answer::Refused,
-            Told::Unsuited => eap::Answer::Unsuited,
+            Checked::Accepted(key) => eap::Answer::Accepted(key),
+            Checked::Refused | Checked::Unknown => eap::Answer::Refused,
+            Checked::Unsuited => eap::Answer::Unsuited,
         }
     }
 
@@ -240,6 +258,10 @@ impl World {
                 asked += 1;
                 step = conversation.answer(self.now, answer);
             }
+            if matches!(step, Step::Wait) {
+                self.answer_responders();
+                step = conversation.settle(self.now);
+            }
             let (packet, server) = match step {
                 Step::Request(request) => {
                     let Answer::Response(next) = supplicant.handle(self.now, &request) else {
@@ -250,7 +272,9 @@ impl World {
                 }
                 Step::Success(outcome) => (outcome.packet, Ok(outcome)),
                 Step::Failure(failed) => (failed.packet, Err(failed)),
-                Step::Work | Step::Ask | Step::Discard(_) => panic!("unexpected {step:?}"),
+                Step::Work | Step::Ask | Step::Wait | Step::Discard(_) => {
+                    panic!("unexpected {step:?}")
+                }
             };
             let peer = match supplicant.handle(self.now, &packet) {
                 Answer::Success(keys) => Ok(keys),

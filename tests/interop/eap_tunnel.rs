@@ -297,3 +297,25 @@ fn the_probe_speaks_them_too() {
         }
     }
 }
+
+#[test]
+fn somebody_anonymous_is_charged_as_who_they_are_and_only_where_it_is_asked_rfc4372_2() {
+    let gateway = gateway();
+    let charged = |attribute, outside, user| {
+        let login = Tunnel {
+            outside,
+            attribute,
+            ..Tunnel::new("TTLS", "auth=PAP", user)
+        };
+        let outcome = run_tunnel(&gateway, &login);
+        assert!(outcome.success(), "{}", outcome.output);
+        outcome.attribute(89)
+    };
+    let asked = Some("89:x:00");
+    assert_eq!(charged(None, "anonymous@example.org", ALICE), None);
+    let alice = charged(asked, "anonymous@example.org", ALICE);
+    assert!(alice.is_some());
+    // Whatever the name outside, and of nobody else.
+    assert_eq!(charged(asked, "somebody@example.org", ALICE), alice);
+    assert_ne!(charged(asked, "anonymous@example.org", BOB), alice);
+}

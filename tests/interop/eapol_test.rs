@@ -89,7 +89,7 @@ pub(crate) fn run_at(
         login.files.key.display(),
         login.fragment,
     );
-    let by = (DEBIANS, MAC, login.again);
+    let by = (DEBIANS, MAC, login.again, None);
     launch(gateway, (server, secret), &network, by)
 }
 
@@ -118,6 +118,8 @@ pub(crate) struct Tunnel<'a> {
     pub(crate) program: &'a str,
     /// More of its settings.
     pub(crate) more: &'a str,
+    /// An attribute of the requests, as eapol_test takes it (`89:x:00`).
+    pub(crate) attribute: Option<&'a str>,
 }
 
 impl<'a> Tunnel<'a> {
@@ -140,6 +142,7 @@ impl<'a> Tunnel<'a> {
             mac: MAC,
             program: DEBIANS,
             more: "",
+            attribute: None,
         }
     }
 }
@@ -170,15 +173,22 @@ pub(crate) fn run_tunnel(gateway: &Gateway, login: &Tunnel<'_>) -> Outcome {
     );
     let secret = gateway.secret();
     let server = (gateway.authentication, secret.as_str());
-    let by = (login.program, login.mac, login.again);
+    let by = (login.program, login.mac, login.again, login.attribute);
     launch(gateway, server, &network, by)
+}
+
+/// Runs what a network block says.
+pub(crate) fn run_network(gateway: &Gateway, network: &str) -> Outcome {
+    let secret = gateway.secret();
+    let server = (gateway.authentication, secret.as_str());
+    launch(gateway, server, network, (DEBIANS, MAC, 0, None))
 }
 
 fn launch(
     gateway: &Gateway,
     (server, secret): (SocketAddr, &str),
     network: &str,
-    (program, mac, again): (&str, &str, u32),
+    (program, mac, again, attribute): (&str, &str, u32, Option<&str>),
 ) -> Outcome {
     let file = tempfile::NamedTempFile::new_in(gateway.folder()).unwrap();
     fs::write(file.path(), network).unwrap();
@@ -189,6 +199,11 @@ fn launch(
         .args(["-p", &server.port().to_string()])
         .args(["-s", secret, "-t", "15", "-M", mac])
         .args(["-r", &again.to_string()])
+        .args(
+            attribute
+                .into_iter()
+                .flat_map(|attribute| ["-N", attribute]),
+        )
         .output()
         .unwrap_or_else(|error| panic!("{program}, which tests/run installs or builds: {error}"));
     Outcome {

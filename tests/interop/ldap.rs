@@ -50,11 +50,11 @@ pub(crate) fn directory(conf: &Conf, servers: &[String], more: &str) {
     );
 }
 
-fn clear(slapd: &Slapd) -> Vec<String> {
+pub(crate) fn clear(slapd: &Slapd) -> Vec<String> {
     vec![format!("ldap://127.0.0.1:{}", slapd.port)]
 }
 
-const CLEAR: &str = "start_tls = false";
+pub(crate) const CLEAR: &str = "start_tls = false";
 
 fn login(gateway: &Gateway, user: &str, password: &str) -> String {
     let attributes = format!("User-Name = \"{user}\"\nUser-Password = \"{password}\"\n{SIGNED}");

@@ -1,100 +1,17 @@
 //! FreeRADIUS as home server: it authenticates, and the gateway judges the device on the way back.
 
-use std::fs;
-use std::net::SocketAddr;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
-
 use crate::certificate;
 use crate::certificate::Wanted;
 use crate::eapol_test;
 use crate::eapol_test::Login;
+use crate::freeradius::FreeRadius;
+use crate::freeradius::SECRET;
 use crate::gateway::Gateway;
 use crate::gateway::until;
 use crate::radclient::SIGNED;
 use crate::radclient::metrics;
 use crate::radclient::send;
-use crate::radsec::free_port;
-
-/// FreeRADIUS in a folder of the gateway's.
-pub(crate) struct FreeRadius(Child);
-
-impl Drop for FreeRadius {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-/// The secret between the gateway and its home server.
-const SECRET: &str = "secret-between-gateway-and-home";
-
-/// Those whom the home server knows, all with this password, and what it authorises.
-const USERS: [&str; 3] = ["alice", "bob", "mallory"];
-const AUTHORISED: &str = "\tTunnel-Type = VLAN, Tunnel-Medium-Type = IEEE-802, \
-                          Tunnel-Private-Group-Id = \"77\", Filter-Id = \"home-staff\", \
-                          Class = \"of home\", Session-Timeout = 7200\n";
-
-impl FreeRadius {
-    fn start(gateway: &Gateway, authentication: SocketAddr, accounting: SocketAddr) -> Self {
-        let folder = gateway.path("home");
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.display();
-        let users: String = USERS
-            .iter()
-            .map(|user| {
-                format!("{user}@example.com Cleartext-Password := \"of-home\"\n{AUTHORISED}\n")
-            })
-            .collect();
-        // EAP-TLS needs no password, and gets the same.
-        fs::write(
-            folder.join("users"),
-            format!("{users}DEFAULT EAP-Message =* ANY\n{AUTHORISED}\n"),
-        )
-        .unwrap();
-        let certs = gateway.path("certs");
-        let certs = certs.display();
-        let config = format!(
-            "prefix = {path}\nlogdir = {path}\nrun_dir = {path}\nraddbdir = {path}\n\
-             libdir = /usr/lib/freeradius\nhostname_lookups = no\nmax_request_time = 30\n\
-             cleanup_delay = 5\nmax_requests = 65536\n\
-             log {{\n destination = files\n file = {path}/radius.log\n auth = no\n}}\n\
-             security {{\n max_attributes = 200\n reject_delay = 0\n status_server = yes\n}}\n\
-             client gateway {{\n ipaddr = 127.0.0.1\n secret = {SECRET}\n \
-             require_message_authenticator = yes\n}}\n\
-             modules {{\n always ok {{\n rcode = ok\n }}\n files {{\n usersfile = {path}/users\n}}\n pap {{\n normalise = no\n}}\n \
-             eap {{\n default_eap_type = tls\n timer_expire = 60\n max_sessions = 4096\n \
-             tls-config common {{\n private_key_file = {certs}/keys/radius.key\n \
-             certificate_file = {certs}/radius.pem\n ca_file = {certs}/root.pem\n \
-             fragment_size = 1024\n tls_min_version = \"1.2\"\n tls_max_version = \"1.3\"\n \
-             ecdh_curve = \"\"\n }}\n tls {{\n tls = common\n }}\n}}\n}}\n\
-             server home {{\n listen {{\n type = auth\n ipaddr = 127.0.0.1\n port = {auth}\n}}\n\
-             listen {{\n type = acct\n ipaddr = 127.0.0.1\n port = {acct}\n}}\n\
-             authorize {{\n files\n eap\n pap\n}}\n\
-             authenticate {{\n Auth-Type PAP {{\n pap\n }}\n eap\n}}\n\
-             post-auth {{\n update reply {{\n Message-Authenticator := 0x00\n }}\n \
-             Post-Auth-Type REJECT {{\n update reply {{\n Message-Authenticator := 0x00\n }}\n \
-             }}\n}}\n\
-             accounting {{\n ok\n}}\n}}\n",
-            auth = authentication.port(),
-            acct = accounting.port(),
-        );
-        fs::write(folder.join("radiusd.conf"), config).unwrap();
-        let child = Command::new("/usr/sbin/freeradius")
-            .args(["-f", "-d", &path.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("freeradius is installed by tests/run");
-        let started = Self(child);
-        until("FreeRADIUS answers", || {
-            let answer = send(authentication, "status", SECRET, SIGNED);
-            answer.contains("Received Access-Accept").then_some(())
-        });
-        started
-    }
-}
+use crate::radsecproxy::free_port;
 
 /// A gateway that asks FreeRADIUS about everybody of a realm.
 struct Site {
@@ -262,10 +179,7 @@ fn accounting_is_recorded_when_its_home_server_has_answered() {
     site.home = None;
     let answer = account(&site, "0002");
     assert!(answer.contains("No reply from server"), "{answer}");
-    let recorded: String = fs::read_dir(site.gateway.path("var/accounting"))
-        .unwrap()
-        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
-        .collect();
+    let recorded = site.gateway.accounted();
     assert!(
         recorded.contains("\"0001\"") && !recorded.contains("\"0002\""),
         "{recorded}"

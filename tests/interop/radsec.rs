@@ -1,163 +1,38 @@
 //! RADIUS over TLS: `radsecproxy` in front of the gateway, and TLS clients of our own that it does
 //! not want.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpStream;
-use std::net::UdpSocket;
-use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rcgen::BasicConstraints;
-use rcgen::CertificateParams;
-use rcgen::CertificateRevocationListParams;
-use rcgen::CertifiedIssuer;
-use rcgen::DnType;
-use rcgen::ExtendedKeyUsagePurpose;
-use rcgen::IsCa;
-use rcgen::KeyIdMethod;
-use rcgen::KeyPair;
-use rcgen::KeyUsagePurpose;
-use rcgen::RevokedCertParams;
-use rcgen::SanType;
-use rcgen::SerialNumber;
 use rustls::ClientConfig;
 use rustls::ClientConnection;
 use rustls::RootCertStore;
 use rustls::StreamOwned;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::PrivatePkcs8KeyDer;
-use time::OffsetDateTime;
 
 use crate::certificate;
 use crate::certificate::Wanted;
 use crate::eapol_test;
 use crate::eapol_test::Login;
+use crate::freeradius;
 use crate::gateway::Gateway;
 use crate::gateway::until;
+use crate::pki::Holder;
+use crate::pki::Pki;
+use crate::pki::Wrong;
 use crate::radclient::SIGNED;
 use crate::radclient::metrics;
 use crate::radclient::send;
-
-/// The authority of NASes, and one that the gateway does not know.
-pub(crate) struct Pki {
-    authority: CertifiedIssuer<'static, KeyPair>,
-    foreign: CertifiedIssuer<'static, KeyPair>,
-}
-
-/// A certificate and its key.
-pub(crate) struct Holder {
-    certificate: CertificateDer<'static>,
-    key: KeyPair,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wrong {
-    Nothing,
-    Authority,
-    Time,
-}
-
-impl Pki {
-    pub(crate) fn new() -> Self {
-        Self {
-            authority: authority("NAS authority"),
-            foreign: authority("NAS authority of somebody else"),
-        }
-    }
-
-    pub(crate) fn issue(&self, name: &str, serial: u8, wrong: Wrong) -> Holder {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params
-            .subject_alt_names
-            .push(SanType::IpAddress([127, 0, 0, 1].into()));
-        params.serial_number = Some(SerialNumber::from_slice(&[serial]));
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ClientAuth,
-            ExtendedKeyUsagePurpose::ServerAuth,
-        ];
-        let now = OffsetDateTime::now_utc();
-        let end = if wrong == Wrong::Time { -1 } else { 30 };
-        params.not_before = now - time::Duration::days(30);
-        params.not_after = now + time::Duration::days(end);
-        let key = KeyPair::generate().unwrap();
-        let issuer = match wrong {
-            Wrong::Authority => &self.foreign,
-            Wrong::Nothing | Wrong::Time => &self.authority,
-        };
-        let certificate = params.signed_by(&key, issuer).unwrap();
-        Holder {
-            certificate: certificate.der().clone(),
-            key,
-        }
-    }
-
-    fn revocation_list(&self, serials: &[u8]) -> String {
-        let now = OffsetDateTime::now_utc();
-        let revoked = serials.iter().map(|&serial| RevokedCertParams {
-            serial_number: SerialNumber::from_slice(&[serial]),
-            revocation_time: now - time::Duration::days(1),
-            reason_code: None,
-            invalidity_date: None,
-        });
-        let list = CertificateRevocationListParams {
-            this_update: now - time::Duration::days(1),
-            next_update: now + time::Duration::days(30),
-            crl_number: SerialNumber::from_slice(&[1]),
-            issuing_distribution_point: None,
-            revoked_certs: revoked.collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        list.signed_by(&self.authority).unwrap().pem().unwrap()
-    }
-}
-
-fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-impl Holder {
-    pub(crate) fn pem(&self) -> String {
-        pem(&self.certificate)
-    }
-
-    pub(crate) fn key_pem(&self) -> String {
-        self.key.serialize_pem()
-    }
-}
-
-fn pem(certificate: &CertificateDer<'_>) -> String {
-    let text = base64_of(certificate);
-    let lines: Vec<&str> = text
-        .as_bytes()
-        .chunks(64)
-        .map(|line| std::str::from_utf8(line).unwrap())
-        .collect();
-    format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-        lines.join("\n")
-    )
-}
-
-fn base64_of(octets: &[u8]) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.encode(octets)
-}
+use crate::radsecproxy::Proxy;
+use crate::radsecproxy::UDP_SECRET;
 
 /// A gateway with an open door for RADIUS over TLS, and the authority of its NASes.
 pub(crate) struct Site {
@@ -416,7 +291,14 @@ fn garbage_closes_its_connection_and_no_other_rfc6613_2_6_4() {
     let mut bystander = site.connect(Some(&good)).unwrap();
     let mut wrong_signature = status(3);
     *wrong_signature.last_mut().unwrap() ^= 1;
-    let rows: [(&str, &[u8], &str); 5] = [
+    let mut cut = status(5);
+    cut.truncate(30);
+    cut.extend_from_slice(&status(6));
+    let rows: [(&str, &[u8], &str); 9] = [
+        ("length 0", &[1, 1, 0, 0, 0, 0, 0], "malformed"),
+        ("zeros", &[0; 4096], "malformed"),
+        ("length 65535", &[1, 1, 0xff, 0xff, 0, 0, 0], "malformed"),
+        ("a packet that is cut", &cut, "distrusted"),
         ("length 19", &[1, 1, 0, 19, 0, 0, 0], "malformed"),
         ("length 4097", &[1, 1, 0x10, 1, 0, 0, 0], "malformed"),
         ("text", b"GET / HTTP/1.1\r\n\r\n", "malformed"),
@@ -444,7 +326,7 @@ fn garbage_closes_its_connection_and_no_other_rfc6613_2_6_4() {
     let mut rest = Vec::new();
     drop(plain.read_to_end(&mut rest));
     assert!(!rest.starts_with(&[2]), "answered without TLS");
-    for (reason, count) in [("malformed", 3), ("distrusted", 2)] {
+    for (reason, count) in [("malformed", 6), ("distrusted", 3)] {
         let line = format!("portreeve_radsec_closed_total{{reason=\"{reason}\"}} {count}");
         until("it is counted", || site.metric(&line).then_some(()));
     }
@@ -485,69 +367,6 @@ fn beyond_their_number_connections_are_turned_away() {
     assert_eq!(first.ask(&status(1)).unwrap()[..2], [2, 1]);
 }
 
-/// `radsecproxy` between UDP clients and a server over TLS.
-pub(crate) struct Proxy {
-    child: Child,
-    pub(crate) address: SocketAddr,
-    pub(crate) log: PathBuf,
-}
-
-/// The secret of the UDP side.
-pub(crate) const UDP_SECRET: &str = "secret-between-radclient-and-proxy";
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-impl Proxy {
-    /// Starts it in front of the gateway, with this certificate.
-    fn in_front(site: &Site, holder: &Holder) -> Self {
-        let file = |name: &str| site.gateway.path(name).display().to_string();
-        fs::write(file("proxy.crt"), holder.pem()).unwrap();
-        fs::write(file("proxy.key"), holder.key_pem()).unwrap();
-        let address = free_port();
-        let config = format!(
-            "ListenUDP 127.0.0.1:{port}\nLogLevel 2\nLogDestination file://{log}\n\
-             tls default {{\n CACertificateFile {ca}\n CertificateFile {certificate}\n \
-             CertificateKeyFile {key}\n}}\n\
-             client 127.0.0.1 {{\n type udp\n secret {UDP_SECRET}\n}}\n\
-             server portreeve {{\n host 127.0.0.1\n port {radsec}\n type tls\n secret radsec\n \
-             StatusServer on\n}}\n\
-             realm * {{\n server portreeve\n accountingServer portreeve\n}}\n",
-            port = address.port(),
-            log = file("proxy.log"),
-            ca = file("conf/nas-ca.crt"),
-            certificate = file("proxy.crt"),
-            key = file("proxy.key"),
-            radsec = site.radsec.port(),
-        );
-        fs::write(file("radsecproxy.conf"), config).unwrap();
-        let child = Command::new("/usr/sbin/radsecproxy")
-            .args(["-f", "-c", &file("radsecproxy.conf")])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("radsecproxy is installed by tests/run");
-        Self {
-            child,
-            address,
-            log: site.gateway.path("proxy.log"),
-        }
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-}
-
-pub(crate) fn free_port() -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap()
-}
-
 #[test]
 fn radsecproxy_carries_logins_and_accounting_over_tls_rfc6614() {
     let site = Site::start(&branch("group = \"default\"\n"));
@@ -570,10 +389,7 @@ fn radsecproxy_carries_logins_and_accounting_over_tls_rfc6614() {
                       Acct-Session-Id = \"0001\"\nNAS-Identifier = \"test\"\n";
     let answer = send(proxy.address, "acct", UDP_SECRET, accounting);
     assert!(answer.contains("Received Accounting-Response"), "{answer}");
-    let recorded = fs::read_dir(gateway.path("var/accounting"))
-        .unwrap()
-        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
-        .collect::<String>();
+    let recorded = gateway.accounted();
     assert!(recorded.contains("\"nas\":\"branch\""), "{recorded}");
 
     // EAP-TLS through it, with keys that the supplicant believes.
@@ -674,57 +490,11 @@ fn md5_of(octets: &[u8]) -> [u8; 16] {
     md5::Md5::digest(octets).into()
 }
 
-/// FreeRADIUS as proxy in front of the gateway, over TLS.
-fn freeradius_in_front(site: &Site, holder: &Holder) -> (Child, SocketAddr) {
-    let folder = site.gateway.path("front");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("front.crt"), holder.pem()).unwrap();
-    fs::write(folder.join("front.key"), holder.key_pem()).unwrap();
-    let (path, address) = (folder.display(), free_port());
-    let ca = site.gateway.path("conf/nas-ca.crt");
-    let config = format!(
-        "prefix = {path}\nlogdir = {path}\nrun_dir = {path}\nraddbdir = {path}\n\
-         libdir = /usr/lib/freeradius\nhostname_lookups = no\nmax_request_time = 30\n\
-         cleanup_delay = 5\nmax_requests = 65536\nproxy_requests = yes\n\
-         log {{\n destination = files\n file = {path}/radius.log\n auth = no\n}}\n\
-         security {{\n max_attributes = 200\n reject_delay = 0\n status_server = yes\n}}\n\
-         client nas {{\n ipaddr = 127.0.0.1\n secret = {UDP_SECRET}\n}}\n\
-         proxy server {{\n default_fallback = no\n}}\n\
-         home_server portreeve {{\n type = auth+acct\n ipaddr = 127.0.0.1\n port = {port}\n \
-         proto = tcp\n secret = radsec\n response_window = 5\n status_check = none\n \
-         tls {{\n private_key_file = {path}/front.key\n certificate_file = {path}/front.crt\n \
-         ca_file = {ca}\n fragment_size = 8192\n }}\n}}\n\
-         home_server_pool pool {{\n type = fail-over\n home_server = portreeve\n}}\n\
-         realm all {{\n pool = pool\n nostrip\n}}\n\
-         thread pool {{\n start_servers = 2\n max_servers = 4\n min_spare_servers = 1\n \
-         max_spare_servers = 2\n max_requests_per_server = 0\n}}\n\
-         modules {{\n}}\n\
-         server front {{\n listen {{\n type = auth\n ipaddr = 127.0.0.1\n port = {own}\n}}\n\
-         authorize {{\n update control {{\n Proxy-To-Realm := \"all\"\n }}\n}}\n}}\n",
-        port = site.radsec.port(),
-        ca = ca.display(),
-        own = address.port(),
-    );
-    fs::write(folder.join("radiusd.conf"), config).unwrap();
-    let child = Command::new("/usr/sbin/freeradius")
-        .args(["-f", "-d", &path.to_string()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("freeradius is installed by tests/run");
-    (child, address)
-}
-
 #[test]
 fn freeradius_proxies_to_us_over_tls_rfc6614() {
     let site = Site::start(&branch("group = \"default\"\n"));
     let holder = site.pki.issue(NAME, 2, Wrong::Nothing);
-    let (child, address) = freeradius_in_front(&site, &holder);
-    let front = Proxy {
-        child,
-        address,
-        log: site.gateway.path("front/radius.log"),
-    };
+    let front = freeradius::in_front(&site, &holder);
     until("FreeRADIUS answers", || {
         let answer = send(front.address, "status", UDP_SECRET, SIGNED);
         answer.contains("Received Access-Accept").then_some(())

@@ -8,6 +8,9 @@ use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
 use rcgen::CertifiedIssuer;
@@ -88,7 +91,7 @@ impl Slapd {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::create_dir(path("db")).unwrap();
-        certificates(&folder);
+        certificates(&folder, "localhost");
         let shown = folder.path().display();
         let mut conf = String::new();
         for schema in ["core", "cosine", "nis", "inetorgperson"] {
@@ -174,6 +177,17 @@ impl Slapd {
         self.folder.path().join("other.pem").display().to_string()
     }
 
+    /// Keeps it from answering, with its connections open; or lets it go on.
+    pub(crate) fn halt(&self, halts: bool) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        let signal = if halts {
+            Signal::SIGSTOP
+        } else {
+            Signal::SIGCONT
+        };
+        kill(Pid::from_raw(pid), signal).unwrap();
+    }
+
     /// Kills it; its ports are closed afterwards.
     pub(crate) fn kill(&mut self) {
         // Fails only if it has ended already.
@@ -194,7 +208,8 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn certificates(folder: &TempDir) {
+/// Writes an authority, another one, and a server's certificate of this name.
+pub(crate) fn certificates(folder: &TempDir, name: &str) {
     let authority = |name: &str| {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -202,7 +217,7 @@ fn certificates(folder: &TempDir) {
         CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
     };
     let (root, other) = (authority("Directory Root"), authority("Other Root"));
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let key = KeyPair::generate().unwrap();
     let server = params.signed_by(&key, &root).unwrap();
     for (name, text) in [

@@ -2,93 +2,13 @@
 //! closes when it is compliant no more.
 
 use std::fs;
-use std::fs::File;
 use std::net::UdpSocket;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
 
+use crate::cable::Cable;
+use crate::cable::Running;
 use crate::certificate::sample;
 use crate::gateway::Gateway;
 use crate::gateway::until;
-
-/// Two ends of a cable: one here, one in a network namespace. Both go with it.
-struct Cable {
-    name: String,
-    near: String,
-    far: String,
-}
-
-impl Cable {
-    /// `None` where the system gives no namespaces, as in most containers.
-    fn lay() -> Option<Self> {
-        let number = std::process::id() % 100_000;
-        let cable = Self {
-            name: format!("portreeve-{number}"),
-            near: format!("prn{number}"),
-            far: format!("prf{number}"),
-        };
-        let Self { name, near, far } = &cable;
-        ip(&["netns", "add", name]).then_some(())?;
-        let laid = ip(&[
-            "link", "add", near, "type", "veth", "peer", "name", far, "netns", name,
-        ]) && ip(&["link", "set", near, "up"])
-            && ip(&["-n", name, "link", "set", far, "up"]);
-        laid.then_some(cable)
-    }
-}
-
-impl Drop for Cable {
-    fn drop(&mut self) {
-        ip(&["netns", "del", &self.name]);
-    }
-}
-
-fn ip(arguments: &[&str]) -> bool {
-    let mut command = Command::new("ip");
-    let output = command.args(arguments).stderr(Stdio::null()).status();
-    output.is_ok_and(|status| status.success())
-}
-
-/// A program that writes a log and does not outlive the test.
-struct Running {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Running {
-    fn start(program: &str, arguments: &[&str], log: &Path) -> Self {
-        let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
-        let file = File::create(log).unwrap();
-        let child = Command::new(program)
-            .args(arguments)
-            .env("PATH", path)
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{program} is installed by tests/run: {error}"));
-        Self {
-            child,
-            log: log.to_owned(),
-        }
-    }
-
-    /// How often a text stands in the log.
-    fn count(&self, text: &str) -> usize {
-        let log = fs::read(&self.log).unwrap();
-        String::from_utf8_lossy(&log).matches(text).count()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 /// hostapd as a switch with one port; it takes Disconnect-Requests at `das`.
 fn switch(gateway: &Gateway, cable: &Cable, das: u16) -> Running {
@@ -137,7 +57,7 @@ fn laptop(gateway: &Gateway, cable: &Cable, device: &str, user: &str) -> Running
 
 #[test]
 fn a_port_opens_for_a_compliant_device_and_closes_when_it_is_compliant_no_more_rfc5176() {
-    let Some(cable) = Cable::lay() else {
+    let Some(cable) = Cable::lay('w') else {
         eprintln!("not run: this system gives no network namespaces");
         return;
     };

@@ -113,6 +113,26 @@ fn a_change_of_outcome_gets_a_row_and_what_stays_the_same_is_counted() {
     assert_eq!(rows(folder.path()), [(1, 0), (4, 2), (6, 1)]);
 }
 
+/// The second answer of a NAS about one decision was counted as more of the same.
+#[test]
+fn what_a_nas_answers_gets_a_row_although_the_decision_is_the_same() {
+    let desk = Desk::new();
+    let folder = tempfile::tempdir().unwrap();
+    let answered = |id: u64, method: &str| {
+        let mut record = at(desk.phone(id), SECOND * u32::try_from(id).unwrap());
+        record.method = Text::new(method);
+        record
+    };
+    let records = [
+        desk.phone(1),
+        answered(2, "coa nak 401"),
+        answered(3, "disconnect nak 501"),
+        answered(4, "disconnect nak 501"),
+    ];
+    assert_eq!(kept(&desk, folder.path(), u64::MAX, &records), (3, 0));
+    assert_eq!(rows(folder.path()), [(1, 0), (2, 0), (3, 0)]);
+}
+
 #[test]
 fn the_same_outcome_gets_a_row_an_hour_or_a_minute_where_it_is_not_let_in() {
     let desk = Desk::new();

@@ -117,6 +117,7 @@ fn network<'a>(presented: &'a [Presented<'a>]) -> Subject<'a> {
             group: "office",
             medium: Medium::Wireless,
             ssid: Some("corp"),
+            claims: None,
         }),
         mail: None,
     }

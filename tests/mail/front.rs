@@ -786,6 +786,7 @@ async fn a_mail_server_with_a_strange_certificate_is_not_talked_to() {
         chain: strange.chain.as_bytes(),
         key: strange.key.as_bytes(),
         client_roots: None,
+        upkeep: None,
     });
     let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config.unwrap()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -372,6 +372,7 @@ impl Site {
                 chain: pem.chain.as_bytes(),
                 key: pem.key.as_bytes(),
                 client_roots: None,
+                upkeep: None,
             });
             TlsAcceptor::from(Arc::new(config.unwrap()))
         });
@@ -384,6 +385,7 @@ impl Site {
             chain: pem.chain.as_bytes(),
             key: pem.key.as_bytes(),
             client_roots: plan.client_certificates.then_some(root.as_bytes()),
+            upkeep: None,
         });
         let towards = tls::client(tls::Roots::Pem(root.as_bytes())).unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));

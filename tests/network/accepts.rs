@@ -227,7 +227,7 @@ fn a_challenge_has_a_request_and_a_state_rfc3579_3_3() {
     );
     // Start of EAP-TLS (RFC 5216 section 3.1).
     assert_eq!(reply.eap().unwrap()[4..], [13, 0x20]);
-    assert_eq!(reply.find(AttributeType::STATE).unwrap().len(), 17);
+    assert_eq!(reply.find(AttributeType::STATE).unwrap().len(), 19);
 }
 
 #[test]

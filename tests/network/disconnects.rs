@@ -31,20 +31,20 @@ use crate::world::SECRET;
 use crate::world::nas_config;
 
 /// The NAS of these tests; its port is not the default one.
-const NAS: &str = "192.0.2.9";
-const PORT: u16 = 3800;
+pub(crate) const NAS: &str = "192.0.2.9";
+pub(crate) const PORT: u16 = 3800;
 const ERROR_CAUSE: u8 = 101;
 
 /// A lab with a NAS that takes Disconnect-Requests, and the engine that sends them.
-struct Door {
-    lab: Lab,
-    dynamic: Dynamic,
-    counters: Arc<DynamicCounters>,
-    nas: Nas,
+pub(crate) struct Door {
+    pub(crate) lab: Lab,
+    pub(crate) dynamic: Dynamic,
+    pub(crate) counters: Arc<DynamicCounters>,
+    pub(crate) nas: Nas,
 }
 
 impl Door {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let lab = Lab::new();
         lab.reload(|settings| {
             let mut config = nas_config("ap-9", "office", "192.0.2.9/32");
@@ -53,13 +53,7 @@ impl Door {
             settings.nas = NasTable::new(all).unwrap();
         });
         let counters = Arc::new(DynamicCounters::default());
-        let shared = &lab.shared;
-        let dynamic = Dynamic::new(
-            Arc::clone(&shared.admissions),
-            Arc::clone(&shared.records),
-            Arc::clone(&shared.correlations),
-            Arc::clone(&counters),
-        );
+        let dynamic = Dynamic::new(Arc::clone(&lab.shared), Arc::clone(&counters));
         let nas = Nas::new(&format!("{NAS}:50000"), SECRET);
         Self {
             lab,
@@ -70,7 +64,7 @@ impl Door {
     }
 
     /// Lets a MAC address in, under an Acct-Session-Id; gives the Class.
-    fn enter(&mut self, mac: &str, session: &str) -> Vec<u8> {
+    pub(crate) fn enter(&mut self, mac: &str, session: &str) -> Vec<u8> {
         let request = self.nas.access(|request| {
             request
                 .octets(AttributeType::USER_NAME, mac.as_bytes())
@@ -84,7 +78,7 @@ impl Door {
     }
 
     /// Accounting of a session.
-    fn account(&mut self, status: u32, session: &str, class: &[u8]) {
+    pub(crate) fn account(&mut self, status: u32, session: &str, class: &[u8]) {
         let request = self.nas.accounting(|request| {
             request
                 .integer(AttributeType::ACCT_STATUS_TYPE, status)
@@ -98,7 +92,7 @@ impl Door {
     }
 
     /// The device of [`GOOD_MAC`] is in this state now.
-    fn judged(&mut self, state: ComplianceState) {
+    pub(crate) fn judged(&mut self, state: ComplianceState) {
         let changes = self.lab.judged(GOOD, GOOD_MAC, state);
         self.lab
             .shared
@@ -107,7 +101,7 @@ impl Door {
     }
 
     /// What leaves now.
-    fn sent(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn sent(&mut self) -> Vec<Vec<u8>> {
         self.dynamic.handle_due(self.lab.now);
         self.dynamic.handle_timeout(self.lab.now);
         let mut sent = Vec::new();
@@ -118,29 +112,32 @@ impl Door {
         sent
     }
 
-    fn at(&self) -> SocketAddr {
+    pub(crate) fn at(&self) -> SocketAddr {
         SocketAddr::new(NAS.parse().unwrap(), PORT)
     }
 
     /// The NAS answers a request.
-    fn answer(&mut self, request: &[u8], code: u8, cause: Option<u32>) {
+    pub(crate) fn answer(&mut self, request: &[u8], code: u8, cause: Option<u32>) {
         let answer = answer(request, code, cause, SECRET);
         self.dynamic
             .handle_datagram(self.lab.now, self.at(), &answer);
     }
 
     /// The records of disconnects since the last call.
-    fn records(&self) -> Vec<DecisionRecord> {
+    pub(crate) fn records(&self) -> Vec<DecisionRecord> {
         let records = self.lab.records().into_iter();
         records
-            .filter(|record| record.method.as_str().starts_with("disconnect"))
+            .filter(|record| {
+                let method = record.method.as_str();
+                method.starts_with("disconnect") || method.starts_with("coa")
+            })
             .collect()
     }
 }
 
 /// A signed answer, written from RFC 5176 section 2.3 and RFC 2865 section 3 without the
 /// gateway's code.
-fn answer(request: &[u8], code: u8, cause: Option<u32>, secret: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(request: &[u8], code: u8, cause: Option<u32>, secret: &[u8]) -> Vec<u8> {
     let cause = cause.map(|cause| [&[ERROR_CAUSE, 6][..], &cause.to_be_bytes()].concat());
     let attributes = cause.unwrap_or_default();
     let length = u16::try_from(20 + attributes.len()).unwrap().to_be_bytes();
@@ -187,10 +184,13 @@ fn a_device_that_turns_bad_is_put_out_by_a_signed_request_rfc5176_2_1() {
 
 #[test]
 fn an_answer_ends_it_and_the_record_says_what_it_was() {
-    for (code, cause, method) in [
-        (41, None, "disconnect ack"),
-        (42, Some(503), "disconnect nak 503"),
-        (42, None, "disconnect nak 0"),
+    for (code, cause, method, left) in [
+        (41, None, "disconnect ack", 0),
+        (41, Some(201), "disconnect ack", 0),
+        (42, Some(503), "disconnect nak 503", 0),
+        // It stays, whatever the reason is.
+        (42, Some(501), "disconnect nak 501", 1),
+        (42, None, "disconnect nak 0", 1),
     ] {
         let mut door = Door::new();
         door.enter(GOOD_MAC, "s-1");
@@ -206,7 +206,8 @@ fn an_answer_ends_it_and_the_record_says_what_it_was() {
         assert_eq!(record.nas.as_str(), "ap-9");
         door.lab.passes(Duration::from_mins(1));
         assert!(door.sent().is_empty(), "it is over");
-        assert!(door.lab.shared.admissions.is_empty());
+        assert_eq!(door.lab.shared.admissions.len(), left, "row {method}");
+        assert_eq!(door.counters.staying.get(), left as u64, "row {method}");
         assert_eq!(door.dynamic.pending(), 0);
     }
 }
@@ -306,6 +307,26 @@ fn who_has_left_or_come_again_is_not_put_out_for_the_session_before() {
     );
 }
 
+/// Accounting-On of one NAS behind a proxy ended what was known of all the others.
+#[test]
+fn a_nas_that_begins_anew_ends_its_own_sessions_and_no_others_behind_its_address_rfc2866_5_1() {
+    for (identifier, left) in [(&b"ap"[..], 0), (b"another ap", 1)] {
+        let mut door = Door::new();
+        // As NAS `ap`.
+        door.enter(GOOD_MAC, "s-1");
+        let request = door.nas.accounting(|request| {
+            request
+                .integer(AttributeType::ACCT_STATUS_TYPE, 7)
+                .octets(AttributeType::ACCT_SESSION_ID, b"on")
+                .octets(AttributeType::NAS_IDENTIFIER, identifier);
+        });
+        let from = door.nas.address;
+        door.lab.deliver(0, crate::lab::ACCOUNTING, from, &request);
+        door.lab.settle();
+        assert_eq!(door.lab.shared.admissions.len(), left, "row {identifier:?}");
+    }
+}
+
 #[test]
 fn the_session_is_called_as_accounting_calls_it() {
     let mut door = Door::new();
@@ -345,7 +366,7 @@ fn nases_that_take_no_requests_get_none() {
 
 impl Door {
     /// The same device at many ports: each is a session of its own.
-    fn enter_many(&mut self, mac: &str, count: usize) {
+    pub(crate) fn enter_many(&mut self, mac: &str, count: usize) {
         for number in 0..count {
             let request = self.nas.access(|request| {
                 let session = format!("{mac} {number}");
@@ -457,8 +478,8 @@ fn a_crowd_is_put_out_at_a_bounded_rate_and_none_is_forgotten() {
     door.judged(ComplianceState::NonCompliant);
     door.lab.shared.admissions.release(door.lab.now.wall, false);
     assert_eq!(door.sent().len(), 100, "at once");
-    door.lab.passes(Duration::from_millis(50));
-    assert_eq!(door.sent().len(), 50, "one a millisecond");
+    door.lab.passes(Duration::from_millis(25));
+    assert_eq!(door.sent().len(), 50, "two a millisecond");
     door.lab.passes(Duration::from_millis(60));
     let last = door.sent();
     assert_eq!(last.len(), 50, "no more than 200 wait for one NAS");

@@ -96,7 +96,7 @@ fn a_state_of_a_loop_that_does_not_exist_is_rejected_here() {
     let mut lab = Lab::with_loops(2);
     for worker in [2, 200, 255] {
         let mut pair = lab.pair(GOOD);
-        let mut state = vec![7; 17];
+        let mut state = vec![7; 19];
         state[0] = worker;
         pair.state = Some(state);
         let request = pair.request();
@@ -128,7 +128,7 @@ fn handovers_that_nobody_takes_do_not_pile_up() {
     for _ in 0..1030 {
         let request = nas.access(|request| {
             request
-                .octets(AttributeType::STATE, &[0; 17])
+                .octets(AttributeType::STATE, &[0; 19])
                 .eap_message(&[2, 1, 0, 5, 1]);
         });
         lab.servers[1].handle_datagram(now, AUTHENTICATION, nas.address, &request);

@@ -432,6 +432,7 @@ fn settings(root: &Authority, server: &Holder, resumption: &Arc<Resumption>) -> 
     Settings {
         nas: NasTable::new(nas_configs()).unwrap(),
         eap: Some(Arc::new(eap)),
+        eap_groups: HashMap::new(),
         enforcement: enforcement(),
         charging: ChargingKey::new(&[7; 32]),
         methods: Methods::default(),
@@ -463,8 +464,8 @@ fn enforcement() -> Enforcement {
             ]
             .map(|(name, value)| Template::parse(name, value).unwrap()),
         ),
-        session_timeout: None,
         reply_message: message.map(str::to_owned),
+        ..Profile::default()
     };
     let office = Profiles {
         allow: profile("staff", None),
@@ -478,6 +479,7 @@ fn enforcement() -> Enforcement {
             // A mistake of the configuration must not leak into an Access-Reject.
             ..profile("blocked", None)
         },
+        ..Profiles::default()
     };
     let lab = Profiles {
         allow: profile("lab", None),

@@ -364,6 +364,16 @@ fn a_vpn_says_which_device_its_client_claims_to_be() {
         });
         lab.ask(&nas, &request).expect("a reply");
         let record = lab.record();
+        // What names no device is on record all the same, as a claim.
+        let platform = record
+            .claims
+            .map(|claims| claims.claims().platform.to_owned());
+        let says = said.contains(&"mdm-tlv=device-platform=win");
+        assert_eq!(
+            platform.as_deref(),
+            says.then_some("win"),
+            "row {said:?} {port}"
+        );
         let expected = if found {
             Established::Claimed
         } else {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use portreeve::model::Secret;
 use portreeve::model::Verdict;
+use portreeve::network::Filters;
 use portreeve::network::Health;
 use portreeve::network::Home;
 use portreeve::network::HomeConfig;
@@ -14,8 +15,11 @@ use portreeve::network::Proxy;
 use portreeve::network::Route;
 use portreeve::network::Routes;
 use portreeve::network::Via;
+use portreeve::network::Way;
+use portreeve::radius::AttributeFilter;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
+use portreeve::radius::Dictionary;
 use portreeve::radius::MAX_PACKET;
 use portreeve::radius::MppeKeys;
 use portreeve::radius::Nas as Device;
@@ -38,23 +42,23 @@ use crate::lab::verdict;
 use crate::nas::Nas;
 use crate::world::nas_config;
 
-const HOME_SECRET: &[u8] = b"a secret between proxy and home";
+pub(crate) const HOME_SECRET: &[u8] = b"a secret between proxy and home";
 const HOMES: [&str; 2] = ["198.51.100.81:1812", "198.51.100.82:1812"];
 const HOME_ACCOUNTING: &str = "198.51.100.81:1813";
-const MARK: &[u8] = b"portreeve-under-test";
+pub(crate) const MARK: &[u8] = b"portreeve-under-test";
 
 /// A lab whose users of one realm are known elsewhere.
-struct Site {
-    lab: Lab,
-    proxy: Proxy,
-    homes: Vec<Arc<Home>>,
+pub(crate) struct Site {
+    pub(crate) lab: Lab,
+    pub(crate) proxy: Proxy,
+    pub(crate) homes: Vec<Arc<Home>>,
     /// The gateway as its home servers see it.
     gateway: Arc<Device>,
-    nas: Nas,
+    pub(crate) nas: Nas,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
@@ -65,8 +69,11 @@ impl Site {
             .map(|address| {
                 Arc::new(Home::new(HomeConfig {
                     name: (*address).to_owned(),
-                    authentication: Some(address.parse().unwrap()),
-                    accounting: (*address == HOMES[0]).then(|| HOME_ACCOUNTING.parse().unwrap()),
+                    way: Way::Udp {
+                        authentication: Some(address.parse().unwrap()),
+                        accounting: (*address == HOMES[0])
+                            .then(|| HOME_ACCOUNTING.parse().unwrap()),
+                    },
                     secret: Secret::new(HOME_SECRET.to_vec()),
                     signed: true,
                     status: true,
@@ -76,8 +83,10 @@ impl Site {
         let mut route = Route {
             realm: "contoso.com".into(),
             homes: homes.clone(),
+            discovered: false,
             judged: true,
             authorization_kept: true,
+            filters: Filters::default(),
         };
         change(&mut route);
         let mut realms = RealmTable::default();
@@ -101,7 +110,7 @@ impl Site {
     }
 
     /// A request with a password, from a device.
-    fn login(&mut self, mac: &str) -> Vec<u8> {
+    pub(crate) fn login(&mut self, mac: &str) -> Vec<u8> {
         self.nas.access(|request| {
             request
                 .octets(AttributeType::PROXY_STATE, b"first")
@@ -112,14 +121,14 @@ impl Site {
     }
 
     /// Hands a request in; nothing is answered yet.
-    fn ask(&mut self, request: &[u8]) {
+    pub(crate) fn ask(&mut self, request: &[u8]) {
         let (door, from) = (AUTHENTICATION, self.nas.address);
         let sent = self.lab.deliver(0, door, from, request);
         assert_eq!(sent, [], "a home server is asked first");
     }
 
     /// What leaves for home servers now.
-    fn sent(&mut self) -> Vec<(Via, Vec<u8>)> {
+    pub(crate) fn sent(&mut self) -> Vec<(Via, Vec<u8>)> {
         let now = self.lab.now.monotonic;
         while let Some(forwarding) = self.lab.servers[0].poll_forward() {
             self.proxy.handle_forward(now, forwarding);
@@ -132,14 +141,14 @@ impl Site {
         sent
     }
 
-    fn only(&mut self) -> (Via, Vec<u8>) {
+    pub(crate) fn only(&mut self) -> (Via, Vec<u8>) {
         let mut sent = self.sent();
         assert_eq!(sent.len(), 1);
         sent.pop().unwrap()
     }
 
     /// What the gateway answers its NASes now.
-    fn answered(&mut self) -> Vec<Sent> {
+    pub(crate) fn answered(&mut self) -> Vec<Sent> {
         let now = self.lab.now;
         while let Some((worker, done)) = self.proxy.poll_done() {
             self.lab.servers[usize::from(worker)].handle_job(now, done);
@@ -148,23 +157,24 @@ impl Site {
     }
 
     /// A home server answers.
-    fn answer(
+    pub(crate) fn answer(
         &mut self,
         (via, request): &(Via, Vec<u8>),
         code: Code,
         build: impl FnOnce(&mut Reply<'_, '_>),
     ) {
         let answer = reply(&self.gateway, request, code, build);
-        self.proxy.handle_datagram(*via, &answer);
+        let now = self.lab.now.monotonic;
+        self.proxy.handle_datagram(now, *via, &answer);
     }
 
-    fn passes(&mut self, seconds: u64) {
+    pub(crate) fn passes(&mut self, seconds: u64) {
         self.lab.passes(Duration::from_secs(seconds));
     }
 }
 
 /// What a server says that shares the secret.
-fn reply(
+pub(crate) fn reply(
     gateway: &Device,
     request: &[u8],
     code: Code,
@@ -183,6 +193,14 @@ fn reply(
     reply.finish().unwrap().to_vec()
 }
 
+/// Where a datagram goes.
+fn to_of(via: Via) -> SocketAddr {
+    match via {
+        Via::Udp { to, .. } => to,
+        Via::Tls(link) => panic!("not over UDP: {link:?}"),
+    }
+}
+
 fn random(octets: &mut [u8]) {
     octets.fill(0x5c);
 }
@@ -193,7 +211,7 @@ fn a_request_goes_on_with_all_it_says_under_another_secret_rfc2865_2_3() {
     let request = site.login(GOOD_MAC);
     site.ask(&request);
     let (via, forwarded) = site.only();
-    assert_eq!(via.to, HOMES[0].parse::<SocketAddr>().unwrap());
+    assert_eq!(to_of(via), HOMES[0].parse::<SocketAddr>().unwrap());
     let packet = Packet::new_checked(&forwarded).unwrap();
     let kinds: Vec<u8> = packet.attributes().map(|one| one.kind.0).collect();
     assert_eq!(kinds, [80, 33, 1, 31, 2, 33], "signed first, our mark last");
@@ -328,7 +346,7 @@ fn a_silent_home_is_asked_twice_then_the_next_one_rfc5080_2_2_1() {
     let sent = site.sent();
     let to = |address: &str| {
         let address: SocketAddr = address.parse().unwrap();
-        let found = sent.iter().find(|(via, _)| via.to == address);
+        let found = sent.iter().find(|(via, _)| to_of(*via) == address);
         found.cloned().unwrap()
     };
     // The next one gets the request, the silent one is asked whether it lives.
@@ -345,14 +363,14 @@ fn a_silent_home_is_asked_twice_then_the_next_one_rfc5080_2_2_1() {
     // Whoever lives goes before a zombie.
     let request = site.login(GOOD_MAC);
     site.ask(&request);
-    assert_eq!(site.only().0.to, HOMES[1].parse().unwrap());
+    assert_eq!(to_of(site.only().0), HOMES[1].parse().unwrap());
     // It is alive again when it says so.
     let status = to(HOMES[0]);
     site.answer(&status, Code::AccessAccept, |_| {});
     assert_eq!(site.homes[0].health(), Health::Alive);
     let request = site.login(GOOD_MAC);
     site.ask(&request);
-    assert_eq!(site.only().0.to, HOMES[0].parse().unwrap());
+    assert_eq!(to_of(site.only().0), HOMES[0].parse().unwrap());
 }
 
 #[test]
@@ -395,13 +413,16 @@ fn answers_that_anybody_can_forge_are_not_believed_cve_2024_3596() {
     let right = reply(&site.gateway, octets, Code::AccessAccept, |_| {});
     let mut forged = right.clone();
     forged[25] ^= 1;
-    let elsewhere = Via {
-        to: HOMES[1].parse().unwrap(),
-        ..*via
+    let Via::Udp { socket, to } = *via else {
+        panic!("not over UDP");
     };
-    let other_socket = Via {
-        socket: via.socket + 1,
-        ..*via
+    let elsewhere = Via::Udp {
+        to: HOMES[1].parse().unwrap(),
+        socket,
+    };
+    let other_socket = Via::Udp {
+        socket: socket + 1,
+        to,
     };
     for (via, answer) in [
         (*via, &unsigned),
@@ -410,11 +431,13 @@ fn answers_that_anybody_can_forge_are_not_believed_cve_2024_3596() {
         (other_socket, &right),
         (*via, &vec![2; 7]),
     ] {
-        site.proxy.handle_datagram(via, answer);
+        let now = site.lab.now.monotonic;
+        site.proxy.handle_datagram(now, via, answer);
         assert_eq!(site.answered(), []);
     }
     assert_eq!(site.homes[0].counters.stray.get(), 2);
-    site.proxy.handle_datagram(*via, &right);
+    let now = site.lab.now.monotonic;
+    site.proxy.handle_datagram(now, *via, &right);
     assert_eq!(site.answered().len(), 1);
 }
 
@@ -482,7 +505,7 @@ fn accounting_is_recorded_and_answered_when_home_has_answered_rfc2866_2_3() {
     assert_eq!(site.lab.deliver(0, door, from, &request), []);
     assert!(site.lab.recorded.is_empty());
     let forwarded = site.only();
-    assert_eq!(forwarded.0.to, HOME_ACCOUNTING.parse().unwrap());
+    assert_eq!(to_of(forwarded.0), HOME_ACCOUNTING.parse().unwrap());
     let packet = Packet::new_checked(&forwarded.1).unwrap();
     let classes: Vec<&[u8]> = packet.find_all(AttributeType::CLASS).collect();
     assert_eq!(classes, [b"of home"], "ours is nobody else's");
@@ -491,4 +514,65 @@ fn accounting_is_recorded_and_answered_when_home_has_answered_rfc2866_2_3() {
     let answer = site.nas.believe(&request, &answers[0].octets);
     assert_eq!(answer.code, Code::AccountingResponse);
     assert!(!site.lab.recorded.is_empty());
+}
+
+#[test]
+fn filters_leave_out_what_they_name_in_both_directions_and_never_the_authentication() {
+    let filter = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        AttributeFilter::new(Dictionary::builtin(), &names).unwrap()
+    };
+    let keys = MppeKeys::from_msk(&[7; 64]);
+    for (row, filters, asked, told) in [
+        (
+            "none",
+            Filters::default(),
+            vec![80, 33, 1, 31, 2, 33],
+            vec![11, 18, 26, 64, 65, 81],
+        ),
+        (
+            "removed",
+            Filters {
+                requests: filter(&["Calling-Station-Id"]),
+                answers: filter(&["Filter-Id", "Microsoft"]),
+                only: AttributeFilter::default(),
+            },
+            vec![80, 33, 1, 2, 33],
+            vec![18, 26, 64, 65, 81],
+        ),
+        (
+            "only these",
+            Filters {
+                only: filter(&["Reply-Message"]),
+                ..Filters::default()
+            },
+            vec![80, 33, 1, 31, 2, 33],
+            vec![18, 26],
+        ),
+    ] {
+        let mut site = Site::with(|route| {
+            route.judged = false;
+            route.filters = filters;
+        });
+        let request = site.login(GOOD_MAC);
+        site.ask(&request);
+        let forwarded = site.only();
+        let packet = Packet::new_checked(&forwarded.1).unwrap();
+        let kinds: Vec<u8> = packet.attributes().map(|one| one.kind.0).collect();
+        assert_eq!(kinds, asked, "row {row}");
+        site.answer(&forwarded, Code::AccessAccept, |reply| {
+            reply
+                .octets(AttributeType::FILTER_ID, b"of home")
+                .octets(AttributeType::REPLY_MESSAGE, b"welcome")
+                .vlan(0, b"77")
+                .mppe_keys(&keys, Salt::new(9));
+        });
+        let answers = site.answered();
+        let accept = site.nas.believe(&request, &answers[0].octets);
+        assert!(accept.keys(&site.nas).is_some(), "row {row}");
+        let mut kinds: Vec<u8> = accept.kinds().iter().map(|kind| kind.0).collect();
+        kinds.retain(|kind| ![80, 33].contains(kind));
+        kinds.sort_unstable();
+        assert_eq!(kinds, told, "row {row}");
+    }
 }

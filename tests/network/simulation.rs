@@ -45,6 +45,8 @@ struct Faults {
     lost: u64,
     doubled: u64,
     moved: u64,
+    /// Retransmissions that the NAS signs anew, under another Identifier.
+    anew: u64,
     refused: u64,
     never: u64,
     flips: u64,
@@ -88,6 +90,8 @@ struct World {
     replies: BTreeMap<Vec<u8>, (Vec<u8>, Monotonic)>,
     compliant: bool,
     accepts: u64,
+    /// Refusals of devices that are let in.
+    rejects: u64,
 }
 
 impl World {
@@ -104,6 +108,7 @@ impl World {
             replies: BTreeMap::new(),
             compliant: true,
             accepts: 0,
+            rejects: 0,
         };
         for number in 0..12_u16 {
             let guid = [GOOD, UNMANAGED, BAD][usize::from(number % 3)];
@@ -184,7 +189,11 @@ impl World {
             let port = 3000 + u16::try_from(self.roll(3000)).unwrap();
             self.peers[number].pair.nas.address.set_port(port);
         }
+        let anew = self.peers[number].tries > 0 && self.chance(self.faults.anew);
         let peer = &mut self.peers[number];
+        if anew {
+            peer.request = peer.pair.request();
+        }
         peer.tries += 1;
         let (from, turn) = (peer.pair.nas.address, peer.turn);
         let request = peer.request.clone();
@@ -339,6 +348,7 @@ impl World {
                 } else if peer.guid == BAD || peer.logins >= MAX_LOGINS {
                     peer.ended = Some(Code::AccessReject);
                 } else {
+                    self.rejects += 1;
                     // A conversation that was lost, or a device in disgrace: it tries again.
                     self.begin(number);
                 }
@@ -466,6 +476,24 @@ fn ports_that_change_between_loops_do_no_harm() {
             ..Faults::default()
         };
         simulate(seed, faults);
+    }
+}
+
+/// A NAS that signs a retransmission anew was told that its State is unknown, which ended the login.
+#[test]
+fn retransmissions_that_are_signed_anew_are_never_refused() {
+    for seed in 500..530 {
+        let faults = Faults {
+            lost: 50 + seed % 5 * 40,
+            doubled: 200,
+            moved: seed % 3 * 150,
+            anew: 700,
+            way: 600,
+            work: 300,
+            ..Faults::default()
+        };
+        let world = simulate(seed, faults);
+        assert_eq!(world.rejects, 0, "seed {seed}");
     }
 }
 

@@ -17,6 +17,7 @@ use portreeve::probe::Machine;
 use portreeve::probe::Profile;
 use portreeve::probe::ProfileSettings;
 use portreeve::probe::TeapPeer;
+use portreeve::radius::AttributeType;
 
 use crate::lab::ALICE;
 use crate::lab::AUTHENTICATION;
@@ -265,6 +266,48 @@ fn a_user_who_is_gone_does_not_get_in_by_a_ticket() {
                 end.accepted(&pair.nas);
             }
         }
+    }
+}
+
+#[test]
+fn the_client_of_a_vpn_claims_a_device_in_a_tunnel_too_and_proves_none() {
+    let mut lab = Lab::new();
+    let words = [
+        format!("mdm-tlv=device-mac={}", GOOD_MAC.replace(':', "-")),
+        "mdm-tlv=device-platform=win".to_owned(),
+        "mdm-tlv=ac-user-agent=AnyConnect Windows 5.0.1".to_owned(),
+    ];
+    let pairs = words.iter().map(|word| {
+        let length = u8::try_from(word.len() + 2).unwrap();
+        let value = [&[0, 0, 0, 9, 1, length], word.as_bytes()].concat();
+        (AttributeType::VENDOR_SPECIFIC, value)
+    });
+    let port = (AttributeType::NAS_PORT_TYPE, vec![0, 0, 0, 5]);
+    let said: Vec<_> = pairs.chain([port]).collect();
+
+    // A password inside, and no certificate.
+    let inside = settings(&lab, Outer::Peap, Inner::Gtc, ALICE);
+    let mut peap = pair(&lab, inside, "198.51.100.7");
+    peap.extra.clone_from(&said);
+    lab.login(&mut peap).accepted(&peap.nas);
+    let record = lab.record();
+    assert_eq!(record.seen.established, Established::Claimed);
+    assert_eq!(record.seen.credential, Credential::Password);
+    let claims = record.claims.expect("claims");
+    assert_eq!(claims.claims().client, "AnyConnect Windows 5.0.1");
+
+    // The certificate of a device proves that one, whatever the client says; another one proves none, and
+    // borrows nothing from the device that it claims.
+    for (guid, expected) in [
+        (crate::lab::GOOD, Established::Proven),
+        ("99999999-6f2e-4b7a-9c31-000000000009", Established::None),
+    ] {
+        let mut tls = lab.pair(guid);
+        tls.extra.clone_from(&said);
+        lab.login(&mut tls);
+        let record = lab.record();
+        assert_eq!(record.seen.established, expected, "row {guid}");
+        assert!(record.claims.is_some(), "row {guid}");
     }
 }
 

@@ -888,6 +888,7 @@ fn the_strictest_policy_decides_and_the_first_of_them_gives_the_reason() {
 fn conditions_must_all_hold_or_be_absent_r81() {
     let connection = || {
         let nas = Nas {
+            claims: None,
             group: "campus".into(),
             medium: "wireless".into(),
             ssid: Some("corp".into()),

@@ -453,6 +453,7 @@ fn connection() -> impl Strategy<Value = Connection> {
         any::<bool>(),
     )
         .prop_map(|(group, medium, named)| Nas {
+            claims: None,
             group: group.into(),
             medium: medium.into(),
             ssid: named.then(|| "corp".into()),

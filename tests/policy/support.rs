@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use portreeve::model::ClaimedDevice;
 use portreeve::model::ComplianceState;
 use portreeve::model::Credential;
 use portreeve::model::Decision;
@@ -131,6 +132,22 @@ pub(crate) struct Nas {
     pub(crate) group: String,
     pub(crate) medium: String,
     pub(crate) ssid: Option<String>,
+    /// What a VPN's client says: platform, host name, client.
+    #[serde(default)]
+    pub(crate) claims: Option<[String; 3]>,
+}
+
+impl Nas {
+    fn claims(&self) -> Option<ClaimedDevice<'_>> {
+        self.claims
+            .as_ref()
+            .map(|[platform, host_name, client]| ClaimedDevice {
+                platform,
+                os_version: "",
+                host_name,
+                client,
+            })
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -316,6 +333,7 @@ impl Connection {
                     other => panic!("medium {other}"),
                 },
                 ssid: nas.ssid.as_deref(),
+                claims: nas.claims(),
             }),
             mail: self.mail.as_ref().map(|mail| MailContext {
                 device_type: &mail.device_type,

@@ -10,6 +10,7 @@ use portreeve::radius::Packet;
 use portreeve::radius::RADSEC_SECRET;
 use portreeve::radius::Reply;
 use portreeve::radius::Request;
+use portreeve::radius::Returned;
 use portreeve::radius::Salt;
 use portreeve::radius::Untranslatable;
 use portreeve::radius::Version11;
@@ -146,4 +147,31 @@ fn our_requests_are_told_by_their_token_and_answered_once_rfc9765_4() {
     assert_eq!(believed.packet().code(), Code::DisconnectNak);
     let again = version.answer(&answer, &mut buffer);
     assert_eq!(again, Err(Untranslatable::Stray));
+}
+
+#[test]
+fn passwords_and_keys_of_another_server_are_in_the_clear_on_both_sides_rfc9765_5_1() {
+    let (version, nas) = (version(), nas_with(RADSEC_SECRET, Require));
+    let keys = [&[0, 0, 1, 55, 12, 34][..], &[9; 32]].concat();
+    let attributes: [(u8, &[u8]); 3] = [(69, b"\x01tunnel"), (26, &keys), (25, b"class")];
+    let theirs = packet(2, TOKEN, &attributes);
+    let returned = Returned::new_11(&Packet::new_checked(&theirs).unwrap()).unwrap();
+
+    let request = packet(1, TOKEN, &[(1, b"alice"), (2, b"password")]);
+    let mut buffer = [0; MAX_PACKET];
+    let octets = version.request(&request, &mut buffer).unwrap();
+    let verified = verify(Packet::new_checked(octets).unwrap(), &nas).unwrap();
+    let mut written = [0; MAX_PACKET];
+    let mut reply = Reply::access_accept(&mut written, verified.origin(), nas.secret());
+    let mut salt = Salt::new(1);
+    for carried in returned.attributes() {
+        reply.carried(carried, salt);
+        salt = salt.next();
+    }
+    let hidden = reply.finish().unwrap();
+    let clear = hidden.windows(6).any(|octets| octets == b"tunnel");
+    assert!(!clear, "hidden inside this process");
+    let mut buffer = [0; MAX_PACKET];
+    let reply = version.reply(hidden, &mut buffer).unwrap();
+    assert_eq!(reply, theirs);
 }

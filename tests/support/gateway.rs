@@ -95,6 +95,16 @@ impl Gateway {
         texts.collect()
     }
 
+    /// The record of accounting so far; the store is beside it.
+    pub(crate) fn accounted(&self) -> String {
+        let files = fs::read_dir(self.path("var/accounting")).unwrap();
+        let paths = files.map(|file| file.unwrap().path());
+        paths
+            .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect()
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap()

@@ -18,7 +18,10 @@ use rcgen::KeyIdMethod;
 use rcgen::KeyPair;
 use rcgen::KeyUsagePurpose;
 use rcgen::OtherNameValue;
+use rcgen::PKCS_ECDSA_P384_SHA384;
+use rcgen::PKCS_RSA_SHA384;
 use rcgen::RevokedCertParams;
+use rcgen::RsaKeySize;
 use rcgen::SanType;
 use rcgen::SerialNumber;
 use rcgen::date_time_ymd;
@@ -75,6 +78,29 @@ pub(crate) struct Device {
     pub(crate) point: Option<&'static str>,
     /// Key usage keyEncipherment instead of none stated.
     pub(crate) enciphers: bool,
+    pub(crate) key: Kind,
+}
+
+/// What key a certificate has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    #[default]
+    P256,
+    P384,
+    Rsa2048,
+    Rsa3072,
+}
+
+impl Kind {
+    pub(crate) fn pair(self) -> KeyPair {
+        let pair = match self {
+            Self::P256 => KeyPair::generate(),
+            Self::P384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384),
+            Self::Rsa2048 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA384, RsaKeySize::_2048),
+            Self::Rsa3072 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA384, RsaKeySize::_3072),
+        };
+        pair.unwrap()
+    }
 }
 
 impl Default for Device {
@@ -93,6 +119,7 @@ impl Default for Device {
             ballast: 0,
             point: None,
             enciphers: false,
+            key: Kind::default(),
         }
     }
 }
@@ -118,6 +145,16 @@ impl Default for List<'_> {
 impl Authority {
     pub(crate) fn root(name: &str) -> Self {
         Self(CertifiedIssuer::self_signed(authority(name), key()).unwrap())
+    }
+
+    /// The same with another key.
+    pub(crate) fn root_with(name: &str, key: Kind) -> Self {
+        Self(CertifiedIssuer::self_signed(authority(name), key.pair()).unwrap())
+    }
+
+    /// A CA below this one, with this key.
+    pub(crate) fn intermediate_of(&self, name: &str, key: Kind) -> Self {
+        Self(CertifiedIssuer::signed_by(authority(name), key.pair(), &self.0).unwrap())
     }
 
     /// A CA below this one, for longer chains.
@@ -160,6 +197,46 @@ impl Authority {
         certificate.der().clone()
     }
 
+    pub(crate) fn key(&self) -> &KeyPair {
+        self.0.key()
+    }
+
+    /// An OCSP responder: its certificate, for that or for servers, and its key.
+    pub(crate) fn responder(
+        &self,
+        named: bool,
+        expired: bool,
+    ) -> (CertificateDer<'static>, KeyPair) {
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "responder");
+        params.not_before = date_time_ymd(2025, 1, 1);
+        params.not_after = date_time_ymd(if expired { 2026 } else { 2027 }, 1, 1);
+        params.extended_key_usages = vec![if named {
+            ExtendedKeyUsagePurpose::OcspSigning
+        } else {
+            ExtendedKeyUsagePurpose::ServerAuth
+        }];
+        let key = key();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        (certificate.der().clone(), key)
+    }
+
+    /// A list of the kind that tells only what has changed: the extension cRLNumber of a complete one
+    /// renamed to deltaCRLIndicator. Its signature does not matter, for it is refused before that.
+    pub(crate) fn delta_list(&self) -> Vec<u8> {
+        const NUMBER: [u8; 5] = [6, 3, 0x55, 0x1d, 20];
+        const DELTA: u8 = 27;
+        let mut der = self.revocation_list(&[7]).to_vec();
+        let place = der
+            .windows(NUMBER.len())
+            .position(|octets| octets == NUMBER)
+            .unwrap();
+        der[place + NUMBER.len() - 1] = DELTA;
+        der
+    }
+
     /// The CA itself as if it were a device.
     pub(crate) fn as_device(&self) -> Holder {
         Holder {
@@ -169,11 +246,15 @@ impl Authority {
     }
 
     pub(crate) fn server(&self, name: &str) -> Holder {
+        self.server_with(name, Kind::default())
+    }
+
+    pub(crate) fn server_with(&self, name: &str, key: Kind) -> Holder {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2026, 1, 1);
         params.not_after = date_time_ymd(2028, 1, 1);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.issue(params, Vec::new())
+        self.issue(params, Vec::new(), key)
     }
 
     pub(crate) fn device(&self, device: &Device) -> Holder {
@@ -232,7 +313,7 @@ impl Authority {
         if device.ballast > 0 {
             params.custom_extensions.push(filler(device.ballast));
         }
-        self.issue(params, intermediates)
+        self.issue(params, intermediates, device.key)
     }
 
     /// A list that revokes these serial numbers, good until 2026-12-01.
@@ -272,8 +353,9 @@ impl Authority {
         &self,
         params: CertificateParams,
         intermediates: Vec<CertificateDer<'static>>,
+        kind: Kind,
     ) -> Holder {
-        let key = key();
+        let key = kind.pair();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         let mut chain = vec![certificate.der().clone()];
         chain.extend(intermediates);

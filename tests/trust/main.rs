@@ -6,8 +6,11 @@
 )]
 
 mod chains;
+mod fetched;
 mod lists;
 mod memory;
+mod online;
+mod responder;
 
 #[path = "../support/pki.rs"]
 mod pki;

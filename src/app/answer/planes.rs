@@ -5,9 +5,11 @@ use std::sync::atomic::Ordering;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::app::metrics::home_outcomes;
 use crate::directory;
 use crate::net::eas;
 use crate::net::radsec;
+use crate::network::Home;
 
 pub(super) fn counts(counts: &[(&'static str, u64)]) -> Value {
     counts
@@ -27,15 +29,52 @@ pub(super) fn counts_line(counts: &[(&'static str, u64)]) -> String {
     }
 }
 
+pub(super) fn home_json(home: &Home) -> Value {
+    json!({
+        "home": home.name(),
+        "health": home.health().as_str(),
+        "transport": home.transport(),
+        "connections": home.tls().map(|_| home.connections()),
+        "in_flight": home.in_flight(),
+        "round_trip_ms": home.round_trip().map(|time| time.as_secs_f64() * 1000.0),
+        "trouble": trouble(home),
+        "requests": counts(&home_outcomes(home)),
+    })
+}
+
+pub(super) fn home_line(home: &Home) -> String {
+    let (name, health, transport) = (home.name(), home.health().as_str(), home.transport());
+    let mut line = format!("home server {name}: {health}, {transport}");
+    if home.tls().is_some() {
+        line.push_str(&format!(", {} connections", home.connections()));
+    }
+    line.push_str(&format!(", {} in flight", home.in_flight()));
+    if let Some(time) = home.round_trip() {
+        line.push_str(&format!(", {:.1} ms", time.as_secs_f64() * 1000.0));
+    }
+    line.push_str(&format!("; {}", counts_line(&home_outcomes(home))));
+    if let Some(trouble) = trouble(home) {
+        line.push_str(&format!("; not connected: {trouble}"));
+    }
+    line.push('\n');
+    line
+}
+
+/// Why one over TLS is not connected, while it is not.
+fn trouble(home: &Home) -> Option<Box<str>> {
+    let lost = home.tls().is_some() && home.connections() == 0;
+    lost.then(|| home.trouble()).flatten()
+}
+
 pub(super) fn radsec_line(radsec: &radsec::Counters) -> String {
-    let open = radsec.open.load(Ordering::Relaxed);
+    let open = radsec.open();
     let ended = counts_line(&radsec.ends());
     format!("RADIUS over TLS: {open} connections; ended: {ended}\n")
 }
 
 pub(super) fn radsec_json(radsec: &radsec::Counters) -> Value {
     json!({
-        "connections": radsec.open.load(Ordering::Relaxed),
+        "connections": radsec.open(),
         "accepted": radsec.known(),
         "received": radsec.packets(),
         "closed": counts(&radsec.ends()),
@@ -105,7 +144,7 @@ pub(super) fn mail_json(mail: &eas::Counters) -> Value {
         "answered": counts(&mail.answered()),
         "credential_checks": mail.asked.load(Ordering::Relaxed),
         "ended_by_change": mail.revoked.load(Ordering::Relaxed),
-        "connections": mail.open.load(Ordering::Relaxed),
+        "connections": mail.open(),
         "upstream_up": mail.upstream_is_up(),
     })
 }

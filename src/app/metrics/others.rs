@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -12,7 +11,6 @@ use super::Metrics;
 use super::Page;
 use crate::directory::Health;
 use crate::directory::ServerStatus;
-use crate::network;
 use crate::network::Home;
 
 impl Metrics {
@@ -63,7 +61,7 @@ impl Metrics {
         let Some(radsec) = &self.radsec else {
             return Ok(());
         };
-        let open = radsec.open.load(Ordering::Relaxed);
+        let open = radsec.open();
         page.gauge(
             "radsec_connections",
             "TLS connections of NASes that are open",
@@ -83,11 +81,19 @@ impl Metrics {
         page.family("radsec_closed", help, "reason", &radsec.ends())
     }
 
-    /// The home servers in force; a reload begins their numbers anew.
+    /// The home servers in force; a reload keeps those that it does not change.
     pub(in crate::app) fn homes(&self) -> Vec<Arc<Home>> {
-        let settings = self.network.settings.load();
-        let routes = settings.routes.as_ref();
-        routes.map_or_else(Vec::new, |routes| routes.homes.clone())
+        self.homes.borrow().homes.clone()
+    }
+
+    /// What discovery has done.
+    pub(in crate::app) fn lookups(&self) -> [(&'static str, u64); 3] {
+        let of = &self.discovered;
+        [
+            ("found", of.found.get()),
+            ("nothing", of.nothing.get()),
+            ("refused", of.refused.get()),
+        ]
     }
 
     pub(super) fn proxied(&self, page: &mut Page<'_, '_>) -> fmt::Result {
@@ -101,13 +107,31 @@ impl Metrics {
             "Access-Accepts of home servers sent on without a decision",
             self.sum(|of| &of.passed_on),
         )?;
+        page.family(
+            "discovery_lookups",
+            "Realms looked up by DNS, by what came of it; refused ones were not",
+            "outcome",
+            &self.lookups(),
+        )?;
+        page.gauge(
+            "discovery_homes",
+            "Home servers that DNS has led to and that are known now",
+            self.discovered.homes().len(),
+        )?;
         let homes = self.homes();
-        let up = homes.iter().map(|home| {
-            let alive = home.health() == network::Health::Alive;
-            ([("home", home.name())], ConstGauge::new(i64::from(alive)))
+        for (name, help, read) in HOME_GAUGES {
+            let samples = homes.iter().map(|home| {
+                let value = i64::try_from(read(home)).unwrap_or(i64::MAX);
+                ([("home", home.name())], ConstGauge::new(value))
+            });
+            page.samples(name, help, MetricType::Gauge, samples)?;
+        }
+        let waits = homes.iter().filter_map(|home| {
+            let wait = home.round_trip()?.as_secs_f64();
+            Some(([("home", home.name())], ConstGauge::new(wait)))
         });
-        let help = "1 for a home server that answers";
-        page.samples("home_up", help, MetricType::Gauge, up)?;
+        let help = "How long answers of a home server take, a moving mean";
+        page.samples("home_round_trip_seconds", help, MetricType::Gauge, waits)?;
         let outcomes = homes.iter().flat_map(|home| {
             home_outcomes(home).map(|(outcome, count)| {
                 let labels = [("home", home.name()), ("outcome", outcome)];
@@ -115,12 +139,26 @@ impl Metrics {
             })
         });
         let help = "Requests to home servers, by what came of them";
-        page.samples("home_requests", help, MetricType::Counter, outcomes)
+        page.samples("home_requests", help, MetricType::Counter, outcomes)?;
+        let connections = homes.iter().filter(|home| home.tls().is_some());
+        let connections = connections.flat_map(|home| {
+            home_connections(home).map(|(event, count)| {
+                let labels = [("home", home.name()), ("event", event)];
+                (labels, ConstCounter::new(count))
+            })
+        });
+        let help = "TLS connections to home servers that were opened, failed or broke";
+        page.samples(
+            "home_connection_events",
+            help,
+            MetricType::Counter,
+            connections,
+        )
     }
 }
 
 /// What a home server was asked and has answered.
-pub(in crate::app) fn home_outcomes(home: &Home) -> [(&'static str, u64); 5] {
+pub(in crate::app) fn home_outcomes(home: &Home) -> [(&'static str, u64); 8] {
     let of = &home.counters;
     [
         ("asked", of.asked.get()),
@@ -128,8 +166,38 @@ pub(in crate::app) fn home_outcomes(home: &Home) -> [(&'static str, u64); 5] {
         ("answered", of.answered.get()),
         ("silent", of.silent.get()),
         ("stray", of.stray.get()),
+        ("cut", of.cut.get()),
+        ("full", of.full.get()),
+        ("reverse_refused", of.reversed.get()),
     ]
 }
+
+/// What became of the connections to one over TLS.
+fn home_connections(home: &Home) -> [(&'static str, u64); 2] {
+    let of = &home.counters;
+    [("opened", of.opened.get()), ("broken", of.broken.get())]
+}
+
+/// How to read a number of a home server.
+type ReadHome = fn(&Home) -> usize;
+
+const HOME_GAUGES: [(&str, &str, ReadHome); 3] = [
+    (
+        "home_up",
+        "1 for a home server that answers, and over TLS is connected",
+        |home| usize::from(home.is_up()),
+    ),
+    (
+        "home_in_flight",
+        "Requests that a home server has and has not answered yet",
+        Home::in_flight,
+    ),
+    (
+        "home_connections",
+        "TLS connections to a home server that are open",
+        Home::connections,
+    ),
+];
 
 const SERVER_COUNTERS: [(&str, &str, ReadServer); 2] = [
     ("directory_asked", "Questions to a server", |of| of.asked),

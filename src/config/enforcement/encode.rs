@@ -8,11 +8,15 @@ use super::Profiles;
 use super::Written;
 use super::WrittenGroup;
 use super::WrittenProfile;
+use super::reaction::Asked;
+use super::reaction::Words;
 use super::template::Pattern;
 use super::template::Told;
 use crate::document;
 use crate::document::suggestion;
 use crate::model::Problem;
+use crate::network::Reaction;
+use crate::network::Reactions;
 use crate::radius::AttributeType;
 use crate::radius::Code;
 use crate::radius::Dictionary;
@@ -75,6 +79,56 @@ impl Encoder<'_> {
             allow_claimed: one(&written.allow_claimed),
             quarantine: one(&written.quarantine),
             block: one(&written.block),
+            reactions: self.reactions(group),
+            recheck: group.recheck,
+        }
+    }
+
+    /// What the devices of a group are asked when a verdict changes.
+    fn reactions(&mut self, group: &WrittenGroup) -> Reactions {
+        let words = self.written.templates.words(&group.template);
+        let changed = group.on_change.or(words.on_change).unwrap_or_default();
+        let blocked = group.on_block.or(words.on_block).unwrap_or_default();
+        Reactions {
+            changed: self.reaction(group, &words, ("on_change", changed)),
+            blocked: self.reaction(group, &words, ("on_block", blocked)),
+        }
+    }
+
+    fn reaction(
+        &mut self,
+        group: &WrittenGroup,
+        words: &Words,
+        (key, asked): (&str, Asked),
+    ) -> Reaction {
+        let place = format!("{}.{key}", group.place);
+        if let Some(known) = words.instead_of(asked) {
+            let template = &group.template;
+            let message = format!("template {template} has no words for it; it has {known}");
+            self.add(|lines| lines.error(&place, message));
+            return Reaction::Disconnect;
+        }
+        match asked {
+            Asked::Disconnect => Reaction::Disconnect,
+            Asked::Push => Reaction::Push,
+            Asked::Reauthenticate | Asked::Bounce | Asked::Disable => {
+                let mut templates = Vec::new();
+                for (name, value) in words.commands.get(&asked).into_iter().flatten() {
+                    match Template::new(self.dictionary, name, value) {
+                        Ok(template) => templates.push(template),
+                        Err(error) => {
+                            let message = error.to_string();
+                            self.add(|lines| lines.error(&place, message));
+                        }
+                    }
+                }
+                let command = Prepared::new(&templates);
+                if !command.is_for_requests() {
+                    let message = "an attribute that is hidden has no place in a CoA-Request";
+                    self.add(|lines| lines.error(&place, message.to_owned()));
+                }
+                Reaction::Command(command)
+            }
         }
     }
 
@@ -116,7 +170,13 @@ impl Encoder<'_> {
             let place = self.place(of, key);
             self.add(|lines| lines.warning(&place, message));
         }
+        let told = of.profile.told.iter().map(|(told, _)| *told);
+        let words = self.written.templates.words(&of.group.template);
         Profile {
+            in_coa: words.pushes(told)
+                && of.profile.attributes.is_empty()
+                && of.profile.class.is_none()
+                && attributes.is_for_requests(),
             attributes,
             session_timeout: of.profile.session_timeout,
             reply_message: of.profile.reply_message.clone(),
@@ -136,11 +196,16 @@ impl Encoder<'_> {
             self.error(of, key, &message);
             return;
         };
-        for (number, value) in (1_u32..).zip(values) {
+        for (number, value) in (1_usize..).zip(values) {
             for (name, text) in pattern {
-                let text = text
+                let mut text = text
                     .replace("{number}", &number.to_string())
                     .replace("{value}", value);
+                // A NAS that goes by RFC 4849 section 2 joins the attributes and parts the rules at NUL; one
+                // that takes each attribute for a rule ends it there.
+                if name == "NAS-Filter-Rule" && number < values.len() && !text.is_empty() {
+                    text.push('\0');
+                }
                 match Template::new(self.dictionary, name, &text) {
                     Ok(template) => to.push(template),
                     Err(error) => {

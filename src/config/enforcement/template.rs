@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
+use super::reaction::Words;
 use crate::document::Section;
 use crate::document::integer;
 use crate::document::kind;
@@ -57,6 +58,8 @@ pub(in crate::config) type Pattern = Vec<(String, String)>;
 struct Template {
     base: Option<String>,
     says: BTreeMap<Told, Pattern>,
+    /// What is asked of the devices when a verdict changes.
+    words: Words,
 }
 
 /// All templates by name.
@@ -125,6 +128,20 @@ impl Templates {
         None
     }
 
+    /// What the devices of a template, its bases included, are asked when a verdict changes.
+    pub(super) fn words(&self, name: &str) -> Words {
+        let mut words = Words::default();
+        let mut next = Some(name);
+        for _ in 0..=MAX_BASES {
+            let Some(template) = next.and_then(|name| self.0.get(name)) else {
+                break;
+            };
+            words = words.over(&template.words);
+            next = template.base.as_deref();
+        }
+        words
+    }
+
     /// Whether a template says of something, with `{}`, that it cannot be told.
     pub(super) fn denies(&self, name: &str, told: Told) -> bool {
         let mut next = Some(name);
@@ -166,6 +183,7 @@ fn read_one(mut section: Section<'_>) -> Template {
             template.says.insert(told, pattern);
         }
     }
+    template.words = Words::read(&mut section);
     section.finish();
     template
 }
@@ -228,6 +246,20 @@ mod tests {
                     let made = Attribute::new(Dictionary::builtin(), &attribute, &value);
                     assert!(made.is_ok(), "row {name} {told:?}: {made:?}");
                 }
+            }
+            let words = templates.words(name);
+            for (asked, pattern) in &words.commands {
+                for (attribute, value) in pattern {
+                    let made = Attribute::new(Dictionary::builtin(), attribute, value);
+                    assert!(made.is_ok(), "row {name} {asked:?}: {made:?}");
+                }
+            }
+            for asked in [words.on_change, words.on_block].into_iter().flatten() {
+                assert_eq!(words.instead_of(asked), None, "row {name} {asked:?}");
+            }
+            let says = templates.flat(name).unwrap();
+            for told in words.push.into_iter().flatten() {
+                assert!(says.contains_key(&told), "row {name} {told:?}");
             }
         }
     }

@@ -262,7 +262,7 @@ fn attributes_keep_the_order_of_the_file() {
 fn keys_become_attributes_in_the_way_of_the_vendor() {
     // (template, keys, attributes)
     type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
-    let rows: [Row<'_>; 12] = [
+    let rows: [Row<'_>; 13] = [
         (
             "cisco-ios-xe",
             "acl = \"GUEST\"\nacl_lines = [\"permit udp any any eq 53\", \"deny ip any any\"]\n\
@@ -317,6 +317,15 @@ fn keys_become_attributes_in_the_way_of_the_vendor() {
                 ("Tunnel-Private-Group-Id", "20"),
                 ("Mikrotik-Wireless-VLANID", "20"),
                 ("Mikrotik-Group", "r"),
+            ],
+        ),
+        // Rules are parted by NUL (RFC 4849 section 2).
+        (
+            "standard",
+            "acl_lines = [\"deny in tcp from any to any 25\", \"permit in ip from any to any\"]",
+            &[
+                ("NAS-Filter-Rule", "deny in tcp from any to any 25\0"),
+                ("NAS-Filter-Rule", "permit in ip from any to any"),
             ],
         ),
     ];
@@ -408,7 +417,7 @@ fn templates_table() {
              brace itself is written {{",
         ),
         (
-            "[enforce.default.allow]\nfilter_id = \"{ssid}\"\nacl_lines = [\"a\", \"\"]\n",
+            "[enforce.default.allow]\nfilter_id = \"{ssid}\"\nacl_lines = [\"\", \"a\"]\n",
             "f:3: enforce.default.allow.acl_lines: as NAS-Filter-Rule: NAS-Filter-Rule: expected \
              text of at least one octet, found \"\"",
         ),

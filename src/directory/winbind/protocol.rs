@@ -40,7 +40,13 @@ pub(super) fn write(
         lines.push_str(value);
         lines.push('\n');
     };
-    line("Username:: ", &STANDARD.encode(name.user));
+    let user = if name.is_machine {
+        // A machine's account is its name without domain, and a dollar sign.
+        format!("{}$", name.user)
+    } else {
+        name.user.to_owned()
+    };
+    line("Username:: ", &STANDARD.encode(user));
     // What stands behind an @ is a Kerberos realm and no NT domain.
     let is_domain = name.whole.contains('\\');
     let domain = name.realm.filter(|_| is_domain).unwrap_or(domain);
@@ -112,6 +118,15 @@ pub(super) fn is_of_user(why: &str) -> bool {
     !OF_DOMAIN.iter().any(|sign| why.contains(sign))
 }
 
+/// What a record says of a refusal.
+pub(super) fn in_words(why: &str) -> String {
+    // Samba's text for NT_STATUS_WRONG_PASSWORD speaks of a change of the password, which nobody wants here.
+    if why.contains("current password is not correct") {
+        return "the domain refuses: the password is not this user's".to_owned();
+    }
+    format!("the domain refuses: {why}")
+}
+
 fn hex(octets: &[u8]) -> String {
     let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 0xf]);
     let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
@@ -149,6 +164,29 @@ const MAX_REPLY: usize = 8192;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_password_is_told_in_words_that_fit() {
+        let samba = "When trying to update a password, this return status indicates that the value \
+                     provided as the current password is not correct.";
+        let said = in_words(samba);
+        assert_eq!(said, "the domain refuses: the password is not this user's");
+        assert!(is_of_user(samba));
+        assert_eq!(
+            in_words("Account locked out"),
+            "the domain refuses: Account locked out"
+        );
+    }
+
+    #[test]
+    fn a_machine_asks_by_the_name_of_its_account() {
+        let name = LoginName::new("host/pc1.contoso.com");
+        let lines = String::from_utf8(write(&name, "CONTOSO", &[0; 8], &[0; 24])).unwrap();
+        for (key, value) in [("Username", "pc1$"), ("NT-Domain", "CONTOSO")] {
+            let line = format!("{key}:: {}\n", STANDARD.encode(value));
+            assert!(lines.contains(&line), "row {key}: {lines}");
+        }
+    }
 
     #[test]
     fn a_question_is_lines_that_no_name_can_add_to() {

@@ -4,6 +4,9 @@ use rustls::CertificateError;
 
 use crate::model::Ambiguity;
 use crate::model::certificate_error;
+use crate::trust::KeyMisused;
+use crate::trust::OnlineRefusal;
+use crate::trust::TooWeak;
 
 /// What is wrong with the peer's certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,12 +29,24 @@ pub enum CertificateRefusal {
     /// On a revocation list.
     #[error("the certificate is revoked")]
     Revoked,
-    /// No list tells, or it is out of date, and one is demanded.
-    #[error("the revocation status of the certificate is not known")]
+    /// No list tells of it, and one is demanded.
+    #[error("no revocation list covers the certificate")]
     RevocationUnknown,
+    /// Only lists out of date tell of it, and a current one is demanded.
+    #[error("the revocation list that covers the certificate is out of date")]
+    ListOutdated,
+    /// No OCSP responder says that it is good, and one has to.
+    #[error(transparent)]
+    Online(OnlineRefusal),
+    /// Its key may not be used for this, or that of an authority above it.
+    #[error(transparent)]
+    KeyUsage(KeyMisused),
     /// A signature that does not verify, the chain's or the handshake's.
     #[error("a signature of the certificate's chain or key is wrong")]
     BadSignature,
+    /// Its key is too weak for the 192-bit mode.
+    #[error(transparent)]
+    TooWeak(TooWeak),
     /// A weak or unknown signature algorithm.
     #[error("the certificate is signed with an algorithm that is not accepted")]
     Algorithm,
@@ -62,9 +77,9 @@ impl From<CertificateError> for CertificateRefusal {
                 Self::NotForClients
             }
             CertificateError::Revoked => Self::Revoked,
-            CertificateError::UnknownRevocationStatus
-            | CertificateError::ExpiredRevocationList
-            | CertificateError::ExpiredRevocationListContext { .. } => Self::RevocationUnknown,
+            CertificateError::UnknownRevocationStatus => Self::RevocationUnknown,
+            CertificateError::ExpiredRevocationList
+            | CertificateError::ExpiredRevocationListContext { .. } => Self::ListOutdated,
             CertificateError::BadSignature => Self::BadSignature,
             CertificateError::UnsupportedSignatureAlgorithmContext { .. }
             | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
@@ -73,10 +88,19 @@ impl From<CertificateError> for CertificateRefusal {
             CertificateError::BadEncoding | CertificateError::UnhandledCriticalExtension => {
                 Self::Unreadable
             }
-            CertificateError::Other(error) => match error.0.downcast_ref::<Ambiguity>() {
-                Some(ambiguity) => Self::Ambiguous(*ambiguity),
-                None => Self::Other(certificate_error(&CertificateError::Other(error))),
-            },
+            CertificateError::Other(error) => {
+                if let Some(ambiguity) = error.0.downcast_ref::<Ambiguity>() {
+                    Self::Ambiguous(*ambiguity)
+                } else if let Some(online) = error.0.downcast_ref::<OnlineRefusal>() {
+                    Self::Online(online.clone())
+                } else if let Some(misused) = error.0.downcast_ref::<KeyMisused>() {
+                    Self::KeyUsage(*misused)
+                } else if let Some(weak) = error.0.downcast_ref::<TooWeak>() {
+                    Self::TooWeak(*weak)
+                } else {
+                    Self::Other(certificate_error(&CertificateError::Other(error)))
+                }
+            }
             other => Self::Other(certificate_error(&other)),
         }
     }

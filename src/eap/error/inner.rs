@@ -153,7 +153,7 @@ mod tests {
         ];
         for refusal in all {
             let sentence = FailureReason::from(refusal).to_string();
-            assert!(sentence.len() <= 192, "{}: {sentence}", sentence.len());
+            assert!(sentence.len() <= 255, "{}: {sentence}", sentence.len());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a configuration.
 
+use crate::trust::TooWeak;
 use crate::trust::Unusable;
 
 /// Why a configuration is refused when it is built.
@@ -29,6 +30,15 @@ pub enum Misconfigured {
     /// The lowest TLS version is above the highest.
     #[error("the lowest TLS version is above the highest")]
     Versions,
+    /// A certificate of our own chain is too weak for the 192-bit mode.
+    #[error("certificate {position} of the chain cannot be used with profile = \"suiteb192\"")]
+    TooWeak {
+        /// Its place in the chain, from 1.
+        position: usize,
+        /// What key it has.
+        #[source]
+        source: TooWeak,
+    },
     /// More tickets than are allowed.
     #[error("{tickets} tickets, at most {most} can be sent", most = crate::eap::MAX_TICKETS)]
     Tickets {

@@ -106,6 +106,11 @@ impl Chosen {
             }
             Outcome::NotAuthenticated(why) => why.as_str().hash(&mut hasher),
         }
+        // What a NAS has answered is worth a row although the decision is the one before.
+        let method = record.method.as_str();
+        if ASKED.iter().any(|asked| method.starts_with(asked)) {
+            method.hash(&mut hasher);
+        }
         hasher.finish()
     }
 }
@@ -113,6 +118,9 @@ impl Chosen {
 fn is_let_in(record: &DecisionRecord) -> bool {
     matches!(&record.outcome, Outcome::Decided(decision) if decision.verdict == Verdict::Allow)
 }
+
+/// How the methods of records begin that tell what a NAS was asked.
+const ASKED: [&str; 2] = ["disconnect ", "coa "];
 
 /// Rows that may be written, in thousandths: [`RATE`] more each second up to [`BURST`]. Those
 /// that were let in leave half of it to the others.

@@ -1,6 +1,7 @@
 //! What the front counts, for `/metrics` and for the log.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
@@ -15,16 +16,13 @@ use crate::mail::Cause;
 use crate::mail::Outcome;
 use crate::mail::Reply;
 use crate::model::Monotonic;
-use crate::net::upstream::Failure;
-
-use super::limits::Places;
+use crate::net::places::Places;
 use crate::net::seldom::Seldom;
+use crate::net::upstream::Failure;
 
 /// What has happened so far.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Connections open now.
-    pub open: AtomicU64,
     /// Connections closed at once, because there were too many.
     pub turned_away: AtomicU64,
     /// Handshakes that failed or took too long.
@@ -34,8 +32,8 @@ pub struct Counters {
     /// Requests ended because their permission was taken back: waiting ones, and answers that had
     /// begun.
     pub revoked: AtomicU64,
-    /// Open connections by address.
-    pub(super) places: Places,
+    /// Open connections, those that shake hands among them.
+    pub(super) places: Arc<Places>,
     replies: [AtomicU64; Outcome::ALL.len()],
     answered: Mutex<BTreeMap<&'static str, u64>>,
     upstream_down: AtomicBool,
@@ -46,6 +44,12 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Connections open now.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.places.open()
+    }
+
     /// What came of the requests that have been answered.
     #[must_use]
     pub fn replies(&self) -> Vec<(&'static str, u64)> {

@@ -1,9 +1,10 @@
 //! What the front of RADIUS over TLS counts.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use super::limits::Places;
+use crate::net::places::Places;
 
 /// How a connection ended, or why there was none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,15 +87,19 @@ impl Closed {
 /// What has happened so far.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Connections open now, those that shake hands among them.
-    pub open: AtomicU64,
     accepted: AtomicU64,
     packets: AtomicU64,
     closed: [AtomicU64; Closed::ALL.len()],
-    pub(super) places: Places,
+    pub(super) places: Arc<Places>,
 }
 
 impl Counters {
+    /// Connections open now, those that shake hands among them.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.places.open()
+    }
+
     /// Connections whose certificate was known.
     #[must_use]
     pub fn known(&self) -> u64 {

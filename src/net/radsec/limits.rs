@@ -1,15 +1,8 @@
-//! Bounds of RADIUS over TLS, and the places that connections take.
+//! Bounds of RADIUS over TLS.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Counters;
-use super::origin;
+use crate::net::places::Most;
 
 /// Bounds of the front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,47 +34,12 @@ impl Default for Limits {
     }
 }
 
-/// How many connections each address has. Held for a few operations, never across an await.
-#[derive(Debug, Default)]
-pub(super) struct Places(Mutex<HashMap<IpAddr, usize>>);
-
-/// The right of one connection to be there.
-#[derive(Debug)]
-pub(super) struct Place {
-    counters: Arc<Counters>,
-    address: IpAddr,
-}
-
-impl Place {
-    pub(super) fn take(counters: &Arc<Counters>, limits: &Limits, address: IpAddr) -> Option<Self> {
-        let address = origin(address);
-        let open = &counters.open;
-        let all = u64::try_from(limits.connections).unwrap_or(u64::MAX);
-        let places = &counters.places;
-        let mut taken = places.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = taken.get(&address).copied().unwrap_or_default();
-        if here >= limits.connections_per_address || open.load(Ordering::Relaxed) >= all {
-            return None;
-        }
-        taken.insert(address, here.saturating_add(1));
-        open.fetch_add(1, Ordering::Relaxed);
-        Some(Self {
-            counters: Arc::clone(counters),
-            address,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.counters.open.fetch_sub(1, Ordering::Relaxed);
-        let places = &self.counters.places;
-        let mut taken = places.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                taken.remove(&self.address);
-            }
+impl Limits {
+    /// How many connections there may be.
+    pub(super) const fn most(&self) -> Most {
+        Most {
+            all: self.connections,
+            of_address: self.connections_per_address,
         }
     }
 }

@@ -6,16 +6,23 @@ use std::time::Duration;
 
 use crate::model::Monotonic;
 
-/// The State attribute that we give out: the loop's number and 128 random bits, new each round.
+/// The State attribute that we give out: the loop's number, 128 random bits by which the
+/// conversation is known, and the round. A request of a round that has been answered is so told from
+/// one of a conversation that nobody knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::network) struct State([u8; Self::OCTETS]);
 
-impl State {
-    const OCTETS: usize = 17;
+/// By what a conversation is known in all its rounds.
+pub(in crate::network) type Id = [u8; ID_OCTETS];
 
+impl State {
+    const OCTETS: usize = ID_OCTETS + 2;
+
+    /// Of a conversation that begins.
     pub(in crate::network) fn new(worker: u8, random: u128) -> Self {
-        let mut octets = [worker; Self::OCTETS];
-        octets[1..].copy_from_slice(&random.to_be_bytes());
+        let mut octets = [0; Self::OCTETS];
+        octets[0] = worker;
+        octets[1..ID_OCTETS].copy_from_slice(&random.to_be_bytes());
         Self(octets)
     }
 
@@ -31,7 +38,26 @@ impl State {
     pub(in crate::network) const fn octets(&self) -> &[u8] {
         &self.0
     }
+
+    pub(in crate::network) fn id(&self) -> Id {
+        let mut id = [0; ID_OCTETS];
+        id.copy_from_slice(&self.0[..ID_OCTETS]);
+        id
+    }
+
+    /// That of the next round.
+    pub(in crate::network) fn next(self) -> Self {
+        let mut next = self;
+        next.0[ID_OCTETS..].copy_from_slice(&self.round().wrapping_add(1).to_be_bytes());
+        next
+    }
+
+    fn round(self) -> u16 {
+        u16::from_be_bytes([self.0[ID_OCTETS], self.0[ID_OCTETS + 1]])
+    }
 }
+
+const ID_OCTETS: usize = 17;
 
 /// What ties a conversation to its NAS and peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +83,32 @@ impl Binding {
     }
 }
 
+/// An EAP packet in short: its header and its end. It tells a repetition from another response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::network) struct Brought {
+    head: [u8; 4],
+    length: usize,
+    tail: [u8; 16],
+}
+
+impl Brought {
+    pub(in crate::network) fn of(packet: &[u8]) -> Self {
+        Self {
+            head: packet.first_chunk().copied().unwrap_or_default(),
+            length: packet.len(),
+            tail: packet.last_chunk().copied().unwrap_or_default(),
+        }
+    }
+}
+
 /// What a conversation is known by, wherever it is.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::network) struct Standing {
     pub(in crate::network) binding: Binding,
+    /// What the NAS was given last.
+    pub(in crate::network) state: State,
+    /// What brought the round before, in short; `None` before the first answer.
+    pub(in crate::network) brought: Option<Brought>,
     /// In the order in which they began.
     pub(super) number: u64,
     /// Whether the peer has answered the method's first request.

@@ -6,7 +6,11 @@ fn states_carry_their_loop_and_refuse_other_lengths() {
     assert_eq!(State::parse(state.octets()), Some(state));
     assert_eq!(state.worker(), 3);
     assert_eq!(State::parse(&state.octets()[1..]), None);
-    assert_eq!(State::parse(&[0; 18]), None);
+    assert_eq!(State::parse(&[0; 20]), None);
+    let next = state.next();
+    assert_ne!(next, state);
+    assert_eq!(next.id(), state.id());
+    assert_eq!(State::parse(next.octets()), Some(next));
 }
 
 fn binding(last: u8) -> Binding {
@@ -21,7 +25,7 @@ fn standing(table: &mut Conversations, last: u8, answered: bool) -> Standing {
     let patience = Duration::from_secs(30);
     Standing {
         answered,
-        ..table.begin(Monotonic::default(), patience, binding(last))
+        ..table.begin(Monotonic::default(), patience, binding(last), state(0))
     }
 }
 
@@ -102,7 +106,7 @@ fn nothing_lasts_longer_than_a_lifetime() {
     let mut table = Conversations::new();
     let patience = Duration::from_secs(30);
     let mut now = Monotonic::default();
-    let mut standing = table.begin(now, patience, binding(1));
+    let mut standing = table.begin(now, patience, binding(1), state(0));
     for _ in 0..10 {
         now = now + Duration::from_secs(29);
         standing.prolong(now, patience);

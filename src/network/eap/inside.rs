@@ -140,6 +140,17 @@ impl Server {
         }
     }
 
+    /// Waits for the responder that is asked about the peer's certificate, and the conversation with
+    /// it.
+    pub(super) fn wait(&mut self, now: Now, round: &Round<'_>, slot: Slot) {
+        let Some(settled) = slot.conversation.waits_for() else {
+            return self.forget(round.asked);
+        };
+        self.ask_later(now, round, slot, |conversation| {
+            Work::Responder(conversation, Box::pin(settled))
+        });
+    }
+
     fn ask_later(
         &mut self,
         now: Now,
@@ -151,7 +162,7 @@ impl Server {
             return self.forget(round.asked);
         };
         let question = slot.conversation.question();
-        let user: Box<str> = question.map_or("", |question| question.user()).into();
+        let user: Option<Box<str>> = question.map(|question| question.user().into());
         let Slot {
             conversation,
             judge,
@@ -170,7 +181,9 @@ impl Server {
             }
             return;
         }
-        self.guess_began(now.monotonic, round.asked.from.ip(), &user);
+        if let Some(user) = &user {
+            self.guess_began(now.monotonic, round.asked.from.ip(), user);
+        }
         standing.prolong(now.monotonic, round.settings.config.patience);
         self.conversations.part(state, standing);
         let waiting = Waiting::Handshake(Parted {
@@ -178,7 +191,7 @@ impl Server {
             judge,
             standing,
             wants_key_name: round.wants_key_name,
-            guess: Some(user),
+            guess: user,
         });
         let (deadline, origin) = (standing.deadline(), round.asked.origin.hold());
         self.send_away(deadline, round.asked, origin, waiting, work);

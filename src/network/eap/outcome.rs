@@ -136,10 +136,7 @@ impl Server {
         let identity = slot.conversation.identity();
         let outside = readable(identity.map_or(&[], |identity| identity.octets()));
         let method = name(&failed.spoken);
-        let why = match failed.reason.advice() {
-            Some(advice) => format!("{}: {advice}", failed.reason),
-            None => failed.reason.to_string(),
-        };
+        let why = failed.why();
         let refused = Refused {
             method: method.as_str(),
             user: failed.claimed.as_deref().unwrap_or(outside),
@@ -149,6 +146,11 @@ impl Server {
         let mut record = self.shared.records.lend();
         let context = judge.context();
         context.refusal(&mut record, judge.nas(), id, &refused, now.wall);
+        record.advice = failed.reason.advice();
+        record.rounds = failed.rounds;
+        if let Some(shown) = &failed.shown {
+            record.chain = Text::new(&shown.to_string());
+        }
         if let Some(principal) = &failed.presented {
             record.presented = presented(principal, context);
         }
@@ -184,18 +186,17 @@ fn name(spoken: &Spoken) -> Text<40> {
     Text::display(spoken)
 }
 
-/// The device as people look for it: of a certificate its device, else its subject; without one the
-/// MAC address.
+/// The device as people look for it: of a certificate its device, else its subject; without one what
+/// is claimed.
 fn presented(principal: &Principal, context: &Context) -> Text<64> {
     if let (None, Some(machine)) = (principal.certificate(), principal.machine_name()) {
         return Text::new(machine);
     }
-    match (principal.certificate(), context.station) {
-        (Some(certificate), _) => match certificate.intune_device_id() {
+    match principal.certificate() {
+        Some(certificate) => match certificate.intune_device_id() {
             Some(device) => Text::display(&device),
             None => Text::new(&certificate.subject),
         },
-        (None, Some(station)) => Text::new(readable(&station.spelled())),
-        (None, None) => Text::EMPTY,
+        None => context.shown_claim(),
     }
 }

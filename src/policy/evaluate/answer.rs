@@ -121,10 +121,9 @@ impl Evaluation<'_> {
 
     fn answer(&mut self, requirement: Requirement) -> Answer {
         if requirement == Requirement::ApprovedApp {
-            let approved = self
-                .seen
-                .apps
-                .is_some_and(|apps| apps.intersects(self.policy.approved_apps));
+            // Of mail applications: that of a VPN proves nothing by its name.
+            let apps = self.seen.apps.filter(|_| self.facts.mail.is_some());
+            let approved = apps.is_some_and(|apps| apps.intersects(self.policy.approved_apps));
             return Answer::held_or(approved, Failure::AppNotApproved);
         }
         if requirement == Requirement::EasActivated && self.facts.mail.is_none() {

@@ -33,6 +33,7 @@ use crate::policy::condition::AppCondition;
 use crate::policy::condition::Condition;
 use crate::policy::condition::When;
 use crate::policy::condition::apps_of;
+use crate::policy::condition::vpn_clients_of;
 use crate::policy::conditional::ConditionalPolicy;
 use crate::policy::conditional::Requirement;
 use crate::policy::facts::DeviceFacts;
@@ -342,11 +343,25 @@ impl<'e> Describe<'e> {
         if platform == Platform::Unknown || stated == Some(platform) {
             platform.to_string()
         } else {
-            format!("{platform} (claimed by the mail client)")
+            let claimant = match self.facts.mail {
+                Some(_) => "mail client",
+                None => "VPN client",
+            };
+            format!("{platform} (claimed by the {claimant})")
         }
     }
 
     fn app(&self) -> String {
+        if let (None, Some(claims)) = (&self.facts.mail, self.facts.claims()) {
+            let known = vpn_clients_of(&claims, &self.policy.apps);
+            let name = if known == AppBits::default() {
+                "no known client".to_owned()
+            } else {
+                self.app_names(known)
+            };
+            let (client, host) = (claims.client, claims.host_name);
+            return format!("{name} (claimed: client {client:?}, host name {host:?})");
+        }
         self.facts.mail.as_ref().map_or_else(
             || "no mail client".to_owned(),
             |mail| {

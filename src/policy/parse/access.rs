@@ -39,6 +39,7 @@ pub(super) struct ConditionalDraft {
     pub(super) when: When,
     pub(super) then: Then,
     pub(super) accept_lockout_risk: bool,
+    pub(super) accept_claimed: bool,
 }
 
 pub(super) fn read(
@@ -95,6 +96,7 @@ fn one(
         when: When::default(),
         then: Then::Act(Verdict::Block),
         accept_lockout_risk: false,
+        accept_claimed: false,
     };
     if let Some(when) = section.take("when").and_then(|value| reader.table(&value)) {
         conditions(reader, when, &mut draft, apps);
@@ -102,6 +104,10 @@ fn one(
     draft.then = then(reader, &mut section);
     draft.accept_lockout_risk = section
         .take("accept_lockout_risk")
+        .and_then(|value| reader.boolean(&value))
+        .unwrap_or(false);
+    draft.accept_claimed = section
+        .take("accept_claimed")
         .and_then(|value| reader.boolean(&value))
         .unwrap_or(false);
     reader.close(section, &OF_HEALTH);

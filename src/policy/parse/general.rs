@@ -293,11 +293,14 @@ fn apps(reader: &mut Reader, root: &mut Section<'_>) -> Vec<App> {
         };
         let device_types = patterns("device_types");
         let user_agents = patterns("user_agents");
-        if device_types.is_empty() && user_agents.is_empty() {
+        let vpn_clients = patterns("vpn_clients");
+        let host_names = patterns("host_names");
+        let all = [&device_types, &user_agents, &vpn_clients, &host_names];
+        if all.into_iter().all(Vec::is_empty) {
             reader.missing(
                 &section,
                 "device_types",
-                "patterns here, or in user_agents, or both",
+                "patterns here or in user_agents, of a VPN's client in vpn_clients or host_names",
             );
         }
         let approved = section
@@ -309,6 +312,8 @@ fn apps(reader: &mut Reader, root: &mut Section<'_>) -> Vec<App> {
             name,
             device_types: device_types.into(),
             user_agents: user_agents.into(),
+            vpn_clients: vpn_clients.into(),
+            host_names: host_names.into(),
             approved,
         });
     }

@@ -392,7 +392,12 @@ fn integer(text: &str) -> Option<u64> {
 
 /// As much of a word as a message needs.
 fn shown(text: &str) -> String {
-    text.chars().take(MAX_SHOWN).collect()
+    let legible = |letter: char| {
+        // What would be shown as the number of a character makes a line that nobody reads.
+        let is_legible = letter.escape_debug().count() <= 2;
+        if is_legible { letter } else { '?' }
+    };
+    text.chars().take(MAX_SHOWN).map(legible).collect()
 }
 
 /// The first octet of a vendor's number is 0 (RFC 2865 section 5.26).

@@ -12,6 +12,8 @@ use super::variable::Text;
 use super::variable::Values;
 use crate::radius::attribute::AttributeType;
 use crate::radius::attribute::MAX_VALUE;
+use crate::radius::client::RequestBuilder;
+use crate::radius::code::Code;
 use crate::radius::encode::EncodeError;
 use crate::radius::hidden;
 use crate::radius::hidden::Salt;
@@ -68,6 +70,13 @@ impl Prepared {
         }
     }
 
+    /// Whether they can stand in a request, where nothing can be hidden with a salt.
+    #[must_use]
+    pub fn is_for_requests(&self) -> bool {
+        let mut parts = self.parts.iter();
+        parts.all(|part| !matches!(part, Part::Salted(..)))
+    }
+
     /// The most octets that they take of a packet.
     #[must_use]
     pub const fn size(&self) -> usize {
@@ -106,6 +115,35 @@ fn together(template: &Template, rest: &mut &[Template]) -> Option<Vec<u8>> {
     parent.wrap(&all, false)
 }
 
+impl RequestBuilder<'_, '_> {
+    /// Attributes from the configuration, in a CoA-Request. What has to be hidden with the
+    /// authenticator of a request that is being answered has no place there and is an error of
+    /// [`finish`](Self::finish).
+    pub fn prepared<'v>(
+        &mut self,
+        prepared: &Prepared,
+        values: impl Fn() -> Values<'v>,
+    ) -> &mut Self {
+        for part in &prepared.parts {
+            match part {
+                Part::Octets(octets) => self.encoded(octets),
+                Part::Varying(layout, text) => {
+                    let mut whole = [0; MAX_WHOLE];
+                    match varying(layout, text, &values(), &mut whole) {
+                        Some(octets) => self.encoded(octets),
+                        None => self.fail(TOO_LONG),
+                    }
+                }
+                Part::Salted(..) => self.fail(EncodeError::NotAllowed {
+                    kind: AttributeType::VENDOR_SPECIFIC,
+                    code: Code::CoaRequest,
+                }),
+            }
+        }
+        self
+    }
+}
+
 impl Reply<'_, '_> {
     /// Attributes from the configuration. `values` is asked if one of them has variables, `salt` if
     /// one is hidden.
@@ -129,17 +167,8 @@ impl Reply<'_, '_> {
     }
 
     fn varying(&mut self, layout: &Layout, text: &Text, values: &Values<'_>) {
-        let mut value = [0; MAX_VALUE];
         let mut whole = [0; MAX_WHOLE];
-        let written = text.write(values, &mut value).and_then(|octets| {
-            let value = value.get(..octets)?;
-            let head = layout.begin(&mut whole, value.len())?;
-            let end = head.checked_add(octets)?;
-            whole.get_mut(head..end)?.copy_from_slice(value);
-            // An attribute of no octets says nothing and is left out (RFC 8044 section 3.4).
-            Some(if octets == 0 { 0 } else { end })
-        });
-        match written.and_then(|end| whole.get(..end)) {
+        match varying(layout, text, values, &mut whole) {
             Some(octets) => self.encoded(octets),
             None => self.too_long(),
         }
@@ -168,11 +197,25 @@ impl Reply<'_, '_> {
 
     /// Sizes were checked when the configuration was loaded, so that this does not happen.
     fn too_long(&mut self) {
-        self.fail(EncodeError::ValueTooLong {
-            kind: AttributeType::VENDOR_SPECIFIC,
-            octets: MAX_WHOLE,
-        });
+        self.fail(TOO_LONG);
     }
+}
+
+/// Writes an attribute with variables; `None` if it does not fit.
+fn varying<'w>(
+    layout: &Layout,
+    text: &Text,
+    values: &Values<'_>,
+    whole: &'w mut [u8; MAX_WHOLE],
+) -> Option<&'w [u8]> {
+    let mut value = [0; MAX_VALUE];
+    let octets = text.write(values, &mut value)?;
+    let value = value.get(..octets)?;
+    let head = layout.begin(whole, value.len())?;
+    let end = head.checked_add(octets)?;
+    whole.get_mut(head..end)?.copy_from_slice(value);
+    // An attribute of no octets says nothing and is left out (RFC 8044 section 3.4).
+    whole.get(..if octets == 0 { 0 } else { end })
 }
 
 /// The sizes, not the values.
@@ -186,6 +229,11 @@ impl fmt::Debug for Prepared {
         )
     }
 }
+
+const TOO_LONG: EncodeError = EncodeError::ValueTooLong {
+    kind: AttributeType::VENDOR_SPECIFIC,
+    octets: MAX_WHOLE,
+};
 
 /// Octets of an attribute: its length field is one octet.
 const MAX_WHOLE: usize = 255;

@@ -155,7 +155,7 @@ pub(crate) fn run(mut settings: ProfileSettings, turns: Vec<(u8, Vec<u8>)>) {
             },
             Step::Success(_) => panic!("a success without a password"),
             Step::Failure(_) | Step::Discard(_) => break,
-            Step::Work | Step::Ask => unreachable!("both were dealt with"),
+            Step::Work | Step::Ask | Step::Wait => unreachable!("nothing is waited for here"),
         }
     }
     assert!(

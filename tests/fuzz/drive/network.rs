@@ -381,6 +381,7 @@ fn settings() -> Settings {
     Settings {
         nas: nas.expect("two entries"),
         eap: Some(Arc::new(eap::Config::build(eap).expect("sound settings"))),
+        eap_groups: HashMap::default(),
         enforcement: Enforcement::default(),
         methods: Methods {
             default: MethodSet::of(&Method::ALL),

@@ -131,6 +131,7 @@ fn decide(policy: &Policy, octets: &[u8]) {
             group: "campus",
             medium: Medium::Wireless,
             ssid: Some("corp"),
+            claims: None,
         }),
         mail: (next(2) == 1).then_some(MailContext {
             device_type: "iPhone",
