@@ -37,7 +37,6 @@ use super::packet::Packet;
 use super::packet::Type;
 use super::principal::Principal;
 use super::proof::Answer;
-use super::proof::Authenticated;
 use super::proof::Question;
 use super::proof::Refusal;
 use super::spoken::Spoken;
@@ -45,6 +44,8 @@ use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Verdict;
 use crate::trust::Settled;
+
+mod end;
 
 /// One peer's conversation, from its identity to Success or Failure.
 ///
@@ -486,45 +487,6 @@ impl Conversation {
         self.invalid += 1;
         self.state = state;
         Step::Discard(invalid.into())
-    }
-
-    fn succeed(&self, done: Authenticated, method: &Method) -> Step {
-        let connection = done.connection;
-        Step::Success(Box::new(Outcome {
-            packet: packet::success(self.identifier),
-            method: method.outer().kind(),
-            spoken: Spoken {
-                outer: Some(method.outer()),
-                inner: done.inner,
-                version: Some(connection.version),
-                resumed: connection.resumed,
-            },
-            keys: done.keys,
-            principal: done.principal,
-            verdict: done.verdict,
-            version: connection.version,
-            suite: connection.suite,
-            resumed: connection.resumed,
-            rounds: self.rounds,
-            elapsed: self.now.since(self.began),
-        }))
-    }
-
-    fn fail(&self, refusal: Refusal) -> Step {
-        self.fail_with(Spoken::default(), refusal)
-    }
-
-    fn fail_with(&self, spoken: Spoken, refusal: Refusal) -> Step {
-        Step::Failure(Failed {
-            packet: packet::failure(self.identifier),
-            reason: refusal.reason,
-            presented: refusal.presented,
-            claimed: refusal.claimed,
-            shown: refusal.shown,
-            rounds: self.rounds,
-            spoken,
-            elapsed: self.now.since(self.began),
-        })
     }
 }
 
