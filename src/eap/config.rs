@@ -23,7 +23,6 @@ use rustls::time_provider::TimeProvider;
 use super::error::Misconfigured;
 use super::offer::Offer;
 use super::resumption::Resumption;
-use super::turnstile::Optional;
 use super::turnstile::Turnstile;
 use crate::model::CertificateId;
 use crate::trust::Material;
@@ -249,11 +248,16 @@ impl Config {
         let turnstile = Arc::new(Turnstile {
             verifier: Arc::clone(&verifier),
             resumes: settings.resumption.is_some(),
+            mandatory: true,
         });
         let (mandatory, optional): (Arc<dyn ClientCertVerifier>, Arc<dyn ClientCertVerifier>) = (
             Arc::clone(&turnstile) as _,
             if settings.tunnel.ask_certificate {
-                Arc::new(Optional(Arc::clone(&turnstile)))
+                Arc::new(Turnstile {
+                    verifier: Arc::clone(&verifier),
+                    resumes: turnstile.resumes,
+                    mandatory: false,
+                })
             } else {
                 Arc::new(NoClientAuth)
             },
