@@ -141,7 +141,14 @@ impl Handle {
     /// How the lists stand.
     #[must_use]
     pub fn lists(&self) -> Vec<ListReport> {
-        self.shared.reports().values().cloned().collect()
+        let reports = self.shared.reports().clone();
+        reports
+            .into_values()
+            .map(|report| ListReport {
+                used: self.shared.watch.uses(&report.address),
+                ..report
+            })
+            .collect()
     }
 
     /// What has come of questions so far.

@@ -34,7 +34,6 @@ use crate::app::revocation::Revocation;
 use crate::app::sessions;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
-use crate::config;
 use crate::config::Config;
 use crate::directory::Directories;
 use crate::journal;
@@ -56,6 +55,10 @@ use crate::network::DynamicCounters;
 use crate::network::Role;
 use crate::store::Claim;
 use crate::sync;
+
+mod restart;
+
+use restart::needs_restart;
 
 /// Everything that runs.
 pub(super) struct Gateway {
@@ -475,52 +478,6 @@ async fn housekeeping(
             sessions.expire(now, SESSION_SILENCE);
             admissions.expire(now);
         }
-    }
-}
-
-/// Settings of the new configuration that only a restart can take over.
-fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
-    [
-        ("listen", old.listen != new.listen),
-        ("workers", old.workers != new.workers),
-        ("data", old.data != new.data),
-        ("journal", old.journal != new.journal),
-        ("history", old.history != new.history),
-        ("accounting", old.accounting != new.accounting),
-        ("bounds of radsec", radsec_bounds(old) != radsec_bounds(new)),
-        ("mail, but for its certificates", mail_differs(old, new)),
-        ("log", old.log != new.log),
-    ]
-    .into_iter()
-    .filter(|(_, differs)| *differs)
-    .map(|(what, _)| what.to_owned())
-    .collect()
-}
-
-/// What of RADIUS over TLS a reload does not take over.
-const fn radsec_bounds(config: &Config) -> (usize, usize, Duration) {
-    let radsec = &config.radsec;
-    (
-        radsec.max_connections,
-        radsec.max_connections_per_address,
-        radsec.idle_timeout,
-    )
-}
-
-/// Whether anything but the front's certificates differs.
-fn mail_differs(old: &Config, new: &Config) -> bool {
-    let old = old.mail.clone();
-    let new = new.mail.clone();
-    let (certificate, key, client_ca) = (
-        old.certificate.clone(),
-        old.key.clone(),
-        old.client_ca.clone(),
-    );
-    old != config::Mail {
-        certificate,
-        key,
-        client_ca,
-        ..new
     }
 }
 

@@ -71,13 +71,13 @@ impl Revocation {
 
     /// Follows what changes; to be spawned.
     pub(super) fn follow(&self, follower: Follower) -> impl Future<Output = ()> + use<> {
-        let changed = Arc::clone(&self.changed);
+        let (changed, watch) = (Arc::clone(&self.changed), Arc::clone(&self.watch));
         async move {
             loop {
                 // One who was verified before a change may be let in after it, as long as a
                 // conversation may last.
                 drop(tokio::time::timeout(AGAIN, changed.notified()).await);
-                follower.pass();
+                follower.pass(&watch);
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -155,14 +155,22 @@ pub(super) struct Follower {
     pub(super) resumption: Arc<eap::Resumption>,
 }
 
+/// Whether a certificate is revoked by anything that is known: where EAP is closed, by what is fetched.
+fn is_revoked(eap: Option<&Arc<eap::Config>>, watch: &Watch, id: &CertificateId) -> bool {
+    match eap {
+        Some(eap) => eap.is_revoked(id),
+        None => watch.is_revoked(id),
+    }
+}
+
 impl Follower {
     /// Ends what hangs on certificates that are revoked by now.
-    fn pass(&self) {
+    fn pass(&self, watch: &Watch) {
         let settings = self.network.settings.load();
-        let Some(eap) = &settings.eap else { return };
+        let eap = settings.eap.as_ref();
         let mut ids: HashSet<CertificateId> = self.live.certificates().collect();
         ids.extend(self.admissions.certificates());
-        ids.retain(|id| eap.is_revoked(id));
+        ids.retain(|id| is_revoked(eap, watch, id));
         if !self.point.replace_revoked(ids) {
             return;
         }

@@ -1,4 +1,5 @@
 mod files;
+mod profiles;
 mod reactions;
 
 use super::gateway::Gateway;

@@ -24,7 +24,6 @@ use super::error::Misconfigured;
 use super::offer::Offer;
 use super::resumption::Resumption;
 use super::teap::TeapSettings;
-use super::turnstile::Optional;
 use super::turnstile::Turnstile;
 use crate::model::CertificateId;
 use crate::trust::Material;
@@ -256,11 +255,16 @@ impl Config {
         let turnstile = Arc::new(Turnstile {
             verifier: Arc::clone(&verifier),
             resumes: settings.resumption.is_some(),
+            mandatory: true,
         });
         let mandatory = Arc::clone(&turnstile) as Arc<dyn ClientCertVerifier>;
         let optional = |asked: bool| -> Arc<dyn ClientCertVerifier> {
             if asked {
-                Arc::new(Optional(Arc::clone(&turnstile)))
+                Arc::new(Turnstile {
+                    verifier: Arc::clone(&verifier),
+                    resumes: turnstile.resumes,
+                    mandatory: false,
+                })
             } else {
                 Arc::new(NoClientAuth)
             }

@@ -16,7 +16,6 @@ use super::chosen::Method;
 use super::chosen::Round;
 use super::chosen::Turn;
 use super::config::Config;
-use super::error::Failed;
 use super::error::FailureReason;
 use super::error::Invalid;
 use super::error::Silent;
@@ -32,7 +31,6 @@ use super::packet::Packet;
 use super::packet::Type;
 use super::principal::Principal;
 use super::proof::Answer;
-use super::proof::Authenticated;
 use super::proof::Question;
 use super::proof::Refusal;
 use super::spoken::Spoken;
@@ -41,6 +39,8 @@ use super::step::Step;
 use crate::model::Monotonic;
 use crate::model::Now;
 use crate::trust::Settled;
+
+mod end;
 
 /// One peer's conversation, from its identity to Success or Failure.
 ///
@@ -436,46 +436,6 @@ impl Conversation {
         self.invalid += 1;
         self.state = state;
         Step::Discard(invalid.into())
-    }
-
-    fn succeed(&self, done: Authenticated, method: &Method) -> Step {
-        let connection = done.connection;
-        Step::Success(Box::new(Outcome {
-            packet: packet::success(self.identifier),
-            method: method.outer().kind(),
-            spoken: Spoken {
-                outer: Some(method.outer()),
-                inner: done.inners[0],
-                second: done.inners[1],
-                version: Some(connection.version),
-                resumed: connection.resumed,
-            },
-            keys: done.keys,
-            principal: done.principal,
-            verdict: done.verdict,
-            version: connection.version,
-            suite: connection.suite,
-            resumed: connection.resumed,
-            rounds: self.rounds,
-            elapsed: self.now.since(self.began),
-        }))
-    }
-
-    fn fail(&self, refusal: Refusal) -> Step {
-        self.fail_with(Spoken::default(), refusal)
-    }
-
-    fn fail_with(&self, spoken: Spoken, refusal: Refusal) -> Step {
-        Step::Failure(Failed {
-            packet: packet::failure(self.identifier),
-            reason: refusal.reason,
-            presented: refusal.presented,
-            claimed: refusal.claimed,
-            shown: refusal.shown,
-            rounds: self.rounds,
-            spoken,
-            elapsed: self.now.since(self.began),
-        })
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Turnstile {
     pub(super) verifier: Arc<Verifier>,
     /// Whether handshakes may be resumed.
     pub(super) resumes: bool,
+    /// Whether a peer must have a certificate, as in EAP-TLS; in tunnels one that it has must be good.
+    pub(super) mandatory: bool,
 }
 
 impl Turnstile {
@@ -102,8 +104,11 @@ fn gate_or_refuse() -> Result<Arc<dyn Guard>, rustls::Error> {
     gate().ok_or_else(|| rustls::Error::General("asked outside of a conversation".into()))
 }
 
-/// A certificate is mandatory, as it is by default of this trait: the verifier of EAP-TLS.
 impl ClientCertVerifier for Turnstile {
+    fn client_auth_mandatory(&self) -> bool {
+        self.mandatory
+    }
+
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.verifier.hints()
     }
@@ -137,53 +142,6 @@ impl ClientCertVerifier for Turnstile {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.verifier.schemes()
-    }
-}
-
-/// The same for tunnels: a peer may have a certificate, and one that it has must be good.
-#[derive(Debug)]
-pub(super) struct Optional(pub(super) Arc<Turnstile>);
-
-impl ClientCertVerifier for Optional {
-    fn client_auth_mandatory(&self) -> bool {
-        false
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.0.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        self.0.verify_client_cert(end_entity, intermediates, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0
-            .verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0
-            .verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
     }
 }
 

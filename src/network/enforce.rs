@@ -186,9 +186,15 @@ pub(super) fn session_timeout(
         Some(_) => None,
         None => profile.recheck,
     };
-    let limits = [profile.session_timeout, expiry, recheck];
-    let limit = limits.into_iter().flatten().min()?;
+    let limit = earlier(earlier(profile.session_timeout, expiry), recheck)?;
     Some(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX))
+}
+
+fn earlier(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 const SHORTEST: Duration = Duration::from_secs(60);

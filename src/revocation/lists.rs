@@ -16,7 +16,6 @@ use super::http::Answer;
 use super::http::Limits;
 use crate::model::Timestamp;
 use crate::model::causes;
-use crate::trust::Installed;
 use crate::trust::RevocationList;
 
 /// How a list stands.
@@ -48,9 +47,8 @@ impl ListReport {
         }
     }
 
-    fn take(&mut self, list: &RevocationList, used: bool) {
+    fn take(&mut self, list: &RevocationList) {
         self.issuer = Some(list.issuer_name().to_owned());
-        self.used = used;
         self.entries = list.len();
         self.this_update = Some(list.this_update());
         self.next_update = Some(list.next_update());
@@ -183,16 +181,14 @@ impl Shared {
         let list = RevocationList::read(&saved.der, address)
             .map_err(|error| format!("the list {error}"))?;
         let list = Arc::new(list);
-        let installed = self.watch.install(address, Arc::clone(&list));
-        let used = match installed.map_err(|error| error.to_string())? {
-            Installed::Used => true,
-            Installed::Held => false,
-        };
+        self.watch
+            .install(address, Arc::clone(&list))
+            .map_err(|error| error.to_string())?;
         let mut reports = self.reports();
         reports
             .entry(address.clone())
             .or_insert_with(|| ListReport::new(address))
-            .take(&list, used);
+            .take(&list);
         Ok(list)
     }
 

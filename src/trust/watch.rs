@@ -276,6 +276,20 @@ impl Watch {
         self.statuses.is_revoked(id)
     }
 
+    /// Whether a list that was fetched, or a responder, says that this certificate is revoked.
+    #[must_use]
+    pub fn is_revoked(&self, id: &CertificateId) -> bool {
+        let fetched = self.lists.load();
+        let mut lists = fetched.lists.iter();
+        lists.any(|list| list.surely_revokes(id)) || self.is_revoked_online(id)
+    }
+
+    /// Whether the list of a place counts; else it waits for its issuer, or there is none.
+    #[must_use]
+    pub fn uses(&self, place: &str) -> bool {
+        self.desk().used.contains_key(place)
+    }
+
     /// How many certificates' statuses are known.
     #[must_use]
     pub fn statuses_known(&self) -> usize {

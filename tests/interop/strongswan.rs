@@ -243,8 +243,9 @@ impl Charon {
 /// What has been accounted so far.
 fn accounted(gateway: &Gateway) -> String {
     let files = fs::read_dir(gateway.path("var/accounting")).unwrap();
-    let texts = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
-    texts.collect()
+    let paths = files.map(|file| file.unwrap().path());
+    let logs = paths.filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"));
+    logs.map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
 #[test]

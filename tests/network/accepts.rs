@@ -281,7 +281,9 @@ fn a_revoked_certificate_is_refused_rfc5216_5_3() {
     lab.reload_eap(|settings| settings.revocation_lists = vec![list]);
     let mut pair = lab.pair(GOOD);
     lab.login(&mut pair).rejected();
-    assert_eq!(refusal(&lab.record()), "server: the certificate is revoked");
+    let why =
+        "server: the certificate is revoked, by the list of CN=Test Root in the configuration";
+    assert_eq!(refusal(&lab.record()), why);
 }
 
 #[test]

@@ -137,24 +137,33 @@ pub(super) fn message_length(octets: &[u8]) -> Result<Option<usize>, Malformed> 
     Ok(Some(length))
 }
 
-/// Appends an element whose content `write` appends.
+/// Appends an element whose content `write` appends. Where `to` has room nothing of the content is
+/// anywhere else, not even for a moment: it may be a password.
 pub(super) fn nest(to: &mut Vec<u8>, tag: u8, write: impl FnOnce(&mut Vec<u8>)) {
-    let mut content = Vec::new();
-    write(&mut content);
-    put(to, tag, &content);
+    let start = to.len();
+    write(to);
+    let mut head = Vec::with_capacity(MAX_HEAD);
+    put_head(&mut head, tag, to.len().saturating_sub(start));
+    to.splice(start..start, head);
 }
 
 /// Appends an element.
 pub(super) fn put(to: &mut Vec<u8>, tag: u8, content: &[u8]) {
+    put_head(to, tag, content.len());
+    to.extend_from_slice(content);
+}
+
+fn put_head(to: &mut Vec<u8>, tag: u8, length: usize) {
     to.push(tag);
-    let length = content.len().to_be_bytes();
-    match (content.len(), length) {
+    match (length, length.to_be_bytes()) {
         (0..=0x7f, [.., last]) => to.push(last),
         (0x80..=0xff, [.., last]) => to.extend([0x81, last]),
         (_, [.., a, b, c, d]) => to.extend([0x84, a, b, c, d]),
     }
-    to.extend_from_slice(content);
 }
+
+/// Octets of a tag and the longest length.
+pub(super) const MAX_HEAD: usize = 6;
 
 /// Appends a number.
 pub(super) fn put_number(to: &mut Vec<u8>, tag: u8, number: u32) {

@@ -184,8 +184,10 @@ impl Connection {
         password: Option<&Secret>,
     ) -> Result<Bound, Trouble> {
         let id = self.next_id();
-        let mut request = zeroize::Zeroizing::new(Vec::new());
         let password = password.map_or(&[][..], Secret::expose);
+        // Never moved, so that no copy of the password stays behind.
+        let room = name.len() + password.len() + message::BIND_WRAPPING;
+        let mut request = zeroize::Zeroizing::new(Vec::with_capacity(room));
         message::bind(&mut request, id, name, password);
         self.send(&request).await?;
         let mut octets = Vec::new();

@@ -45,6 +45,9 @@ pub(super) fn bind(to: &mut Vec<u8>, id: u32, name: &str, password: &[u8]) {
     });
 }
 
+/// Octets of a BindRequest beside name and password: five elements, two numbers.
+pub(super) const BIND_WRAPPING: usize = 5 * ber::MAX_HEAD + 2 * 8;
+
 /// Appends a SearchRequest (section 4.5.1).
 pub(super) fn search(to: &mut Vec<u8>, id: u32, search: &Search<'_>) {
     message(to, id, SEARCH_REQUEST, |to| {
@@ -219,6 +222,18 @@ mod tests {
         octets.clear();
         unbind(&mut octets, 2);
         assert_eq!(octets, [0x30, 5, 2, 1, 2, 0x42, 0]);
+    }
+
+    #[test]
+    fn a_password_is_not_moved_while_a_bind_is_written() {
+        for length in [1, 127, 128, 300, 70_000] {
+            let (name, password) = ("cn=a", vec![b'p'; length]);
+            let mut octets = Vec::with_capacity(name.len() + length + BIND_WRAPPING);
+            let place = octets.as_ptr();
+            bind(&mut octets, u32::MAX >> 1, name, &password);
+            assert_eq!(octets.as_ptr(), place, "row {length}");
+            assert!(octets.ends_with(&password));
+        }
     }
 
     #[test]
