@@ -6,6 +6,8 @@ use std::fs;
 use std::net::UdpSocket;
 use std::path::Path;
 
+use nix::sys::signal::Signal;
+
 use crate::cable::Cable;
 use crate::cable::Running;
 use crate::cable::ip;
@@ -31,8 +33,17 @@ fn short_ports() -> [u16; 2] {
     sockets.map(|socket| socket.local_addr().unwrap().port())
 }
 
+/// A server that is asked to end: the processes of its plugin outlive one that is killed.
+struct Server(Running);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.end(Signal::SIGTERM);
+    }
+}
+
 /// openvpn as the server, which asks the gateway by way of the plugin.
-fn server(gateway: &Gateway, port: u16) -> Running {
+fn server(gateway: &Gateway, port: u16) -> Server {
     let folder = gateway.path("openvpn");
     fs::create_dir_all(folder.join("ccd")).unwrap();
     let shown = folder.display();
@@ -58,11 +69,11 @@ fn server(gateway: &Gateway, port: u16) -> Running {
     );
     fs::write(folder.join("radius.conf"), plugin).unwrap();
     let conf = format!("{shown}/server.conf");
-    Running::start(
+    Server(Running::start(
         "openvpn",
         &["--config", &conf],
         &gateway.path("openvpn/server.log"),
-    )
+    ))
 }
 
 /// openvpn at the other end of the cable.
@@ -132,7 +143,7 @@ fn a_password_brings_a_tunnel_of_openvpn_up_and_it_is_accounted() {
     });
     let server = server(&gateway, port);
     until("openvpn listens", || {
-        (server.count("Initialization Sequence Completed") > 0).then_some(())
+        (server.0.count("Initialization Sequence Completed") > 0).then_some(())
     });
     let refused = client(&gateway, &cable, port, ("bob", "wrong"));
     until("a wrong password is refused", || {
