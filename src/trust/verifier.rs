@@ -1,4 +1,6 @@
 //! The verifier that both doors ask.
+//!
+//! A few over 500 lines: what a verifier is made of stands with it, because each field is one check here.
 
 use std::cell::Cell;
 use std::cell::RefCell;
