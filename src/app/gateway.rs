@@ -1,6 +1,4 @@
 //! The running gateway: doors opened in order, what a reload replaces, how it ends.
-//!
-//! A few over 500 lines: what starts stands beside what a reload replaces and what stops.
 
 use std::io;
 use std::net::SocketAddr;

@@ -8,8 +8,6 @@
 //!              Nak --> the next method of the offer that the peer wants as well -+
 //!                  --> none: Failure
 //! ```
-//!
-//! A few over 500 lines: every state stands in every verb, so that none is forgotten.
 
 use std::fmt;
 use std::sync::Arc;

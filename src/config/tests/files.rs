@@ -1,6 +1,4 @@
 //! The files of this room, read with every mistake that people make.
-//!
-//! A few over 500 lines: one row of each table for every file.
 
 use proptest::prelude::*;
 
