@@ -310,7 +310,10 @@ fn answers_to_mschapv2_are_checked_by_the_domain_and_leave_the_right_keys() {
     }
     for (user, why) in [
         ((ALICE.0, "wrong"), "the password is not this user's"),
-        (GONE, "the password is not this user's"),
+        (
+            GONE,
+            "the domain refuses: The referenced account is currently disabled",
+        ),
     ] {
         let outcome = run_tunnel(&gateway, &Tunnel::new("PEAP", "auth=MSCHAPV2", user));
         ends(&gateway, &outcome, false);

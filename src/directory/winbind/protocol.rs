@@ -68,6 +68,7 @@ pub(super) fn write(
 pub fn read(octets: &[u8]) -> Result<Reply, Incomplete> {
     let mut lines = octets.split_inclusive(|octet| *octet == b'\n');
     let (mut authenticated, mut key, mut why) = (None, None, None);
+    let mut has_begun = false;
     loop {
         let Some(line) = lines.next().and_then(|line| line.strip_suffix(b"\n")) else {
             // A helper that goes on without end.
@@ -78,9 +79,14 @@ pub fn read(octets: &[u8]) -> Result<Reply, Incomplete> {
             });
         };
         let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // Samba ends a refusal twice, and the second end may come with the next reply.
+        if !has_begun && matches!(line, b"." | b"") {
+            continue;
+        }
         if line == b"." {
             break;
         }
+        has_begun = true;
         let line = std::str::from_utf8(line).map_err(|_| Incomplete::Malformed)?;
         let (name, value) = line.split_once(':').ok_or(Incomplete::Malformed)?;
         let value = match value.strip_prefix(':') {
@@ -98,7 +104,7 @@ pub fn read(octets: &[u8]) -> Result<Reply, Incomplete> {
             _ => {}
         }
     }
-    if lines.next().is_some() {
+    if lines.any(|line| !matches!(line.trim_ascii_end(), b"." | b"")) {
         return Err(Incomplete::Malformed);
     }
     match (authenticated, key) {
@@ -252,14 +258,24 @@ mod tests {
                 format!("Authenticated: Yes\nUser-Session-Key: {key}\n."),
                 Err(Incomplete::More),
             ),
-            (".\n".to_owned(), Err(Incomplete::Malformed)),
+            // The second end of the refusal before.
+            (".\n".to_owned(), Err(Incomplete::More)),
+            (".\n".repeat(9000), Err(Incomplete::Malformed)),
+            (
+                format!(".\nAuthenticated: Yes\nUser-Session-Key: {key}\n.\n"),
+                Ok(Reply::Yes(octets)),
+            ),
+            (
+                "Authenticated: No\nAuthentication-Error: Wrong\n.\n.\n".to_owned(),
+                Ok(Reply::No("Wrong".to_owned())),
+            ),
             ("garbage\n.\n".to_owned(), Err(Incomplete::Malformed)),
             (
                 "User-Session-Key: 00\n.\n".to_owned(),
                 Err(Incomplete::Malformed),
             ),
             (
-                "Authenticated: No\n.\n.\n".to_owned(),
+                "Authenticated: No\n.\nAuthenticated: Yes\n.\n".to_owned(),
                 Err(Incomplete::Malformed),
             ),
             ("x".repeat(9000), Err(Incomplete::Malformed)),
