@@ -338,7 +338,11 @@ const SENTENCES: &[(&str, &str, By)] = &[
     (
         "9930",
         "Crypto-Binding and Result of TEAP",
-        Reason("TEAP is not spoken: its type is answered by a Nak"),
+        Tests(&[
+            "a_crypto_binding_that_is_missing_or_wrong_ends_it_rfc9930_4_2_13",
+            "a_peer_that_binds_other_keys_is_refused_rfc9930_4_2_13",
+            "one_method_gives_the_keys_of_the_vectors_rfc9930_6",
+        ]),
     ),
     (
         "7360",
@@ -353,7 +357,10 @@ const SENTENCES: &[(&str, &str, By)] = &[
     (
         "7585",
         "discovery checks the certificate's realm",
-        Reason("homes are named in proxy.toml, nothing is discovered"),
+        Tests(&[
+            "a_certificate_covers_its_realm_and_one_label_for_a_star_rfc7585_2_2",
+            "dns_leads_to_freeradius_whose_certificate_bears_the_realm_rfc7585",
+        ]),
     ),
     (
         "8044 3",
@@ -549,7 +556,13 @@ const ATTACKS: &[(&str, By)] = &[
         "RADIUS/1.1 talked down",
         Tests(&["radius_1_1_is_spoken_with_those_that_ask_for_it_rfc9765_3"]),
     ),
-    ("dynamic discovery", Reason("nothing is discovered")),
+    (
+        "dynamic discovery",
+        Tests(&[
+            "dns_leads_to_freeradius_whose_certificate_bears_the_realm_rfc7585",
+            "what_was_found_counts_as_long_as_dns_says_within_a_floor_and_a_ceiling_rfc7585_3_4_1",
+        ]),
+    ),
 ];
 
 #[test]
