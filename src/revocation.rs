@@ -9,7 +9,7 @@
 //!   rings. It ends when the [`Handle`] is dropped.
 //! - One task for each **address**: fetches, and sleeps until the next list is due. Aborting it loses
 //!   nothing, because a list is put in and saved whole or not at all.
-//! - One task for each **question**, of which [`MAX_ASKED`](responders::MAX_ASKED) talk at a time. One
+//! - One task for each **question**, of which `responders::MAX_ASKED` talk at a time. One
 //!   that is aborted tells those who wait that nobody has answered.
 //!
 //! Lists are kept on disk with what the server needs to say that nothing has changed, so that neither a

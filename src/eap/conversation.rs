@@ -290,7 +290,7 @@ impl Conversation {
         }
     }
 
-    /// The Request that waits for its response, to be repeated after [`Discard::Invalid`]; empty
+    /// The Request that waits for its response, to be repeated after [`Discard::Invalid`](crate::eap::Discard::Invalid); empty
     /// before the first one.
     #[must_use]
     pub fn last_request(&self) -> &[u8] {

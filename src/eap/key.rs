@@ -106,7 +106,7 @@ impl Keys {
     /// Derives them from a connection whose handshake is complete, server's or peer's.
     ///
     /// `randoms` are needed for TLS 1.2 only: rustls does not give them, they are read from the
-    /// first records. Those of TEAP come from what was spoken inside, see [`Keys::of_chain`].
+    /// first records. Those of TEAP come from what was spoken inside, see `Keys::of_chain`.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! The way to home servers: requests leave, answers come back to their packet loops.
 //!
 //! [`serve`] is one task that owns the core. It owns further ones, which end with it: one for each UDP
-//! socket, which reads, and one for each TLS connection ([`stream`]). They hold nothing that the
+//! socket, which reads, and one for each TLS connection (`home/stream.rs`). They hold nothing that the
 //! core's deadlines do not give up by themselves.
 
 use std::collections::HashMap;

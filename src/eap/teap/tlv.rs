@@ -54,7 +54,7 @@ pub struct TeapMessage<'a> {
 
 impl<'a> TeapMessage<'a> {
     /// Reads a message. `None` if it cannot be read, a TLV is there twice that may be there once, or
-    /// there are more than [`MAX_TLVS`].
+    /// there are more than `MAX_TLVS`.
     #[must_use]
     pub fn parse(octets: &'a [u8]) -> Option<Self> {
         let (mut message, mut rest) = (Self::default(), octets);
