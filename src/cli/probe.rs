@@ -198,7 +198,7 @@ pub(super) struct Tunnel {
     #[arg(value_name = "USER")]
     pub user: String,
     /// What is spoken inside: pap, chap, mschap or mschapv2 in eap-ttls; gtc, mschapv2-eap or eap-tls in
-    /// either [default: gtc].
+    /// either.
     #[arg(long, value_name = "METHOD", default_value = "gtc", value_parser = INSIDE)]
     pub inside: String,
     /// File with the password; without it the password is the first line of standard input.
