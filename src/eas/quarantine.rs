@@ -1,4 +1,4 @@
-//! What a device in quarantine is answered: a mailbox of seven folders with one message, in which
+//! What a device in quarantine is answered: a mailbox of eight folders with one message, in which
 //! nothing of the real one can be reached.
 //!
 //! Nothing is remembered here. What a client holds is in the keys that it sends: `0` is nothing, a
@@ -18,39 +18,19 @@ use crate::eas::body::Collection;
 use crate::eas::body::Wait;
 use crate::eas::error::BadBody;
 use crate::eas::status::Status;
-use crate::model::Timestamp;
 use crate::wbxml::Writer;
-use crate::wbxml::item::air_sync_base;
-use crate::wbxml::item::email;
 use crate::wbxml::service::item_operations;
 use crate::wbxml::sync::air_sync;
 use crate::wbxml::sync::folder_hierarchy;
 use crate::wbxml::sync::get_item_estimate;
 use crate::wbxml::sync::ping;
 
+mod message;
 mod release;
 
+pub use message::Message;
 pub use release::Spoken;
 pub use release::spoken;
-
-/// The message in the Inbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Tells this message from an earlier one: another revision is delivered as another message.
-    pub revision: u32,
-    /// Sender, as a header has it.
-    pub from: String,
-    /// The user's address.
-    pub to: String,
-    /// Subject.
-    pub subject: String,
-    /// The message as text.
-    pub text: String,
-    /// The message as HTML.
-    pub html: String,
-    /// When it was sent.
-    pub sent: Timestamp,
-}
 
 /// What to do with a command of a device in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -276,7 +256,7 @@ fn answer_folder(
                 writer.leaf(air_sync::SERVER_ID, &item_id(message));
                 writer.leaf(air_sync::STATUS, "1");
                 writer.element(air_sync::APPLICATION_DATA, |writer| {
-                    write_item(writer, message, &collection.body_types);
+                    message.write(writer, &collection.body_types);
                 });
             });
         });
@@ -287,7 +267,7 @@ fn answer_folder(
             writer.element(air_sync::ADD, |writer| {
                 writer.leaf(air_sync::SERVER_ID, &item_id(message));
                 writer.element(air_sync::APPLICATION_DATA, |writer| {
-                    write_item(writer, message, &collection.body_types);
+                    message.write(writer, &collection.body_types);
                 });
             });
         });
@@ -379,7 +359,7 @@ fn fetch(version: Version, octets: &[u8], message: &Message) -> Result<Answer, B
                     writer.leaf(air_sync::SERVER_ID, fetch.item);
                     writer.leaf(air_sync::CLASS, "Email");
                     writer.element(item_operations::PROPERTIES, |writer| {
-                        write_item(writer, message, &fetch.body_types);
+                        message.write(writer, &fetch.body_types);
                     });
                 });
             }
@@ -395,33 +375,6 @@ fn device_information(version: Version, octets: &[u8]) -> Result<Answer, BadBody
         return Ok(Answer::Forward);
     }
     Ok(refuse(Command::Settings, version, Status::AccessDenied))
-}
-
-fn write_item(writer: &mut Writer, message: &Message, body_types: &[u8]) {
-    // Text if the client takes it, or says nothing.
-    let (kind, text) = if body_types.contains(&2) && !body_types.contains(&1) {
-        ("2", &message.html)
-    } else {
-        ("1", &message.text)
-    };
-    writer.leaf(email::TO, &message.to);
-    writer.leaf(email::FROM, &message.from);
-    writer.leaf(email::SUBJECT, &message.subject);
-    writer.leaf(email::DATE_RECEIVED, &message.sent.to_string());
-    writer.leaf(email::DISPLAY_TO, &message.to);
-    writer.leaf(email::THREAD_TOPIC, &message.subject);
-    writer.leaf(email::IMPORTANCE, "2");
-    writer.leaf(email::READ, "0");
-    writer.element(air_sync_base::BODY, |writer| {
-        writer.leaf(air_sync_base::TYPE, kind);
-        writer.leaf(air_sync_base::ESTIMATED_DATA_SIZE, &text.len().to_string());
-        writer.leaf(air_sync_base::DATA, text);
-    });
-    writer.leaf(email::MESSAGE_CLASS, "IPM.Note");
-    // UTF-8.
-    writer.leaf(email::INTERNET_CPID, "65001");
-    writer.leaf(email::CONTENT_CLASS, "urn:content-classes:message");
-    writer.leaf(air_sync_base::NATIVE_BODY_TYPE, kind);
 }
 
 fn sync_status(status: &str) -> Vec<u8> {

@@ -275,18 +275,16 @@ impl Sogo {
 
 impl Drop for Sogo {
     fn drop(&mut self) {
+        let database = self.programs.first().map(Child::id);
         for mut child in self.programs.drain(..).rev() {
-            let group = Pid::from_raw(i32::try_from(child.id()).unwrap());
             // PostgreSQL gives its shared memory back at SIGQUIT; the others have nothing to give.
-            let signal = |signal| killpg(group, signal).is_ok();
-            let _gone_before = signal(Signal::SIGQUIT);
-            let ended = (0..200).any(|_| {
-                thread::sleep(std::time::Duration::from_millis(10));
-                matches!(child.try_wait(), Ok(Some(_)))
-            });
-            if !ended {
-                let _gone_before = signal(Signal::SIGKILL);
-            }
+            let signal = if database == Some(child.id()) {
+                Signal::SIGQUIT
+            } else {
+                Signal::SIGKILL
+            };
+            let group = Pid::from_raw(i32::try_from(child.id()).unwrap());
+            let _gone_before = killpg(group, signal).is_err();
             drop(child.wait());
         }
     }

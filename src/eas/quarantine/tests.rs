@@ -1,7 +1,9 @@
 use super::*;
+use crate::model::Timestamp;
 use crate::wbxml::Event;
 use crate::wbxml::Reader;
 use crate::wbxml::Tag;
+use crate::wbxml::item::air_sync_base;
 use crate::wbxml::service::compose_mail;
 use crate::wbxml::service::provision;
 use crate::wbxml::service::search;
