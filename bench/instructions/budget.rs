@@ -144,14 +144,15 @@ fn stored(counts: &[Count], budget: &Budget, reason: Option<&str>) -> Result<Str
     Ok(text)
 }
 
-/// What chance moves from run to run, with room. Paths and codecs come out the same to the
-/// instruction, but for hash tables with random seeds, where a look-up seldom looks twice.
+/// What chance moves, with room. Paths and codecs come out the same to the instruction in two runs of one
+/// program; but the compiler cuts the crate into units anew when any file of it changes, and with them
+/// what it inlines, which moved counts by up to 0.8 % where nothing of the path had changed.
 /// Signatures differ in what their verification costs.
 fn allowance(case: &str) -> f64 {
     if case.starts_with("conversation:") {
         3.0
     } else {
-        0.1
+        1.0
     }
 }
 
