@@ -63,8 +63,10 @@ impl CorrelationSource {
     }
 }
 
-/// A short text of at most `N` octets, held in place; longer texts are cut at a character.
+/// A short text of at most `N` octets, held in place; longer texts are cut at a character. The length
+/// comes first, so that of a short one only its beginning is touched.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct Text<const N: usize> {
     length: u8,
     /// Only whole characters, up to `length`; what stands behind it is of an earlier text.
@@ -180,47 +182,52 @@ impl<const N: usize> fmt::Display for Text<N> {
 }
 
 /// One decision, or one refusal before any decision could be made.
-#[derive(Clone, Copy, Debug)]
+///
+/// Fields lie as they stand here: what every record fills is together, and what few have is in a box or
+/// behind, because the memory of a record that is lent out again has left the caches, and each piece of
+/// it that is touched costs a miss.
+#[derive(Clone, Debug)]
+#[repr(C)]
 pub struct DecisionRecord {
     /// Its number.
     pub id: Correlation,
-    /// How the peer authenticated: `eap-tls 1.3`, `mab`, `pap`, `eas Sync`, …
-    pub method: Text<40>,
-    /// The authenticated user, or the name that was tried when `outcome` is a refusal.
-    pub user: Text<128>,
-    /// NAS name, group, port and network name; empty on the other planes.
-    pub nas: Text<{ Self::MAX_NAS }>,
-    /// See `nas`.
-    pub nas_group: Text<{ Self::MAX_NAS_GROUP }>,
-    /// See `nas`.
-    pub medium: Medium,
-    /// See `nas`.
-    pub ssid: Text<32>,
+    /// The generation that the decision belongs to.
+    pub generation: Generation,
+    /// What a VPN's client has said of its device: claims, all of them.
+    pub claims: Option<Box<ClaimedTexts>>,
+    /// The certificates of a peer whose certificate was refused: subject, issuer, serial number and
+    /// validity of each, its own first; nothing in it is proven.
+    pub chain: Option<Box<str>>,
+    /// What somebody can do about it, where the peer was not authenticated and that is known.
+    pub advice: Option<&'static str>,
     /// Where the packet or connection came from.
     pub from: Option<IpAddr>,
     /// The station's address, if one was sent.
     pub station: Option<MacAddress>,
+    /// See `nas`.
+    pub medium: Medium,
+    /// The last round of an EAP conversation that failed; 0 of everything else.
+    pub rounds: u16,
+    /// The facts that were seen; of a refusal, what is filled in without them.
+    pub seen: Seen,
+    /// How the peer authenticated: `eap-tls 1.3`, `mab`, `pap`, `eas Sync`, …
+    pub method: Text<40>,
+    /// See `nas`.
+    pub nas_group: Text<{ Self::MAX_NAS_GROUP }>,
+    /// NAS name, group, port and network name; empty on the other planes.
+    pub nas: Text<{ Self::MAX_NAS }>,
+    /// See `nas`.
+    pub ssid: Text<32>,
     /// The identifier of the device as it was presented, for people.
     pub presented: Text<64>,
-    /// What a VPN's client has said of its device: claims, all of them.
-    pub claims: Option<ClaimedTexts>,
+    /// The authenticated user, or the name that was tried when `outcome` is a refusal.
+    pub user: Text<128>,
     /// DeviceType of a mail client; empty on the other planes.
     pub device_type: Text<32>,
     /// User-Agent of a mail client; empty on the other planes.
     pub user_agent: Text<96>,
-    /// The facts that were seen; of a refusal, what is filled in without them.
-    pub seen: Seen,
     /// What came of it.
     pub outcome: Outcome,
-    /// What somebody can do about it, where the peer was not authenticated and that is known.
-    pub advice: Option<&'static str>,
-    /// The certificates of a peer whose certificate was refused: subject, issuer, serial number and
-    /// validity of each, its own first; nothing in it is proven.
-    pub chain: Text<255>,
-    /// The last round of an EAP conversation that failed; 0 of everything else.
-    pub rounds: u16,
-    /// The generation that the decision belongs to.
-    pub generation: Generation,
 }
 
 /// What a record records.
@@ -244,6 +251,8 @@ impl DecisionRecord {
     pub const MAX_NAS: usize = 64;
     /// Longest name of a group of NASes, likewise.
     pub const MAX_NAS_GROUP: usize = 48;
+    /// Most octets of the certificates that were shown: three with names of a common length.
+    pub const MAX_CHAIN: usize = 255;
 
     /// The record of a decision; the caller adds what only its plane knows.
     #[must_use]
@@ -268,6 +277,13 @@ impl DecisionRecord {
         record
     }
 
+    /// As much of the certificates that were shown as a record keeps, [`Self::MAX_CHAIN`] octets.
+    #[must_use]
+    pub fn chain_of(shown: &str) -> Box<str> {
+        let end = shown.floor_char_boundary(Self::MAX_CHAIN);
+        shown.get(..end).unwrap_or_default().into()
+    }
+
     /// A record of nothing, to be filled.
     pub(super) fn blank() -> Self {
         Self {
@@ -287,7 +303,7 @@ impl DecisionRecord {
             seen: Seen::BLANK,
             outcome: Outcome::Decided(Decision::new(Verdict::Block, Reason::UserUnknown)),
             advice: None,
-            chain: Text::EMPTY,
+            chain: None,
             rounds: 0,
             generation: Generation::default(),
         }
@@ -358,9 +374,9 @@ impl DecisionRecord {
         *station = None;
         presented.set("");
         let said = subject.nas.and_then(|nas| nas.claims);
-        *claims = said.and_then(|said| ClaimedTexts::new(&said));
+        *claims = said.and_then(|said| ClaimedTexts::new(&said).map(Box::new));
         *advice = None;
-        chain.set("");
+        *chain = None;
         *rounds = 0;
         device_type.set_option(subject.mail.map(|mail| mail.device_type));
         user_agent.set_option(subject.mail.map(|mail| mail.user_agent));
@@ -372,7 +388,7 @@ impl DecisionRecord {
             group: self.nas_group.as_str(),
             medium: self.medium,
             ssid: self.ssid.as_option(),
-            claims: self.claims.as_ref().map(ClaimedTexts::claims),
+            claims: self.claims.as_deref().map(ClaimedTexts::claims),
         })
     }
 

@@ -455,8 +455,8 @@ fn refusal_text(record: &DecisionRecord, why: &str) -> String {
     if record.rounds > 0 {
         line("last round", &record.rounds.to_string());
     }
-    if record.chain.as_option().is_some() {
-        for (place, one) in (1..).zip(record.chain.as_str().split("; ")) {
+    if let Some(chain) = &record.chain {
+        for (place, one) in (1..).zip(chain.split("; ")) {
             line(&format!("certificate {place}"), one);
         }
     }

@@ -88,7 +88,7 @@ impl Lines {
                     json.raw(b",\"rounds\":");
                     json.number(u64::from(record.rounds));
                 }
-                json.optional(b",\"chain\":", record.chain.as_option());
+                json.optional(b",\"chain\":", record.chain.as_deref());
             }
         }
         if let Some(posture) = posture {

@@ -51,7 +51,7 @@ impl Recent {
             .iter()
             .rev()
             .find(|record| record.id == id)
-            .map(|record| **record)
+            .map(|record| (**record).clone())
     }
 
     /// The newest record of a device.
@@ -66,7 +66,7 @@ impl Recent {
                     .posture()
                     .is_some_and(|posture| posture.device == device)
             })
-            .map(|record| **record)
+            .map(|record| (**record).clone())
     }
 
     /// The newest records of mail requests with this DeviceId, newest first, whoever sent them and
@@ -81,7 +81,7 @@ impl Recent {
                 record.seen.plane == Plane::Mail && record.presented.as_str() == eas.as_str()
             })
             .take(count)
-            .map(|record| **record)
+            .map(|record| (**record).clone())
             .collect()
     }
 
@@ -90,7 +90,7 @@ impl Recent {
     pub fn newest(&self, count: usize) -> Vec<DecisionRecord> {
         let records = self.lock();
         let newest = records.iter().rev().take(count);
-        newest.map(|record| **record).collect()
+        newest.map(|record| (**record).clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Box<DecisionRecord>>> {

@@ -132,7 +132,7 @@ impl Who {
             },
             outcome: Outcome::NotAuthenticated(Text::new(why)),
             advice: None,
-            chain: Text::EMPTY,
+            chain: None,
             rounds: 0,
             generation: Generation::default(),
         }

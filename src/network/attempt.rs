@@ -54,7 +54,7 @@ struct Login {
 impl Attempt<'_> {
     fn keep(&self) -> Pending {
         Pending {
-            context: *self.context,
+            context: self.context.clone(),
             method: self.method,
             user: self.user.into(),
             extra: match self.extra {

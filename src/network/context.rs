@@ -23,7 +23,7 @@ use crate::radius::Nas;
 
 /// The port of one request; of fixed size, so that a conversation can keep it. The NAS itself
 /// stands beside it: names that were cut to a fixed size could be those of another one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Context {
     pub(super) from: IpAddr,
     medium: Medium,
@@ -32,15 +32,16 @@ pub(super) struct Context {
     pub(super) station: Option<MacAddress>,
     /// Whether, and by whom, a Chargeable-User-Identity is asked for.
     pub(super) charging: Charging,
-    /// The device that the client of a VPN claims to be.
-    pub(super) claims: Option<Claims>,
+    /// The device that the client of a VPN claims to be; in a box, since few requests have one and each
+    /// that waits would carry its room about.
+    pub(super) claims: Option<Box<Claims>>,
 }
 
 impl Context {
     pub(super) fn new(from: IpAddr, request: &AccessRequest<'_>) -> Self {
         let medium = request.medium();
         let claims = match medium {
-            Medium::Vpn => Claims::new(&request.device_claims()),
+            Medium::Vpn => Claims::new(&request.device_claims()).map(Box::new),
             Medium::Unknown | Medium::Wired | Medium::Wireless => None,
         };
         Self {
@@ -61,7 +62,7 @@ impl Context {
     /// The device that is claimed, in the order of preference: by the words of a VPN's client, else by
     /// the station's address. Nothing of it is proof.
     pub(super) fn with_claimed<T>(&self, ask: impl FnOnce(&[Presented<'_>]) -> T) -> T {
-        match self.claims.as_ref().filter(|claims| claims.identify()) {
+        match self.claims.as_deref().filter(|claims| claims.identify()) {
             Some(claims) => claims.with(ask),
             None => {
                 let claimed = self.station.map(|station| Presented {
@@ -75,13 +76,13 @@ impl Context {
 
     /// Whether the words of a VPN's client are what is claimed.
     pub(super) fn is_identified_by_claims(&self) -> bool {
-        self.claims.as_ref().is_some_and(Claims::identify)
+        self.claims.as_deref().is_some_and(Claims::identify)
     }
 
     /// The same for people.
     pub(super) fn shown_claim(&self) -> Text<64> {
         match (
-            self.claims.as_ref().filter(|claims| claims.identify()),
+            self.claims.as_deref().filter(|claims| claims.identify()),
             self.station,
         ) {
             (Some(claims), _) => claims.shown(),
@@ -96,7 +97,7 @@ impl Context {
             group: nas.group(),
             medium: self.medium,
             ssid: self.ssid.as_option(),
-            claims: self.claims.as_ref().and_then(Claims::texts),
+            claims: self.claims.as_deref().and_then(Claims::texts),
         }
     }
 

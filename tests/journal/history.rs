@@ -62,7 +62,7 @@ fn kept(desk: &Desk, folder: &Path, octets: u64, records: &[DecisionRecord]) -> 
     let statistics = journal.statistics();
     let stop = journal.spawn().unwrap();
     for record in records {
-        queue.push(Box::new(*record));
+        queue.push(Box::new(record.clone()));
     }
     stop.stop();
     assert_eq!(queue.dropped(), 0);
@@ -267,9 +267,9 @@ fn a_flood_gets_no_more_rows_than_the_budget_and_the_allowed_leave_half_of_it() 
         stranger.id = Correlation(number);
         stranger.presented = Text::display(&number);
         records.push(if number < 6_000 {
-            allowed(stranger)
+            allowed(stranger.clone())
         } else {
-            stranger
+            stranger.clone()
         });
     }
     let (written, skipped) = kept(&desk, folder.path(), u64::MAX, &records);

@@ -247,14 +247,14 @@ fn every_line_is_what_serde_makes_of_it() {
         record.presented = Text::new(text);
         record.device_type = Text::new(text);
         record.user_agent = Text::new(text);
-        records.push(record);
+        records.push(record.clone());
         record.outcome = Outcome::NotAuthenticated(Text::new(text));
         record.station = None;
         record.from = Some("2001:db8::1".parse().unwrap());
-        records.push(record);
+        records.push(record.clone());
         record.seen.device = SeenDevice::Unknown;
         record.from = None;
-        records.push(record);
+        records.push(record.clone());
     }
     for millis in [0, 1, -1, 999, 1000, 253_402_300_799_999, i64::MAX, i64::MIN] {
         let mut record = desk.phone(1);
@@ -281,7 +281,7 @@ fn every_line_is_what_serde_makes_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, queue) = journal(&desk, folder.path(), &Config::default());
     for record in &records {
-        queue.push(Box::new(*record));
+        queue.push(Box::new(record.clone()));
     }
     journal.drain();
     let written = fs::read_to_string(folder.path().join("decisions0.jsonl")).unwrap();
@@ -323,7 +323,7 @@ fn nothing_of_an_earlier_record_is_left() {
     assert_eq!((from, station), (None, None));
     for id in 2..6 {
         let mut record = queue.lend();
-        *record = full;
+        *record = full.clone();
         record.from = Some([192, 0, 2, 1].into());
         record.station = Some("00-00-5E-00-53-01".parse().unwrap());
         record.presented = Text::new("somebody");
@@ -364,7 +364,7 @@ fn what_is_queued_is_written_in_order_and_as_it_is_rendered() {
     let (mut journal, queue) = journal(&desk, folder.path(), &Config::default());
     let records: Vec<DecisionRecord> = (0..3000).map(|id| desk.phone(id)).collect();
     for record in &records {
-        queue.push(Box::new(*record));
+        queue.push(Box::new(record.clone()));
     }
     journal.drain();
     assert!(queue.is_empty());
@@ -488,7 +488,7 @@ fn a_drain_comes_back_while_records_keep_coming() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stopped.load(Ordering::Acquire) {
-                queue.push(Box::new(record));
+                queue.push(Box::new(record.clone()));
             }
         });
         while statistics.written.load(Ordering::Relaxed) < 100 {

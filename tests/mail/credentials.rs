@@ -175,7 +175,7 @@ fn nothing_is_said_of_a_certificate_before_the_upstream_accepts() {
             while let Action::Ask(ask) = step.action {
                 step = honest(&gateway, ask);
             }
-            let record = *record(step.event.as_ref());
+            let record = record(step.event.as_ref()).clone();
             assert!(matches!(record.outcome, Outcome::NotAuthenticated(_)));
             assert!(record.seen.posture().is_none(), "row {row}");
             let answer = reply(step);

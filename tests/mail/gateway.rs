@@ -93,7 +93,7 @@ fn every_command_at_every_verdict_and_version_r32() {
                     let header = HeaderValue::from_static(version.as_str());
                     request.headers.insert("ms-asprotocolversion", header);
                     let step = request.settle(&gateway, &peer());
-                    let record = *record(step.event.as_ref());
+                    let record = record(step.event.as_ref()).clone();
                     let Outcome::Decided(decision) = record.outcome else {
                         panic!("{row}: not decided");
                     };
@@ -264,7 +264,7 @@ fn a_wrong_password_is_refused_and_recorded_once() {
     let gateway = world.gateway();
     let request = Request::of("good", "Sync").basic("alice", "wrong");
     let step = request.settle(&gateway, &peer());
-    let record = *record(step.event.as_ref());
+    let record = record(step.event.as_ref()).clone();
     assert!(matches!(record.outcome, Outcome::NotAuthenticated(_)));
     assert_eq!(record.user.as_str(), "alice");
     let answer = reply(step);

@@ -367,7 +367,7 @@ impl Lab {
     pub(crate) fn record(&self) -> DecisionRecord {
         let records = self.records();
         assert_eq!(records.len(), 1, "records");
-        records[0]
+        records[0].clone()
     }
 
     /// Datagrams dropped by the first loop for this reason.

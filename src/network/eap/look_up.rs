@@ -121,7 +121,7 @@ impl Server {
             && !round.settings.config.reject_when_unavailable;
         let principal = slot.judge.presented();
         let user = principal.as_ref().and_then(|principal| principal.user());
-        let context = *slot.judge.context();
+        let context = slot.judge.context().clone();
         let refused = Refused {
             method: "eap",
             user: user.unwrap_or_default(),

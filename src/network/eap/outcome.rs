@@ -2,6 +2,7 @@
 
 use crate::access::Correlation;
 use crate::access::Decided;
+use crate::access::DecisionRecord;
 use crate::access::Text;
 use crate::eap::Failed;
 use crate::eap::Outcome;
@@ -149,7 +150,7 @@ impl Server {
         record.advice = failed.reason.advice();
         record.rounds = failed.rounds;
         if let Some(shown) = &failed.shown {
-            record.chain = Text::new(&shown.to_string());
+            record.chain = Some(DecisionRecord::chain_of(&shown.to_string()));
         }
         if let Some(principal) = &failed.presented {
             record.presented = presented(principal, context);
