@@ -7,6 +7,7 @@ use crate::app::core::load_policy;
 use crate::app::doubles;
 use crate::app::groups;
 use crate::app::homes;
+use crate::app::material;
 use crate::app::passwords;
 use crate::config;
 use crate::config::Config;
@@ -23,7 +24,14 @@ pub const HOOKS: &[Hook] = &[policies, sources, directories, home_servers];
 
 /// Run by `check`: [`HOOKS`], and the inventory's files. Those have their own rules at run time,
 /// when a file that cannot be used leaves the inventory as it was.
-pub const CHECK_HOOKS: &[Hook] = &[policies, sources, directories, home_servers, inventories];
+pub const CHECK_HOOKS: &[Hook] = &[
+    policies,
+    sources,
+    directories,
+    home_servers,
+    material,
+    inventories,
+];
 
 /// `policy.toml`: what cannot be read, and what is well-formed and dangerous (R76).
 fn policies(config: &Config) -> Vec<Problem> {
@@ -56,6 +64,11 @@ fn directories(config: &Config) -> Vec<Problem> {
     match passwords::load(config) {
         Ok((_, problems)) | Err(problems) => problems,
     }
+}
+
+/// What devices are met with in EAP. A start and a reload build that themselves.
+fn material(config: &Config) -> Vec<Problem> {
+    material::unusable_eap(config)
 }
 
 /// The certificates and keys that `proxy.toml` names.

@@ -34,6 +34,7 @@ use crate::network::MethodSet;
 use crate::radius::NasTable;
 use crate::radius::PeerTable;
 use crate::trust::Material;
+use crate::trust::Upkeep;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
 /// devices need not handshake in full because a file was edited; `mark` is what requests to home
@@ -50,30 +51,7 @@ pub(super) fn network_settings(
     (directories, learner): (&Arc<Directories>, &Arc<Learner>),
     revocation: &Revocation,
 ) -> Result<network::Settings, Vec<Problem>> {
-    let file = config.folder.join("gateway.toml");
-    let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
-        vec![problem(&file, key, &causes(error))]
-    };
-    let mut eap_groups = HashMap::new();
-    let eap = if config.listen.is_open_to_eap() {
-        let settings = config.eap.settings(resumption);
-        let mut settings = settings.map_err(|error| wrong("eap", &error))?;
-        settings.upkeep = revocation.upkeep(config);
-        let eap = eap::Config::build(settings).map_err(|error| wrong("eap", &error))?;
-        let eap = Arc::new(eap);
-        for (name, tls) in &config.eap.groups {
-            let key = format!("eap.group.{name}");
-            let settings = config.eap.settings_of(tls, resumption);
-            let mut settings = settings.map_err(|error| wrong(&key, &error))?;
-            settings.upkeep = revocation.upkeep(config);
-            settings.beside = Some(Arc::clone(&eap));
-            let group = eap::Config::build(settings).map_err(|error| wrong(&key, &error))?;
-            eap_groups.insert(name.clone(), Arc::new(group));
-        }
-        Some(eap)
-    } else {
-        None
-    };
+    let (eap, eap_groups) = eap_configs(config, resumption, &|| revocation.upkeep(config))?;
     let nas_file = config.folder.join("nas.toml");
     let nas = NasTable::new(config.nas.clone()).map_err(|errors| {
         let problem = |error: &dyn std::error::Error| problem(&nas_file, "nas", &error.to_string());
@@ -112,6 +90,64 @@ pub(super) fn network_settings(
             ..network::Config::default()
         },
     })
+}
+
+/// What devices are met with in EAP, and in the groups that have a policy of their own; nothing where no
+/// door is open to EAP.
+type EapConfigs = (Option<Arc<eap::Config>>, HashMap<String, Arc<eap::Config>>);
+
+fn eap_configs(
+    config: &Config,
+    resumption: &Arc<Resumption>,
+    upkeep: &dyn Fn() -> Option<Upkeep>,
+) -> Result<EapConfigs, Vec<Problem>> {
+    let mut groups = HashMap::new();
+    if !config.listen.is_open_to_eap() {
+        return Ok((None, groups));
+    }
+    let file = config.folder.join("gateway.toml");
+    let wrong = |key: &str, error: &(dyn std::error::Error + 'static)| {
+        vec![problem(&file, key, &causes(error))]
+    };
+    let settings = config.eap.settings(resumption);
+    let mut settings = settings.map_err(|error| wrong("eap", &error))?;
+    settings.upkeep = upkeep();
+    let eap = eap::Config::build(settings).map_err(|error| wrong("eap", &error))?;
+    let eap = Arc::new(eap);
+    for (name, tls) in &config.eap.groups {
+        let key = format!("eap.group.{name}");
+        let settings = config.eap.settings_of(tls, resumption);
+        let mut settings = settings.map_err(|error| wrong(&key, &error))?;
+        settings.upkeep = upkeep();
+        settings.beside = Some(Arc::clone(&eap));
+        let group = eap::Config::build(settings).map_err(|error| wrong(&key, &error))?;
+        groups.insert(name.clone(), Arc::new(group));
+    }
+    Ok((Some(eap), groups))
+}
+
+/// Certificates, keys, authorities and lists that are there and cannot be used together.
+pub(super) fn unusable_eap(config: &Config) -> Vec<Problem> {
+    let own = [&config.eap.tls.certificate, &config.eap.tls.key];
+    let groups = config.eap.groups.values();
+    let others = groups.flat_map(|tls| [&tls.certificate, &tls.key]);
+    let lists = config
+        .eap
+        .client_ca
+        .iter()
+        .chain(&config.eap.revocation_lists);
+    if own
+        .into_iter()
+        .chain(others)
+        .chain(lists)
+        .any(|path| !path.exists())
+    {
+        // The first start makes them, or they are reported as missing.
+        return Vec::new();
+    }
+    eap_configs(config, &config.eap.resumption(), &|| None)
+        .err()
+        .unwrap_or_default()
 }
 
 /// Builds what RADIUS over TLS lets in; `None` while its door is closed.

@@ -1,7 +1,9 @@
 //! Whether a certificate is revoked, as far as lists tell (RFC 5280 section 6.3).
 //!
 //! A list is bound to the key that signed it: it says something of a certificate if it bears its
-//! issuer's name, covers it, and is signed by the issuer that stands in the certificate's path.
+//! issuer's name, covers it, and is signed by the issuer that stands in the certificate's path. By
+//! which algorithm does not matter, in the 192-bit mode neither: lists are shared with groups that do
+//! not use it, and a list that nobody takes lets in what it revokes.
 //!
 //! Lists come from the configuration and, while the gateway runs, through a [`Watch`]. Both stand in
 //! one index, which whoever finds it out of date makes anew: once for each list that has come.

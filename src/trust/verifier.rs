@@ -15,6 +15,7 @@ use rustls::SignatureScheme;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::crypto::verify_tls12_signature;
 use rustls::crypto::verify_tls13_signature;
 use rustls::pki_types::CertificateDer;
@@ -145,7 +146,8 @@ impl Verifier {
         }
         let anchors: Vec<_> = roots.roots.iter().map(anchor).collect();
         let algorithms = provider.signature_verification_algorithms;
-        let (lists, waiting) = read_lists(&material, &anchors, algorithms)?;
+        let for_lists = default_provider().signature_verification_algorithms;
+        let (lists, waiting) = read_lists(&material, &anchors, for_lists)?;
         let upkeep = material.upkeep.cloned();
         if let Some(upkeep) = &upkeep {
             // Authorities below a root are known once a path has shown them.
@@ -166,7 +168,7 @@ impl Verifier {
             strong: material.strong,
             root_certificates: material.roots.into(),
             anchors,
-            revocation: Revocation::new(lists, watch, demand, algorithms),
+            revocation: Revocation::new(lists, watch, demand, for_lists),
             upkeep,
             waiting,
             algorithms,

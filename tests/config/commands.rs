@@ -46,6 +46,24 @@ fn check_prints_a_problem_a_line_and_ends_with_1_for_errors_only() {
 }
 
 #[test]
+fn check_finds_material_that_a_start_would_refuse() {
+    let home = Home::new();
+    home.edit(
+        "gateway.toml",
+        "# [eap.group.secure]",
+        "[eap.group.secure]\nprofile = \"suiteb192\"\n# [eap.group.other]",
+    );
+    let output = run(&home, &["check"]);
+    let text = text_of(&output.stdout);
+    assert!(
+        text.lines().any(|line| line.contains("eap.group.secure")
+            && line.contains("192-bit mode takes P-384")),
+        "{text}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn certs_commands_make_show_and_watch() {
     let home = Home::bare();
     let output = run(&home, &["certs", "make"]);

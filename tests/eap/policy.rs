@@ -135,6 +135,34 @@ fn a_weak_certificate_of_ours_is_refused_when_the_mode_is_configured() {
 }
 
 #[test]
+fn lists_of_an_authority_with_a_weaker_key_stand_beside_the_192_bit_mode() {
+    let world = World::new();
+    let root = Authority::root_with("Strong Root", Kind::P384);
+    let mut settings = strong(&world, &root, Kind::P384);
+    settings.revocation_lists = vec![world.root.revocation_list(&[7]), root.revocation_list(&[9])];
+    let config = Arc::new(Config::build(settings).unwrap());
+    for version in BOTH {
+        let good = device(&root, Kind::P384);
+        let seen = connect(&world, &config, &root, good, version);
+        assert!(!seen.succeeded().resumed, "row {version}");
+        let revoked = root.device(&Device {
+            key: Kind::P384,
+            serial: 9,
+            ..Device::default()
+        });
+        let seen = connect(&world, &config, &root, revoked, version);
+        let reason = &seen.failed().reason;
+        assert!(
+            matches!(
+                reason,
+                FailureReason::Certificate(CertificateRefusal::Revoked)
+            ),
+            "row {version}: {reason}"
+        );
+    }
+}
+
+#[test]
 fn a_session_of_a_weaker_group_is_not_resumed_in_the_192_bit_mode_rfc9190_2_1_2() {
     let world = World::new();
     let root = Authority::root_with("Strong Root", Kind::P384);
