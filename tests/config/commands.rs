@@ -56,8 +56,9 @@ fn check_finds_material_that_a_start_would_refuse() {
     let output = run(&home, &["check"]);
     let text = text_of(&output.stdout);
     assert!(
-        text.lines().any(|line| line.contains("eap.group.secure")
-            && line.contains("192-bit mode takes P-384")),
+        text.lines()
+            .any(|line| line.contains("eap.group.secure")
+                && line.contains("192-bit mode takes P-384")),
         "{text}"
     );
     assert_eq!(output.status.code(), Some(1));

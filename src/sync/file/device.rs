@@ -52,6 +52,13 @@ pub(super) fn report(row: &mut Row<'_>, source: &str) -> Option<DeviceReport> {
     let stated: Option<DeviceId> = row.parsed("device_id");
     let serial: Option<SerialNumber> = row.parsed("serial");
     let macs: Vec<MacAddress> = row.list("macs");
+    for mac in macs.iter().filter(|mac| !mac.is_identity()) {
+        row.hint(
+            "macs",
+            format!("{mac} is made up by the device (its second digit is 2, 6, A or E), or a group's or zero: \
+                 no device is known by it"),
+        );
+    }
     let eas: Option<EasDeviceId> = row.parsed("eas_id");
     let fallback = serial
         .as_ref()

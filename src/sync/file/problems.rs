@@ -26,7 +26,16 @@ impl Problems {
         self.push(Some(line), column, message);
     }
 
+    /// Worth knowing; the row is taken all the same.
+    pub(super) fn hint(&mut self, line: usize, column: &str, message: String) {
+        self.keep(Severity::Warning, Some(line), column, message);
+    }
+
     pub(super) fn push(&mut self, line: Option<usize>, key: &str, message: String) {
+        self.keep(Severity::Error, line, key, message);
+    }
+
+    fn keep(&mut self, severity: Severity, line: Option<usize>, key: &str, message: String) {
         if self.list.len() >= Self::MAX {
             self.left_out = self.left_out.saturating_add(1);
             return;
@@ -36,7 +45,7 @@ impl Problems {
             line,
             key: key.to_owned(),
             message,
-            severity: Severity::Error,
+            severity,
         });
     }
 

@@ -52,6 +52,11 @@ impl<'a> Row<'a> {
         self.bad = true;
     }
 
+    /// Says what somebody should know of a cell that is taken as it is.
+    pub(super) fn hint(&mut self, column: &str, message: String) {
+        self.problems.hint(self.line, column, message);
+    }
+
     /// The text of a cell, `None` when it is empty.
     pub(super) fn text(&mut self, column: &'static str) -> Option<String> {
         let place = self.names.iter().position(|name| *name == column)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::inventory::Complete;
 use crate::model::Problem;
+use crate::model::Severity;
 use crate::model::Timestamp;
 use crate::sync::file::Format;
 use crate::sync::file::Tolerance;
@@ -134,7 +135,10 @@ impl FileFeed {
                 entries: Some(all.devices.len() + all.users.len()),
                 content: Content::Complete(all),
                 bad,
-                first_bad: problems.first().map(Problem::to_string),
+                first_bad: problems
+                    .iter()
+                    .find(|problem| problem.severity == Severity::Error)
+                    .map(Problem::to_string),
                 problems,
                 note: None,
                 again_in: None,

@@ -240,6 +240,23 @@ fn two_rows_for_one_device_are_both_left_out() {
 }
 
 #[test]
+fn an_address_that_a_device_makes_up_is_taken_and_told_of() {
+    let loaded = devices(&format!(
+        "device_id,macs\n{},52:54:00:12:34:56;00:11:22:aa:bb:cc\n",
+        guid(1)
+    ))
+    .unwrap();
+    assert_eq!((loaded.rows.len(), loaded.bad), (1, 0));
+    let [hint] = loaded.problems.as_slice() else {
+        panic!("{:?}", loaded.problems);
+    };
+    assert_eq!(hint.severity, Severity::Warning);
+    let told = hint.to_string();
+    assert!(told.contains("macs: 52:54:00:12:34:56"), "{told}");
+    assert!(told.ends_with("no device is known by it"), "{told}");
+}
+
+#[test]
 fn a_device_without_guid_is_named_by_what_it_has() {
     let loaded =
         devices("device_id,serial,macs,eas_id\n,C02X1,,\n,,00:11:22:aa:bb:cc,\n,,,appl1\n")
