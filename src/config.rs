@@ -215,7 +215,7 @@ pub fn read(folder: &Path) -> Draft {
         *path = base.join(&*path);
     }
     for entry in &mut nas {
-        if let Some(nas::SecretSource::File(path)) = &mut entry.secret {
+        for path in entry.secret_files_mut() {
             *path = base.join(&*path);
         }
     }
@@ -298,11 +298,9 @@ impl Draft {
         let layout = self.layout();
         self.nas
             .iter()
-            .filter_map(|entry| match &entry.secret {
-                Some(nas::SecretSource::File(path)) => Some(path.clone()),
-                Some(nas::SecretSource::Given(_)) | None => None,
-            })
+            .flat_map(nas::Entry::secret_files)
             .filter(|path| layout.makes(path))
+            .cloned()
             .collect()
     }
 

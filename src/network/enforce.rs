@@ -220,7 +220,7 @@ mod tests {
             secret: Secret::new(b"0123456789abcdef".to_vec()),
             message_authenticator: MessageAuthenticatorPolicy::Require,
             accounting: true,
-            dynamic_authorization,
+            dynamic_authorization: dynamic_authorization.map(Into::into),
         };
         let table = NasTable::new(vec![config]).unwrap();
         Arc::clone(table.iter().next().unwrap())

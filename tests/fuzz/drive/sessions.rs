@@ -49,7 +49,7 @@ fn world() -> (Arc<DecisionPoint>, Arc<Nas>) {
         secret: Secret::new(b"0123456789abcdef".to_vec()),
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: true,
-        dynamic_authorization: Some(3799),
+        dynamic_authorization: Some(3799.into()),
     };
     let table = NasTable::new(vec![config]).expect("a NAS");
     let nas = Arc::clone(table.iter().next().expect("it is there"));
