@@ -29,6 +29,7 @@ mod passwords;
 mod proxy;
 mod revocation;
 mod rules;
+mod sessions;
 mod settings;
 mod text;
 mod tls_policy;
@@ -38,6 +39,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::access::Silence;
 use crate::directory::Entry;
 use crate::document;
 use crate::model::Problem;
@@ -127,6 +129,8 @@ pub struct Config {
     pub log: Log,
     /// Stopping.
     pub shutdown: Shutdown,
+    /// When sessions are over of which nothing more is heard.
+    pub sessions: Silence,
     /// By which methods a peer may authenticate.
     pub methods: Methods,
     /// What is done about wrong passwords.
@@ -452,6 +456,7 @@ impl Draft {
             accounting: gateway.accounting,
             log: gateway.log,
             shutdown: gateway.shutdown,
+            sessions: gateway.sessions,
             methods: gateway.methods,
             passwords: gateway.passwords,
             enforcement,
