@@ -34,7 +34,6 @@ use crate::app::sessions;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
 use crate::config::Config;
-use crate::directory::Directories;
 use crate::journal;
 use crate::journal::Journal;
 use crate::model::Problem;
@@ -225,7 +224,8 @@ impl Gateway {
     pub(super) fn reload(&mut self, config: Config) -> Result<Vec<String>, Vec<Problem>> {
         let (directories, _) = passwords::load(&config)?;
         let clock = directory_clock(self.clock);
-        let directories = Arc::new(Directories::new(directories, &clock));
+        let before = self.radius.directories.load_full();
+        let directories = Arc::new(before.renewed(directories, &clock));
         let (resumption, learner) = (&self.radius.resumption, &self.radius.learner);
         let known = homes::known(&config, &self.radius.known.borrow().homes)?;
         let proxying = (&*self.radius.mark, &*known.homes);
