@@ -127,7 +127,7 @@ impl Bench {
         lab.servers = vec![Server::new(0, Arc::clone(&lab.shared))];
         lab.reload(|settings| {
             let mut config = nas_config("switches", "office", "127.0.0.0/8");
-            config.dynamic_authorization = Some(port);
+            config.dynamic_authorization = Some(port.into());
             settings.nas = NasTable::new(vec![config]).unwrap();
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()

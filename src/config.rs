@@ -29,6 +29,7 @@ mod passwords;
 mod proxy;
 mod revocation;
 mod rules;
+mod sessions;
 mod settings;
 mod text;
 mod tls_policy;
@@ -38,6 +39,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::access::Silence;
 use crate::directory::Entry;
 use crate::document;
 use crate::model::Problem;
@@ -127,6 +129,8 @@ pub struct Config {
     pub log: Log,
     /// Stopping.
     pub shutdown: Shutdown,
+    /// When sessions are over of which nothing more is heard.
+    pub sessions: Silence,
     /// By which methods a peer may authenticate.
     pub methods: Methods,
     /// What is done about wrong passwords.
@@ -215,7 +219,7 @@ pub fn read(folder: &Path) -> Draft {
         *path = base.join(&*path);
     }
     for entry in &mut nas {
-        if let Some(nas::SecretSource::File(path)) = &mut entry.secret {
+        for path in entry.secret_files_mut() {
             *path = base.join(&*path);
         }
     }
@@ -298,11 +302,9 @@ impl Draft {
         let layout = self.layout();
         self.nas
             .iter()
-            .filter_map(|entry| match &entry.secret {
-                Some(nas::SecretSource::File(path)) => Some(path.clone()),
-                Some(nas::SecretSource::Given(_)) | None => None,
-            })
+            .flat_map(nas::Entry::secret_files)
             .filter(|path| layout.makes(path))
+            .cloned()
             .collect()
     }
 
@@ -454,6 +456,7 @@ impl Draft {
             accounting: gateway.accounting,
             log: gateway.log,
             shutdown: gateway.shutdown,
+            sessions: gateway.sessions,
             methods: gateway.methods,
             passwords: gateway.passwords,
             enforcement,

@@ -126,6 +126,8 @@ pub use shared::Shared;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::access::Silence;
+
 /// Longest RADIUS packet (RFC 2865 section 3).
 pub const MAX_PACKET: usize = crate::radius::MAX_PACKET;
 
@@ -202,6 +204,8 @@ pub struct Config {
     /// Whether a request gets an Access-Reject when nobody who knows the password has answered. A NAS
     /// that gets no answer asks elsewhere, and stops asking here. Default true.
     pub reject_when_unavailable: bool,
+    /// When sessions are over of which nothing more is heard.
+    pub silence: Silence,
 }
 
 impl Default for Config {
@@ -215,6 +219,7 @@ impl Default for Config {
             free_guesses: 5,
             longest_wait: Duration::from_mins(1),
             reject_when_unavailable: true,
+            silence: Silence::default(),
         }
     }
 }

@@ -120,6 +120,7 @@ pub use home::Returned;
 pub use lanes::Lanes;
 pub use mschap::MsChap;
 pub use nai::bears_realm;
+pub use nas::DynamicAuthorization;
 pub use nas::MessageAuthenticatorPolicy;
 pub use nas::Nas;
 pub use nas::NasConfig;

@@ -11,7 +11,6 @@ use tokio::runtime::Runtime;
 
 use crate::access::DecisionPoint;
 use crate::access::Live;
-use crate::access::Sessions;
 use crate::app::StartError;
 use crate::app::answer::Desk;
 use crate::app::banner::Banner;
@@ -35,7 +34,6 @@ use crate::app::sessions;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
 use crate::config::Config;
-use crate::directory::Directories;
 use crate::journal;
 use crate::journal::Journal;
 use crate::model::Problem;
@@ -49,10 +47,10 @@ use crate::net::eas::Lanes;
 use crate::net::eas::bind_lanes;
 use crate::net::metrics::Pages;
 use crate::net::radius::Listen;
-use crate::network::Admissions;
 use crate::network::Dynamic;
 use crate::network::DynamicCounters;
 use crate::network::Role;
+use crate::network::Shared;
 use crate::store::Claim;
 use crate::sync;
 
@@ -169,7 +167,6 @@ impl Gateway {
             revocation,
             point,
             live,
-            sessions,
             tasks,
             source_settings,
             snapshots,
@@ -194,7 +191,8 @@ impl Gateway {
             network: Arc::clone(&radius.shared),
             resumption: Arc::clone(&radius.resumption),
         }));
-        runtime.spawn(housekeeping(clock, Arc::clone(&live), sessions, admissions));
+        let network = Arc::clone(&radius.shared);
+        runtime.spawn(housekeeping(clock, Arc::clone(&live), network));
         let mail = Mail::start(front, mail_bound).map_err(StartError::System)?;
         Ok(Self {
             config,
@@ -226,7 +224,8 @@ impl Gateway {
     pub(super) fn reload(&mut self, config: Config) -> Result<Vec<String>, Vec<Problem>> {
         let (directories, _) = passwords::load(&config)?;
         let clock = directory_clock(self.clock);
-        let directories = Arc::new(Directories::new(directories, &clock));
+        let before = self.radius.directories.load_full();
+        let directories = Arc::new(before.renewed(directories, &clock));
         let (resumption, learner) = (&self.radius.resumption, &self.radius.learner);
         let known = homes::known(&config, &self.radius.known.borrow().homes)?;
         let proxying = (&*self.radius.mark, &*known.homes);
@@ -460,12 +459,8 @@ fn serve_metrics(
 }
 
 /// What has to be done once in a while and hangs on no request.
-async fn housekeeping(
-    clock: Clock,
-    live: Arc<Live>,
-    sessions: Arc<Sessions>,
-    admissions: Arc<Admissions>,
-) {
+async fn housekeeping(clock: Clock, live: Arc<Live>, network: Arc<Shared>) {
+    let admissions = &network.admissions;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     let mut ticks = 0_u32;
     loop {
@@ -475,15 +470,12 @@ async fn housekeeping(
         tell(admissions.sweep_due(now));
         ticks = ticks.wrapping_add(1);
         if ticks.is_multiple_of(60) {
-            sessions.expire(now, SESSION_SILENCE);
-            admissions.expire(now);
+            let silence = network.settings.load().config.silence;
+            network.sessions.expire(now, &silence);
+            admissions.expire(now, &silence);
         }
     }
 }
-
-/// A session whose NAS has said nothing for this long is forgotten. NASes with interim updates
-/// send them every few minutes; those without send only the Stop, mostly within a day.
-const SESSION_SILENCE: Duration = Duration::from_hours(25);
 
 /// The time for taking leave of directories.
 const LEAVE: Duration = Duration::from_millis(500);

@@ -12,6 +12,7 @@ use crate::app::passwords;
 use crate::config;
 use crate::config::Config;
 use crate::config::Hook;
+use crate::document::show_duration;
 use crate::model::Problem;
 use crate::model::Severity;
 use crate::policy;
@@ -61,9 +62,28 @@ fn sources(config: &Config) -> Vec<Problem> {
 
 /// `directory.toml`.
 fn directories(config: &Config) -> Vec<Problem> {
-    match passwords::load(config) {
-        Ok((_, problems)) | Err(problems) => problems,
+    let (directories, mut problems) = match passwords::load(config) {
+        Ok(found) => found,
+        Err(problems) => return problems,
+    };
+    let (deadline, patience) = (directories.deadline, config.eap.timeout);
+    let asks = !directories.ldap.is_empty() || directories.winbind.is_some();
+    if asks && deadline >= patience {
+        problems.push(Problem {
+            file: config.folder.join(passwords::FILE).display().to_string(),
+            line: None,
+            key: "deadline".to_owned(),
+            message: format!(
+                "{} is not shorter than eap.timeout of gateway.toml, {}: when no directory answers \
+                 the request is given up before, without a record, whatever \
+                 passwords.when_unavailable says",
+                show_duration(deadline),
+                show_duration(patience)
+            ),
+            severity: Severity::Warning,
+        });
     }
+    problems
 }
 
 /// What devices are met with in EAP. A start and a reload build that themselves.

@@ -86,6 +86,7 @@ pub(super) fn network_settings(
             reject_delay: config.passwords.reject_delay,
             free_guesses: config.passwords.free_guesses,
             longest_wait: config.passwords.longest_wait,
+            silence: config.sessions,
             reject_when_unavailable: config.passwords.when_unavailable == WhenUnavailable::Reject,
             ..network::Config::default()
         },

@@ -149,4 +149,4 @@ pub(super) fn load(config: &Config) -> Result<(directory::Config, Vec<Problem>),
     directory::parse(&file, &config.folder, &text)
 }
 
-const FILE: &str = "directory.toml";
+pub(super) const FILE: &str = "directory.toml";

@@ -60,7 +60,9 @@ pub(super) fn restore(config: &Config, shared: &network::Shared, clock: Clock) {
         found.filter(|nas| nas.name() == at.name).cloned()
     };
     let now = clock.now().wall;
-    let restored = shared.admissions.restore(now, snapshot.content(), nas);
+    let silence = &settings.config.silence;
+    let admissions = &shared.admissions;
+    let restored = admissions.restore(now, silence, snapshot.content(), nas);
     info!(
         sessions = restored.sessions,
         gone = restored.gone,
@@ -170,7 +172,7 @@ const FILE: &str = "sessions.snapshot";
 
 const FORMAT: Format = Format {
     magic: *b"PORTSESS",
-    version: 1,
+    version: 2,
 };
 
 /// A session that began in between and outlives a crash is the price; half a minute of logins is few.

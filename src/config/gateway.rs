@@ -10,6 +10,7 @@ use super::methods;
 use super::methods::Methods;
 use super::passwords::Passwords;
 use super::revocation::Revocation;
+use super::sessions;
 use super::settings::Accounting;
 use super::settings::Certificates;
 use super::settings::Data;
@@ -22,6 +23,7 @@ use super::settings::Mail;
 use super::settings::Radsec;
 use super::settings::Shutdown;
 use super::settings::Workers;
+use crate::access::Silence;
 use crate::document::Octets;
 use crate::document::Section;
 use crate::eap::MAX_PACKET;
@@ -49,6 +51,7 @@ pub(super) struct Gateway {
     pub(super) accounting: Accounting,
     pub(super) log: Log,
     pub(super) shutdown: Shutdown,
+    pub(super) sessions: Silence,
     pub(super) methods: Methods,
     pub(super) passwords: Passwords,
     pub(super) enforcement: enforcement::Written,
@@ -72,6 +75,7 @@ impl Default for Gateway {
             accounting: Accounting::default(),
             log: Log::default(),
             shutdown: Shutdown::default(),
+            sessions: Silence::default(),
             methods: Methods::default(),
             passwords: Passwords::default(),
             enforcement: enforcement::Written::default(),
@@ -98,6 +102,7 @@ impl Gateway {
         gateway.accounting.read(section.child("accounting"));
         gateway.log.read(section.child("log"));
         gateway.shutdown.read(section.child("shutdown"));
+        sessions::read(&mut gateway.sessions, section.child("sessions"));
         gateway.methods = methods::read(section.child("methods"));
         gateway.passwords.read(section.child("passwords"));
         gateway.dictionaries.read(section.child("dictionaries"));

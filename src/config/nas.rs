@@ -37,7 +37,10 @@ pub(super) struct Entry {
     pub(super) group: String,
     pub(super) message_authenticator: MessageAuthenticatorPolicy,
     pub(super) accounting: bool,
+    /// The port at which it takes Disconnect-Requests.
     pub(super) dynamic_authorization: Option<u16>,
+    /// The secret of those, where it is another one.
+    pub(super) dynamic_secret: Option<SecretSource>,
     /// Its key, `nas[0]`.
     pub(super) key: String,
 }
@@ -52,9 +55,19 @@ pub(super) enum SecretSource {
 }
 
 impl Entry {
-    /// One entry of the RADIUS room for each network, with the secret that was found.
-    pub(super) fn with_secret(&self, secret: &Secret) -> impl Iterator<Item = NasConfig> {
-        let nas = |network: &IpNet| self.nas(*network, secret, self.message_authenticator);
+    /// One entry of the RADIUS room for each network, with the secrets that were found.
+    pub(super) fn with_secrets(
+        &self,
+        secret: &Secret,
+        dynamic: Option<&Secret>,
+    ) -> impl Iterator<Item = NasConfig> {
+        let nas = move |network: &IpNet| {
+            let mut nas = self.nas(*network, secret, self.message_authenticator);
+            if let Some(requests) = &mut nas.dynamic_authorization {
+                requests.secret = dynamic.cloned();
+            }
+            nas
+        };
         self.networks.iter().map(nas)
     }
 
@@ -88,6 +101,24 @@ impl Entry {
         }
     }
 
+    /// The files that its secrets are in.
+    pub(super) fn secret_files(&self) -> impl Iterator<Item = &PathBuf> {
+        let sources = self.secret.iter().chain(&self.dynamic_secret);
+        sources.filter_map(|source| match source {
+            SecretSource::File(path) => Some(path),
+            SecretSource::Given(_) => None,
+        })
+    }
+
+    /// The same, to be changed.
+    pub(super) fn secret_files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let sources = self.secret.iter_mut().chain(&mut self.dynamic_secret);
+        sources.filter_map(|source| match source {
+            SecretSource::File(path) => Some(path),
+            SecretSource::Given(_) => None,
+        })
+    }
+
     fn nas(
         &self,
         network: IpNet,
@@ -101,17 +132,26 @@ impl Entry {
             secret: secret.clone(),
             message_authenticator,
             accounting: self.accounting,
-            dynamic_authorization: self.dynamic_authorization,
+            dynamic_authorization: self.dynamic_authorization.map(Into::into),
         }
     }
 
-    /// The key that says where the secret is.
-    pub(super) fn secret_key(&self) -> String {
-        let key = match self.secret {
-            Some(SecretSource::Given(_)) => "secret",
-            Some(SecretSource::File(_)) | None => "secret_file",
+    /// Where its secrets are, and the key that says so of each: of its own requests, and of those to
+    /// it.
+    pub(super) fn secrets(&self) -> [Option<(String, &SecretSource)>; 2] {
+        let with_key = |source: &'_ SecretSource, prefix: &str| {
+            let key = match source {
+                SecretSource::Given(_) => "secret",
+                SecretSource::File(_) => "secret_file",
+            };
+            format!("{}.{prefix}{key}", self.key)
         };
-        format!("{}.{key}", self.key)
+        let own = self.secret.as_ref();
+        let dynamic = self.dynamic_secret.as_ref();
+        [
+            own.map(|source| (with_key(source, ""), source)),
+            dynamic.map(|source| (with_key(source, "dynamic_authorization_"), source)),
+        ]
     }
 }
 
@@ -151,6 +191,7 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
     let (mut takes_disconnects, mut port) = (false, DYNAMIC_AUTHORIZATION);
     section.set("dynamic_authorization", &mut takes_disconnects);
     section.set_within("dynamic_authorization_port", 1..=u16::MAX, &mut port);
+    let dynamic_secret = dynamic_secret(&mut section, takes_disconnects);
     section.finish();
 
     if section.has("network") && networks.as_ref().is_some_and(Vec::is_empty) {
@@ -201,8 +242,36 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
         message_authenticator,
         accounting,
         dynamic_authorization: takes_disconnects.then_some(port),
+        dynamic_secret,
         key,
     })
+}
+
+/// The secret of Disconnect- and CoA-Requests.
+fn dynamic_secret(section: &mut Section<'_>, takes_disconnects: bool) -> Option<SecretSource> {
+    const GIVEN: &str = "dynamic_authorization_secret";
+    const FILE: &str = "dynamic_authorization_secret_file";
+    let given: Option<String> = section.read(GIVEN);
+    let file: Option<PathBuf> = section.read(FILE);
+    let key = [FILE, GIVEN].into_iter().find(|key| section.has(key))?;
+    if section.has(GIVEN) && section.has(FILE) {
+        section.error(FILE, format!("either {GIVEN} or {FILE}, not both"));
+        return None;
+    }
+    if !takes_disconnects {
+        section.error(key, "means nothing without dynamic_authorization = true");
+        return None;
+    }
+    // RFC 6614 section 2.3 names the one secret that there is over TLS.
+    if !section.has("secret") && !section.has("secret_file") {
+        section.error(
+            key,
+            "means nothing over TLS, where requests go on the connection",
+        );
+        return None;
+    }
+    let given = given.map(|secret| SecretSource::Given(Secret::new(secret.into_bytes())));
+    given.or_else(|| file.map(SecretSource::File))
 }
 
 /// The texts of a list that can be parsed; the others are reported.

@@ -55,31 +55,51 @@ impl<'d> Opened<'d> {
         let mut complete = Vec::with_capacity(self.draft.nas.len());
         let mut open = open_to_others(Path::new(&written.file));
         for entry in &self.draft.nas {
-            let key = entry.secret_key();
-            let secret = match entry.secret.as_ref() {
-                None => continue,
-                Some(SecretSource::Given(secret)) => {
-                    // Said once, however many secrets stand there.
-                    if let Some(mode) = open.take() {
-                        let message = format!(
-                            "the secret stands in a file of mode {mode:04o} that others may \
-                             read: use secret_file, or chmod 600 {}",
-                            written.file
-                        );
-                        self.problems.push(written.warning(&key, message));
-                    }
-                    Some(secret.clone())
-                }
-                Some(SecretSource::File(path)) => self.secret(written, &key, path, "this NAS"),
+            let [own, dynamic] = entry.secrets();
+            let Some(own) = own else { continue };
+            let Some(secret) = self.nas_secret(own, &mut open) else {
+                continue;
             };
-            let Some(secret) = secret else { continue };
-            if let Some(weakness) = secret.weakness() {
-                self.problems
-                    .push(written.error(&key, weakness.to_string()));
-            }
-            complete.extend(entry.with_secret(&secret));
+            let requests = match dynamic {
+                // Without its secret it is not asked with the wrong one.
+                Some(source) => match self.nas_secret(source, &mut open) {
+                    Some(secret) => Some(secret),
+                    None => continue,
+                },
+                None => None,
+            };
+            complete.extend(entry.with_secrets(&secret, requests.as_ref()));
         }
         complete
+    }
+
+    /// One secret of `nas.toml`; `open` is its mode as long as nothing was said of that.
+    fn nas_secret(
+        &mut self,
+        (key, source): (String, &SecretSource),
+        open: &mut Option<u32>,
+    ) -> Option<Secret> {
+        let written = &self.draft.written.nas;
+        let secret = match source {
+            SecretSource::Given(secret) => {
+                // Said once, however many secrets stand there.
+                if let Some(mode) = open.take() {
+                    let message = format!(
+                        "the secret stands in a file of mode {mode:04o} that others may \
+                         read: use secret_file, or chmod 600 {}",
+                        written.file
+                    );
+                    self.problems.push(written.warning(&key, message));
+                }
+                secret.clone()
+            }
+            SecretSource::File(path) => self.secret(written, &key, path, "this NAS")?,
+        };
+        if let Some(weakness) = secret.weakness() {
+            self.problems
+                .push(written.error(&key, weakness.to_string()));
+        }
+        Some(secret)
     }
 
     /// Certificates, keys and authorities of both TLS servers and of the upstream; nothing is said

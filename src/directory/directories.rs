@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -15,6 +14,7 @@ use crate::directory::Certificates;
 use crate::directory::Ldap;
 use crate::directory::LdapConfig;
 use crate::directory::ServerStatus;
+use crate::directory::Trust;
 use crate::directory::Winbind;
 use crate::directory::WinbindConfig;
 use crate::directory::name::LoginName;
@@ -51,21 +51,21 @@ impl fmt::Debug for Clock {
 /// All directories.
 #[derive(Debug)]
 pub struct Directories {
-    ldap: Vec<Ldap>,
-    winbind: Option<Winbind>,
+    ldap: Vec<Arc<Ldap>>,
+    winbind: Option<Arc<Winbind>>,
     deadline: Duration,
     places: Semaphore,
     most_waiting: usize,
     groups_fresh_for: Duration,
     groups_kept_for: Duration,
-    counts: Counts,
+    counts: Arc<Counts>,
 }
 
 /// What is asked of them.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// LDAP directories with what their servers are trusted by, in order.
-    pub ldap: Vec<(LdapConfig, Arc<ClientConfig>)>,
+    pub ldap: Vec<(LdapConfig, Trust)>,
     /// Active Directory, for answers to a challenge.
     pub winbind: Option<WinbindConfig>,
     /// How long a user may wait for all of them.
@@ -169,6 +169,23 @@ impl Directories {
     /// Directories as they are configured; nobody is connected to before somebody is asked for.
     #[must_use]
     pub fn new(config: Config, clock: &Clock) -> Self {
+        Self::take_over(config, clock, (&[], None), Arc::default())
+    }
+
+    /// Directories as they are configured now: those of before that are configured as they were go on
+    /// with their connections, with their helpers, and with what is known of their servers' health.
+    #[must_use]
+    pub fn renewed(&self, config: Config, clock: &Clock) -> Self {
+        let before = (&*self.ldap, self.winbind.as_ref());
+        Self::take_over(config, clock, before, Arc::clone(&self.counts))
+    }
+
+    fn take_over(
+        config: Config,
+        clock: &Clock,
+        (ldap_before, winbind_before): (&[Arc<Ldap>], Option<&Arc<Winbind>>),
+        counts: Arc<Counts>,
+    ) -> Self {
         let Config {
             ldap,
             winbind,
@@ -177,18 +194,29 @@ impl Directories {
             groups_fresh_for,
             groups_kept_for,
         } = config;
-        let ldap = ldap.into_iter();
+        let ldap = ldap.into_iter().map(|(config, trust)| {
+            let mut before = ldap_before.iter();
+            match before.find(|before| before.is(&config, &trust)) {
+                Some(before) => Arc::clone(before),
+                None => Arc::new(Ldap::new(config, &trust, clock)),
+            }
+        });
+        let winbind =
+            winbind.map(
+                |config| match winbind_before.filter(|before| before.is(&config)) {
+                    Some(before) => Arc::clone(before),
+                    None => Arc::new(Winbind::new(config, clock.clone())),
+                },
+            );
         Self {
-            ldap: ldap
-                .map(|(config, tls)| Ldap::new(config, &tls, clock))
-                .collect(),
-            winbind: winbind.map(|config| Winbind::new(config, clock.clone())),
+            ldap: ldap.collect(),
+            winbind,
             deadline,
             places: Semaphore::new(most_waiting),
             most_waiting,
             groups_fresh_for,
             groups_kept_for,
-            counts: Counts::default(),
+            counts,
         }
     }
 
@@ -223,7 +251,7 @@ impl Directories {
     /// Whether there is anybody at all whose groups are looked up for a certificate.
     #[must_use]
     pub fn look_up_certificates(&self) -> bool {
-        self.ldap.iter().any(Ldap::looks_up_certificates)
+        self.ldap.iter().any(|ldap| ldap.looks_up_certificates())
     }
 
     /// The name by which a machine of that DNS name logs in.
@@ -373,3 +401,6 @@ impl Directories {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,12 +14,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
-
 use crate::directory::Clock;
 use crate::directory::Found;
 use crate::directory::Told;
 use crate::directory::name::LoginName;
+use crate::directory::trust::Trust;
+use crate::model::Fingerprint;
 use crate::model::Secret;
 use crate::model::UserId;
 
@@ -98,16 +98,58 @@ pub enum Certificates {
     Require,
 }
 
+impl LdapConfig {
+    /// Whether `other` says the same of every key.
+    fn is(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            servers,
+            realms,
+            bind_name,
+            bind_password,
+            base,
+            scope,
+            filter,
+            user_name,
+            machine_filter,
+            groups,
+            certificates,
+            connections,
+            server_deadline,
+        } = self;
+        let same_password = match (bind_password, &other.bind_password) {
+            (Some(one), Some(other)) => one.ct_eq(other.expose()),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        same_password
+            && *name == other.name
+            && *servers == other.servers
+            && *realms == other.realms
+            && *bind_name == other.bind_name
+            && *base == other.base
+            && *scope == other.scope
+            && *filter == other.filter
+            && *user_name == other.user_name
+            && *machine_filter == other.machine_filter
+            && *groups == other.groups
+            && *certificates == other.certificates
+            && *connections == other.connections
+            && *server_deadline == other.server_deadline
+    }
+}
+
 /// A directory.
 #[derive(Debug)]
 pub struct Ldap {
     config: LdapConfig,
+    authorities: Fingerprint,
     servers: Vec<Server>,
 }
 
 impl Ldap {
-    /// A directory whose servers are trusted by `tls`. Connects to nobody yet.
-    pub(super) fn new(config: LdapConfig, tls: &Arc<ClientConfig>, clock: &Clock) -> Self {
+    /// A directory whose servers are trusted by `trust`. Connects to nobody yet.
+    pub(super) fn new(config: LdapConfig, trust: &Trust, clock: &Clock) -> Self {
         let account = Account {
             name: config.bind_name.clone(),
             password: config.bind_password.clone(),
@@ -115,7 +157,7 @@ impl Ldap {
         let servers = config.servers.iter().map(|address| {
             Server::new(
                 address.clone(),
-                Arc::clone(tls),
+                Arc::clone(&trust.tls),
                 account.clone(),
                 config.connections,
                 clock.clone(),
@@ -123,8 +165,14 @@ impl Ldap {
         });
         Self {
             servers: servers.collect(),
+            authorities: trust.authorities,
             config,
         }
+    }
+
+    /// Whether it is what `new` would make of these.
+    pub(super) fn is(&self, config: &LdapConfig, trust: &Trust) -> bool {
+        self.config.is(config) && self.authorities == trust.authorities
     }
 
     pub(super) fn name(&self) -> &str {

@@ -8,6 +8,8 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::model::Fingerprint;
+
 /// Why servers cannot be trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
@@ -22,16 +24,27 @@ pub enum TrustError {
     Tls(#[source] rustls::Error),
 }
 
-/// TLS to servers whose certificates the authorities in `pem` have issued; those of the system where
+/// Whom servers are trusted by.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// TLS with those authorities.
+    pub(super) tls: Arc<ClientConfig>,
+    /// Of all their certificates, so that a reload knows the same ones again.
+    pub(super) authorities: Fingerprint,
+}
+
+/// Trust in servers whose certificates the authorities in `pem` have issued; those of the system where
 /// it is `None`.
 ///
 /// # Errors
 ///
 /// When there is no authority.
-pub fn tls_config(pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TrustError> {
+pub fn trust(pem: Option<&[u8]>) -> Result<Trust, TrustError> {
     let mut roots = RootCertStore::empty();
+    let mut octets = Vec::new();
     match pem {
         Some(pem) => {
+            octets.extend_from_slice(pem);
             for certificate in CertificateDer::pem_slice_iter(pem) {
                 let certificate = certificate.map_err(|_| TrustError::NoAuthority)?;
                 roots
@@ -43,8 +56,11 @@ pub fn tls_config(pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TrustError> {
             }
         }
         None => {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
+            let mut found = rustls_native_certs::load_native_certs().certs;
+            // In whatever order the system gives them.
+            found.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+            found.iter().for_each(|one| octets.extend_from_slice(one));
+            roots.add_parsable_certificates(found);
             if roots.is_empty() {
                 return Err(TrustError::NoSystemAuthorities);
             }
@@ -56,5 +72,8 @@ pub fn tls_config(pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TrustError> {
         .map_err(TrustError::Tls)?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Arc::new(config))
+    Ok(Trust {
+        tls: Arc::new(config),
+        authorities: Fingerprint::of(&octets),
+    })
 }

@@ -149,6 +149,11 @@ impl Winbind {
         }
     }
 
+    /// Whether it is what `new` would make of this.
+    pub(super) fn is(&self, config: &WinbindConfig) -> bool {
+        self.config == *config
+    }
+
     pub(super) const fn name(&self) -> &'static str {
         "winbind"
     }

@@ -93,7 +93,7 @@ pub struct Accepts {
     pub only_version_11: bool,
 }
 
-/// The names of the two versions in ALPN (RFC 9765 section 3.3).
+/// The names of the two versions in ALPN (RFC 9765 section 3.1).
 pub const VERSION_10: &[u8] = b"radius/1.0";
 /// RADIUS/1.1.
 pub const VERSION_11: &[u8] = b"radius/1.1";

@@ -1,5 +1,7 @@
 //! Accounting: what NASes report is recorded, then answered, and kept as open sessions (RFC 2866).
 
+use crate::access::NasNames;
+use crate::access::Rhythm;
 use crate::access::Session;
 use crate::access::SessionEvent;
 use crate::access::SessionKey;
@@ -15,12 +17,13 @@ use crate::network::ledger::Report;
 use crate::network::server::Server;
 use crate::radius::AccountingRequest;
 use crate::radius::AcctStatusType;
+use crate::radius::AttributeType;
 use crate::radius::Reply;
 
 impl Server {
     /// Notes what a NAS reports. The answer waits in the ledger until the report is on record.
     pub(super) fn account(&mut self, now: Now, asked: &Asked<'_>, request: &AccountingRequest<'_>) {
-        let nas = asked.from.ip();
+        let nas = names(asked, request);
         let key = SessionKey::new(nas, request.session_id());
         let news = match request.status() {
             AcctStatusType::Start | AcctStatusType::InterimUpdate => {
@@ -82,7 +85,7 @@ impl Server {
             self.counters.accounted.count();
             match entry.news {
                 News::Session(key, event) => sessions.note(key, event),
-                News::NoSessions(nas) => sessions.close_all_of(nas),
+                News::NoSessions(nas) => sessions.close_all_of(&nas),
                 News::Nothing => {}
             }
             if let Some(held) = entry.held {
@@ -103,6 +106,14 @@ impl Server {
     }
 }
 
+/// By what the NAS tells itself from others behind its address.
+fn names(asked: &Asked<'_>, request: &AccountingRequest<'_>) -> NasNames {
+    let address = request.find(AttributeType::NAS_IP_ADDRESS);
+    let address = address.or_else(|| request.find(AttributeType::NAS_IPV6_ADDRESS));
+    let identifier = request.find(AttributeType::NAS_IDENTIFIER);
+    NasNames::new(asked.from.ip(), identifier, address)
+}
+
 fn session(now: Now, request: &AccountingRequest<'_>) -> Session {
     let running = i64::from(request.session_seconds().unwrap_or(0));
     let delay = i64::from(request.delay_seconds().unwrap_or(0));
@@ -118,7 +129,7 @@ fn session(now: Now, request: &AccountingRequest<'_>) -> Session {
         station: request.calling_mac(),
         decision: request.classes().find_map(enforce::decision_of),
         started: Timestamp::from_unix_seconds(started),
-        heard: now.wall,
+        rhythm: Rhythm::begun(now.wall),
         octets_in: request.input_octets().unwrap_or(0),
         octets_out: request.output_octets().unwrap_or(0),
     }

@@ -1,6 +1,8 @@
 //! Peers that were let in by NASes that take Disconnect-Requests (RFC 5176), for as long as they
 //! may be in: what has to end when the verdict about one of them changes.
 
+mod peer;
+
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -25,6 +27,8 @@ use crate::access::DecisionPoint;
 use crate::access::Live;
 use crate::access::Permit;
 use crate::access::Places;
+use crate::access::Rhythm;
+use crate::access::Silence;
 use crate::access::Sweep;
 use crate::access::Trace;
 use crate::model::CertificateId;
@@ -36,61 +40,11 @@ use crate::model::Verdict;
 use crate::network::away::Asked;
 use crate::network::brake::Held;
 use crate::network::server::Server;
-use crate::radius::AccessRequest;
 use crate::radius::AccountingRequest;
 use crate::radius::AttributeType;
-use crate::radius::MAX_VALUE;
 use crate::radius::Nas;
-use crate::radius::VendorId;
 
-/// By what a NAS knows a peer (RFC 5176 section 3): each attribute as the NAS sent it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct PeerIdentity {
-    pub(super) attributes: Vec<(AttributeType, Box<[u8]>)>,
-}
-
-impl PeerIdentity {
-    /// Attributes that there may be: one of each kind.
-    pub(super) const MAX: usize = IDENTIFYING.len() + 1;
-
-    /// What an Access-Request says of its peer and of the NAS.
-    pub(super) fn of(request: &AccessRequest<'_>) -> Self {
-        let attributes = IDENTIFYING.into_iter().filter_map(|kind| {
-            let value = request.find(kind).filter(|value| !value.is_empty())?;
-            Some((kind, value.into()))
-        });
-        let mut attributes: Vec<(AttributeType, Box<[u8]>)> = attributes.collect();
-        // Cisco's devices want their own name of a session back, Meraki's nothing less.
-        if let Some(session) = request.audit_session()
-            && let Some(value) = cisco_pair(session)
-        {
-            attributes.push((AttributeType::VENDOR_SPECIFIC, value));
-        }
-        Self { attributes }
-    }
-
-    pub(super) fn find(&self, kind: AttributeType) -> Option<&[u8]> {
-        let mut attributes = self.attributes.iter();
-        attributes
-            .find(|(of, _)| *of == kind)
-            .map(|(_, value)| &**value)
-    }
-
-    /// The same, with another value of one attribute.
-    pub(super) fn set(&mut self, kind: AttributeType, value: &[u8]) {
-        self.attributes.retain(|(of, _)| *of != kind);
-        self.attributes.push((kind, value.into()));
-    }
-}
-
-/// The value of a Vendor-Specific with one Cisco-AVPair; `None` if that is too long.
-fn cisco_pair(text: &[u8]) -> Option<Box<[u8]>> {
-    const AV_PAIR: u8 = 1;
-    let length = u8::try_from(text.len() + 2).ok()?;
-    let head = [&VendorId::CISCO.0.to_be_bytes()[..], &[AV_PAIR, length]];
-    let value = [head.concat().as_slice(), text].concat();
-    (value.len() <= MAX_VALUE).then(|| value.into_boxed_slice())
-}
+pub(super) use peer::PeerIdentity;
 
 /// A peer that is in.
 pub(super) struct Admission {
@@ -101,8 +55,20 @@ pub(super) struct Admission {
     pub(super) peer: PeerIdentity,
     /// How its device was established when it got the access that it has.
     pub(super) established: Established,
-    /// When it is forgotten, should nobody say that it has ended.
-    pub(super) until: Timestamp,
+    /// When it was heard of.
+    pub(super) rhythm: Rhythm,
+    /// When its Session-Timeout ends it, or has its NAS ask again; `None` if it was given none.
+    pub(super) ends: Option<Timestamp>,
+}
+
+impl Admission {
+    /// Whether it is over, should nobody say so: by silence, or because its time is up. One that is
+    /// reported after its time is at a NAS that does not heed it.
+    pub(super) fn is_over(&self, now: Timestamp, silence: &Silence) -> bool {
+        let heard = self.rhythm.heard();
+        let ends = self.ends.filter(|ends| heard < *ends);
+        ends.is_some_and(|ends| ends + GRACE <= now) || self.rhythm.is_over(now, silence)
+    }
 }
 
 /// All peers that are in, by the decision that let them in.
@@ -240,6 +206,7 @@ impl Admissions {
         subject: &Subject<'_>,
         decided: &Decided,
         (nas, address, peer): (&Arc<Nas>, IpAddr, PeerIdentity),
+        limit: Option<u32>,
     ) {
         self.put(
             number,
@@ -249,7 +216,8 @@ impl Admissions {
                 address,
                 peer,
                 established: decided.seen.established,
-                until: now + FORGOTTEN,
+                rhythm: Rhythm::begun(now),
+                ends: limit.map(|seconds| now + Duration::from_secs(seconds.into())),
             },
         );
     }
@@ -330,6 +298,8 @@ impl Admissions {
                 .with_subject(|subject| self.live.hold(now, subject, decided));
             admission.permit = permit;
             admission.established = established;
+            // It may have got another limit with it.
+            admission.ends = None;
             self.has_changed();
         }
         self.follow(number);
@@ -369,10 +339,16 @@ impl Admissions {
     /// The NAS calls the session so (RFC 2866 section 5.5), and it goes on.
     pub(super) fn named(&self, now: Timestamp, number: Correlation, session: &[u8]) {
         if let Some(mut admission) = self.open.get_mut(&number) {
-            admission.until = now + FORGOTTEN;
+            let before = admission.rhythm;
+            admission.rhythm.beats(now);
             let kind = AttributeType::ACCT_SESSION_ID;
             if admission.peer.find(kind) != Some(session) {
                 admission.peer.set(kind, session);
+                self.has_changed();
+            }
+            // That it goes on is worth writing down once an hour.
+            if now.since(before.heard()) >= HOUR || before.interval() != admission.rhythm.interval()
+            {
                 self.has_changed();
             }
         }
@@ -402,9 +378,9 @@ impl Admissions {
         });
     }
 
-    /// Forgets those of whom nothing was heard for a day. To be called once in a while.
-    pub fn expire(&self, now: Timestamp) {
-        self.remove_where(|admission| admission.until <= now);
+    /// Forgets those who are over by their time or their silence. To be called once in a while.
+    pub fn expire(&self, now: Timestamp, silence: &Silence) {
+        self.remove_where(|admission| admission.is_over(now, silence));
     }
 
     fn remove_where(&self, leaves: impl Fn(&Admission) -> bool) {
@@ -454,9 +430,10 @@ impl Server {
                 peer.set(AttributeType::USER_NAME, name.as_bytes());
             }
             let peer = (asked.nas, asked.from.ip(), peer);
-            self.shared
-                .admissions
-                .admit(now.wall, id, subject, decided, peer);
+            let settings = self.shared.settings.load();
+            let limit = settings.enforcement.limit(asked.nas, decided, now.wall);
+            let admissions = &self.shared.admissions;
+            admissions.admit(now.wall, id, subject, decided, peer, limit);
         }
     }
 }
@@ -471,20 +448,15 @@ impl fmt::Debug for Admissions {
     }
 }
 
-/// What identifies a session at its NAS (RFC 5176 section 3, Table 1) and is known when it begins.
-/// State, Class and ports are left out: NASes refuse what they do not expect (hostapd answers 401).
-const IDENTIFYING: [AttributeType; 5] = [
+/// By what one NAS is told from another behind the same address.
+const NAMES_A_NAS: [AttributeType; 3] = [
     AttributeType::NAS_IP_ADDRESS,
+    AttributeType::NAS_IPV6_ADDRESS,
     AttributeType::NAS_IDENTIFIER,
-    AttributeType::USER_NAME,
-    AttributeType::CALLING_STATION_ID,
-    AttributeType::ACCT_SESSION_ID,
 ];
 
-/// By what one NAS is told from another behind the same address.
-const NAMES_A_NAS: [AttributeType; 2] =
-    [AttributeType::NAS_IP_ADDRESS, AttributeType::NAS_IDENTIFIER];
+/// How long one is followed whose time is up: a NAS that asks again is slow at times, and who is
+/// forgotten while in cannot be put out.
+const GRACE: Duration = HOUR;
 
-/// Sessions without accounting, or whose Stop was lost, end within a day as a rule: profiles and
-/// NASes have them authenticate again.
-const FORGOTTEN: Duration = Duration::from_hours(24);
+const HOUR: Duration = Duration::from_hours(1);

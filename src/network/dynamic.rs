@@ -43,6 +43,7 @@ use errand::MAX_ROUNDS;
 use errand::Next;
 use errand::Session;
 use errand::Step;
+use errand::nas_today;
 use lanes::Budget;
 use lanes::Lanes;
 
@@ -148,14 +149,12 @@ impl Dynamic {
     /// Takes who has become due, and sends what may be sent now.
     pub fn handle_due(&mut self, now: Now) {
         for number in self.shared.admissions.take_due() {
-            self.queue(
-                Errand {
-                    number,
-                    step: Step::First,
-                    rounds: 0,
-                },
-                false,
-            );
+            let errand = Errand {
+                number,
+                step: Step::First,
+                rounds: 0,
+            };
+            self.queue(now, errand, false);
         }
         self.send_waiting(now);
     }
@@ -223,7 +222,7 @@ impl Dynamic {
                 break;
             }
             self.later.pop_first();
-            self.queue(errand, false);
+            self.queue(now, errand, false);
         }
         self.send_waiting(now);
     }
@@ -254,13 +253,17 @@ impl Dynamic {
         self.lanes.waiting() + self.flights.len() + self.later.len()
     }
 
-    /// Who has left meanwhile needs not be put out.
-    fn queue(&mut self, errand: Errand, front: bool) {
+    /// Who has left meanwhile needs not be put out; at a NAS that takes no requests any more, nobody
+    /// can be.
+    fn queue(&mut self, now: Now, errand: Errand, front: bool) {
+        let settings = self.shared.settings.load();
         let to = self.shared.admissions.with(errand.number, |admission| {
-            Reach::of(&admission.nas, admission.address)
+            Reach::of(nas_today(admission, &settings), admission.address)
         });
-        if let Some(Some(to)) = to {
-            self.lanes.put(&to, errand, front);
+        match to {
+            Some(Some(to)) => self.lanes.put(&to, errand, front),
+            Some(None) => self.stays(now, errand),
+            None => {}
         }
     }
 
@@ -358,7 +361,7 @@ impl Dynamic {
                 let then = (now.monotonic + COMES_ANEW, Errand { step, ..errand });
                 self.later.insert(then);
             }
-            Next::Ask(step) => self.queue(Errand { step, ..errand }, true),
+            Next::Ask(step) => self.queue(now, Errand { step, ..errand }, true),
             Next::Later(step) => self.postpone(now, Errand { step, ..errand }),
             Next::Stays => self.stays(now, errand),
         }
@@ -386,7 +389,7 @@ impl Dynamic {
         let flight = self.flights.get(&key)?;
         let request = Packet::new_checked(&flight.octets).ok()?;
         let nas: &Nas = &flight.session.nas;
-        verify_reply(reply, &request, nas.secret()).ok()?;
+        verify_reply(reply, &request, nas.dynamic_secret()).ok()?;
         let answer = if matches!(reply.code(), Code::DisconnectAck | Code::CoaAck) {
             Answer::Ack
         } else {

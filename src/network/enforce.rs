@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::access::Correlation;
+use crate::access::Decided;
 use crate::model::Credential;
 use crate::model::Decision;
 use crate::model::Established;
@@ -84,6 +85,14 @@ impl Enforcement {
             Verdict::Quarantine => &profiles.quarantine,
             Verdict::Block => &profiles.block,
         }
+    }
+
+    /// The Session-Timeout in seconds that somebody is given whom `decided` lets in at `nas`.
+    pub(super) fn limit(&self, nas: &Nas, decided: &Decided, now: Timestamp) -> Option<u32> {
+        let (decision, seen) = (&decided.decision, &decided.seen);
+        let (verdict, established) = (decision.verdict, seen.established);
+        let profile = self.profile(nas.group(), verdict, established, seen.credential);
+        session_timeout(profile, nas, decision, now)
     }
 }
 
@@ -220,7 +229,7 @@ mod tests {
             secret: Secret::new(b"0123456789abcdef".to_vec()),
             message_authenticator: MessageAuthenticatorPolicy::Require,
             accounting: true,
-            dynamic_authorization,
+            dynamic_authorization: dynamic_authorization.map(Into::into),
         };
         let table = NasTable::new(vec![config]).unwrap();
         Arc::clone(table.iter().next().unwrap())

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -10,6 +11,8 @@ use serde::Serialize;
 use crate::access::Correlation;
 use crate::access::KeptSubject;
 use crate::access::OwnedSubject;
+use crate::access::Rhythm;
+use crate::access::Silence;
 use crate::model::Established;
 use crate::model::Timestamp;
 use crate::model::Verdict;
@@ -52,8 +55,14 @@ struct Kept {
     nas: Box<str>,
     address: IpAddr,
     over_tls: bool,
-    /// Unix seconds.
-    until: i64,
+    /// When it was heard of, in Unix seconds.
+    heard: i64,
+    /// When its Session-Timeout is over, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ends: Option<i64>,
+    /// How often its NAS reports, in seconds; 0 if that is not known.
+    #[serde(default)]
+    interval: u32,
     attributes: Vec<(u8, String)>,
     subject: KeptSubject,
 }
@@ -85,6 +94,7 @@ impl Admissions {
     pub fn restore(
         &self,
         now: Timestamp,
+        silence: &Silence,
         lines: &[u8],
         nas: impl Fn(&At<'_>) -> Option<Arc<Nas>>,
     ) -> Restored {
@@ -105,7 +115,8 @@ impl Admissions {
             };
             let takes_requests = |nas: &Arc<Nas>| nas.dynamic_authorization().is_some();
             let found = nas(&at).filter(takes_requests);
-            let (Some(nas), true) = (found, now < read.until) else {
+            let is_over = now.since(read.heard) >= silence.longest;
+            let Some(nas) = found.filter(|_| !is_over) else {
                 restored.gone += 1;
                 continue;
             };
@@ -114,6 +125,7 @@ impl Admissions {
                 restored.unreadable += 1;
                 continue;
             }
+            let rhythm = read.rhythm(now);
             let permit = self.live().resume(now, read.subject, read.given);
             let admission = Admission {
                 permit,
@@ -121,7 +133,8 @@ impl Admissions {
                 address: read.address,
                 peer: read.peer,
                 established: read.established,
-                until: read.until,
+                rhythm,
+                ends: read.ends,
             };
             restored.sessions += usize::from(self.put(number, admission));
         }
@@ -136,9 +149,20 @@ struct Read {
     nas: Box<str>,
     address: IpAddr,
     transport: Transport,
-    until: Timestamp,
+    heard: Timestamp,
+    ends: Option<Timestamp>,
+    interval: Duration,
     peer: PeerIdentity,
     subject: OwnedSubject,
+}
+
+impl Read {
+    /// Its NAS had nobody to report to meanwhile: silence by its timer begins now.
+    fn rhythm(&self, now: Timestamp) -> Rhythm {
+        let is_timed = !self.interval.is_zero();
+        let heard = if is_timed { now } else { self.heard.min(now) };
+        Rhythm::resumed(heard, self.interval)
+    }
 }
 
 impl Kept {
@@ -151,7 +175,9 @@ impl Kept {
             nas: admission.nas.name().into(),
             address: admission.address,
             over_tls: admission.nas.transport() == Transport::Tls,
-            until: admission.until.unix_seconds(),
+            heard: admission.rhythm.heard().unix_seconds(),
+            ends: admission.ends.map(Timestamp::unix_seconds),
+            interval: seconds(admission.rhythm.interval()),
             attributes: attributes
                 .map(|(kind, value)| (kind.0, hexadecimal(value)))
                 .collect(),
@@ -179,7 +205,9 @@ impl Kept {
             nas: self.nas,
             address: self.address,
             transport,
-            until: Timestamp::from_unix_seconds(self.until),
+            heard: Timestamp::from_unix_seconds(self.heard),
+            ends: self.ends.map(Timestamp::from_unix_seconds),
+            interval: Duration::from_secs(self.interval.into()),
             peer: PeerIdentity {
                 attributes: attributes.collect::<Option<_>>()?,
             },
@@ -187,6 +215,10 @@ impl Kept {
         };
         Some((Correlation::parse(&self.number)?, read))
     }
+}
+
+fn seconds(interval: Duration) -> u32 {
+    u32::try_from(interval.as_secs()).unwrap_or(u32::MAX)
 }
 
 fn hexadecimal(octets: &[u8]) -> String {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::Serializer;
 
 use crate::access::Correlation;
+use crate::access::NasNames;
 use crate::access::SessionEvent;
 use crate::access::SessionKey;
 use crate::model::Now;
@@ -39,7 +40,7 @@ pub(super) struct Entry {
 pub(super) enum News {
     Session(SessionKey, SessionEvent),
     /// The NAS has none any more.
-    NoSessions(IpAddr),
+    NoSessions(NasNames),
     Nothing,
 }
 

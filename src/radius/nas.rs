@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -57,9 +58,25 @@ pub struct NasConfig {
     pub message_authenticator: MessageAuthenticatorPolicy,
     /// Whether it may send accounting.
     pub accounting: bool,
-    /// The UDP port at which it takes Disconnect-Requests (RFC 5176 section 2); `None` if it takes
-    /// none.
-    pub dynamic_authorization: Option<u16>,
+    /// How it takes Disconnect- and CoA-Requests; `None` if it takes none.
+    pub dynamic_authorization: Option<DynamicAuthorization>,
+}
+
+/// How a device takes Disconnect- and CoA-Requests (RFC 5176).
+#[derive(Clone, Debug)]
+pub struct DynamicAuthorization {
+    /// The UDP port (section 2); over TLS it means nothing.
+    pub port: u16,
+    /// The shared secret, never empty, where it is not the one of the device's own requests: many
+    /// devices are told another one for this direction.
+    pub secret: Option<Secret>,
+}
+
+/// With the secret of the device's own requests.
+impl From<u16> for DynamicAuthorization {
+    fn from(port: u16) -> Self {
+        Self { port, secret: None }
+    }
 }
 
 /// A network device in use.
@@ -72,12 +89,18 @@ pub struct Nas {
     message_authenticator: MessageAuthenticatorPolicy,
     accounting: bool,
     dynamic_authorization: Option<u16>,
+    /// Boxed: few have one, and the tables are long.
+    dynamic_secret: Option<Box<SharedSecret>>,
     transport: Transport,
     learned: AtomicBool,
 }
 
 impl Nas {
     pub(super) fn new(config: NasConfig, transport: Transport) -> Self {
+        let (dynamic_authorization, dynamic_secret) = match config.dynamic_authorization {
+            Some(DynamicAuthorization { port, secret }) => (Some(port), secret),
+            None => (None, None),
+        };
         Self {
             name: config.name.into_boxed_str(),
             group: config.group.into_boxed_str(),
@@ -85,7 +108,8 @@ impl Nas {
             secret: SharedSecret::new(config.secret),
             message_authenticator: config.message_authenticator,
             accounting: config.accounting,
-            dynamic_authorization: config.dynamic_authorization,
+            dynamic_authorization,
+            dynamic_secret: dynamic_secret.map(|secret| Box::new(SharedSecret::new(secret))),
             transport,
             learned: AtomicBool::new(false),
         }
@@ -138,6 +162,12 @@ impl Nas {
     #[must_use]
     pub const fn dynamic_authorization(&self) -> Option<u16> {
         self.dynamic_authorization
+    }
+
+    /// The secret that signs Disconnect- and CoA-Requests to it, and its answers to them.
+    #[must_use]
+    pub fn dynamic_secret(&self) -> &SharedSecret {
+        self.dynamic_secret.as_deref().unwrap_or(&self.secret)
     }
 
     /// Whether a right Message-Authenticator was seen while the policy was `auto`, so that `auto`
@@ -200,7 +230,10 @@ impl NasTable {
         let mut by_network: BTreeMap<IpNet, Arc<Nas>> = BTreeMap::new();
         let mut all = Vec::with_capacity(configs.len());
         for config in configs {
-            if config.secret.expose().is_empty() {
+            let dynamic = config.dynamic_authorization.as_ref();
+            let dynamic = dynamic.and_then(|dynamic| dynamic.secret.as_ref());
+            let mut secrets = iter::once(&config.secret).chain(dynamic);
+            if secrets.any(|secret| secret.expose().is_empty()) {
                 errors.push(NasError::EmptySecret { name: config.name });
                 continue;
             }

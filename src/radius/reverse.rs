@@ -13,8 +13,8 @@ use crate::radius::packet::MAX_PACKET;
 use crate::radius::packet::Packet;
 use crate::radius::version11;
 
-/// "Request Not Routable (Proxy)": the Error-Cause of RFC 5176 section 3.6 for a request that a
-/// proxy carries no further (RFC 8559 section 4.2).
+/// "Request Not Routable (Proxy)": the Error-Cause of RFC 5176 section 3.5 for a request that a
+/// proxy carries no further (RFC 8559 section 3.3).
 pub const NOT_ROUTABLE: u32 = 502;
 
 /// The NAK to such a request, in `buffer`; `version_11` says how the connection speaks. `None` for a
@@ -77,7 +77,7 @@ mod tests {
     use crate::radius::client::verify_reply;
 
     #[test]
-    fn a_disconnect_that_goes_no_further_is_refused_with_502_rfc8559_4_2() {
+    fn a_disconnect_that_goes_no_further_is_refused_with_502_rfc8559_3_3() {
         let secret = SharedSecret::new(Secret::new(b"radsec".to_vec()));
         let mut buffer = [0; MAX_PACKET];
         let mut builder = RequestBuilder::disconnect_request(&mut buffer, 9, &secret);

@@ -560,7 +560,7 @@ const ATTACKS: &[(&str, By)] = &[
         "dynamic discovery",
         Tests(&[
             "dns_leads_to_freeradius_whose_certificate_bears_the_realm_rfc7585",
-            "what_was_found_counts_as_long_as_dns_says_within_a_floor_and_a_ceiling_rfc7585_3_4_1",
+            "what_was_found_counts_as_long_as_dns_says_within_a_floor_and_a_ceiling_rfc7585_3_4_4",
         ]),
     ),
 ];

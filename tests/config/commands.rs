@@ -1,5 +1,7 @@
 //! The commands that need no running gateway, as a person runs them.
 
+use std::fs;
+
 use portreeve::directory::Outcome;
 use portreeve::directory::Users;
 use portreeve::model::Proof;
@@ -43,6 +45,22 @@ fn check_prints_a_problem_a_line_and_ends_with_1_for_errors_only() {
     assert_eq!(first["key"], "log.format");
     assert_eq!(first["severity"], "error");
     assert!(first["line"].is_u64());
+}
+
+/// A request that is given up before its directory is gets no answer and no record.
+#[test]
+fn check_warns_of_directories_that_may_take_longer_than_their_requests() {
+    let home = Home::new();
+    let text = "deadline = \"20s\"\n[[ldap]]\nname = \"corp\"\nservers = [\"ldap://127.0.0.1\"]\n\
+                start_tls = false\nbase = \"dc=a\"\n";
+    fs::write(home.conf().join("directory.toml"), text).unwrap();
+    let said = || text_of(&run(&home, &["check"]).stdout);
+    assert!(!said().contains("eap.timeout"), "{}", said());
+    home.edit("gateway.toml", "timeout = \"30s\"", "timeout = \"20s\"");
+    let text = said();
+    let expected = "directory.toml: warning: deadline: 20s is not shorter than eap.timeout";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("0 errors, 1 warning"), "{text}");
 }
 
 #[test]

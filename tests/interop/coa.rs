@@ -2,10 +2,13 @@
 //! read, and believed, by another implementation.
 
 use std::fs;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
+use crate::gateway::Conf;
 use crate::gateway::Gateway;
 use crate::gateway::until;
 use crate::radsecproxy::free_port;
@@ -22,12 +25,11 @@ impl Drop for Nas {
 }
 
 impl Nas {
-    /// Answers as `policy` says, in FreeRADIUS's words.
-    fn start(gateway: &Gateway, port: u16, policy: &str) -> Self {
+    /// Answers as `policy` says, in FreeRADIUS's words, to whoever has the secret.
+    fn start(gateway: &Gateway, port: u16, secret: &str, policy: &str) -> Self {
         let folder = gateway.path("nas");
         fs::create_dir_all(&folder).unwrap();
         let path = folder.display();
-        let secret = gateway.secret();
         let config = format!(
             "prefix = {path}\nlogdir = {path}\nrun_dir = {path}\nraddbdir = {path}\n\
              libdir = /usr/lib/freeradius\nhostname_lookups = no\n\
@@ -57,12 +59,14 @@ impl Nas {
 fn turn_bad(policy: &str, count: usize) -> (Gateway, Nas, Vec<String>) {
     let port = free_port().port();
     let gateway = Gateway::start(|conf| {
+        secret(conf, "not what the NAS has");
         conf.replace(
             "nas.toml",
             "accounting = true",
             &format!(
                 "accounting = true\ndynamic_authorization = true\n\
-                 dynamic_authorization_port = {port}"
+                 dynamic_authorization_port = {port}\n\
+                 dynamic_authorization_secret_file = \"conf/requests\""
             ),
         );
         conf.replace(
@@ -71,7 +75,10 @@ fn turn_bad(policy: &str, count: usize) -> (Gateway, Nas, Vec<String>) {
             "template = \"cisco-ios-xe\"",
         );
     });
-    let nas = Nas::start(&gateway, port, policy);
+    let nas = Nas::start(&gateway, port, SECRET, policy);
+    // A new one is in force without a restart.
+    secret(&gateway.conf(), SECRET);
+    assert!(gateway.reload().contains("is in force"));
     let server = gateway.authentication.to_string();
     let probe = gateway.command(&["probe", "eap-tls", "--server", &server]);
     let said = String::from_utf8_lossy(&probe.stdout).into_owned();
@@ -88,6 +95,15 @@ fn turn_bad(policy: &str, count: usize) -> (Gateway, Nas, Vec<String>) {
     (gateway, nas, methods)
 }
 
+/// Of requests to the NAS; that of its own requests is another one.
+const SECRET: &str = "of-coa-requests-alone";
+
+fn secret(conf: &Conf, secret: &str) {
+    conf.write("requests", secret);
+    let private = Permissions::from_mode(0o600);
+    fs::set_permissions(conf.path("requests"), private).unwrap();
+}
+
 fn methods(gateway: &Gateway) -> Vec<String> {
     let journal = gateway.journal();
     let records = journal
@@ -101,7 +117,7 @@ fn methods(gateway: &Gateway) -> Vec<String> {
 }
 
 #[test]
-fn freeradius_takes_a_coa_request_with_the_vendors_command_rfc5176_2_2() {
+fn freeradius_takes_a_coa_request_with_the_vendors_command_by_its_own_secret_rfc5176_2_2() {
     let policy = "if (&Cisco-AVPair == \"subscriber:command=reauthenticate\") {\n ok\n }\n \
                   else {\n reject\n }";
     let (gateway, _nas, methods) = turn_bad(policy, 1);

@@ -348,6 +348,38 @@ fn the_next_server_is_asked_when_one_is_dead_or_hangs() {
     assert!(gateway.log().contains("left alone for a while"));
 }
 
+/// A reload had servers asked again that had just failed.
+#[test]
+fn a_reload_keeps_what_is_known_of_the_servers_of_a_directory() {
+    let slapd = Slapd::start();
+    let dead = format!("ldap://127.0.0.1:{}", free_port());
+    let servers = [vec![dead], clear(&slapd)].concat();
+    let gateway = start(|conf| directory(conf, &servers, CLEAR));
+    for _ in 0..3 {
+        accepts(&gateway, "alice", "alice-ldap");
+    }
+    let servers = |gateway: &Gateway| status(gateway).get("servers").unwrap().clone();
+    let before = servers(&gateway);
+    assert_eq!(before[0]["health"], "down", "{before}");
+    gateway
+        .conf()
+        .replace("gateway.toml", "free_guesses = 5", "free_guesses = 6");
+    assert!(gateway.reload().contains("is in force"));
+    assert_eq!(servers(&gateway), before);
+    accepts(&gateway, "alice", "alice-ldap");
+    let after = servers(&gateway);
+    assert_eq!(after[0], before[0], "nobody asks it for a while");
+    assert_eq!(after[1]["asked"], 4, "{after}");
+    // What is configured otherwise begins anew.
+    directory(
+        &gateway.conf(),
+        &clear(&slapd),
+        "start_tls = false\nnested = 3",
+    );
+    assert!(gateway.reload().contains("is in force"));
+    assert_eq!(servers(&gateway)[0]["asked"], 0);
+}
+
 #[test]
 fn a_directory_that_hangs_costs_only_those_who_need_it() {
     let (_listener, hangs) = hanging();

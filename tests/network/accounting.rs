@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve::access::Correlation;
+use portreeve::access::NasNames;
 use portreeve::access::Session;
 use portreeve::access::SessionKey;
+use portreeve::access::Silence;
 use portreeve::network::Server;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
@@ -46,7 +48,7 @@ fn account(
 }
 
 fn session(lab: &Lab, nas: &Nas, id: &[u8]) -> Option<Session> {
-    let key = SessionKey::new(nas.address.ip(), id);
+    let key = SessionKey::new(NasNames::new(nas.address.ip(), None, None), id);
     lab.shared.sessions.get(&key)
 }
 
@@ -65,7 +67,10 @@ fn a_session_begins_goes_on_and_ends_rfc2866_5_1() {
     let began = session(&lab, &nas, b"s1").unwrap();
     assert_eq!(began.user.as_str(), ALICE);
     assert_eq!(began.station, Some(GOOD_MAC.parse().unwrap()));
-    assert_eq!((began.started, began.heard), (lab.now.wall, lab.now.wall));
+    assert_eq!(
+        (began.started, began.rhythm.heard()),
+        (lab.now.wall, lab.now.wall)
+    );
 
     lab.passes(Duration::from_secs(300));
     let counted: [(AttributeType, &[u8]); 4] = [
@@ -77,7 +82,7 @@ fn a_session_begins_goes_on_and_ends_rfc2866_5_1() {
     account(&mut lab, &mut nas, INTERIM, b"s1", &counted).unwrap();
     let goes_on = session(&lab, &nas, b"s1").unwrap();
     assert_eq!(goes_on.started, began.started);
-    assert_eq!(goes_on.heard, lab.now.wall);
+    assert_eq!(goes_on.rhythm.heard(), lab.now.wall);
     assert_eq!((goes_on.octets_in, goes_on.octets_out), ((1 << 32) + 5, 7));
     assert_eq!(
         goes_on.user.as_str(),
@@ -121,6 +126,46 @@ fn a_nas_that_begins_or_stops_to_account_voids_its_sessions_rfc2866_5_1() {
         assert_eq!(lab.shared.sessions.len(), 1, "row {status}");
         assert!(session(&lab, &other, b"s1").is_some(), "row {status}");
     }
+}
+
+/// Behind one address there may be several: a switch that restarts ends its own sessions only.
+#[test]
+fn accounting_on_ends_the_sessions_of_the_nas_that_it_names_rfc2866_5_1() {
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    let names = [&b"switch-1"[..], b"switch-2"];
+    for name in names {
+        let named: [(AttributeType, &[u8]); 1] = [(AttributeType::NAS_IDENTIFIER, name)];
+        account(&mut lab, &mut nas, START, b"s1", &named).unwrap();
+    }
+    assert_eq!(lab.shared.sessions.len(), 2, "they call them alike");
+    let named: [(AttributeType, &[u8]); 1] = [(AttributeType::NAS_IDENTIFIER, names[0])];
+    account(&mut lab, &mut nas, ON, b"boot", &named).unwrap();
+    assert_eq!(lab.shared.sessions.len(), 1);
+    let nas = |name| NasNames::new(nas.address.ip(), Some(name), None);
+    let left = SessionKey::new(nas(names[1]), b"s1");
+    assert!(lab.shared.sessions.get(&left).is_some());
+}
+
+#[test]
+fn a_session_whose_updates_stop_is_over_rfc2869_2_1() {
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    for id in [b"timed", b"quiet"] {
+        account(&mut lab, &mut nas, START, id, &[]).unwrap();
+    }
+    for _ in 0..2 {
+        lab.passes(Duration::from_mins(10));
+        account(&mut lab, &mut nas, INTERIM, b"timed", &[]).unwrap();
+    }
+    let silence = Silence::default();
+    lab.passes(Duration::from_mins(40));
+    lab.shared.sessions.expire(lab.now.wall, &silence);
+    assert_eq!(lab.shared.sessions.len(), 2, "the last one may be late");
+    lab.passes(Duration::from_mins(1));
+    lab.shared.sessions.expire(lab.now.wall, &silence);
+    assert!(session(&lab, &nas, b"timed").is_none());
+    assert!(session(&lab, &nas, b"quiet").is_some());
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Crowd {
         lab.servers = vec![portreeve::network::Server::new(0, Arc::clone(&lab.shared))];
         lab.reload(|settings| {
             let mut config = nas_config("switches", "office", "198.18.0.0/24");
-            config.dynamic_authorization = Some(3799);
+            config.dynamic_authorization = Some(3799.into());
             settings.nas = NasTable::new(vec![config]).unwrap();
         });
         for number in 0..nases {

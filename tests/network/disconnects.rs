@@ -11,12 +11,14 @@ use md5::Digest;
 use md5::Md5;
 use portreeve::access::DecisionRecord;
 use portreeve::model::ComplianceState;
+use portreeve::model::Secret;
 use portreeve::model::Verdict;
 use portreeve::network::Dynamic;
 use portreeve::network::DynamicCounters;
 use portreeve::network::Reach;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
+use portreeve::radius::DynamicAuthorization;
 use portreeve::radius::NasTable;
 use portreeve::radius::Packet;
 
@@ -48,7 +50,7 @@ impl Door {
         let lab = Lab::new();
         lab.reload(|settings| {
             let mut config = nas_config("ap-9", "office", "192.0.2.9/32");
-            config.dynamic_authorization = Some(PORT);
+            config.dynamic_authorization = Some(PORT.into());
             let all = nas_configs().into_iter().chain([config]).collect();
             settings.nas = NasTable::new(all).unwrap();
         });
@@ -262,6 +264,64 @@ fn answers_that_are_forged_or_from_elsewhere_change_nothing_rfc5176_6() {
     assert_eq!(door.counters.acknowledged.get(), 1);
 }
 
+/// What a reload brings is for the next request: who was let in before is no exception.
+#[test]
+fn requests_have_a_port_and_a_secret_of_their_own_and_a_reload_changes_both_rfc5176_2_3() {
+    let mut door = Door::new();
+    door.enter(GOOD_MAC, "s-1");
+    for (port, secret) in [
+        (PORT, &b"of requests alone"[..]),
+        (PORT + 1, b"of requests anew"),
+    ] {
+        door.lab.reload(|settings| {
+            let mut config = nas_config("ap-9", "office", "192.0.2.9/32");
+            let secret = Some(Secret::new(secret.to_vec()));
+            config.dynamic_authorization = Some(DynamicAuthorization { port, secret });
+            let all = nas_configs().into_iter().chain([config]).collect();
+            settings.nas = NasTable::new(all).unwrap();
+        });
+        door.judged(ComplianceState::NonCompliant);
+        door.dynamic.handle_due(door.lab.now);
+        let (to, request) = door.dynamic.poll_transmit().unwrap();
+        let at = SocketAddr::new(NAS.parse().unwrap(), port);
+        assert_eq!(to, Reach::Udp(at));
+        let zeros = [&request[..4], &[0; 16], &request[20..], secret].concat();
+        assert_eq!(request[4..20], *Md5::digest(zeros), "port {port}");
+        let before = door.counters.refused.get();
+        let mut answered = |secret| {
+            let answer = answer(&request, 42, Some(501), secret);
+            door.dynamic.handle_datagram(door.lab.now, at, &answer);
+            door.counters.refused.get()
+        };
+        assert_eq!(answered(SECRET), before, "the secret of Access-Requests");
+        assert_eq!(answered(secret), before + 1);
+        // Let stay, it is told of the next change.
+        door.judged(ComplianceState::Compliant);
+        door.dynamic.handle_due(door.lab.now);
+        while let Some((to, request)) = door.dynamic.poll_transmit() {
+            let Reach::Udp(to) = to else { panic!("{to}") };
+            let answer = answer(&request, 42, Some(501), secret);
+            door.dynamic.handle_datagram(door.lab.now, to, &answer);
+        }
+    }
+    // The NAS's own requests are as before.
+    door.enter(GOOD_MAC, "s-2");
+}
+
+#[test]
+fn at_a_nas_that_takes_no_requests_any_more_people_stay_and_are_counted() {
+    let mut door = Door::new();
+    door.enter(GOOD_MAC, "s-1");
+    door.lab.reload(|settings| {
+        let config = nas_config("ap-9", "office", "192.0.2.9/32");
+        let all = nas_configs().into_iter().chain([config]).collect();
+        settings.nas = NasTable::new(all).unwrap();
+    });
+    door.judged(ComplianceState::NonCompliant);
+    assert!(door.sent().is_empty());
+    assert_eq!(door.counters.staying.get(), 1);
+}
+
 #[test]
 fn a_better_verdict_puts_out_too_so_that_the_device_gets_its_access() {
     let mut door = Door::new();
@@ -436,7 +496,7 @@ fn few_and_small_shares_are_not_held() {
         let mut door = Door::new();
         door.lab.reload(|settings| {
             let mut config = nas_config("ap-9", "office", "192.0.2.9/32");
-            config.dynamic_authorization = Some(PORT);
+            config.dynamic_authorization = Some(PORT.into());
             settings.nas = NasTable::new(vec![config]).unwrap();
         });
         door.enter_many(GOOD_MAC, good);

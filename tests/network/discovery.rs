@@ -102,7 +102,7 @@ fn a_realm_is_looked_up_once_and_those_who_wait_are_all_served_rfc7585_3_4() {
 }
 
 #[test]
-fn what_was_found_counts_as_long_as_dns_says_within_a_floor_and_a_ceiling_rfc7585_3_4_1() {
+fn what_was_found_counts_as_long_as_dns_says_within_a_floor_and_a_ceiling_rfc7585_3_4_4() {
     for (said, counts) in [
         (Duration::ZERO, MINUTE),
         (30 * MINUTE, 30 * MINUTE),

@@ -500,7 +500,7 @@ fn garbage_ends_its_connection_and_nothing_else_rfc6613_2_6_4() {
 }
 
 #[test]
-fn a_disconnect_from_a_home_server_is_refused_with_its_reason_rfc8559_4_2() {
+fn a_disconnect_from_a_home_server_is_refused_with_its_reason_rfc8559_3_3() {
     let mut site = Site::new();
     let link = site.connects(0, Spoken::Historic);
     let secret = SharedSecret::new(Secret::new(RADSEC.to_vec()));

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use portreeve::eap::Inner;
+use portreeve::eap::Outer;
 use portreeve::eap::Principal;
 use portreeve::eap::TlsVersion;
 use portreeve::inventory::Update;
 use portreeve::inventory::UserReport;
 use portreeve::model::ComplianceState;
 use portreeve::model::Proof;
+use portreeve::model::Secret;
 use portreeve::model::UserId;
 use portreeve::model::Verdict;
 use portreeve::network::Answer;
@@ -19,7 +22,9 @@ use portreeve::network::LookUp;
 use portreeve::network::MAX_INQUIRIES;
 use portreeve::network::Passwords;
 use portreeve::network::Why;
+use portreeve::probe::InsideSettings;
 use portreeve::probe::Profile;
+use portreeve::probe::TeapPeer;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 
@@ -224,6 +229,64 @@ fn whoever_cannot_be_looked_up_is_refused_or_not_answered_and_it_is_on_record() 
             assert!(lab.ask(&pair.nas, &request).is_none(), "{row}");
         }
         assert_eq!(lab.dropped("directory_unavailable"), 1, "{row}");
+    }
+}
+
+/// The same inside of every tunnel, where the certificate is shown last.
+#[test]
+fn a_certificate_inside_of_a_tunnel_that_cannot_be_looked_up_is_refused_or_not_answered() {
+    let silence = Answer::Unavailable(Why::new("nobody is there"));
+    for outer in [Outer::Ttls, Outer::Peap, Outer::Teap] {
+        for drops in [false, true] {
+            let row = format!("row {outer:?}, drops {drops}");
+            let (mut lab, library) = lab(silence.clone());
+            lab.configure(|config| config.reject_when_unavailable = !drops);
+            asks(&lab, &library);
+            let mut settings = lab.profile_settings(GOOD);
+            settings.method = outer;
+            settings.remembered = 8;
+            settings.inside = Some(InsideSettings {
+                inner: Inner::Tls,
+                by_eap: true,
+                user: ALICE.into(),
+                password: Secret::new(Vec::new()),
+                binding: true,
+                resumes: true,
+                early: false,
+                teap: TeapPeer::default(),
+            });
+            let profile = Arc::new(Profile::build(settings).unwrap());
+            let mut pair = lab.pair_of(&profile);
+            let (request, job) = up_to_the_question(&mut lab, &mut pair);
+            let now = lab.now;
+            let done = job.run(|| now);
+            lab.servers[0].handle_job(now, done);
+            let sent = lab.settle();
+            assert_eq!(sent.len(), usize::from(!drops), "{row}");
+            let record = lab.record();
+            assert_eq!(refusal(&record), "nobody is there", "{row}");
+            assert_eq!(record.user.as_option(), Some(ALICE), "{row}");
+            if drops {
+                assert!(lab.ask(&pair.nas, &request).is_none(), "{row}: again");
+                assert_eq!(lab.dropped("directory_unavailable"), 1, "{row}");
+            } else {
+                let reply = pair.nas.believe(&request, &sent[0].octets);
+                assert_eq!(reply.code, Code::AccessReject, "{row}");
+            }
+            assert!(!pair.report().indicated, "{row}");
+            assert_eq!(
+                lab.resumption.len(),
+                0,
+                "{row}: no ticket is worth anything"
+            );
+
+            // When the directory is back, so is the device, by another conversation.
+            *library.answer.lock().unwrap() = Some(accepted());
+            let mut pair = lab.pair_of(&profile);
+            let (request, job) = up_to_the_question(&mut lab, &mut pair);
+            go_on(&mut lab, &mut pair, &request, job).accepted(&pair.nas);
+            assert!(!pair.report().resumed, "{row}");
+        }
     }
 }
 

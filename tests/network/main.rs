@@ -28,6 +28,7 @@ mod proxying;
 mod reactions;
 mod restarts;
 mod rounds;
+mod silence;
 mod simulation;
 mod slow_homes;
 mod streams;

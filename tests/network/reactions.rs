@@ -54,7 +54,7 @@ fn door(reactions: &Reactions, change: impl Fn(&mut Profiles)) -> Door {
     let door = Door::new();
     door.lab.reload(|settings: &mut Settings| {
         let mut config = nas_config("ap-9", "office", "192.0.2.9/32");
-        config.dynamic_authorization = Some(PORT);
+        config.dynamic_authorization = Some(PORT.into());
         let all = nas_configs().into_iter().chain([config]).collect();
         settings.nas = NasTable::new(all).unwrap();
         let profiles = &mut settings.enforcement.default;

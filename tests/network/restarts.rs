@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portreeve::access::Silence;
 use portreeve::model::ComplianceState;
 use portreeve::network::Admissions;
 use portreeve::network::At;
@@ -46,7 +47,8 @@ fn restore(door: &Door, lines: &[u8]) -> Restored {
         found.filter(|nas| nas.name() == at.name).cloned()
     };
     let admissions = &door.lab.shared.admissions;
-    admissions.restore(door.lab.now.wall, lines, nas)
+    let silence = Silence::default();
+    admissions.restore(door.lab.now.wall, &silence, lines, nas)
 }
 
 #[test]
@@ -180,5 +182,27 @@ fn what_is_as_it_was_need_not_be_saved() {
             changes,
             "row {status} {session}"
         );
+    }
+}
+
+/// Nobody could report to a gateway that did not run.
+#[test]
+fn silence_during_a_restart_is_not_the_end_of_a_session() {
+    let mut door = Door::new();
+    let class = door.enter(GOOD_MAC, "s-1");
+    for status in [1, 3, 3] {
+        door.account(status, "s-1", &class);
+        door.lab.passes(Duration::from_mins(5));
+    }
+    let lines = door.lab.shared.admissions.save();
+    door.lab.passes(Duration::from_hours(2));
+    start_again(&mut door, 10);
+    assert_eq!(restore(&door, &lines).sessions, 1);
+    let silence = Silence::default();
+    for (minutes, left) in [(20, 1), (1, 0)] {
+        door.lab.passes(Duration::from_mins(minutes));
+        let admissions = &door.lab.shared.admissions;
+        admissions.expire(door.lab.now.wall, &silence);
+        assert_eq!(admissions.len(), left, "its interval is known still");
     }
 }

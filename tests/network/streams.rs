@@ -32,7 +32,7 @@ const FROM: &str = "203.0.113.99:41000";
 fn device() -> (Arc<Device>, Nas) {
     let mut nas = nas_config("branch", "office", "0.0.0.0/32");
     nas.secret = Secret::new(RADSEC_SECRET.to_vec());
-    nas.dynamic_authorization = Some(3799);
+    nas.dynamic_authorization = Some(3799.into());
     let signed = rcgen::generate_simple_self_signed(vec!["branch.example.org".into()]).unwrap();
     let certificate = CertificateIdentity::parse(signed.cert.der()).unwrap();
     let table = PeerTable::new(vec![PeerConfig {

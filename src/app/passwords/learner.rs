@@ -24,7 +24,7 @@ use crate::network::Answer;
 use crate::network::Why;
 use crate::sync;
 
-/// Outlives the directories, which a reload builds anew.
+/// Outlives the directories, which a reload may build anew.
 pub(in crate::app) struct Learner {
     sources: sync::Handle,
     reader: Reader,

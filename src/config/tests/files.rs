@@ -63,6 +63,34 @@ fn nas_entries_table() {
             "f:5: nas[0].secret_file: either secret or secret_file, not both",
         ),
         (
+            format!(
+                "name = \"a\"\n{sound}dynamic_authorization = true\n\
+                 dynamic_authorization_secret_file = \"x\"\n"
+            ),
+            "",
+        ),
+        (
+            format!("name = \"a\"\n{sound}dynamic_authorization_secret = \"x\"\n"),
+            "f:5: nas[0].dynamic_authorization_secret: means nothing without \
+             dynamic_authorization = true",
+        ),
+        (
+            format!(
+                "name = \"a\"\n{sound}dynamic_authorization = true\n\
+                 dynamic_authorization_secret = \"x\"\n\
+                 dynamic_authorization_secret_file = \"y\"\n"
+            ),
+            "f:7: nas[0].dynamic_authorization_secret_file: either \
+             dynamic_authorization_secret or dynamic_authorization_secret_file, not both",
+        ),
+        (
+            "name = \"a\"\ncertificate_name = \"a.example.org\"\n\
+             dynamic_authorization = true\ndynamic_authorization_secret = \"x\"\n"
+                .to_owned(),
+            "f:5: nas[0].dynamic_authorization_secret: means nothing over TLS, where requests go \
+             on the connection",
+        ),
+        (
             format!("name = \"a\"\n{sound}message_authenticator = \"of\"\n"),
             "f:5: nas[0].message_authenticator: expected one of \"require\", \"auto\", \"off\", \
              found \"of\", did you mean \"off\"?",

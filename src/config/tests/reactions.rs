@@ -48,8 +48,12 @@ fn every_ready_template_has_its_vendor_s_way() {
         ("ruckus", Reaction::Disconnect),
         ("juniper", Reaction::Disconnect),
         ("mist", Reaction::Disconnect),
-        ("extreme", Reaction::Disconnect),
+        ("extreme", Reaction::Push),
         ("fortinet", Reaction::Disconnect),
+        (
+            "fortiswitch",
+            command("Fortinet-Host-Port-AVPair", "action=reauth-port"),
+        ),
         ("globalprotect", Reaction::Disconnect),
         ("mikrotik", Reaction::Disconnect),
         ("unifi", Reaction::Disconnect),

@@ -13,7 +13,7 @@ use crate::directory::name::LoginName;
 use crate::model::GroupId;
 
 /// How groups are found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Groups {
     /// Where they are written down.
     pub lookup: GroupLookup,

@@ -6,10 +6,8 @@ use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
 use super::DEADLINES;
@@ -23,7 +21,8 @@ use crate::directory::ldap::Groups;
 use crate::directory::ldap::LdapConfig;
 use crate::directory::ldap::Protection;
 use crate::directory::ldap::Scope;
-use crate::directory::trust::tls_config;
+use crate::directory::trust::Trust;
+use crate::directory::trust::trust;
 use crate::document::Choice;
 use crate::document::Section;
 use crate::model::Secret;
@@ -66,7 +65,7 @@ pub(super) fn read_ldap(
     section: &mut Section<'_>,
     folder: &Path,
     longest: Duration,
-) -> Option<(LdapConfig, Arc<ClientConfig>)> {
+) -> Option<(LdapConfig, Trust)> {
     let name: Option<String> = section.require("name", "name = \"contoso\"");
     if name.as_ref().is_some_and(|name| !is_plain(name)) {
         section.error("name", "expected 1 to 40 letters, digits, - and _");
@@ -188,7 +187,7 @@ fn address(url: &str, start_tls: bool) -> Result<Address, String> {
     })
 }
 
-fn read_trust(section: &mut Section<'_>, folder: &Path) -> Option<Arc<ClientConfig>> {
+fn read_trust(section: &mut Section<'_>, folder: &Path) -> Option<Trust> {
     let path: Option<PathBuf> = section.read("ca_file");
     let path = path.map(|path| folder.join(path));
     let pem = match path.as_deref().map(octets_of) {
@@ -199,8 +198,8 @@ fn read_trust(section: &mut Section<'_>, folder: &Path) -> Option<Arc<ClientConf
         }
         None => None,
     };
-    match tls_config(pem.as_ref().map(|octets| octets.as_slice())) {
-        Ok(config) => Some(config),
+    match trust(pem.as_ref().map(|octets| octets.as_slice())) {
+        Ok(trust) => Some(trust),
         Err(error) => {
             let file = path.map(|path| format!("{} ", path.display()));
             section.error("ca_file", file.unwrap_or_default() + &error.to_string());

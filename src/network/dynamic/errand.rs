@@ -76,14 +76,9 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn of(admission: &Admission, settings: &Settings) -> Self {
-        // A reload may have brought another secret.
-        let known = settings.nas.find(admission.address);
-        let same = |nas: &&Arc<Nas>| {
-            admission.nas.transport() == Transport::Udp && nas.name() == admission.nas.name()
-        };
         Self {
             subject: admission.permit.subject().clone(),
-            nas: Arc::clone(known.filter(same).unwrap_or(&admission.nas)),
+            nas: Arc::clone(nas_today(admission, settings)),
             address: admission.address,
             peer: admission.peer.clone(),
             given: admission.permit.given(),
@@ -155,7 +150,7 @@ impl Session {
             }
         }
         let mut buffer = [0; MAX_PACKET];
-        let secret = self.nas.secret();
+        let secret = self.nas.dynamic_secret();
         let mut request = RequestBuilder::disconnect_request(&mut buffer, identifier, secret);
         timestamp(&mut request, now);
         let is_less = step == Step::Less;
@@ -176,7 +171,7 @@ impl Session {
         add: impl FnOnce(&mut RequestBuilder<'_, '_>),
     ) -> Option<Vec<u8>> {
         let mut buffer = [0; MAX_PACKET];
-        let secret = self.nas.secret();
+        let secret = self.nas.dynamic_secret();
         let mut request = RequestBuilder::coa_request(&mut buffer, identifier, secret);
         timestamp(&mut request, now);
         for (kind, value) in &self.peer.attributes {
@@ -191,6 +186,16 @@ impl Session {
         let mut names = NAMES_A_SESSION.iter();
         names.any(|kind| self.peer.find(*kind).is_some()) && self.peer.attributes.len() > 1
     }
+}
+
+/// The NAS that somebody is at as it is configured now: a reload may have brought another secret or
+/// port.
+pub(super) fn nas_today<'a>(admission: &'a Admission, settings: &'a Settings) -> &'a Arc<Nas> {
+    let known = settings.nas.find(admission.address);
+    let same = |nas: &&Arc<Nas>| {
+        admission.nas.transport() == Transport::Udp && nas.name() == admission.nas.name()
+    };
+    known.filter(same).unwrap_or(&admission.nas)
 }
 
 fn timestamp(request: &mut RequestBuilder<'_, '_>, now: Now) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use portreeve::access::DecisionPoint;
+use portreeve::access::Silence;
 use portreeve::inventory;
 use portreeve::model::Secret;
 use portreeve::model::Timestamp;
@@ -22,19 +23,20 @@ pub fn drive(octets: &[u8]) {
     static WORLD: OnceLock<(Arc<DecisionPoint>, Arc<Nas>)> = OnceLock::new();
     let (point, nas) = WORLD.get_or_init(world);
     let now = Timestamp::from_unix_seconds(1_780_315_200);
+    let silence = Silence::default();
     let admissions = || Admissions::new(Arc::clone(point), CAPACITY);
     let first = admissions();
-    let restored = first.restore(now, octets, |_| Some(Arc::clone(nas)));
+    let restored = first.restore(now, &silence, octets, |_| Some(Arc::clone(nas)));
     assert!(first.len() <= CAPACITY);
     assert!(restored.sessions >= first.len());
     // What was read is what is saved, and can be read again.
     let lines = first.save();
     let second = admissions();
-    let again = second.restore(now, &lines, |_| Some(Arc::clone(nas)));
+    let again = second.restore(now, &silence, &lines, |_| Some(Arc::clone(nas)));
     assert_eq!(again.unreadable, 0);
     assert_eq!(second.len(), first.len());
     second.sweep_all(now);
-    second.expire(now);
+    second.expire(now, &silence);
 }
 
 /// What decides, with an inventory of nobody, and a NAS that takes requests.
@@ -49,7 +51,7 @@ fn world() -> (Arc<DecisionPoint>, Arc<Nas>) {
         secret: Secret::new(b"0123456789abcdef".to_vec()),
         message_authenticator: MessageAuthenticatorPolicy::Require,
         accounting: true,
-        dynamic_authorization: Some(3799),
+        dynamic_authorization: Some(3799.into()),
     };
     let table = NasTable::new(vec![config]).expect("a NAS");
     let nas = Arc::clone(table.iter().next().expect("it is there"));
