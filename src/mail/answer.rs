@@ -6,7 +6,6 @@ use std::sync::PoisonError;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
-use http::header;
 
 use crate::access::Decided;
 use crate::eas;
@@ -39,9 +38,10 @@ impl Gateway {
         let way = &*exchange.0;
         let location = answer.remove(headers::LOCATION);
         headers::strip_answer(&mut answer);
+        headers::speak_from(&mut answer, self.config.oldest_version);
         if status == StatusCode::UNAUTHORIZED {
             self.credentials().forget(way.who.login.key);
-            answer.insert(header::WWW_AUTHENTICATE, self.challenge.clone());
+            self.challenges.set(&mut answer);
             return (Outgoing::Pass(status, answer), None);
         }
         // 1xx and 3xx have no place in this protocol; 407 is between servers.
@@ -73,7 +73,7 @@ impl Gateway {
             let (status, body) = eas::quarantine::cut(way.request.command, way.request.version);
             Reply::held_back(status, body, decided.decision.reason, way.who.id)
         } else {
-            self.reply(&way.who, decided)
+            self.reply(&way.who, &way.request, decided)
         };
         (reply, Some(Event::Decision(Box::new(record))))
     }

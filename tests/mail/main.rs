@@ -39,6 +39,7 @@ mod front;
 mod gateway;
 mod quarantine;
 mod query;
+mod replies;
 mod site;
 mod upstream;
 mod world;
