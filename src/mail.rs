@@ -7,7 +7,7 @@
 //! Order of a request, each step ending in a reply if it fails:
 //!
 //! 1. the head's form: version, method, host, path, query ([`Malformed`]: 400, 404, 405, 421, 505);
-//! 2. a credential: Basic, or a client certificate (401 with a Basic challenge, whatever else is
+//! 2. a credential: Basic, Bearer, or a client certificate (401 with a challenge, whatever else is
 //!    known of the client);
 //! 3. **credentials first**: unless the upstream has accepted this credential lately, it is asked
 //!    with an OPTIONS of our own (401, 403, 503). Before its word there is no decision, no record

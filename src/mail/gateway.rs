@@ -1,7 +1,7 @@
 //! The core: heads, the upstream's word on credentials, decisions, answers.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -22,6 +22,7 @@ use crate::access::Permit;
 use crate::access::Trace;
 use crate::eas;
 use crate::eas::Refusal;
+use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Subject;
 use crate::model::Verdict;
@@ -66,8 +67,8 @@ pub struct Gateway {
     pub(super) challenges: Challenges,
     /// Held for a few operations on maps, never across a call.
     credentials: Mutex<Credentials>,
-    /// Pairs that have gone out as a [`Binding`](super::Binding) already.
-    pub(super) bound: Mutex<HashSet<Key>>,
+    /// What has gone out as a [`Binding`](super::Binding), and when.
+    pub(super) bound: Mutex<HashMap<Key, Monotonic>>,
     pub(super) made_up: MadeUp,
 }
 
@@ -82,7 +83,7 @@ impl Gateway {
     ) -> Self {
         Self {
             credentials: Mutex::new(Credentials::new(config.memory)),
-            bound: Mutex::new(HashSet::new()),
+            bound: Mutex::new(HashMap::new()),
             made_up: MadeUp::default(),
             hasher: Hasher::new(seed),
             challenges: Challenges::new(&config),
