@@ -34,6 +34,7 @@ pub use query::MAX_QUERY;
 pub use query::Request;
 pub use query::Stated;
 pub use refusal::Refusal;
+pub use refusal::Refused;
 pub use status::Status;
 pub use version::Version;
 

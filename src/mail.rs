@@ -7,19 +7,19 @@
 //! Order of a request, each step ending in a reply if it fails:
 //!
 //! 1. the head's form: version, method, host, path, query ([`Malformed`]: 400, 404, 405, 421, 505);
-//! 2. a credential: Basic, or a client certificate (401 with a Basic challenge, whatever else is
+//! 2. a credential: Basic, Bearer, or a client certificate (401 with a challenge, whatever else is
 //!    known of the client);
 //! 3. **credentials first**: unless the upstream has accepted this credential lately, it is asked
 //!    with an OPTIONS of our own (401, 403, 503). Before its word there is no decision, no record
 //!    of a device and no answer that depends on one, nor on whose the certificate is. And its word
-//!    counts only if it refuses an OPTIONS without credentials: that is asked first, once an hour.
+//!    counts only if it refuses an OPTIONS without credentials: that is asked first, once a minute.
 //!    How long its word is remembered and how often it is asked is in [`Memory`]; whoever is refused
 //!    too often has to wait (503);
 //! 4. a certificate beside the password is valid and the same user's, and the query's user is the
 //!    authenticated one (403);
 //! 5. the decision, registered in the same step ([`Live::admit`](crate::access::Live::admit)): the
 //!    request goes upstream only with the [`Permit`](crate::access::Permit) that comes of it. A
-//!    block is 403 with the reason's code, see [`crate::eas::Refusal`]; a device in quarantine is
+//!    block is 403 with the reason's code, or a status in WBXML, see [`crate::eas::Refusal`]; a device in quarantine is
 //!    answered from a made-up mailbox ([`crate::eas::quarantine`]) once the shell has read the body
 //!    ([`Action::Read`]), or has to wait ([`Next::Wait`]);
 //! 6. the request upstream is written anew from parsed values; of the client's own octets only
@@ -28,11 +28,13 @@
 //! OPTIONS names no device, so it is never forwarded: it is answered with what the upstream
 //! answered us in step 3.
 //!
-//! Who the user is: Basic (`user`, `DOMAIN\user`, `user@domain`, UTF-8), or, where
+//! Who the user is: Basic (`user`, `DOMAIN\user`, `user@domain`; UTF-8, or else ISO 8859-1), or, where
 //! [`Config::certificate_user_header`] is set, the UPN or e-mail address of a client certificate,
 //! with which no Authorization may be sent (MS-ASHTTP 2.2.1.1.2.2). Without that setting a
 //! certificate proves the device only: a password is needed with it, of the same user if the
-//! certificate names one. Not taken: Bearer, Negotiate, NTLM; `authorization.rs` says why.
+//! certificate names one. A Bearer token is taken where [`Config::bearer`] is set: the mail server
+//! proves it, and the user is the one that it names. Not taken: Negotiate, NTLM; `authorization.rs`
+//! says why.
 //!
 //! Which device it is: the DeviceId together with the user is claimed, a client certificate is
 //! proof. When the upstream has answered a command of a proven device with success, its DeviceId
@@ -43,6 +45,7 @@
 mod action;
 mod answer;
 mod authorization;
+mod challenge;
 mod config;
 mod credential;
 mod error;
@@ -54,6 +57,7 @@ mod message;
 mod name;
 mod quarantine;
 mod reply;
+mod token;
 mod who;
 
 pub use action::Action;
@@ -70,6 +74,7 @@ pub use action::Step;
 pub use action::Ticket;
 pub use action::Told;
 pub use action::Wait;
+pub use config::Bearer;
 pub use config::Config;
 pub use config::ConfigError;
 pub use config::Origin;

@@ -11,6 +11,8 @@
 use std::fs;
 use std::panic::catch_unwind;
 
+#[path = "fuzz/drive/authorization.rs"]
+mod authorization;
 #[path = "fuzz/drive/device_file.rs"]
 mod device_file;
 #[path = "fuzz/drive/dictionary.rs"]
@@ -56,6 +58,7 @@ mod wbxml;
 type Drive = fn(&[u8]);
 
 const DRIVES: &[(&str, Drive)] = &[
+    ("authorization", authorization::drive),
     ("device_file", device_file::drive),
     ("dictionary", dictionary::drive),
     ("directory", directory::drive),

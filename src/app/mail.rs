@@ -13,6 +13,7 @@ use crate::app::material::problem;
 use crate::app::revocation::Revocation;
 use crate::config::Config;
 use crate::mail;
+use crate::mail::Bearer;
 use crate::mail::Event;
 use crate::mail::Gateway;
 use crate::mail::Memory;
@@ -59,6 +60,18 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
             vec![problem(&gateway_file, key, &error.to_string())]
         })?),
     };
+    settings.bearer = match &config.mail.bearer_challenge {
+        None => None,
+        Some(challenge) => {
+            let bearer = Bearer::new(challenge, &config.mail.bearer_user_claim);
+            Some(bearer.map_err(|error| {
+                let key = "mail.bearer_challenge";
+                vec![problem(&gateway_file, key, &error.to_string())]
+            })?)
+        }
+    };
+    settings.oldest_version = config.mail.oldest_version;
+    settings.refused = config.mail.refusals;
     settings.memory = Memory {
         accepted: config.mail.credential_lifetime,
         ..Memory::default()

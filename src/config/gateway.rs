@@ -31,6 +31,7 @@ use crate::eap::MAX_TICKETS;
 use crate::eap::MIN_PACKET;
 use crate::eap::Resumption;
 use crate::eap::TeapSettings;
+use crate::mail::Bearer;
 use crate::mail::UserHeader;
 
 /// The file as read.
@@ -308,6 +309,15 @@ impl Mail {
         {
             section.error("certificate_user_header", error.to_string());
         }
+        section.set("bearer_challenge", &mut self.bearer_challenge);
+        section.set("bearer_user_claim", &mut self.bearer_user_claim);
+        if let Some(challenge) = &self.bearer_challenge
+            && let Err(error) = Bearer::new(challenge, &self.bearer_user_claim)
+        {
+            section.error("bearer_challenge", error.to_string());
+        }
+        section.set("oldest_version", &mut self.oldest_version);
+        section.set("refusals", &mut self.refusals);
         let lifetimes = Duration::from_secs(1)..=days(1);
         section.set_within(
             "credential_lifetime",

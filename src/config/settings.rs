@@ -20,6 +20,8 @@ use crate::eap::TeapKeys;
 use crate::eap::TeapSettings;
 use crate::eap::TlsVersion;
 use crate::eap::TunnelSettings;
+use crate::eas::Refused;
+use crate::eas::Version;
 use crate::radius::MessageAuthenticatorPolicy;
 
 /// Which doors are open, and where. An empty list closes a door.
@@ -295,6 +297,14 @@ pub struct Mail {
     /// The request header in which the upstream takes the user of a verified client certificate
     /// from us; without it a password is needed with a certificate.
     pub certificate_user_header: Option<String>,
+    /// The parameters of the challenge for Bearer tokens; none are taken without it.
+    pub bearer_challenge: Option<String>,
+    /// The claim of a token that names its user.
+    pub bearer_user_claim: String,
+    /// The oldest version of ActiveSync that is spoken.
+    pub oldest_version: Version,
+    /// How a client that is blocked is told so.
+    pub refusals: Refused,
     /// How long credentials that the upstream has accepted are believed.
     pub credential_lifetime: Duration,
     /// How long a request may wait at the upstream: a `Ping` waits for news on purpose.
@@ -319,6 +329,10 @@ impl Default for Mail {
             default_suffix: None,
             domains: Vec::new(),
             certificate_user_header: None,
+            bearer_challenge: None,
+            bearer_user_claim: "upn".into(),
+            oldest_version: Version::V2_5,
+            refusals: Refused::default(),
             credential_lifetime: Duration::from_mins(10),
             hold_limit: Duration::from_mins(60),
             header_timeout: Duration::from_secs(10),
@@ -326,6 +340,22 @@ impl Default for Mail {
             max_connections_per_address: 1000,
         }
     }
+}
+
+impl Choice for Version {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("2.5", Self::V2_5),
+        ("12.0", Self::V12_0),
+        ("12.1", Self::V12_1),
+        ("14.0", Self::V14_0),
+        ("14.1", Self::V14_1),
+        ("16.0", Self::V16_0),
+        ("16.1", Self::V16_1),
+    ];
+}
+
+impl Choice for Refused {
+    const ALL: &'static [(&'static str, Self)] = &[("http", Self::Http), ("wbxml", Self::Wbxml)];
 }
 
 /// The record of decisions.

@@ -1,21 +1,32 @@
 //! The reply to a request that is not let through.
 //!
-//! Every version gets HTTP 403: it is what Exchange gives a blocked device (MS-ASHTTP 2.2.2.1.1 and
-//! Microsoft's description of its Allow, Block and Quarantine list), so every client in the field
-//! has met it. The alternatives were weighed and left out:
+//! Which status a reason has is in [`Refusal::status`]; what a client is sent for it depends on its
+//! version and command, and is in [`Status::body`] and [`Status::http`]. Two ways of saying it are
+//! known, and [`Refused`] chooses:
 //!
-//! - status 129 in a WBXML body (14.0 and later) must have another shape for each command, and says
-//!   to the client no more than 403;
-//! - status 449 and 141 to 144 make clients send Provision again, and a gateway that refuses for
-//!   another reason than the policy key makes them loop;
-//! - status 140 orders the client to erase itself and is never sent.
+//! - HTTP 403 for every version: it is what Exchange gives a blocked device (MS-ASHTTP 2.2.2.1.1 and
+//!   Microsoft's description of its Allow, Block and Quarantine list), so every client in the field
+//!   has met it. The body is a text for logs and for whoever helps.
+//! - HTTP 200 with a status of MS-ASCMD 2.2.2 in WBXML from version 14.0 on, as that document says:
+//!   for clients that show the status to their user, and for those that take 403 as a reason to run
+//!   Autodiscover (MS-ASHTTP 3.1.5.2.1). GetAttachment has no such body and gets 403.
+//!
+//! Never said of our own accord:
+//!
+//! - 449 and 141 to 144, which make clients send Provision: a gateway that refuses for another reason
+//!   than the policy key makes them loop. The mail server's own pass unharmed;
+//! - 140, which orders the client to erase itself.
 //!
 //! A device in quarantine is answered from a mailbox of its own ([`crate::eas::quarantine`]). Version
 //! 2.5, whose bodies have another shape, gets 403 as well, with another text, so that logs and users
-//! can tell the two apart. 403 keeps what the device has: no folder is dropped, and it works again on
-//! the first request after the verdict has changed.
+//! can tell the two apart. A refusal keeps what the device has: no folder is dropped, and it works
+//! again on the first request after the verdict has changed.
 
 use std::fmt::Write;
+
+use crate::model::Reason;
+
+use super::status::Status;
 
 /// What a client is told that is kept out, or half out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,9 +37,36 @@ pub enum Refusal {
     Quarantined,
 }
 
+/// How a client that is blocked is told so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Refused {
+    /// By HTTP 403, as Exchange does.
+    #[default]
+    Http,
+    /// By a status in WBXML from version 14.0 on, by HTTP 403 below.
+    Wbxml,
+}
+
 impl Refusal {
     /// The HTTP status, the same for every version of the protocol.
     pub const STATUS: u16 = 403;
+
+    /// The status of MS-ASCMD 2.2.2 that a reason has.
+    #[must_use]
+    pub const fn status(reason: Reason) -> Status {
+        if matches!(reason, Reason::UserUnknown) {
+            return Status::UserDisabledForSync;
+        }
+        let whatever_the_device = matches!(
+            reason,
+            Reason::BlockedByPolicy | Reason::NoPolicyApplies | Reason::NotTargeted
+        );
+        if whatever_the_device {
+            Status::AccessDenied
+        } else {
+            Status::DeviceIsBlockedForThisUser
+        }
+    }
 
     /// A short text body: the kind of refusal, a sentence with the reason and its code, and the
     /// number under which the decision is recorded.

@@ -20,6 +20,10 @@ use crate::wbxml::sync::r#move;
 use crate::wbxml::sync::ping;
 
 /// A status that every command may carry.
+///
+/// 140 (RemoteWipeRequested) is not among them: a client that is told so may erase itself, so there
+/// is no way to say it by refusing. 127 and 128 speak of mailboxes that are moved between versions of
+/// Exchange, which only Exchange knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Status {
@@ -31,13 +35,50 @@ pub enum Status {
     ServerErrorRetryLater = 111,
     /// The message was not sent; the client keeps it.
     MailSubmissionFailed = 120,
+    /// The user may not use ActiveSync.
+    UserDisabledForSync = 126,
     /// The user may use other devices, not this one.
     DeviceIsBlockedForThisUser = 129,
     /// The user may not do that.
     AccessDenied = 130,
+    /// The account is disabled.
+    AccountDisabled = 131,
+    /// There is no such command here.
+    CommandNotSupported = 137,
+    /// The version of the protocol is not spoken here.
+    VersionNotSupported = 138,
+    /// There is a policy, and the client sent no key of one.
+    LegacyDeviceOnStrictPolicy = 141,
+    /// The client has to send Provision first.
+    DeviceNotProvisioned = 142,
+    /// The policy is to be fetched anew.
+    PolicyRefresh = 143,
+    /// The key is that of another policy.
+    InvalidPolicyKey = 144,
+    /// The user has as many devices as are allowed.
+    MaximumDevicesReached = 177,
 }
 
 impl Status {
+    /// All of them, by number.
+    pub const ALL: [Self; 15] = [
+        Self::InvalidWbxml,
+        Self::InvalidXml,
+        Self::ServerErrorRetryLater,
+        Self::MailSubmissionFailed,
+        Self::UserDisabledForSync,
+        Self::DeviceIsBlockedForThisUser,
+        Self::AccessDenied,
+        Self::AccountDisabled,
+        Self::CommandNotSupported,
+        Self::VersionNotSupported,
+        Self::LegacyDeviceOnStrictPolicy,
+        Self::DeviceNotProvisioned,
+        Self::PolicyRefresh,
+        Self::InvalidPolicyKey,
+        Self::MaximumDevicesReached,
+    ];
+
     /// The number.
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -48,11 +89,19 @@ impl Status {
     #[must_use]
     pub const fn http(self) -> u16 {
         match self {
-            Self::InvalidWbxml | Self::InvalidXml => 400,
+            Self::InvalidWbxml | Self::InvalidXml | Self::VersionNotSupported => 400,
+            Self::CommandNotSupported => 501,
             Self::ServerErrorRetryLater => 503,
-            Self::MailSubmissionFailed | Self::DeviceIsBlockedForThisUser | Self::AccessDenied => {
-                403
-            }
+            Self::MailSubmissionFailed
+            | Self::UserDisabledForSync
+            | Self::DeviceIsBlockedForThisUser
+            | Self::AccessDenied
+            | Self::AccountDisabled
+            | Self::MaximumDevicesReached => 403,
+            Self::LegacyDeviceOnStrictPolicy
+            | Self::DeviceNotProvisioned
+            | Self::PolicyRefresh
+            | Self::InvalidPolicyKey => 449,
         }
     }
 

@@ -2,11 +2,11 @@
 //! nothing.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
-use http::header;
 
 use crate::access::Decided;
 use crate::eas;
@@ -39,9 +39,10 @@ impl Gateway {
         let way = &*exchange.0;
         let location = answer.remove(headers::LOCATION);
         headers::strip_answer(&mut answer);
+        headers::speak_from(&mut answer, self.config.oldest_version);
         if status == StatusCode::UNAUTHORIZED {
             self.credentials().forget(way.who.login.key);
-            answer.insert(header::WWW_AUTHENTICATE, self.challenge.clone());
+            self.challenges.set(&mut answer);
             return (Outgoing::Pass(status, answer), None);
         }
         // 1xx and 3xx have no place in this protocol; 407 is between servers.
@@ -73,7 +74,7 @@ impl Gateway {
             let (status, body) = eas::quarantine::cut(way.request.command, way.request.version);
             Reply::held_back(status, body, decided.decision.reason, way.who.id)
         } else {
-            self.reply(&way.who, decided)
+            self.reply(&way.who, &way.request, decided)
         };
         (reply, Some(Event::Decision(Box::new(record))))
     }
@@ -84,7 +85,7 @@ impl Gateway {
         Reply::unavailable(SHORT_WAIT, Cause::Unavailable)
     }
 
-    /// A binding that is worth telling: the device is proven, and was not told of before.
+    /// A binding that is worth telling: the device is proven, and was not told of lately.
     fn binding(&self, now: Now, way: &Way) -> Option<Binding> {
         let seen = &way.decided.seen;
         if seen.established != Established::Proven {
@@ -99,10 +100,17 @@ impl Gateway {
             &device.as_u128().to_be_bytes(),
         ]);
         let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = bound
+            .get(&key)
+            .is_none_or(|told| now.monotonic >= *told + TOLD_FOR);
+        if !again {
+            return None;
+        }
         if bound.len() >= MAX_BOUND {
             bound.clear();
         }
-        bound.insert(key).then(|| Binding {
+        bound.insert(key, now.monotonic);
+        Some(Binding {
             eas,
             user: user.clone(),
             device,
@@ -118,6 +126,10 @@ impl Gateway {
 
 /// "Wrong server": the client is to go to `X-MS-Location` (MS-ASHTTP 3.1.5.2.2).
 const REDIRECT: u16 = 451;
+
+/// How long a binding is not told again. The inventory may have been too busy for it, or may have
+/// forgotten it with a device that was away meanwhile.
+const TOLD_FOR: Duration = Duration::from_mins(10);
 
 /// How many bindings are remembered as told; when it is full all are forgotten and told once more,
 /// which changes nothing in the inventory.

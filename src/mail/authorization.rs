@@ -1,9 +1,14 @@
-//! The Authorization header: Basic (RFC 7617) and nothing else.
+//! The Authorization header: Basic (RFC 7617), and Bearer where it is switched on (`token.rs`).
 //!
-//! - Bearer is answered with 401: whose token it is can only be read with the issuer's keys, and a
-//!   user that is not proven must not be judged. Clients that know both fall back to Basic.
-//! - Negotiate and NTLM authenticate the connection and not the request (RFC 4559 section 6);
-//!   behind a pool of connections one user would be served as another. They are never offered.
+//! Negotiate and NTLM authenticate the connection and not the request (RFC 4559 section 6): behind a
+//! pool of connections one user would be served as another. They are never offered, and what is sent
+//! all the same is answered with 401 and never reaches the mail server, whose own offers of them are
+//! withheld. To carry them, each client's connection would need one of its own to the mail server
+//! for its whole life, which is not built: `net::upstream` has no way to pin one.
+//!
+//! The name is UTF-8, as the challenge says (RFC 7617 section 2.1). What is no UTF-8 is taken as ISO
+//! 8859-1, which older clients send and which IIS reads in the same way; its control characters are
+//! no part of a name. The mail server gets the octets as they were sent.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,12 +37,18 @@ impl Basic {
         let is_ours = scheme == "Basic" && !token.starts_with(' ') && !token.ends_with(' ');
         let octets = Zeroizing::new(STANDARD.decode(token.trim_matches(' ')).ok()?);
         let colon = octets.iter().position(|&octet| octet == b':')?;
-        let user = std::str::from_utf8(octets.get(..colon)?).ok()?;
+        let name = octets.get(..colon)?;
+        let user = match std::str::from_utf8(name) {
+            Ok(user) => user.to_owned(),
+            Err(_) => name.iter().copied().map(char::from).collect(),
+        };
         let usable = !user.trim().is_empty()
             && user.len() <= MAX_USER
             && octets.len() <= MAX_CREDENTIAL
             && !user.chars().any(char::is_control);
-        let user = usable.then(|| user.to_owned())?;
+        if !usable {
+            return None;
+        }
         Some(Self {
             user,
             octets,
@@ -60,7 +71,7 @@ impl Basic {
 }
 
 /// The bound of a user's name everywhere in the gateway; a longer one is not authenticated.
-const MAX_USER: usize = 253;
+pub(super) const MAX_USER: usize = 253;
 /// Name, colon and password; no directory takes passwords of more than 256 characters.
 const MAX_CREDENTIAL: usize = 1536;
 
@@ -83,6 +94,10 @@ mod tests {
                 "j\u{fc}rgen@contoso.com",
             ),
             (b"alice:", "alice"),
+            // ISO 8859-1.
+            (b"CORP\\j\xfcrgen:p\xe4ss", "CORP\\j\u{fc}rgen"),
+            // The password may be in another coding than the name.
+            (b"alice:p\xe4ss", "alice"),
         ] {
             let basic = parse("bAsIc", credential).unwrap();
             assert_eq!(basic.user, user);
@@ -101,8 +116,10 @@ mod tests {
             ("Basic", b":secret"),
             ("Basic", b" :secret"),
             ("Basic", b"al\x00ice:secret"),
-            ("Basic", b"\xe4lice:secret"),
+            // A control character of ISO 8859-1, which is a letter in another coding.
+            ("Basic", b"\x8alice:secret"),
             ("Basic", &[b'a'; 300]),
+            ("Basic", &[0xe4; 300]),
         ] {
             assert!(parse(scheme, credential).is_none(), "row {credential:?}");
         }

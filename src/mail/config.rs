@@ -4,10 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::HeaderName;
+use http::HeaderValue;
 use http::Uri;
 use http::uri::Authority;
 use http::uri::Parts;
 use http::uri::Scheme;
+
+use crate::eas::Refused;
+use crate::eas::Version;
 
 use super::credential::Memory;
 use super::header;
@@ -32,6 +36,12 @@ pub struct Config {
     /// The mail server must take this header from the gateway's address only: it is as good as any
     /// password.
     pub certificate_user_header: Option<UserHeader>,
+    /// Whether and how tokens are taken beside passwords; they are not by default.
+    pub bearer: Option<Bearer>,
+    /// The oldest version of the protocol that is spoken; 2.5 by default.
+    pub oldest_version: Version,
+    /// How a client that is blocked is told so.
+    pub refused: Refused,
     /// How long and how many credentials are remembered.
     pub memory: Memory,
 }
@@ -46,6 +56,9 @@ impl Config {
             realm: "Mail".to_owned(),
             names: Names::default(),
             certificate_user_header: None,
+            bearer: None,
+            oldest_version: Version::V2_5,
+            refused: Refused::default(),
             memory: Memory::default(),
         }
     }
@@ -144,6 +157,38 @@ impl FromStr for UserHeader {
     }
 }
 
+/// How tokens are asked for and read (RFC 6750).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bearer {
+    /// `Bearer` and the parameters of its challenge.
+    pub(super) challenge: HeaderValue,
+    /// The claim that names the user.
+    pub(super) claim: String,
+}
+
+impl Bearer {
+    /// `parameters` are those of the challenge that the mail server gives, such as
+    /// `authorization_uri="https://…"`, for clients to find the issuer by; `claim` is the claim by
+    /// which the mail server knows the user: one that users cannot change themselves.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot stand in a header, or the claim is empty.
+    pub fn new(parameters: &str, claim: &str) -> Result<Self, ConfigError> {
+        let (parameters, claim) = (parameters.trim(), claim.trim());
+        let printable =
+            |text: &str| !text.is_empty() && text.chars().all(|c| matches!(c, ' '..='~'));
+        if !printable(parameters) || !printable(claim) || !parameters.contains('=') {
+            return Err(ConfigError::Bearer);
+        }
+        let challenge = HeaderValue::from_str(&format!("Bearer {parameters}"));
+        Ok(Self {
+            challenge: challenge.map_err(|_| ConfigError::Bearer)?,
+            claim: claim.to_owned(),
+        })
+    }
+}
+
 /// A configured value that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -155,6 +200,11 @@ pub enum ConfigError {
     /// A header that means something else already.
     #[error("expected a header name that begins with X-, has no _ and no other meaning")]
     UserHeader,
+    /// A challenge without parameters, or a claim without a name.
+    #[error(
+        "expected parameters of a challenge, such as authorization_uri=\"https://login.example/\""
+    )]
+    Bearer,
 }
 
 #[cfg(test)]
@@ -207,6 +257,27 @@ mod tests {
         ] {
             let parsed = text.parse::<UserHeader>();
             assert_eq!(parsed, Err(ConfigError::UserHeader), "row {text}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_for_tokens_is_one_header() {
+        assert!(
+            Bearer::new(
+                "realm=\"x\", authorization_uri=\"https://a.example/\"",
+                "upn"
+            )
+            .is_ok()
+        );
+        for (parameters, claim) in [
+            ("", "upn"),
+            ("realm", "upn"),
+            ("realm=\"x\"\r\nX: y", "upn"),
+            ("realm=\"\u{e4}\"", "upn"),
+            ("realm=\"x\"", " "),
+        ] {
+            let bearer = Bearer::new(parameters, claim);
+            assert_eq!(bearer, Err(ConfigError::Bearer), "row {parameters} {claim}");
         }
     }
 }

@@ -249,14 +249,21 @@ impl Credentials {
         Ok(())
     }
 
-    pub(super) fn accept(&mut self, now: Monotonic, attempt: &Attempt, offer: Offer) -> Arc<Offer> {
+    /// The upstream accepts it; it is believed for no longer than `most`.
+    pub(super) fn accept(
+        &mut self,
+        now: Monotonic,
+        attempt: &Attempt,
+        offer: Offer,
+        most: Duration,
+    ) -> Arc<Offer> {
         self.release(attempt);
         let offer = match &self.last_offer {
             Some(last) if **last == offer => Arc::clone(last),
             Some(_) | None => Arc::new(offer),
         };
         self.last_offer = Some(Arc::clone(&offer));
-        let until = now + self.memory.accepted;
+        let until = now + self.memory.accepted.min(most);
         self.learn(
             attempt.credential,
             until,
@@ -351,7 +358,7 @@ impl Credentials {
 }
 
 /// How long the upstream is believed to refuse requests without credentials before it is asked
-/// again: its configuration changes rarely, and an hour bounds the harm of one that has.
+/// again: its configuration changes rarely, and a minute bounds the harm of one that has.
 const CHALLENGE_HOLDS: Duration = Duration::from_mins(1);
 
 #[cfg(test)]

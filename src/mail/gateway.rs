@@ -1,7 +1,7 @@
 //! The core: heads, the upstream's word on credentials, decisions, answers.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -22,6 +22,7 @@ use crate::access::Permit;
 use crate::access::Trace;
 use crate::eas;
 use crate::eas::Refusal;
+use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Subject;
 use crate::model::Verdict;
@@ -38,6 +39,7 @@ use super::action::Step;
 use super::action::Ticket;
 use super::action::Told;
 use super::action::Way;
+use super::challenge::Challenges;
 use super::config::Config;
 use super::credential::Credentials;
 use super::credential::Hasher;
@@ -62,11 +64,11 @@ pub struct Gateway {
     pub(super) live: Arc<Live>,
     correlations: Arc<CorrelationSource>,
     pub(super) hasher: Hasher,
-    pub(super) challenge: HeaderValue,
+    pub(super) challenges: Challenges,
     /// Held for a few operations on maps, never across a call.
     credentials: Mutex<Credentials>,
-    /// Pairs that have gone out as a [`Binding`](super::Binding) already.
-    pub(super) bound: Mutex<HashSet<Key>>,
+    /// What has gone out as a [`Binding`](super::Binding), and when.
+    pub(super) bound: Mutex<HashMap<Key, Monotonic>>,
     pub(super) made_up: MadeUp,
 }
 
@@ -79,21 +81,12 @@ impl Gateway {
         correlations: Arc<CorrelationSource>,
         seed: &[u8; 32],
     ) -> Self {
-        let realm: String = config
-            .realm
-            .chars()
-            .filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\'))
-            .collect();
-        // A quoted string of printable ASCII is always a header value.
-        let challenge =
-            HeaderValue::from_str(&format!("Basic realm=\"{realm}\", charset=\"UTF-8\""))
-                .unwrap_or_else(|_| HeaderValue::from_static("Basic realm=\"Mail\""));
         Self {
             credentials: Mutex::new(Credentials::new(config.memory)),
-            bound: Mutex::new(HashSet::new()),
+            bound: Mutex::new(HashMap::new()),
             made_up: MadeUp::default(),
             hasher: Hasher::new(seed),
-            challenge,
+            challenges: Challenges::new(&config),
             config,
             live,
             correlations,
@@ -131,7 +124,10 @@ impl Gateway {
                 self.credentials().refuse(now.monotonic, &attempt);
                 let text = "refused by the mail server";
                 let record = asked.pending.who.refusal_record(now.wall, text);
-                Step::recorded(Reply::unauthorized(&self.challenge, Cause::Refused), record)
+                Step::recorded(
+                    Reply::unauthorized(&self.challenges, Cause::Refused),
+                    record,
+                )
             }
             (Stage::Credentials, Told::Answer(StatusCode::FORBIDDEN, _)) => {
                 // The password may be right, so it is no guess that failed; and the user may be
@@ -146,7 +142,10 @@ impl Gateway {
                 if status.is_success() && answer.contains_key(headers::VERSIONS) =>
             {
                 let offer = Offer(headers::offered(answer));
-                let offer = self.credentials().accept(now.monotonic, &attempt, offer);
+                let most = asked.pending.who.login.lifetime(now.wall);
+                let offer = self
+                    .credentials()
+                    .accept(now.monotonic, &attempt, offer, most);
                 self.accepted(now, asked.pending, &offer)
             }
             (Stage::Challenge | Stage::Credentials, Told::Answer(status, _))
@@ -188,7 +187,7 @@ impl Gateway {
         let login = Login::read(
             &self.config,
             &self.hasher,
-            &self.challenge,
+            &self.challenges,
             now.wall,
             peer,
             head.headers,
@@ -229,7 +228,7 @@ impl Gateway {
         match standing {
             Standing::Accepted(offer) => return self.accepted(now, pending, &offer),
             Standing::Refused => {
-                return Step::answer(Reply::unauthorized(&self.challenge, Cause::Refused));
+                return Step::answer(Reply::unauthorized(&self.challenges, Cause::Refused));
             }
             Standing::Unknown => {}
         }
@@ -299,7 +298,9 @@ impl Gateway {
             return Step::recorded(reply, record);
         }
         let request = match wanted {
-            Wanted::Offer => return Step::answer(Reply::offered(offer)),
+            Wanted::Offer => {
+                return Step::answer(Reply::offered(offer, self.config.oldest_version));
+            }
             Wanted::Command(request) => *request,
         };
         let named = request.user.as_deref();
@@ -309,6 +310,9 @@ impl Gateway {
             let record = who.mismatch_record(now.wall, device, text);
             let body = "The request names another user than the one signed in.";
             return Step::recorded(Reply::forbidden(body, Cause::UserMismatch), record);
+        }
+        if request.version < self.config.oldest_version {
+            return Step::answer(Reply::old_version(&request));
         }
         let (decided, permit) = who.with_subject(&request, |subject| self.admit(now, subject));
         let way = Way {
@@ -322,7 +326,7 @@ impl Gateway {
                 return self.hold_back(now, way, headers);
             }
             let record = way.who.record(&way.request, &decided);
-            return Step::recorded(self.reply(&way.who, &decided), record);
+            return Step::recorded(self.reply(&way.who, &way.request, &decided), record);
         };
         let record = way.who.record(&way.request, &decided);
         if self.may_be_of_ours(&way.who, &way.request) {
@@ -355,10 +359,10 @@ impl Gateway {
     }
 
     /// The refusal that a verdict means; an Allow without permit is a change that came and went.
-    pub(super) fn reply(&self, who: &Who, decided: &Decided) -> Reply {
+    pub(super) fn reply(&self, who: &Who, request: &eas::Request, decided: &Decided) -> Reply {
         let reason = decided.decision.reason;
         match decided.decision.verdict {
-            Verdict::Block => Reply::refused(Refusal::Blocked, reason, who.id),
+            Verdict::Block => Reply::blocked(request, self.config.refused, reason, who.id),
             Verdict::Quarantine => Reply::refused(Refusal::Quarantined, reason, who.id),
             Verdict::Allow => Reply::unavailable(SHORT_WAIT, Cause::Revoked),
         }

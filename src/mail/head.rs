@@ -308,6 +308,8 @@ mod tests {
                 Err(Malformed::Path),
             ),
             ("/Microsoft-Server-ActiveSync;x=y", Err(Malformed::Path)),
+            ("/x/..;/Microsoft-Server-ActiveSync", Err(Malformed::Path)),
+            ("/Microsoft-Server-ActiveSync/..;/owa", Err(Malformed::Path)),
             ("/Microsoft-Server-ActiveSync%20", Err(Malformed::Path)),
             ("/Microsoft-Server-ActiveSync%00", Err(Malformed::Path)),
             ("/Microsoft-Server-ActiveSyn%63", Err(Malformed::Path)),

@@ -14,6 +14,8 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::header;
 
+use crate::eas::Version;
+
 use super::error::Malformed;
 
 /// Request headers that pass as they are; lists, which may stand in several lines.
@@ -56,6 +58,9 @@ pub(super) const ACCEPT_MULTIPART: HeaderName = HeaderName::from_static("ms-asac
 pub(super) const LOCATION: HeaderName = HeaderName::from_static("x-ms-location");
 /// `MS-ASProtocolVersions`: what the mail server speaks; the mark of an ActiveSync answer.
 pub(super) const VERSIONS: HeaderName = HeaderName::from_static("ms-asprotocolversions");
+
+/// `X-MS-RP`: the client is to synchronise anew, in one of these versions (MS-ASHTTP 2.2.2.1.2).
+const RESYNCHRONISE: HeaderName = HeaderName::from_static("x-ms-rp");
 
 /// What an OPTIONS answer tells a client (MS-ASHTTP 2.2.4.1).
 const OFFERED: [HeaderName; 6] = [
@@ -247,6 +252,25 @@ pub(super) fn offered(headers: &HeaderMap) -> HeaderMap {
     offered
 }
 
+/// Takes versions of the protocol before `oldest` out of what an answer offers. What is no version
+/// stays.
+pub(super) fn speak_from(headers: &mut HeaderMap, oldest: Version) {
+    if oldest == Version::V2_5 {
+        return;
+    }
+    for name in [VERSIONS, RESYNCHRONISE] {
+        let Some(offered) = headers.get(&name).and_then(|value| value.to_str().ok()) else {
+            continue;
+        };
+        let is_old = |text: &str| Version::parse(text.trim()).is_some_and(|one| one < oldest);
+        let kept: Vec<&str> = offered.split(',').filter(|text| !is_old(text)).collect();
+        match HeaderValue::from_str(&kept.join(",")) {
+            Ok(kept) if !kept.is_empty() => headers.insert(name, kept),
+            Ok(_) | Err(_) => headers.remove(name),
+        };
+    }
+}
+
 /// How long a server asks to wait, if it says so in seconds; ActiveSync servers do (MS-ASHTTP
 /// 3.1.5.2.3), the form with a date is none of that protocol.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -334,6 +358,26 @@ mod tests {
             ),
         ] {
             assert_eq!(passed(&headers(lines)), Err(expected), "row {lines:?}");
+        }
+    }
+
+    #[test]
+    fn versions_that_are_not_spoken_are_not_offered() {
+        for (oldest, expected, again) in [
+            (Version::V2_5, Some("2.5, 12.0,14.1,16.9"), Some("2.5,12.0")),
+            (Version::V12_0, Some(" 12.0,14.1,16.9"), Some("12.0")),
+            (Version::V16_1, Some("16.9"), None),
+        ] {
+            let mut answer = headers(&[
+                ("MS-ASProtocolVersions", "2.5, 12.0,14.1,16.9"),
+                ("X-MS-RP", "2.5,12.0"),
+                ("MS-ASProtocolCommands", "Sync,2.5"),
+            ]);
+            speak_from(&mut answer, oldest);
+            let text = |name: &str| answer.get(name).map(|value| value.to_str().unwrap());
+            assert_eq!(text("ms-asprotocolversions"), expected, "row {oldest}");
+            assert_eq!(text("x-ms-rp"), again, "row {oldest}");
+            assert_eq!(text("ms-asprotocolcommands"), Some("Sync,2.5"));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Who signs in, and with what.
 
 use std::fmt;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::HeaderValue;
@@ -12,6 +13,7 @@ use crate::model::Credential;
 use crate::model::Timestamp;
 
 use super::authorization::Basic;
+use super::challenge::Challenges;
 use super::config::Config;
 use super::credential::Attempt;
 use super::credential::Hasher;
@@ -23,6 +25,7 @@ use super::header::single;
 use super::name::Names;
 use super::reply::Cause;
 use super::reply::Reply;
+use super::token::Token;
 
 /// A user who says who it is, with the means for the upstream to check it.
 pub(super) struct Login {
@@ -30,7 +33,7 @@ pub(super) struct Login {
     pub(super) name: String,
     /// The canonical name.
     pub(super) user: String,
-    /// Password or certificate.
+    /// Password or certificate; a token is as good as a password.
     pub(super) credential: Credential,
     /// Under which it is remembered.
     pub(super) key: Key,
@@ -39,6 +42,8 @@ pub(super) struct Login {
     pub(super) objection: Option<Objection>,
     /// For the upstream; absent with a certificate.
     authorization: Option<HeaderValue>,
+    /// When a token ends; passwords do not.
+    expires: Option<Timestamp>,
 }
 
 impl Login {
@@ -50,7 +55,7 @@ impl Login {
     pub(super) fn read(
         config: &Config,
         hasher: &Hasher,
-        challenge: &HeaderValue,
+        challenges: &Challenges,
         now: Timestamp,
         peer: &Peer,
         headers: &HeaderMap,
@@ -64,37 +69,64 @@ impl Login {
         let ambiguity = certificate.and_then(|names| names.ambiguity);
         let certified = certificate.and_then(CertificateIdentity::user);
         let signs_in = config.certificate_user_header.is_some();
-        let challenged = |cause| Err(Box::new(Reply::unauthorized(challenge, cause)));
+        let challenged = |cause| Err(Box::new(Reply::unauthorized(challenges, cause)));
         let Some(authorization) = authorization else {
             return match certificate.zip(certified) {
                 Some((certificate, user)) if signs_in && is_valid && ambiguity.is_none() => {
                     let fingerprint = certificate.fingerprint.octets();
                     let secret = [&b"certificate"[..], &fingerprint];
-                    Ok(Self::new(config, hasher, user, &secret, None))
+                    Ok(Self::new(config, hasher, user, &secret, None, None))
                 }
                 Some(_) if signs_in => challenged(Cause::Certificate),
                 // Most clients send a password only when they are asked for it.
                 Some(_) | None => challenged(Cause::NoCredential),
             };
         };
-        let basic = Basic::parse(authorization);
-        let Some((basic, header)) = basic.and_then(|basic| {
-            let header = basic.header()?;
-            Some((basic, header))
-        }) else {
+        let Some(mut login) = Self::of(config, hasher, authorization, now) else {
             return challenged(Cause::NoCredential);
         };
-        let secret = [&b"basic"[..], &basic.octets];
-        let mut login = Self::new(config, hasher, &basic.user, &secret, Some(header));
         login.objection = match certified {
             _ if !is_valid => Some(Objection::NotValid),
             _ if ambiguity.is_some() => ambiguity.map(Objection::Ambiguous),
             Some(_) if signs_in => Some(Objection::TwoCredentials),
             // The certificate's name is the established one.
-            Some(user) if !config.names.agree(user, &basic.user) => Some(Objection::OtherUser),
+            Some(user) if !config.names.agree(user, &login.name) => Some(Objection::OtherUser),
             Some(_) | None => None,
         };
         Ok(login)
+    }
+
+    /// Of an Authorization header, if it is of a kind that is taken.
+    fn of(
+        config: &Config,
+        hasher: &Hasher,
+        authorization: &HeaderValue,
+        now: Timestamp,
+    ) -> Option<Self> {
+        if let Some(basic) = Basic::parse(authorization) {
+            let header = Some(basic.header()?);
+            let secret = [&b"basic"[..], &basic.octets];
+            return Some(Self::new(
+                config,
+                hasher,
+                &basic.user,
+                &secret,
+                header,
+                None,
+            ));
+        }
+        let token = Token::parse(authorization, config.bearer.as_ref()?, now)?;
+        let header = Some(token.header()?);
+        let secret = [&b"bearer"[..], &token.octets];
+        let ends = Some(token.expires);
+        Some(Self::new(
+            config,
+            hasher,
+            &token.user,
+            &secret,
+            header,
+            ends,
+        ))
     }
 
     fn new(
@@ -103,6 +135,7 @@ impl Login {
         name: &str,
         secret: &[&[u8]; 2],
         authorization: Option<HeaderValue>,
+        expires: Option<Timestamp>,
     ) -> Self {
         let user = config.names.canonical(name);
         let [kind, secret] = secret;
@@ -117,7 +150,14 @@ impl Login {
             key: hasher.key(&[kind, name.as_bytes(), secret]),
             objection: None,
             authorization,
+            expires,
         }
+    }
+
+    /// For how long the upstream's word on it may be believed at most.
+    pub(super) fn lifetime(&self, now: Timestamp) -> Duration {
+        self.expires
+            .map_or(Duration::MAX, |expires| expires.since(now))
     }
 
     /// It as something to ask the upstream about, counted by user and by address.

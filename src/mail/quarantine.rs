@@ -19,7 +19,6 @@ use crate::access::Decided;
 use crate::access::Permit;
 use crate::eas;
 use crate::eas::Command;
-use crate::eas::Refusal;
 use crate::eas::Status;
 use crate::eas::Version;
 use crate::eas::quarantine;
@@ -147,12 +146,12 @@ impl Gateway {
     /// The wait of a device is over because its verdict has changed.
     pub fn handle_released(&self, wait: Wait, decided: &Decided) -> (Reply, Option<Event>) {
         let (_, event) = self.handle_revoked(&wait.exchange, decided);
-        let refusal = match decided.decision.verdict {
-            Verdict::Allow | Verdict::Quarantine => return (wait.released, event),
-            Verdict::Block => Refusal::Blocked,
+        let way = &*wait.exchange.0;
+        let reply = match decided.decision.verdict {
+            Verdict::Allow | Verdict::Quarantine => wait.released,
+            Verdict::Block => self.reply(&way.who, &way.request, decided),
         };
-        let id = wait.exchange.id();
-        (Reply::refused(refusal, decided.decision.reason, id), event)
+        (reply, event)
     }
 
     /// The verdict has changed while the body came.
@@ -170,7 +169,10 @@ impl Gateway {
                 self.live.hold(now.wall, subject, &decided)
             }),
             (None, Verdict::Allow | Verdict::Block) => {
-                return (Next::Answer(self.reply(&way.who, &decided)), event);
+                return (
+                    Next::Answer(self.reply(&way.who, &way.request, &decided)),
+                    event,
+                );
             }
         };
         (self.answer_aside(Aside(way, permit, headers), body), event)

@@ -9,13 +9,19 @@ use http::StatusCode;
 use http::header;
 
 use crate::access::Correlation;
+use crate::eas;
 use crate::eas::Refusal;
+use crate::eas::Refused;
+use crate::eas::Status;
+use crate::eas::Version;
 use crate::model::Reason;
 
+use super::challenge::Challenges;
 use super::credential::Excess;
 use super::credential::Offer;
 use super::credential::Throttle;
 use super::error::Malformed;
+use super::header::speak_from;
 
 /// An answer without the mail server.
 #[derive(Clone, Debug)]
@@ -61,6 +67,8 @@ pub enum Cause {
     Blocked,
     /// The verdict is Quarantine.
     Quarantined,
+    /// The request is of a version of the protocol that is not spoken here.
+    OldVersion,
     /// The body of the request broke off or came too slowly.
     BodyMissing,
     /// The body of the request is not framed as one.
@@ -151,6 +159,7 @@ impl Cause {
             Self::Blocked => "blocked",
             Self::Quarantined => "quarantined",
             Self::Released => "released",
+            Self::OldVersion => "old-version",
             Self::BodyMissing => "body-missing",
             Self::BodyMalformed => "body-malformed",
             Self::Revoked => "revoked",
@@ -161,7 +170,9 @@ impl Cause {
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {
-            Self::Malformed(_) | Self::BodyMissing | Self::BodyMalformed => Outcome::BadRequest,
+            Self::Malformed(_) | Self::OldVersion | Self::BodyMissing | Self::BodyMalformed => {
+                Outcome::BadRequest
+            }
             Self::NoCredential
             | Self::Refused
             | Self::UserNotEnabled
@@ -190,13 +201,11 @@ impl Reply {
         reply
     }
 
-    /// 401 with the one challenge that is ever offered.
-    pub(super) fn unauthorized(challenge: &HeaderValue, cause: Cause) -> Self {
+    /// 401 with what may be signed in with.
+    pub(super) fn unauthorized(challenges: &Challenges, cause: Cause) -> Self {
         let body = "Name and password are needed.".to_owned();
         let mut reply = Self::text(StatusCode::UNAUTHORIZED, body, cause);
-        reply
-            .headers
-            .insert(header::WWW_AUTHENTICATE, challenge.clone());
+        challenges.set(&mut reply.headers);
         reply
     }
 
@@ -250,12 +259,48 @@ impl Reply {
         Self::text(StatusCode::BAD_REQUEST, body, Cause::BodyMalformed)
     }
 
-    pub(super) fn offered(offer: &Offer) -> Self {
+    pub(super) fn offered(offer: &Offer, oldest: Version) -> Self {
+        let mut headers = offer.0.clone();
+        speak_from(&mut headers, oldest);
         Self {
             status: StatusCode::OK,
-            headers: offer.0.clone(),
+            headers,
             body: Vec::new(),
             cause: Cause::Offered,
+        }
+    }
+
+    /// A version that is not spoken here, as MS-ASCMD 2.2.2 has it said.
+    pub(super) fn old_version(request: &eas::Request) -> Self {
+        let status = Status::VersionNotSupported;
+        match status.body(request.command, request.version) {
+            Some(body) => Self::wbxml(StatusCode::OK.as_u16(), body, Cause::OldVersion),
+            None => {
+                let body = "This version of ActiveSync is not spoken here.".to_owned();
+                let status = StatusCode::from_u16(status.http());
+                let status = status.unwrap_or(StatusCode::BAD_REQUEST);
+                Self::text(status, body, Cause::OldVersion)
+            }
+        }
+    }
+
+    /// A device that is kept out, told in WBXML where its version and command have that.
+    pub(super) fn blocked(
+        request: &eas::Request,
+        refused: Refused,
+        reason: Reason,
+        id: Correlation,
+    ) -> Self {
+        let status = Refusal::status(reason);
+        let body = match refused {
+            Refused::Http => None,
+            Refused::Wbxml => status.body(request.command, request.version),
+        };
+        match body {
+            Some(body) => {
+                Self::wbxml(StatusCode::OK.as_u16(), body, Cause::Blocked).because(reason, id)
+            }
+            None => Self::refused(Refusal::Blocked, reason, id),
         }
     }
 

@@ -246,6 +246,59 @@ fn other_paths_and_spellings_do_not_reach_the_mail_server() {
     );
 }
 
+/// What the mail server says of a request that is let through is for the client, octet for octet.
+#[test]
+fn statuses_waits_and_packed_bodies_of_the_mail_server_pass_unharmed() {
+    let (nginx, gateway) = world();
+    let user = "alice@example.com";
+    let credentials = format!("{user}:alice-mail");
+    // SmartReply, because the gateway reads the body of no such command.
+    let target = |act: &str| {
+        format!(
+            "/Microsoft-Server-ActiveSync?Cmd=SmartReply&User={user}&DeviceId=ApplSAMPLE0001\
+             &DeviceType=iPhone&ItemId={act}"
+        )
+    };
+    for (act, status, body, lines) in [
+        ("x", 200, "answered by the mail server", &[][..]),
+        (
+            "s401",
+            401,
+            "sign in",
+            &["www-authenticate: basic realm=\"mail\", charset=\"utf-8\""],
+        ),
+        ("s449", 449, "provision", &[]),
+        (
+            "s503",
+            503,
+            "later",
+            &["retry-after: 77", "x-ms-asthrottle: commandfrequency"],
+        ),
+        ("s507", 507, "full", &[]),
+    ] {
+        let got = curl(&gateway, &credentials, &target(act), POST);
+        assert_eq!(got.status, status, "row {act}: {}", got.head);
+        assert_eq!(got.body, body, "row {act}");
+        let head = got.head.to_lowercase();
+        for line in lines {
+            assert!(head.contains(line), "row {act}: {head}");
+        }
+        assert_eq!(
+            head.matches("www-authenticate").count(),
+            usize::from(status == 401),
+            "{head}"
+        );
+        assert!(!head.contains("x-portreeve"), "row {act}: {head}");
+    }
+    let before = nginx.requests().len();
+    let packed = [POST, &["-H", "Accept-Encoding: gzip", "--compressed"]].concat();
+    let got = curl(&gateway, &credentials, &target("x"), &packed);
+    let head = got.head.to_lowercase();
+    assert!(head.contains("content-encoding: gzip"), "{head}");
+    assert_eq!(got.body, "answered by the mail server");
+    assert!(nginx.requests().len() > before);
+}
+
 #[test]
 fn the_probe_command_asks_the_same() {
     let (_nginx, gateway) = world();

@@ -84,6 +84,11 @@ http {{
                    'host=$host ua=$http_user_agent xff=$http_x_forwarded_for '
                    'evil=$http_x_evil len=$content_length';
     access_log {root}/access.log eas;
+    map $arg_ItemId $retry_after {{ s503 77; }}
+    map $arg_ItemId $throttled {{ s503 CommandFrequency; }}
+    gzip on;
+    gzip_types *;
+    gzip_min_length 1;
     client_body_temp_path {root}/body;
     proxy_temp_path {root}/proxy;
     fastcgi_temp_path {root}/fastcgi;
@@ -104,7 +109,13 @@ http {{
         location / {{
             add_header MS-ASProtocolVersions "2.5,12.0,12.1,14.0,14.1,16.0,16.1" always;
             add_header MS-ASProtocolCommands "Sync,FolderSync,Ping,Provision" always;
+            add_header Retry-After $retry_after always;
+            add_header X-MS-ASThrottle $throttled always;
             default_type application/vnd.ms-sync.wbxml;
+            if ($arg_ItemId = s401) {{ return 401 "sign in"; }}
+            if ($arg_ItemId = s449) {{ return 449 "provision"; }}
+            if ($arg_ItemId = s503) {{ return 503 "later"; }}
+            if ($arg_ItemId = s507) {{ return 507 "full"; }}
             return 200 "answered by the mail server";
         }}
     }}

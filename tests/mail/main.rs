@@ -8,15 +8,18 @@
 //! | bare LF | `front::requests_that_may_be_lenient_are_still_one_request_upstream`: the parser takes it for a line's end, as RFC 9112 section 2.2 allows; nothing of it is passed on |
 //! | header names with `_`, unlisted headers, spoofed forwarding headers | `header` in the library, `front::hop_by_hop_headers_stay_on_their_hop` |
 //! | `Connection` that names a header | `header` in the library, `gateway::malformed_heads_are_answered_before_anything_is_asked` |
+//! | Negotiate and NTLM, which authenticate connections | `persistent` |
+//! | Bearer tokens that two readers read differently, forged, of others, ended | `token` in the library, `identity` |
 //! | h2c, WebSocket upgrade, CONNECT, TRACE | the first two tests of `front` above; the front never takes an upgrade up |
-//! | H2.CL, H2.TE, CR LF in names and values, `:path` twice | the HTTP/2 library refuses them when it decodes a head (RFC 9113 section 8.2, 8.3); `front::http2_requests_take_the_same_path` has authority against host and the size of a head |
+//! | H2.CL, H2.TE, CR LF in names and values, `:path` twice | `http2::no_spelling_of_a_head_…`, `http2::a_length_that_lies_…` |
 //! | path spellings, side doors (OWA, EWS, PowerShell, Autodiscover, …) | `head` in the library; a fragment (`#`) is cut off by the library before we see it, and the target is written anew |
 //! | DeviceId twice, other case, encoded, `;`, `[]`, both forms, cut base64 | `query` in the library, `fuzz eas_query` |
 //! | User and Authorization differ | `name` in the library, `gateway::the_query_names_the_user_who_signed_in` |
 //! | DeviceId of a compliant device on another phone | `gateway::somebody_elses_device_id_opens_nothing` for another user; for the same user it is a claim and no proof, which policies can demand (`proven`) |
 //! | long Ping and streaming answers outlive a verdict | `front::a_waiting_ping_…`, `front::a_streaming_answer_…`, over HTTP/2 too |
 //! | slow head, slow body, many connections | `front::slow_clients_are_cut_off`, `front::connections_of_one_address_are_limited` |
-//! | rapid reset, CONTINUATION, SETTINGS and PING floods, HPACK bomb | `front::a_flood_of_reset_streams_ends_the_connection`, `front::http2_requests_…` for the size of a head; the others are bounds of the HTTP/2 library |
+//! | rapid reset, CONTINUATION flood, HPACK bomb | `front::a_flood_of_reset_streams_…`, `http2::a_head_without_end_…`, `http2::a_head_that_unpacks_…` |
+//! | SETTINGS and PING floods | the HTTP/2 library owes one acknowledgement at a time and reads no further until it is sent |
 //! | zero window | at most 64 KiB wait for a client; octets that it does not acknowledge for a minute end the connection (TCP_USER_TIMEOUT), a single HTTP/2 stream without window holds one of 32 places of its own connection |
 //! | WBXML depth and lengths | `wbxml` in the library, `fuzz wbxml`; bodies are read in quarantine only, `quarantine::a_body_over_the_limit_…`, `quarantine::a_body_that_does_not_come_…` |
 //! | two answers to one request | `upstream::a_second_answer_is_never_taken_for_the_next_requests` |
@@ -37,8 +40,13 @@
 mod credentials;
 mod front;
 mod gateway;
+mod http2;
+mod identity;
+mod passing;
+mod persistent;
 mod quarantine;
 mod query;
+mod replies;
 mod site;
 mod upstream;
 mod world;

@@ -168,6 +168,12 @@ async fn nonsense_of_the_mail_server_is_503() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx",
         "HTTP/1.1 200 OK\r\n folded: x\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: a\rSet-Cookie: b=c\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 100 Go\r\n\r\nHTTP/1.1 100 Go\r\n\r\nHTTP/1.1 100 Go\r\n\r\n\
+         HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 100 Go\r\n\r\nHTTP/1.1 100 Go\r\n\r\nHTTP/1.1 100 Go\r\n\r\n\
+         HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 100 Go\r\n\r\nHTTP/1.1 100 Go\r\n\r\nHTTP/1.1 100 Go\r\n\r\n",
         "HTTP/1.1 ",
     ] {
         let upstream = terse(Terse {

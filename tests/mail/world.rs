@@ -135,11 +135,16 @@ impl World {
         world
     }
 
-    /// A source reports the device's state; what hangs on it is judged again.
+    /// A source reports the state of a device of alice; what hangs on it is judged again.
     pub(crate) fn set(&self, device: &str, state: ComplianceState) {
+        self.report(device, device, "alice", state);
+    }
+
+    /// A source reports a device with its DeviceId, its owner and its state.
+    pub(crate) fn report(&self, device: &str, eas: &str, owner: &str, state: ComplianceState) {
         let mut report = DeviceReport::new(self.id(device));
-        report.eas = EasDeviceId::parse(device.as_bytes());
-        report.owner = UserId::parse("alice");
+        report.eas = EasDeviceId::parse(eas.as_bytes());
+        report.owner = UserId::parse(owner);
         report.managed = Tri::Yes;
         report.compliance = Some(state);
         let mut writer = self.writer.lock().unwrap();

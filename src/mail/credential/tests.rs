@@ -46,7 +46,7 @@ fn acceptance_and_refusal_expire() {
         Standing::Unknown
     ));
     credentials.begin(at(0), &mut good).unwrap();
-    credentials.accept(at(0), &good, offer());
+    credentials.accept(at(0), &good, offer(), Duration::MAX);
     credentials.begin(at(0), &mut bad).unwrap();
     credentials.refuse(at(0), &bad);
     for (seconds, accepted, refused) in [
@@ -101,7 +101,7 @@ fn a_refusal_is_believed_for_seconds_and_longer_only_if_it_is_repeated() {
     assert_eq!(refuse(now + 600), 5);
     // And once it is accepted as well.
     credentials.begin(at(2000), &mut bad).unwrap();
-    credentials.accept(at(2000), &bad, offer());
+    credentials.accept(at(2000), &bad, offer(), Duration::MAX);
     credentials.begin(at(2600), &mut bad).unwrap();
     credentials.refuse(at(2600), &bad);
     let standing = credentials.standing(at(2605), bad.credential);
@@ -156,7 +156,7 @@ fn questions_under_way_make_others_wait_for_their_answers_only() {
     assert_eq!(throttle.excess, Excess::AtOnce);
     assert!(throttle.wait <= Duration::from_secs(2), "{throttle:?}");
     credentials.refuse(at(1), &asked[0]);
-    credentials.accept(at(1), &asked[1], offer());
+    credentials.accept(at(1), &asked[1], offer(), Duration::MAX);
     assert_eq!(credentials.begin(at(1), &mut asked[2]), Ok(()));
 }
 
@@ -175,7 +175,7 @@ fn accepted_and_unanswered_attempts_are_no_failures() {
             "row {second}"
         );
         if second % 2 == 0 {
-            credentials.accept(at(second), &good, offer());
+            credentials.accept(at(second), &good, offer(), Duration::MAX);
         } else {
             credentials.release(&good);
         }
@@ -216,7 +216,7 @@ fn the_oldest_is_forgotten_at_the_limit() {
     let mut credentials = Credentials::new(memory);
     let users = ["a", "b", "c"].map(|user| attempt("x", user, "1"));
     for user in &users {
-        credentials.accept(at(0), user, offer());
+        credentials.accept(at(0), user, offer(), Duration::MAX);
     }
     let known = users.map(|user| {
         matches!(
@@ -227,7 +227,7 @@ fn the_oldest_is_forgotten_at_the_limit() {
     assert_eq!(known, [false, true, true]);
     // Learning the same one again and again does not make the queue grow.
     for _ in 0..100 {
-        credentials.accept(at(0), &attempt("x", "c", "1"), offer());
+        credentials.accept(at(0), &attempt("x", "c", "1"), offer(), Duration::MAX);
     }
     assert!(credentials.order.len() <= 4, "{}", credentials.order.len());
     assert!(credentials.known.len() <= 2);

@@ -1,0 +1,189 @@
+//! libwbxml reads every answer that the gateway makes up itself.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command as Program;
+
+use portreeve::eas::Command;
+use portreeve::eas::Status;
+use portreeve::eas::Version;
+use portreeve::eas::quarantine;
+use portreeve::eas::quarantine::Answer;
+use portreeve::eas::quarantine::Message;
+use portreeve::eas::quarantine::Spoken;
+use portreeve::model::Timestamp;
+use portreeve::wbxml::Tag;
+use portreeve::wbxml::Writer;
+use portreeve::wbxml::item::air_sync_base;
+use portreeve::wbxml::service::item_operations;
+use portreeve::wbxml::sync::air_sync;
+use portreeve::wbxml::sync::folder_hierarchy;
+use portreeve::wbxml::sync::get_item_estimate;
+use portreeve::wbxml::sync::ping;
+
+fn message() -> Message {
+    Message {
+        revision: 54003,
+        from: "Mail access <no-reply@mail.example.org>".into(),
+        to: "alice@example.com".into(),
+        subject: "Mail is held back \u{2013} <&>".into(),
+        text: "Because.\r\n".into(),
+        html: "<html><body><p>Because.</p></body></html>".into(),
+        sent: Timestamp::from_unix_seconds(1_795_253_400),
+    }
+}
+
+fn written(root: Tag, content: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.element(root, content);
+    writer.finish()
+}
+
+fn folder_sync(key: &str) -> Vec<u8> {
+    written(folder_hierarchy::FOLDER_SYNC, |writer| {
+        writer.leaf(folder_hierarchy::SYNC_KEY, key);
+    })
+}
+
+fn sync(key: &str, wait: Option<&str>, body: &str, sends: bool) -> Vec<u8> {
+    written(air_sync::SYNC, |writer| {
+        writer.element(air_sync::COLLECTIONS, |writer| {
+            writer.element(air_sync::COLLECTION, |writer| {
+                writer.leaf(air_sync::CLASS, "Email");
+                writer.leaf(air_sync::SYNC_KEY, key);
+                writer.leaf(air_sync::COLLECTION_ID, "portreeve.2");
+                writer.element(air_sync::OPTIONS, |writer| {
+                    writer.element(air_sync_base::BODY_PREFERENCE, |writer| {
+                        writer.leaf(air_sync_base::TYPE, body);
+                    });
+                });
+                writer.element(air_sync::COMMANDS, |writer| {
+                    if sends {
+                        writer.element(air_sync::DELETE, |writer| {
+                            writer.leaf(air_sync::SERVER_ID, "1");
+                        });
+                    }
+                    writer.element(air_sync::FETCH, |writer| {
+                        writer.leaf(air_sync::SERVER_ID, "portreeve.2:54003");
+                    });
+                });
+            });
+        });
+        if let Some(wait) = wait {
+            writer.leaf(air_sync::WAIT, wait);
+        }
+    })
+}
+
+fn pinged(seconds: &str, folder: &str) -> Vec<u8> {
+    written(ping::PING, |writer| {
+        writer.leaf(ping::HEARTBEAT_INTERVAL, seconds);
+        writer.element(ping::FOLDERS, |writer| {
+            writer.element(ping::FOLDER, |writer| {
+                writer.leaf(ping::ID, folder);
+                writer.leaf(ping::CLASS, "Email");
+            });
+        });
+    })
+}
+
+/// What clients send, for each command whose answer depends on it.
+fn questions() -> Vec<(Command, Vec<u8>)> {
+    let mut all = vec![
+        (Command::FolderSync, folder_sync("0")),
+        (Command::FolderSync, folder_sync("portreeve.folders")),
+        (Command::FolderSync, folder_sync("{real}7")),
+        (Command::Sync, Vec::new()),
+        (
+            Command::Sync,
+            sync("portreeve.empty", Some("99"), "1", false),
+        ),
+        (Command::Sync, sync("portreeve.empty", None, "1", true)),
+        (Command::Ping, Vec::new()),
+        (Command::Ping, pinged("480", "portreeve.2")),
+        (Command::Ping, pinged("480", "real")),
+        (Command::Ping, pinged("99999", "real")),
+    ];
+    for key in ["0", "portreeve.empty", "portreeve.message.54003", "real"] {
+        for body in ["1", "2", "4"] {
+            all.push((Command::Sync, sync(key, None, body, false)));
+        }
+        let estimate = written(get_item_estimate::GET_ITEM_ESTIMATE, |writer| {
+            writer.element(get_item_estimate::COLLECTIONS, |writer| {
+                writer.element(get_item_estimate::COLLECTION, |writer| {
+                    writer.leaf(air_sync::SYNC_KEY, key);
+                    writer.leaf(get_item_estimate::COLLECTION_ID, "portreeve.2");
+                });
+            });
+        });
+        all.push((Command::GetItemEstimate, estimate));
+    }
+    for item in ["portreeve.2:54003", "real"] {
+        let fetch = written(item_operations::ITEM_OPERATIONS, |writer| {
+            writer.element(item_operations::FETCH, |writer| {
+                writer.leaf(item_operations::STORE, "Mailbox");
+                writer.leaf(air_sync::COLLECTION_ID, "portreeve.2");
+                writer.leaf(air_sync::SERVER_ID, item);
+            });
+        });
+        all.push((Command::ItemOperations, fetch));
+    }
+    all.extend(Command::ALL.map(|command| (command, b"no WBXML".to_vec())));
+    all
+}
+
+/// Every answer, whatever the version; each once.
+fn answers() -> BTreeSet<Vec<u8>> {
+    let mut answers = BTreeSet::new();
+    for version in Version::ALL {
+        for command in Command::ALL {
+            answers.extend(
+                Status::ALL
+                    .into_iter()
+                    .filter_map(|status| status.body(command, version)),
+            );
+            answers.insert(quarantine::cut(command, version).1);
+        }
+        for (command, body) in questions() {
+            match quarantine::answer(command, version, &body, &message()) {
+                Answer::Reply(_, body) => drop(answers.insert(body)),
+                Answer::Hold(hold) => answers.extend([hold.expired, hold.released]),
+                Answer::Forward => {}
+            }
+            if let Spoken::OfOurs(body) = quarantine::spoken(command, &body) {
+                answers.insert(body);
+            }
+        }
+    }
+    answers.retain(|answer| !answer.is_empty());
+    answers
+}
+
+#[test]
+fn every_answer_of_ours_decodes_with_wbxml2xml() {
+    let folder = tempfile::tempdir().unwrap();
+    let answers = answers();
+    // Fifteen statuses of nineteen commands, and the made-up mailbox.
+    assert!(
+        answers.len() > 15 * 19 + 20,
+        "only {} answers",
+        answers.len()
+    );
+    let (file, shown) = (folder.path().join("wbxml"), folder.path().join("xml"));
+    for answer in answers {
+        fs::write(&file, &answer).unwrap();
+        drop(fs::remove_file(&shown));
+        let output = Program::new("wbxml2xml")
+            .args(["-l", "ACTIVESYNC", "-o"])
+            .arg(&shown)
+            .arg(&file)
+            .output()
+            .expect("wbxml2xml is installed by tests/run");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("succeeded"), "{said}\n{answer:02x?}");
+        let xml = fs::read_to_string(&shown).unwrap();
+        // Names of the 25th page, with Find, are younger than libwbxml 0.11.
+        let is_find = answer.get(4..6) == Some(&[0, 25]);
+        assert_eq!(xml.contains("unknown"), is_find, "{xml}\n{answer:02x?}");
+    }
+}
