@@ -31,6 +31,7 @@ mod sessions;
 mod sources;
 mod telemetry;
 mod tries;
+mod users;
 mod warm;
 mod write;
 
@@ -59,6 +60,7 @@ use gateway::Gateway;
 
 pub use hook::CHECK_HOOKS;
 pub use hook::HOOKS;
+pub use users::mailer;
 
 /// Runs the gateway of `folder` until SIGTERM or SIGINT.
 ///

@@ -16,6 +16,7 @@ mod decisions;
 mod device;
 mod explain;
 mod hash_password;
+mod message;
 mod moment;
 mod output;
 mod probe;
@@ -59,6 +60,7 @@ enum Command {
     Accounting(accounting::Arguments),
     Release(release::Arguments),
     Device(device::Arguments),
+    Message(message::Arguments),
     Probe(probe::Arguments),
     HashPassword(hash_password::Arguments),
 }
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
         Some(Command::Accounting(arguments)) => accounting::run(&arguments),
         Some(Command::Release(arguments)) => release::run(&arguments),
         Some(Command::Device(arguments)) => device::run(&arguments),
+        Some(Command::Message(arguments)) => message::run(&arguments),
         Some(Command::Probe(arguments)) => probe::run(&arguments),
         Some(Command::Certs(arguments)) => certs::run(&arguments),
         Some(Command::HashPassword(arguments)) => hash_password::run(&arguments),

@@ -14,6 +14,7 @@
 //! Between the two, `app::first_start` makes what is missing. Policies, sources and the inventory
 //! are files of their own rooms; [`Hook`]s let `check` report their problems along with ours.
 
+mod care;
 mod certificate;
 mod default;
 mod dictionaries;
@@ -22,6 +23,7 @@ mod error;
 mod gateway;
 mod layout;
 mod material;
+mod messages;
 mod methods;
 mod nas;
 mod opened;
@@ -48,6 +50,7 @@ use crate::model::Timestamp;
 use crate::radius::NasConfig;
 use crate::radius::PeerConfig;
 
+pub use care::Notify;
 pub use certificate::FileError;
 pub use certificate::Inspected;
 pub use certificate::InspectedFile;
@@ -64,6 +67,7 @@ pub use error::Refused;
 pub use layout::Layout;
 pub use material::MaterialError;
 pub use material::RadsecFiles;
+pub use messages::Messages;
 pub use methods::Allowed;
 pub use methods::Methods;
 use opened::Opened;

@@ -17,6 +17,7 @@
 //! completeness, length of the canonical query. The first violation is the answer; a client that is
 //! refused here never reached a decision.
 
+mod about;
 pub mod body;
 mod command;
 mod error;
@@ -26,6 +27,8 @@ mod refusal;
 mod status;
 mod version;
 
+pub use about::About;
+pub use about::about;
 pub use command::Command;
 pub use error::BadBody;
 pub use error::Malformed;

@@ -39,17 +39,19 @@
 //! | `wbxml` | core | WBXML octets and code pages | |
 //! | `eas` | core | ActiveSync request heads, commands, refusals, quarantine | `wbxml`, `model` |
 //! | `document` | core | TOML texts read key by key, every problem with its line | `model` |
+//! | `message` | core | what people are told: templates, languages, the check-again page | `document`, `model` |
 //! | `policy` | core | rules, their evaluation, their lint | `document`, `model` |
 //! | `inventory` | core | the lock-free cache of devices, users and groups | `model` |
 //! | `access` | core | the decision: subject, facts and policy meet; permits, sessions, records | `policy`, `inventory`, `model` |
 //! | `network` | core | the RADIUS server without sockets; proxying and its home servers | `access`, `radius`, `eap`, `model` |
-//! | `mail` | core | the ActiveSync gateway without sockets | `access`, `eas`, `model` |
+//! | `mail` | core | the ActiveSync gateway without sockets | `access`, `eas`, `message`, `model` |
 //! | `store` | shell | files on disk: what is durable, and when an answer may say so | `model` |
 //! | `journal` | shell | decision records on disk and in memory | `access`, `store`, `model` |
 //! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `trust`, `model` |
 //! | `sync` | shell | pulling facts from files and management systems | `inventory`, `document`, `model` |
 //! | `revocation` | shell | fetching revocation lists and OCSP answers, lists on disk | `trust`, `store`, `model` |
 //! | `directory` | shell | asking who a user is: users file, LDAP, Active Directory | `document`, `model` |
+//! | `notify` | shell | messages to users: mail by SMTP | `model` |
 //! | `probe` | shell | clients of our own: RADIUS, the EAP peer, ActiveSync | `radius`, `eap`, `eas`, `directory`, `model` |
 //! | `config` | shell | files to typed configuration | `*` |
 //! | `app` | shell | building, wiring, reloading, draining | `*` |
@@ -92,9 +94,11 @@ pub mod eas;
 pub mod inventory;
 pub mod journal;
 pub mod mail;
+pub mod message;
 pub mod model;
 pub mod net;
 pub mod network;
+pub mod notify;
 pub mod policy;
 pub mod probe;
 pub mod radius;

@@ -30,7 +30,9 @@ fn every_file_in_conf_is_compiled_in() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
     let mut files: Vec<String> = fs::read_dir(&folder)
         .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(Result::unwrap)
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     files.sort();
     let mut compiled: Vec<&str> = config::DEFAULT_FILES

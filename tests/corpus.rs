@@ -37,6 +37,8 @@ mod home_server;
 mod http1;
 #[path = "fuzz/drive/inventory.rs"]
 mod inventory;
+#[path = "fuzz/drive/messages.rs"]
+mod messages;
 #[path = "fuzz/drive/network.rs"]
 mod network;
 #[path = "fuzz/drive/policy.rs"]
@@ -71,6 +73,7 @@ const DRIVES: &[(&str, Drive)] = &[
     ("home_server", home_server::drive),
     ("http1", http1::drive),
     ("inventory", inventory::drive),
+    ("messages", messages::drive),
     ("network", network::drive),
     ("policy", policy::drive),
     ("radius_packet", radius_packet::drive),

@@ -111,7 +111,7 @@ impl Live {
             sweep.judged += 1;
             // One that is taken for another device or user now would not be found where it is
             // filed by their changes: it ends, too, and its client asks again.
-            if decided.decision.verdict == registration.given && place == registration.place {
+            if registration.stands(now, &decided, place) {
                 registration.set_revisit(&decided);
             } else {
                 sweep.revoked += usize::from(registration.revoke(decided));

@@ -19,6 +19,7 @@ use crate::access::decide::Decided;
 use crate::access::decide::DecisionPoint;
 use crate::access::subject::OwnedSubject;
 use crate::model::DeviceId;
+use crate::model::Reason;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::UserRef;
@@ -48,6 +49,8 @@ pub(super) struct Registration {
     pub(super) subject: OwnedSubject,
     /// What it was let in with; another verdict ends it.
     pub(super) given: Verdict,
+    /// Its verdict is to be Allow, or it stays for this reason until then, and not longer.
+    pub(super) stay: Option<(Reason, Timestamp)>,
     /// Unix milliseconds at which a fact used expires; `i64::MAX` for never.
     pub(super) revisit: AtomicI64,
     revoked: OnceLock<Decided>,
@@ -59,7 +62,17 @@ impl Registration {
     pub(super) fn set_revisit(&self, decided: &Decided) {
         let revisit = decided.decision.revisit;
         let revisit = revisit.map_or(i64::MAX, Timestamp::unix_millis);
+        let end = self.stay.map_or(i64::MAX, |(_, until)| until.unix_millis());
+        let revisit = revisit.min(end);
         self.revisit.store(revisit, Ordering::Relaxed);
+    }
+
+    /// Whether it goes on after it was judged again.
+    pub(super) fn stands(&self, now: Timestamp, decided: &Decided, place: Place) -> bool {
+        let may_stay = self
+            .stay
+            .is_none_or(|(reason, until)| now < until && decided.decision.reason == reason);
+        decided.decision.verdict == self.given && place == self.place && may_stay
     }
 
     /// Takes the permission back; whoever polls the permit learns the new decision.
@@ -151,6 +164,25 @@ impl Live {
         permit
     }
 
+    /// Registers a subject that is let in until then although `decided` does not: the permit
+    /// resolves at that time, and before if the verdict or its reason changes.
+    pub fn let_stay(
+        self: &Arc<Self>,
+        now: Timestamp,
+        subject: &Subject<'_>,
+        decided: &Decided,
+        until: Timestamp,
+    ) -> Permit {
+        let place = Place::of(subject, decided);
+        let stay = Some((decided.decision.reason, until));
+        let given = decided.decision.verdict;
+        let permit = self.file(OwnedSubject::from(subject), given, place, decided, stay);
+        if !self.point.is_current(decided) {
+            self.judge_one(now, &permit.registration);
+        }
+        permit
+    }
+
     /// Registers a subject that was let in with the verdict `given` before this start. Whatever is
     /// decided about it now, the permit stands until it is judged again.
     pub fn resume(
@@ -164,7 +196,13 @@ impl Live {
             (Place::of(subject, &decided), decided)
         };
         let (place, decided) = subject.with(decide);
-        self.file(subject, given, place, &decided)
+        self.file(subject, given, place, &decided, None)
+    }
+
+    /// What they are decided by.
+    #[must_use]
+    pub fn point(&self) -> &Arc<DecisionPoint> {
+        &self.point
     }
 
     /// How many requests are registered now.
@@ -182,7 +220,7 @@ impl Live {
     fn register(self: &Arc<Self>, subject: &Subject<'_>, decided: &Decided) -> Permit {
         let place = Place::of(subject, decided);
         let given = decided.decision.verdict;
-        self.file(OwnedSubject::from(subject), given, place, decided)
+        self.file(OwnedSubject::from(subject), given, place, decided, None)
     }
 
     fn file(
@@ -191,12 +229,14 @@ impl Live {
         given: Verdict,
         place: Place,
         decided: &Decided,
+        stay: Option<(Reason, Timestamp)>,
     ) -> Permit {
         let registration = Arc::new(Registration {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             place,
             subject,
             given,
+            stay,
             revisit: AtomicI64::new(i64::MAX),
             revoked: OnceLock::new(),
             waker: AtomicWaker::new(),

@@ -16,6 +16,7 @@ use crate::app::groups;
 use crate::app::metrics::Metrics;
 use crate::app::revocation::Revocation;
 use crate::app::sources;
+use crate::app::users::Users;
 use crate::inventory::Description;
 use crate::inventory::Lookup;
 use crate::journal;
@@ -34,6 +35,7 @@ use crate::net::control::Request;
 use crate::net::control::Response;
 use crate::sync;
 
+mod mail;
 mod planes;
 
 use planes::counts;
@@ -122,6 +124,7 @@ impl Desk {
             "revocation": self.revocation.json(),
             "directories": directories_json(&directories),
             "mail": self.metrics.mail.as_deref().map(mail_json),
+            "mail_users": self.metrics.users.as_ref().map(Users::json),
             "snapshot": self.metrics.snapshots.as_deref().map(|snapshots| snapshots.json(now)),
         });
         let mut text = format!(
@@ -171,6 +174,9 @@ impl Desk {
         if let Some(mail) = &self.metrics.mail {
             text.push_str(&mail_lines(mail));
         }
+        if let Some(users) = &self.metrics.users {
+            text.push_str(&users.lines());
+        }
         if let Some(snapshots) = &self.metrics.snapshots {
             text.push_str(&snapshots.line(now));
         }
@@ -218,7 +224,7 @@ impl Desk {
         let found = self.find(text);
         let device = found.as_ref().ok().copied();
         match (self.explain_latest(text, device), found) {
-            (Some(explanation), _) => explanation,
+            (Some(explanation), _) => self.with_standings(explanation, text, device),
             (None, Ok(_)) => refused("no decision about that device has been made since the start"),
             (None, Err(response)) => response,
         }
@@ -294,10 +300,22 @@ impl Desk {
     fn device(&self, text: &str) -> Response {
         let device = match self.find(text) {
             Ok(device) => device,
-            Err(response) => return response,
+            // The inventory does not know it; the mail plane may.
+            Err(response) => {
+                let standings = self.standings(text, None);
+                if standings.is_empty() {
+                    return response;
+                }
+                return Response::Answer {
+                    json: json!({ "device": null, "mail": mail::json(&standings) }),
+                    text: format!("no source knows the device\n{}", mail::lines(&standings)),
+                };
+            }
         };
         match self.point.reader().describe(device) {
-            Some(description) => self.describe(&description),
+            Some(description) => {
+                self.with_standings(self.describe(&description), text, Some(device))
+            }
             None => refused("the device has just been removed"),
         }
     }

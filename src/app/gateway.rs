@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +30,7 @@ use crate::app::radsec::Radsec;
 use crate::app::revocation::Follower;
 use crate::app::revocation::Revocation;
 use crate::app::sessions;
+use crate::app::users::Following;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
 use crate::config::Config;
@@ -54,8 +54,11 @@ use crate::network::Shared;
 use crate::store::Claim;
 use crate::sync;
 
+mod folders;
 mod restart;
 
+use folders::claim_folders;
+use folders::journal_config;
 use restart::needs_restart;
 
 /// Everything that runs.
@@ -78,6 +81,7 @@ pub(super) struct Gateway {
     snapshots: Option<Arc<Snapshots>>,
     saver: Option<Saver>,
     session_saver: Option<sessions::Saver>,
+    following: Option<Following>,
 }
 
 /// The mail plane.
@@ -123,6 +127,13 @@ impl Gateway {
             .runtime
             .block_on(start_disconnects(&config, &radius, core.clock))?;
         let journal = journal.spawn().map_err(StartError::System)?;
+        let (following, users) = match &front {
+            Some(front) => {
+                let started = Following::start(front, &config, &core.runtime, core.clock)?;
+                (Some(started.0), Some(started.1))
+            }
+            None => (None, None),
+        };
 
         let metrics = Metrics {
             loops: radius.loops.clone(),
@@ -134,6 +145,7 @@ impl Gateway {
             sources: core.sources.clone(),
             clock: core.clock,
             mail: front.as_ref().map(|front| Arc::clone(&front.counters)),
+            users,
             snapshots: core.snapshots.clone(),
             admissions: Arc::clone(&core.admissions),
             disconnects,
@@ -212,6 +224,7 @@ impl Gateway {
             snapshots,
             saver,
             session_saver,
+            following,
         })
     }
 
@@ -242,6 +255,7 @@ impl Gateway {
             }
             Some(_) | None => None,
         };
+        let words = mail::words(&config)?;
         let previous = self.radius.shared.settings.load();
         if settings.eap.is_none() {
             settings.eap.clone_from(&previous.eap);
@@ -256,6 +270,9 @@ impl Gateway {
         learner.begin_anew();
         if let (Some(front), Some(tls)) = (&self.mail.front, tls) {
             front.tls.store(Arc::new(tls));
+        }
+        if let Some(front) = &self.mail.front {
+            front.gateway.replace_words(words);
         }
         if policy.hash() != self.point.policy().hash() {
             self.point.replace_policy(policy);
@@ -324,6 +341,9 @@ impl Gateway {
             drop(tokio::time::timeout(LEAVE, directories.close()).await);
         });
         self.runtime.block_on(self.tasks.stop());
+        if let Some(following) = self.following {
+            following.stop();
+        }
         if let Some(saver) = self.saver {
             saver.stop();
         }
@@ -368,38 +388,6 @@ async fn start_disconnects(
     );
     tokio::spawn(dynamic::serve(sockets, engine, admissions, streams, clock));
     Ok(counters)
-}
-
-/// Keeps other gateways out of the folders of records.
-fn claim_folders(config: &Config) -> Result<Vec<Claim>, StartError> {
-    let mut folders = vec![&config.journal.folder, &config.accounting.folder];
-    if config.history.days > 0 {
-        folders.push(&config.history.folder);
-    }
-    folders.sort_unstable();
-    folders.dedup();
-    let claim = |folder: &PathBuf| {
-        Claim::take(folder).map_err(|source| StartError::Folder {
-            path: folder.clone(),
-            source,
-        })
-    };
-    folders.into_iter().map(claim).collect()
-}
-
-fn journal_config(config: &Config) -> journal::Config {
-    journal::Config {
-        folder: config.journal.folder.clone(),
-        file_size: config.journal.file_size.get(),
-        files: u32::from(config.journal.files),
-        queue: config.journal.queue,
-        history: (config.history.days > 0).then(|| journal::HistoryConfig {
-            folder: config.history.folder.clone(),
-            days: config.history.days,
-            octets: config.history.size.get(),
-        }),
-        ..journal::Config::default()
-    }
 }
 
 fn doors(

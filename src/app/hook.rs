@@ -21,7 +21,7 @@ use crate::sync::Format;
 
 /// Run with every load: an error keeps the gateway from starting, or from taking the
 /// configuration over.
-pub const HOOKS: &[Hook] = &[policies, sources, directories, home_servers];
+pub const HOOKS: &[Hook] = &[policies, sources, directories, home_servers, messages];
 
 /// Run by `check`: [`HOOKS`], and the inventory's files. Those have their own rules at run time,
 /// when a file that cannot be used leaves the inventory as it was.
@@ -31,6 +31,7 @@ pub const CHECK_HOOKS: &[Hook] = &[
     directories,
     home_servers,
     material,
+    messages,
     inventories,
 ];
 
@@ -94,6 +95,12 @@ fn material(config: &Config) -> Vec<Problem> {
 /// The certificates and keys that `proxy.toml` names.
 fn home_servers(config: &Config) -> Vec<Problem> {
     homes::known(config, &[]).err().unwrap_or_default()
+}
+
+/// The texts that people are told.
+fn messages(config: &Config) -> Vec<Problem> {
+    let book = config.mail.message.book(&config.folder);
+    book.err().unwrap_or_default()
 }
 
 /// Files with secrets of clouds that are not there.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
+use tracing::debug;
 use tracing::warn;
 
 use crate::app::core::Core;
 use crate::app::material::problem;
 use crate::app::revocation::Revocation;
+use crate::app::users;
 use crate::config::Config;
 use crate::mail;
 use crate::mail::Bearer;
@@ -18,6 +20,7 @@ use crate::mail::Event;
 use crate::mail::Gateway;
 use crate::mail::Memory;
 use crate::mail::Names;
+use crate::mail::Words;
 use crate::model::Problem;
 use crate::model::UserId;
 use crate::model::causes;
@@ -28,6 +31,7 @@ use crate::net::tls;
 use crate::net::upstream::Timing;
 use crate::net::upstream::Upstream;
 use crate::sync::Binding;
+use crate::sync::Run;
 
 /// Builds the front; `None` when no address listens for mail.
 pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, Vec<Problem>> {
@@ -76,6 +80,7 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
         accepted: config.mail.credential_lifetime,
         ..Memory::default()
     };
+    settings.words = words(config)?;
     let mut seed = [0; 32];
     super::fill_random(&mut seed);
     let gateway = Gateway::new(
@@ -84,6 +89,7 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
         Arc::clone(&core.correlations),
         &seed,
     );
+    let gateway = users::restore(gateway, config);
     let timing = Timing {
         hold: config.mail.hold_limit,
         ..Timing::default()
@@ -104,6 +110,17 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
         limits,
         counters: Arc::new(Counters::default()),
     })))
+}
+
+/// What people are told, from the files of the configuration.
+pub(super) fn words(config: &Config) -> Result<Words, Vec<Problem>> {
+    let book = config.mail.message.book(&config.folder)?;
+    Ok(Words {
+        book,
+        site: config.mail.message.site.clone(),
+        quarantine: config.mail.quarantine,
+        care: config.mail.notify.care.clone(),
+    })
 }
 
 /// The front's certificate and what client certificates must lead to.
@@ -155,6 +172,11 @@ fn events(core: &Core) -> impl Fn(Event) + Send + Sync + use<> {
     let point = Arc::clone(&core.point);
     move |event| match event {
         Event::Decision(record) => records.push(record),
+        Event::LookUp(_) => {
+            // Busy sources are asked already.
+            let asked = sources.sync_now(None, Run::Quick, false);
+            debug!(number = asked.ok(), "a user has the sources asked");
+        }
         Event::Binding(binding) => {
             let Some(user) = UserId::parse(&binding.user) else {
                 return;

@@ -20,6 +20,7 @@ use crate::access::DecisionPoint;
 use crate::access::Live;
 use crate::access::RecordQueue;
 use crate::access::Sessions;
+use crate::app::users::Users;
 use crate::app::warm::Snapshots;
 use crate::directory::Directories;
 use crate::journal;
@@ -54,6 +55,8 @@ pub(super) struct Metrics {
     pub(super) clock: Clock,
     /// Of the mail front, if there is one.
     pub(super) mail: Option<Arc<eas::Counters>>,
+    /// Of the mail plane's users, if there is one.
+    pub(super) users: Option<Users>,
     /// Of the inventory, unless they are switched off.
     pub(super) snapshots: Option<Arc<Snapshots>>,
     pub(super) admissions: Arc<Admissions>,
@@ -312,6 +315,7 @@ impl Collector for Metrics {
             &self.disconnects(),
         )?;
         page.gauge("mail_requests", "Mail requests under way", self.live.len())?;
+        self.users(&mut page)?;
         self.radsec(&mut page)?;
         self.proxied(&mut page)?;
         self.directories(&mut page)?;

@@ -133,6 +133,9 @@ impl Gateway {
         .into_iter()
         .chain(&mut self.dictionaries.folder)
         .chain(&mut self.mail.upstream_ca)
+        .chain(&mut self.mail.message.folder)
+        .chain(&mut self.mail.notify.ca)
+        .chain(&mut self.mail.notify.password_file)
         .chain(
             self.eap
                 .groups
@@ -338,6 +341,10 @@ impl Mail {
             1..=MAX_CONNECTIONS,
             &mut self.max_connections_per_address,
         );
+        section.set("quarantine", &mut self.quarantine);
+        self.message.read(section.child("message"));
+        self.notify.read_wait(section.child("wait"));
+        self.notify.read(section.child("notify"));
         section.finish();
     }
 }

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::care::Notify;
+use super::messages::Messages;
 use super::tls_policy::TlsPolicy;
 use crate::document::Choice;
 use crate::document::Octets;
@@ -22,6 +24,7 @@ use crate::eap::TlsVersion;
 use crate::eap::TunnelSettings;
 use crate::eas::Refused;
 use crate::eas::Version;
+use crate::mail::Quarantine;
 use crate::radius::MessageAuthenticatorPolicy;
 
 /// Which doors are open, and where. An empty list closes a door.
@@ -315,6 +318,12 @@ pub struct Mail {
     pub max_connections: usize,
     /// Connections at once from one address.
     pub max_connections_per_address: usize,
+    /// What a device in quarantine gets.
+    pub quarantine: Quarantine,
+    /// What people whose mail is held back are told.
+    pub message: Messages,
+    /// How users whose devices are not let in any more are treated.
+    pub notify: Notify,
 }
 
 impl Default for Mail {
@@ -338,6 +347,9 @@ impl Default for Mail {
             header_timeout: Duration::from_secs(10),
             max_connections: 10_000,
             max_connections_per_address: 1000,
+            quarantine: Quarantine::Mailbox,
+            message: Messages::default(),
+            notify: Notify::default(),
         }
     }
 }

@@ -274,14 +274,14 @@ fn body_types(
 
 /// An element that has just begun.
 #[derive(Clone, Copy)]
-struct Element {
-    tag: Tag,
+pub(super) struct Element {
+    pub(super) tag: Tag,
     has_content: bool,
 }
 
 /// Reads a whole document, and the children of its outermost element, which must be `tag`, by
 /// `child`.
-fn document<'a>(
+pub(super) fn document<'a>(
     octets: &'a [u8],
     tag: Tag,
     child: impl FnMut(&mut Reader<'a>, Element) -> Result<(), BadBody>,
@@ -296,7 +296,7 @@ fn document<'a>(
 }
 
 /// The elements in `element`, past its end; `child` goes past the end of each.
-fn children<'a>(
+pub(super) fn children<'a>(
     reader: &mut Reader<'a>,
     element: Element,
     mut child: impl FnMut(&mut Reader<'a>, Element) -> Result<(), BadBody>,
@@ -330,7 +330,7 @@ const fn begun(event: Event<'_>) -> Option<Element> {
     }
 }
 
-fn skip(reader: &mut Reader<'_>, element: Element) -> Result<(), BadBody> {
+pub(super) fn skip(reader: &mut Reader<'_>, element: Element) -> Result<(), BadBody> {
     if element.has_content {
         reader.skip()?;
     }
@@ -338,7 +338,7 @@ fn skip(reader: &mut Reader<'_>, element: Element) -> Result<(), BadBody> {
 }
 
 /// The text in `element`, past its end.
-fn text<'a>(reader: &mut Reader<'a>, element: Element) -> Result<&'a str, BadBody> {
+pub(super) fn text<'a>(reader: &mut Reader<'a>, element: Element) -> Result<&'a str, BadBody> {
     let mut found = "";
     if !element.has_content {
         return Ok(found);

@@ -106,7 +106,7 @@ pub fn answer(command: Command, version: Version, octets: &[u8], message: &Messa
     })
 }
 
-/// Whether a command's body must be read to answer it.
+/// Whether a command's body must be read to answer it, or for what the device tells of itself in it.
 #[must_use]
 pub const fn needs_body(command: Command) -> bool {
     matches!(
@@ -117,6 +117,7 @@ pub const fn needs_body(command: Command) -> bool {
             | Command::GetItemEstimate
             | Command::ItemOperations
             | Command::Settings
+            | Command::Provision
     )
 }
 

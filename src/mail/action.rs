@@ -8,11 +8,13 @@ use crate::access::Correlation;
 use crate::access::Decided;
 use crate::access::DecisionRecord;
 use crate::access::Permit;
+use crate::access::Text;
 use crate::eas;
 use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::Timestamp;
 
+use super::check::LookUp;
 use super::credential::Attempt;
 use super::head::Wanted;
 use super::reply::Reply;
@@ -134,6 +136,8 @@ pub enum Event {
     Decision(Box<DecisionRecord>),
     /// A DeviceId turned out to belong to a proven device.
     Binding(Binding),
+    /// Somebody wants to know whether a device is in order now.
+    LookUp(LookUp),
 }
 
 /// A DeviceId that a proven device has used with success as this user.
@@ -182,6 +186,20 @@ pub(super) struct Way {
     pub(super) who: Who,
     pub(super) request: eas::Request,
     pub(super) decided: Decided,
+    /// It is let in until then, although the verdict is none that lets in.
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Way {
+    /// Its record; of one that is let in although the verdict does not, it says so.
+    pub(super) fn record(&self) -> DecisionRecord {
+        let mut record = self.who.record(&self.request, &self.decided);
+        if self.until.is_some() {
+            let command = self.request.command;
+            record.method = Text::new(&format!("eas {command}, let in to wait"));
+        }
+        record
+    }
 }
 
 impl Step {

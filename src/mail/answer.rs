@@ -23,7 +23,6 @@ use super::gateway::Gateway;
 use super::gateway::LONG_WAIT;
 use super::gateway::SHORT_WAIT;
 use super::header as headers;
-use super::quarantine;
 use super::reply::Cause;
 use super::reply::Reply;
 
@@ -70,7 +69,7 @@ impl Gateway {
         let way = &*exchange.0;
         let record = way.who.record(&way.request, decided);
         let is_held_back = decided.decision.verdict == Verdict::Quarantine;
-        let reply = if is_held_back && quarantine::is_answered(&way.request) {
+        let reply = if is_held_back && self.has_mailbox(&way.request) {
             let (status, body) = eas::quarantine::cut(way.request.command, way.request.version);
             Reply::held_back(status, body, decided.decision.reason, way.who.id)
         } else {

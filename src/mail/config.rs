@@ -16,6 +16,7 @@ use crate::eas::Version;
 use super::credential::Memory;
 use super::header;
 use super::name::Names;
+use super::words::Words;
 
 /// Everything the mail core is configured with.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Config {
     pub refused: Refused,
     /// How long and how many credentials are remembered.
     pub memory: Memory,
+    /// What people are told; [`Gateway::replace_words`](super::Gateway::replace_words) replaces it.
+    pub words: Words,
 }
 
 impl Config {
@@ -60,6 +63,7 @@ impl Config {
             oldest_version: Version::V2_5,
             refused: Refused::default(),
             memory: Memory::default(),
+            words: Words::default(),
         }
     }
 }

@@ -30,6 +30,16 @@ impl Hasher {
         Self(hmac::Key::new(hmac::HMAC_SHA256, seed))
     }
 
+    /// A secret for what outlives the process: it says nothing of this one.
+    pub(super) fn secret(&self) -> [u8; 32] {
+        let tag = hmac::sign(&self.0, b"what is kept over a restart");
+        let mut secret = [0; 32];
+        for (octet, from) in secret.iter_mut().zip(tag.as_ref()) {
+            *octet = *from;
+        }
+        secret
+    }
+
     /// Hashes `parts`, each with its length before it, so that no two lists of parts are one text.
     pub(super) fn key(&self, parts: &[&[u8]]) -> Key {
         let mut context = hmac::Context::with_key(&self.0);

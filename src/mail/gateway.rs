@@ -8,6 +8,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
@@ -24,7 +25,7 @@ use crate::eas;
 use crate::eas::Refusal;
 use crate::model::Monotonic;
 use crate::model::Now;
-use crate::model::Subject;
+use crate::model::Timestamp;
 use crate::model::Verdict;
 
 use super::action::Action;
@@ -40,6 +41,8 @@ use super::action::Ticket;
 use super::action::Told;
 use super::action::Way;
 use super::challenge::Challenges;
+use super::check;
+use super::check::Looks;
 use super::config::Config;
 use super::credential::Credentials;
 use super::credential::Hasher;
@@ -52,11 +55,15 @@ use super::head::Wanted;
 use super::head::Written;
 use super::header as headers;
 use super::login::Login;
-use super::quarantine;
-use super::quarantine::MadeUp;
+use super::message;
 use super::reply::Cause;
 use super::reply::Reply;
+use super::roll::Care;
+use super::roll::Contact;
+use super::roll::Restored;
+use super::roll::Roll;
 use super::who::Who;
+use super::words::Words;
 
 /// The gateway; shared by all connections.
 pub struct Gateway {
@@ -69,7 +76,9 @@ pub struct Gateway {
     credentials: Mutex<Credentials>,
     /// What has gone out as a [`Binding`](super::Binding), and when.
     pub(super) bound: Mutex<HashMap<Key, Monotonic>>,
-    pub(super) made_up: MadeUp,
+    pub(super) roll: Roll,
+    pub(super) looks: Mutex<Looks>,
+    pub(super) words: ArcSwap<Words>,
 }
 
 impl Gateway {
@@ -81,11 +90,14 @@ impl Gateway {
         correlations: Arc<CorrelationSource>,
         seed: &[u8; 32],
     ) -> Self {
+        let hasher = Hasher::new(seed);
         Self {
             credentials: Mutex::new(Credentials::new(config.memory)),
             bound: Mutex::new(HashMap::new()),
-            made_up: MadeUp::default(),
-            hasher: Hasher::new(seed),
+            roll: Roll::new(hasher.secret()),
+            looks: Mutex::default(),
+            words: ArcSwap::from_pointee(config.words.clone()),
+            hasher,
             challenges: Challenges::new(&config),
             config,
             live,
@@ -93,8 +105,24 @@ impl Gateway {
         }
     }
 
+    /// Takes over what [`Gateway::save`] has written down, before any request is handled.
+    #[must_use]
+    pub fn restore(mut self, saved: &[u8]) -> (Self, Restored) {
+        let (roll, restored) = Roll::restore(self.hasher.secret(), saved);
+        self.roll = roll;
+        (self, restored)
+    }
+
+    /// Replaces what people are told, from the next answer on.
+    pub fn replace_words(&self, words: Words) {
+        self.words.store(Arc::new(words));
+    }
+
     /// A request head has arrived.
     pub fn handle_head(&self, now: Now, peer: &Arc<Peer>, head: &Head<'_>) -> Step {
+        if check::is_for(head) {
+            return self.check_again(now, peer, head);
+        }
         match self.understand(now, peer, head) {
             Ok(pending) => self.proceed(now, pending),
             Err(reply) => Step::answer(*reply),
@@ -314,21 +342,22 @@ impl Gateway {
         if request.version < self.config.oldest_version {
             return Step::answer(Reply::old_version(&request));
         }
-        let (decided, permit) = who.with_subject(&request, |subject| self.admit(now, subject));
+        let (decided, permit, until) = self.admit(now, &who, &request, &headers);
         let way = Way {
             who,
             request,
             decided,
+            until,
         };
         let Some(permit) = permit else {
             let is_held_back = decided.decision.verdict == Verdict::Quarantine;
-            if is_held_back && quarantine::is_answered(&way.request) {
+            if is_held_back && self.has_mailbox(&way.request) {
                 return self.hold_back(now, way, headers);
             }
             let record = way.who.record(&way.request, &decided);
             return Step::recorded(self.reply(&way.who, &way.request, &decided), record);
         };
-        let record = way.who.record(&way.request, &decided);
+        let record = way.record();
         if self.may_be_of_ours(&way.who, &way.request) {
             return Step {
                 action: Self::look_into(way, permit, headers),
@@ -353,9 +382,39 @@ impl Gateway {
         }
     }
 
-    /// Decides, and registers the request if it is allowed.
-    pub(super) fn admit(&self, now: Now, subject: &Subject<'_>) -> (Decided, Option<Permit>) {
-        TRACE.with_borrow_mut(|trace| self.live.admit(now.wall, subject, trace))
+    /// Decides, and registers the request if it is let in: because it is allowed, or, although it is
+    /// not, until the time that is given with it.
+    pub(super) fn admit(
+        &self,
+        now: Now,
+        who: &Who,
+        request: &eas::Request,
+        headers: &HeaderMap,
+    ) -> (Decided, Option<Permit>, Option<Timestamp>) {
+        who.with_subject(request, |subject| {
+            let (decided, permit) =
+                TRACE.with_borrow_mut(|trace| self.live.admit(now.wall, subject, trace));
+            let words = self.words.load();
+            let care: &Care = &words.care;
+            // An Allow without permit is a change that came and went: it is no verdict.
+            let verdict = decided.decision.verdict;
+            let is_verdict = permit.is_some() == (verdict == Verdict::Allow);
+            if !is_verdict || !self.roll.wants(verdict, care) {
+                return (decided, permit, None);
+            }
+            let contact = Contact {
+                request,
+                who,
+                subject,
+                wanted: message::languages(headers, request).into_iter().next(),
+            };
+            let judged = (verdict, decided.decision.reason);
+            let Some(until) = self.roll.contact(now.wall, &contact, judged, care) else {
+                return (decided, permit, None);
+            };
+            let permit = self.live.let_stay(now.wall, subject, &decided, until);
+            (decided, Some(permit), Some(until))
+        })
     }
 
     /// The refusal that a verdict means; an Allow without permit is a change that came and went.

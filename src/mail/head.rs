@@ -171,6 +171,18 @@ impl Head<'_> {
         Ok(Wanted::Command(Box::new(request)))
     }
 
+    /// Version and host of a request for a page of our own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Head::check`].
+    pub(super) fn check_page(&self, peer: &Peer, published: &[String]) -> Result<(), Malformed> {
+        if self.version != Version::HTTP_11 && self.version != Version::HTTP_2 {
+            return Err(Malformed::HttpVersion);
+        }
+        self.check_host(peer, published)
+    }
+
     /// One host, said in every place in the same way, published here, and the one that the TLS
     /// handshake asked for.
     fn check_host(&self, peer: &Peer, published: &[String]) -> Result<(), Malformed> {

@@ -1,16 +1,10 @@
 //! Devices in quarantine, and those that come out of it: commands whose bodies are read, waits that
 //! are held here, and what goes upstream all the same.
 //!
-//! The answers themselves are of [`crate::eas::quarantine`], which remembers nothing. Remembered here
-//! is only who was given made-up folders, so that the bodies of its commands are read once more when
-//! it is let in, until it has asked for its real ones.
-
-use std::collections::HashSet;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+//! The answers themselves are of [`crate::eas::quarantine`], which remembers nothing. Remembered on the
+//! roll is who was given made-up folders, so that the bodies of its commands are read once more when
+//! it is let in, until it has asked for its real ones; and what a device tells of itself, so that its
+//! message names it as its owner does.
 
 use http::HeaderMap;
 use http::Method;
@@ -24,6 +18,7 @@ use crate::eas::Version;
 use crate::eas::quarantine;
 use crate::eas::quarantine::Answer;
 use crate::eas::quarantine::Spoken;
+use crate::message::Language;
 use crate::model::Now;
 use crate::model::Verdict;
 
@@ -37,61 +32,19 @@ use super::action::Read;
 use super::action::Step;
 use super::action::Wait;
 use super::action::Way;
-use super::credential::Hasher;
-use super::credential::Key;
 use super::gateway::Gateway;
-use super::message;
 use super::reply::Cause;
 use super::reply::Reply;
+use super::roll::Itself;
 use super::who::Who;
-
-/// Who was given made-up folders: a user's DeviceIds by their keyed hashes.
-#[derive(Debug, Default)]
-pub(super) struct MadeUp {
-    keys: Mutex<HashSet<Key>>,
-    /// How many there are: mostly none, and then no request takes the lock.
-    count: AtomicUsize,
-}
-
-impl MadeUp {
-    fn insert(&self, key: Key) {
-        let mut keys = self.lock();
-        // Whoever is forgotten learns from the mail server that its keys are not valid.
-        if keys.len() >= MAX_MADE_UP {
-            keys.clear();
-        }
-        keys.insert(key);
-        self.count.store(keys.len(), Ordering::Relaxed);
-    }
-
-    fn remove(&self, key: Key) {
-        let mut keys = self.lock();
-        keys.remove(&key);
-        self.count.store(keys.len(), Ordering::Relaxed);
-    }
-
-    fn has(&self, key: impl FnOnce() -> Key) -> bool {
-        self.count.load(Ordering::Relaxed) > 0 && self.lock().contains(&key())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<Key>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether a device in quarantine is given a mailbox for its command, or 403.
-pub(super) fn is_answered(request: &eas::Request) -> bool {
-    request.version > Version::V2_5
-}
-
-fn key(hasher: &Hasher, who: &Who, request: &eas::Request) -> Key {
-    hasher.key(&[
-        request.device.as_str().as_bytes(),
-        who.login.user.as_bytes(),
-    ])
-}
+use super::words::Quarantine;
 
 impl Gateway {
+    /// Whether a device in quarantine is given a mailbox for its command, or 403.
+    pub(super) fn has_mailbox(&self, request: &eas::Request) -> bool {
+        request.version > Version::V2_5 && self.words.load().quarantine == Quarantine::Mailbox
+    }
+
     /// A command of a device in quarantine.
     pub(super) fn hold_back(&self, now: Now, way: Way, headers: HeaderMap) -> Step {
         let record = way.who.record(&way.request, &way.decided);
@@ -121,8 +74,7 @@ impl Gateway {
         // A FolderSync is rare and short, and there are servers that take any key for one of
         // theirs: a device that was forgotten here would be left with folders that are none.
         request.command == Command::FolderSync
-            || quarantine::needs_body(request.command)
-                && self.made_up.has(|| key(&self.hasher, who, request))
+            || quarantine::needs_body(request.command) && self.roll.has_made_up(who, request)
     }
 
     /// Sets an allowed command aside until its body is read.
@@ -140,7 +92,7 @@ impl Gateway {
         if aside.1.revoked().is_some() {
             return self.judge_again(now, aside, body);
         }
-        (self.answer_aside(aside, body), None)
+        (self.answer_aside(now, aside, body), None)
     }
 
     /// The wait of a device is over because its verdict has changed.
@@ -157,11 +109,10 @@ impl Gateway {
     /// The verdict has changed while the body came.
     fn judge_again(&self, now: Now, aside: Aside, body: Option<&[u8]>) -> (Next, Option<Event>) {
         let Aside(mut way, _, headers) = aside;
-        let (decided, permit) = way
-            .who
-            .with_subject(&way.request, |subject| self.admit(now, subject));
+        let (decided, permit, until) = self.admit(now, &way.who, &way.request, &headers);
         way.decided = decided;
-        let record = way.who.record(&way.request, &decided);
+        way.until = until;
+        let record = way.record();
         let event = Some(Event::Decision(Box::new(record)));
         let permit = match (permit, decided.decision.verdict) {
             (Some(permit), _) => permit,
@@ -175,30 +126,38 @@ impl Gateway {
                 );
             }
         };
-        (self.answer_aside(Aside(way, permit, headers), body), event)
+        (
+            self.answer_aside(now, Aside(way, permit, headers), body),
+            event,
+        )
     }
 
-    fn answer_aside(&self, aside: Aside, body: Option<&[u8]>) -> Next {
-        match aside.0.decided.decision.verdict {
-            Verdict::Quarantine => self.answer_held(aside, body),
-            Verdict::Allow | Verdict::Block => self.answer_returned(aside, body),
+    fn answer_aside(&self, now: Now, aside: Aside, body: Option<&[u8]>) -> Next {
+        match (aside.0.decided.decision.verdict, aside.0.until) {
+            (Verdict::Quarantine, None) => self.answer_held(now, aside, body),
+            (Verdict::Quarantine, Some(_)) | (Verdict::Allow | Verdict::Block, _) => {
+                self.answer_returned(aside, body)
+            }
         }
     }
 
-    fn answer_held(&self, aside: Aside, body: Option<&[u8]>) -> Next {
+    fn answer_held(&self, now: Now, aside: Aside, body: Option<&[u8]>) -> Next {
         let way = &*aside.0;
         let Way {
             who,
             request,
             decided,
+            ..
         } = way;
         let (command, version) = (request.command, request.version);
         let reason = decided.decision.reason;
         let reply = |status, body| Reply::held_back(status, body, reason, who.id);
-        let host = self.config.published.first().map_or("", String::as_str);
         let answer = match body {
             Some(body) => {
-                let message = message::compose(who, request, decided, host);
+                if let Some(about) = eas::about(command, body) {
+                    self.roll.tell(who, request, itself(&about));
+                }
+                let message = self.compose(now, way, &aside.2);
                 quarantine::answer(command, version, body, &message)
             }
             // It carries what the client wants to send up; later, then.
@@ -207,7 +166,7 @@ impl Gateway {
         match answer {
             Answer::Reply(status, body) => {
                 if command == Command::FolderSync && status == 200 {
-                    self.made_up.insert(key(&self.hasher, who, request));
+                    self.roll.make_up(who, request);
                 }
                 Next::Answer(reply(status, body))
             }
@@ -235,7 +194,8 @@ impl Gateway {
         match spoken {
             Spoken::OfOurs(body) => Next::Answer(Reply::wbxml(200, body, Cause::Released)),
             Spoken::OfFolders => {
-                self.made_up.remove(key(&self.hasher, who, request));
+                let care = &self.words.load().care;
+                self.roll.forget_made_up(who, request, care);
                 self.send_on(aside)
             }
             Spoken::OfOthers => self.send_on(aside),
@@ -263,5 +223,19 @@ fn read(aside: Aside) -> Action {
     })
 }
 
-/// How many devices with made-up folders are remembered: some megabytes.
-const MAX_MADE_UP: usize = 65_536;
+/// What a device has told of itself, to be kept.
+fn itself(about: &eas::About<'_>) -> Itself {
+    let kept = |text: Option<&str>| -> Option<Box<str>> {
+        let text: String = text?.chars().take(MAX_TOLD).collect();
+        Some(text.into())
+    };
+    Itself {
+        name: kept(about.friendly_name),
+        model: kept(about.model),
+        os: kept(about.os),
+        language: about.language.and_then(Language::of_device),
+    }
+}
+
+/// Characters that are kept of each thing that a device tells.
+const MAX_TOLD: usize = 100;

@@ -77,6 +77,8 @@ pub enum Cause {
     Released,
     /// The permission was taken back and given again while the request was under way.
     Revoked,
+    /// The page of a check-again link.
+    Page,
 }
 
 /// What came of a request, as it is counted.
@@ -100,11 +102,13 @@ pub enum Outcome {
     Options,
     /// Overtaken by a change, to be sent again.
     Changed,
+    /// A page for a person.
+    Page,
 }
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Allow,
         Self::Quarantine,
         Self::Block,
@@ -114,6 +118,7 @@ impl Outcome {
         Self::UpstreamFailed,
         Self::Options,
         Self::Changed,
+        Self::Page,
     ];
 
     /// Its place in [`Outcome::ALL`].
@@ -135,6 +140,7 @@ impl Outcome {
             Self::UpstreamFailed => "upstream_failed",
             Self::Options => "options",
             Self::Changed => "changed",
+            Self::Page => "page",
         }
     }
 }
@@ -163,6 +169,7 @@ impl Cause {
             Self::BodyMissing => "body-missing",
             Self::BodyMalformed => "body-malformed",
             Self::Revoked => "revoked",
+            Self::Page => "page",
         }
     }
 
@@ -186,6 +193,7 @@ impl Cause {
             Self::Blocked => Outcome::Block,
             Self::Quarantined => Outcome::Quarantine,
             Self::Revoked | Self::Released => Outcome::Changed,
+            Self::Page => Outcome::Page,
         }
     }
 }
@@ -337,6 +345,28 @@ impl Reply {
         }
     }
 
+    /// A page for a person: nothing in it is run, framed, kept or told to other sites.
+    pub(super) fn page(status: StatusCode, html: String) -> Self {
+        let mut reply = Self::text(status, html, Cause::Page);
+        for (name, value) in [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (
+                header::CONTENT_SECURITY_POLICY,
+                "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            ),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (X_ROBOTS_TAG, "noindex"),
+        ] {
+            reply.headers.insert(name, HeaderValue::from_static(value));
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let wait = HeaderValue::from_static("60");
+            reply.headers.insert(header::RETRY_AFTER, wait);
+        }
+        reply
+    }
+
     fn because(mut self, reason: Reason, id: Correlation) -> Self {
         self.headers
             .insert(REASON, HeaderValue::from(reason.code()));
@@ -365,6 +395,8 @@ fn whole_seconds(wait: Duration) -> u64 {
     let begun = u64::from(wait.subsec_nanos() > 0);
     wait.as_secs().saturating_add(begun).max(1)
 }
+
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 const WBXML: &str = "application/vnd.ms-sync.wbxml";
 

@@ -31,7 +31,7 @@ pub(super) struct Who {
     pub(super) id: Correlation,
     pub(super) login: Login,
     pub(super) peer: Arc<Peer>,
-    user_agent: String,
+    pub(super) user_agent: String,
 }
 
 impl Who {

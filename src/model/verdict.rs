@@ -94,6 +94,33 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 23] = [
+        Self::DeviceNotCompliant,
+        Self::DeviceNotDomainJoined,
+        Self::ApplicationNotApproved,
+        Self::BlockedByPolicy,
+        Self::RequirementsMet,
+        Self::Exempt,
+        Self::NotTargeted,
+        Self::DeviceUnknown,
+        Self::DeviceNotManaged,
+        Self::DeviceNotRegistered,
+        Self::ComplianceNotEvaluated,
+        Self::ComplianceForAnotherUser,
+        Self::FactsStale,
+        Self::DeviceNotProven,
+        Self::PlatformNotAllowed,
+        Self::DeviceRetired,
+        Self::HealthRequirement,
+        Self::EasNotActivated,
+        Self::UserUnknown,
+        Self::DeviceAmbiguous,
+        Self::DeviceOfAnotherUser,
+        Self::NoPolicyApplies,
+        Self::CertificateRevoked,
+    ];
+
     /// The number printed in records.
     #[must_use]
     pub const fn code(self) -> u16 {

@@ -355,11 +355,68 @@ fn held_back(sogo: &Sogo, phone: &Phone<'_>) {
     );
     let itself = written(settings::SETTINGS, |writer| {
         writer.element(settings::DEVICE_INFORMATION, |writer| {
-            writer.element(settings::SET, |writer| writer.leaf(settings::MODEL, "X1"));
+            writer.element(settings::SET, |writer| {
+                writer.leaf(settings::MODEL, "X1");
+                writer.leaf(settings::FRIENDLY_NAME, "Alices Handy");
+                writer.leaf(settings::OS_LANGUAGE, "Deutsch");
+            });
         });
     });
     let itself = phone.send(17, "Settings", &itself);
     assert!(itself.shown.starts_with("Settings(Status(1)"), "{itself:?}");
+    in_its_own_language(phone);
+}
+
+/// From then on the message names the phone as it has told, in its language and as HTML; and its link
+/// shows what is known, and has the sources asked (R32, R39).
+fn in_its_own_language(phone: &Phone<'_>) {
+    let body = written(air_sync::SYNC, |writer| {
+        writer.element(air_sync::COLLECTIONS, |writer| {
+            writer.element(air_sync::COLLECTION, |writer| {
+                writer.leaf(air_sync::SYNC_KEY, "portreeve.empty");
+                writer.leaf(air_sync::COLLECTION_ID, "portreeve.2");
+                writer.element(air_sync::OPTIONS, |writer| {
+                    writer.element(air_sync_base::BODY_PREFERENCE, |writer| {
+                        writer.leaf(air_sync_base::TYPE, "2");
+                    });
+                });
+            });
+        });
+    });
+    let message = phone.send(0, "Sync", &body).shown;
+    for expected in [
+        "Subject(Mail wird auf Ihrem Gerät Alices Handy zurückgehalten)",
+        "Body(Type(2)",
+        "<html lang=\"de\"",
+        "<p>Das Gerät ist der Geräteverwaltung nicht bekannt.</p>",
+    ] {
+        assert!(message.contains(expected), "{expected}: {message}");
+    }
+    let link = message
+        .split_once("https://mail.portreeve.test/")
+        .unwrap()
+        .1;
+    let (path, _) = link.split_once('"').unwrap();
+    for (method, expected) in [
+        ("GET", "wird Mail zurückgehalten"),
+        ("POST", "Die Geräteverwaltung wird gefragt."),
+        ("POST", "Gerade eben wurde gefragt."),
+    ] {
+        let port = phone.gateway.mail.unwrap().port();
+        let page = Command::new("curl")
+            .args(["-s", "--max-time", "60", "-X", method, "--cacert"])
+            .arg(phone.gateway.path("certs/root.pem"))
+            .args([
+                "--resolve",
+                &format!("mail.portreeve.test:{port}:127.0.0.1"),
+            ])
+            .args(["-H", "Accept-Language: de"])
+            .arg(format!("https://mail.portreeve.test:{port}/{path}"))
+            .output()
+            .unwrap();
+        let page = String::from_utf8_lossy(&page.stdout).into_owned();
+        assert!(page.contains(expected), "{method} {path}: {page}");
+    }
 }
 
 /// It becomes compliant while it waits, and finds its real mailbox: the key of its folders, its

@@ -35,6 +35,7 @@ mod replies;
 mod revocation;
 mod samba;
 mod slapd;
+mod smtp;
 mod sogo;
 mod strongswan;
 mod teap;

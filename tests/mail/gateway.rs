@@ -104,9 +104,7 @@ fn every_command_at_every_verdict_and_version_r32() {
                     if verdict == Verdict::Allow && command == Command::FolderSync {
                         // It may have a key of the quarantine's.
                         assert_eq!(read(step).limit, MAX_BODY, "{row}");
-                    } else if verdict == Verdict::Allow
-                        || has_mailbox && command == Command::Provision
-                    {
+                    } else if verdict == Verdict::Allow {
                         let forward = forward(step);
                         assert_eq!(forward.request.uri().query(), Some(&*query), "{row}");
                         assert_eq!(forward.exchange.id(), record.id);

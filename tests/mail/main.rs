@@ -30,6 +30,7 @@
 //! | guessing, upstream that accepts everybody | `gateway::guessing_…`, `credentials`, `gateway::the_upstream_is_asked_first_…` |
 //! | whose a certificate is, told to whoever has it | `credentials::nothing_is_said_of_a_certificate_…` |
 //! | names of servers in answers, forged headers of the gateway | `header` in the library |
+//! | check-again links guessed, changed, expired, followed by scanners | `users::without_a_link_of_ours_…`, `users::the_link_of_a_message_…`, `mail::link` in the library |
 //! | credentials in output | `gateway::secrets_appear_in_no_debug_output` |
 #![allow(
     clippy::unwrap_used,
@@ -49,4 +50,5 @@ mod query;
 mod replies;
 mod site;
 mod upstream;
+mod users;
 mod world;

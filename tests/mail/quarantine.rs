@@ -12,12 +12,15 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::client::conn::http2;
 use portreeve::eas::quarantine::MAX_BODY;
+use portreeve::mail::Quarantine;
+use portreeve::mail::Words;
 use portreeve::model::ComplianceState;
 use portreeve::net::eas::Limits;
 use portreeve::wbxml::Event;
 use portreeve::wbxml::Reader;
 use portreeve::wbxml::Tag;
 use portreeve::wbxml::Writer;
+use portreeve::wbxml::item::air_sync_base;
 use portreeve::wbxml::service::settings;
 use portreeve::wbxml::sync::air_sync;
 use portreeve::wbxml::sync::folder_hierarchy;
@@ -143,9 +146,9 @@ async fn a_device_in_quarantine_reads_why_and_goes_on_when_it_is_let_in_r32_r38(
             .await;
         for expected in [
             "Commands(Add(ServerId(portreeve.2:54006)",
-            "To(alice)From(Mail access <no-reply@mail.example.org>)",
+            "To(alice)From(\"Mail access\" <no-reply@mail.example.org>)",
             "Subject(Mail is held back on your phone)",
-            "device new, user alice, reason 54006, request ",
+            "device new, user alice, reason 54006.",
         ] {
             assert!(
                 message.contains(expected),
@@ -330,5 +333,69 @@ async fn a_body_that_does_not_come_holds_nothing() {
         .replace("\r\n\r\nabc", "\r\n\r\nzz\r\n");
     let told = site.raw(&broken, "\r\n\r\n").await;
     assert!(told.starts_with("HTTP/1.1 400 "), "{told}");
+    site.drain().await;
+}
+
+/// The message was in English whoever read it.
+#[tokio::test]
+async fn the_message_is_in_the_language_of_the_reader_in_the_form_it_takes_r32() {
+    let site = Site::start().await;
+    for (language, kind, expected) in [
+        (
+            "de-DE,de;q=0.9,en;q=0.8",
+            "1",
+            "Die Konformität des Geräts wird noch geprüft.",
+        ),
+        (
+            "it, fr;q=0.5",
+            "2",
+            "<p>La conformité de l&#39;appareil est en cours de vérification.</p>",
+        ),
+        ("ja", "1", "デバイスのコンプライアンスを確認しています。"),
+        ("xx", "1", "compliance is still being checked."),
+    ] {
+        let mut client = site.http1().await;
+        let body = written(air_sync::SYNC, |writer| {
+            writer.element(air_sync::COLLECTIONS, |writer| {
+                writer.element(air_sync::COLLECTION, |writer| {
+                    writer.leaf(air_sync::SYNC_KEY, "portreeve.empty");
+                    writer.leaf(air_sync::COLLECTION_ID, "portreeve.2");
+                    writer.element(air_sync::OPTIONS, |writer| {
+                        writer.element(air_sync_base::BODY_PREFERENCE, |writer| {
+                            writer.leaf(air_sync_base::TYPE, kind);
+                        });
+                    });
+                });
+            });
+        });
+        let mut sent: Request<Full<Bytes>> = command("new", "Sync", "length", Full::from(body));
+        sent.headers_mut()
+            .insert("accept-language", language.parse().unwrap());
+        let message = shown(client.send_request(sent).await.unwrap()).await;
+        assert!(message.contains(expected), "{language}: {message}");
+        assert!(message.contains(&format!("Body(Type({kind})")), "{message}");
+    }
+    site.drain().await;
+}
+
+#[tokio::test]
+async fn quarantine_can_be_a_refusal_from_one_answer_to_the_next() {
+    let site = Site::start().await;
+    let mut client = Client::of(&site, "1.1").await;
+    let folders = client.ask("FolderSync", folder_sync("0")).await;
+    assert!(folders.contains("DisplayName(Inbox)"), "{folders}");
+    site.front.gateway.replace_words(Words {
+        quarantine: Quarantine::Refuse,
+        ..Words::default()
+    });
+    for (name, body) in [
+        ("FolderSync", folder_sync("0")),
+        ("Sync", sync("portreeve.2", "portreeve.empty")),
+        ("Ping", ping("600", "portreeve.2")),
+        ("Provision", Vec::new()),
+    ] {
+        assert_eq!(client.ask(name, body).await, "403", "{name}");
+    }
+    assert_eq!(site.origin.waiting(), 0);
     site.drain().await;
 }

@@ -165,7 +165,10 @@ impl Conf {
         fs::create_dir(&conf.0).unwrap();
         for entry in fs::read_dir("conf").unwrap() {
             let entry = entry.unwrap();
-            fs::copy(entry.path(), conf.0.join(entry.file_name())).unwrap();
+            // The texts of messages are compiled in.
+            if entry.file_type().unwrap().is_file() {
+                fs::copy(entry.path(), conf.0.join(entry.file_name())).unwrap();
+            }
         }
         for port in ["11812", "11813", "18443", "19090"] {
             conf.replace("gateway.toml", &format!(":{port}\""), ":0\"");

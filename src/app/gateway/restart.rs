@@ -15,7 +15,10 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
         ("history", old.history != new.history),
         ("accounting", old.accounting != new.accounting),
         ("bounds of radsec", radsec_bounds(old) != radsec_bounds(new)),
-        ("mail, but for its certificates", mail_differs(old, new)),
+        (
+            "mail, but for its certificates and messages",
+            mail_differs(old, new),
+        ),
         ("log", old.log != new.log),
     ]
     .into_iter()
@@ -34,7 +37,7 @@ const fn radsec_bounds(config: &Config) -> (usize, usize, Duration) {
     )
 }
 
-/// Whether anything but the front's certificates differs.
+/// Whether anything but the front's certificates and what people are told differs.
 fn mail_differs(old: &Config, new: &Config) -> bool {
     let old = old.mail.clone();
     let new = new.mail.clone();
@@ -43,10 +46,17 @@ fn mail_differs(old: &Config, new: &Config) -> bool {
         old.key.clone(),
         old.client_ca.clone(),
     );
+    let (quarantine, message) = (old.quarantine, old.message.clone());
+    // Its waits and bounds are taken over; its server is not.
+    let mut notify = new.notify.clone();
+    notify.care = old.notify.care.clone();
     old != config::Mail {
         certificate,
         key,
         client_ca,
+        quarantine,
+        message,
+        notify,
         ..new
     }
 }

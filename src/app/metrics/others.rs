@@ -56,6 +56,57 @@ impl Metrics {
         Ok(())
     }
 
+    /// What becomes of users whose devices are not let in any more.
+    pub(super) fn users(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let Some(users) = &self.users else {
+            return Ok(());
+        };
+        let ([allowed, waiting, held], untracked) = users.gateway().roll_counts();
+        let phases = [("allowed", allowed), ("waiting", waiting), ("held", held)];
+        let phases = phases.into_iter().map(|(phase, count)| {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            ([("phase", phase)], ConstGauge::new(count))
+        });
+        let help = "Mail devices that are remembered, by whether they are let in";
+        page.samples("mail_devices", help, MetricType::Gauge, phases)?;
+        page.counter(
+            "mail_devices_without_place",
+            "Mail requests of devices that found no place to be remembered",
+            untracked,
+        )?;
+        page.counter(
+            "mail_devices_save_failures",
+            "Times that what is remembered of mail devices could not be saved",
+            users.failed_saves(),
+        )?;
+        let Some(smtp) = users.smtp() else {
+            return Ok(());
+        };
+        let counts = users.gateway().post_counts();
+        page.family(
+            "user_mails",
+            "Mails to users, by what came of them",
+            "outcome",
+            &[
+                ("sent", counts.sent),
+                ("tried_again", counts.again),
+                ("given_up", counts.failed),
+                ("too_many_a_day", counts.too_many),
+            ],
+        )?;
+        page.gauge(
+            "user_mails_waiting",
+            "Mails to users that wait to be sent",
+            counts.waiting,
+        )?;
+        let is_up = smtp.state().is_some_and(|(_, came)| came.is_ok());
+        page.gauge(
+            "smtp_up",
+            "1 when the mail server for users was good when it was last spoken to",
+            usize::from(is_up),
+        )
+    }
+
     /// What happens at the door of RADIUS over TLS.
     pub(super) fn radsec(&self, page: &mut Page<'_, '_>) -> fmt::Result {
         let Some(radsec) = &self.radsec else {

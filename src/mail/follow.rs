@@ -1,0 +1,64 @@
+//! What the shell does about the roll: judge it again, send its mails, save it, show it.
+
+use crate::model::EasDeviceId;
+use crate::model::Now;
+
+use super::gateway::Gateway;
+use super::roll::Post;
+use super::roll::PostCounts;
+use super::roll::Posted;
+use super::roll::Standing;
+
+impl Gateway {
+    /// Judges the devices on the roll again if anything has changed, so that their users are told
+    /// without a request of theirs. To be called every few seconds, off the request path. Gives how
+    /// many changed their phase.
+    pub fn judge_roll(&self, now: Now) -> usize {
+        let words = self.words.load();
+        self.roll
+            .judge_all(now.wall, self.live.point(), &words.care)
+    }
+
+    /// The next mail to a user that may be sent now; its fate is to be told by
+    /// [`Gateway::handle_posted`].
+    pub fn poll_post(&self, now: Now) -> Option<Post> {
+        let words = self.words.load();
+        self.roll.next_post(now.wall, &words.care)
+    }
+
+    /// What has become of a mail.
+    pub fn handle_posted(&self, now: Now, post: &Post, posted: &Posted) {
+        self.roll.posted(now.wall, post, posted);
+    }
+
+    /// How mails are getting on.
+    #[must_use]
+    pub fn post_counts(&self) -> PostCounts {
+        self.roll.post_counts()
+    }
+
+    /// Every user's device with this DeviceId that is on the roll.
+    #[must_use]
+    pub fn standings(&self, device: EasDeviceId) -> Vec<Standing> {
+        self.roll.standings(device)
+    }
+
+    /// How many devices on the roll are let in, waiting and held; and how many found no place on it.
+    #[must_use]
+    pub fn roll_counts(&self) -> ([usize; 3], u64) {
+        self.roll.counts()
+    }
+
+    /// Counts what has to be saved.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.roll.changes()
+    }
+
+    /// What the next start is to know, as octets. It names people, and holds the secret that links
+    /// are signed with.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        self.roll.save()
+    }
+}

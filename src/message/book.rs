@@ -1,0 +1,407 @@
+//! The texts of all languages, read from their files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::LazyLock;
+
+use crate::document;
+use crate::document::Section;
+use crate::model::Problem;
+use crate::model::Reason;
+use crate::model::Severity;
+
+use super::language::Language;
+use super::template::Shape;
+use super::template::Template;
+
+/// The files that are compiled in: their names, which are their languages, and their texts.
+pub const BUILTIN: [(&str, &str); 5] = [
+    ("de.toml", include_str!("../../conf/messages/de.toml")),
+    ("en.toml", include_str!("../../conf/messages/en.toml")),
+    ("es.toml", include_str!("../../conf/messages/es.toml")),
+    ("fr.toml", include_str!("../../conf/messages/fr.toml")),
+    ("ja.toml", include_str!("../../conf/messages/ja.toml")),
+];
+
+/// The texts of one language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// The language.
+    pub language: Language,
+    texts: BTreeMap<(&'static str, &'static str), Template>,
+}
+
+impl Texts {
+    /// The text of `key` in `section`; every one is there.
+    pub(super) fn get(&self, section: &'static str, key: &'static str) -> &Template {
+        static NOTHING: Template = Template(Vec::new());
+        self.texts.get(&(section, key)).unwrap_or(&NOTHING)
+    }
+
+    /// Why, as people read it.
+    pub(super) fn reason(&self, reason: Reason) -> &Template {
+        let own = REASONS.iter().find(|name| **name == reason.name());
+        self.get("reasons", own.copied().unwrap_or("other"))
+    }
+
+    /// What to do about it.
+    pub(super) fn advice(&self, reason: Reason) -> &Template {
+        self.get("advice", advice(reason))
+    }
+}
+
+/// All languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Book {
+    languages: BTreeMap<Language, Arc<Texts>>,
+    default: Language,
+}
+
+/// The texts that are compiled in, taken apart once, and what is wrong with them: nothing, as a test
+/// shows.
+static BUILT_IN: LazyLock<(Book, Vec<Problem>)> = LazyLock::new(|| {
+    let mut book = Book {
+        languages: BTreeMap::new(),
+        default: Language::english(),
+    };
+    let mut problems = Vec::new();
+    for (name, text) in BUILTIN {
+        if let Ok(language) = name.trim_end_matches(".toml").parse() {
+            book.add(name, language, text, &mut problems);
+        }
+    }
+    (book, problems)
+});
+
+impl Default for Book {
+    /// The texts that are compiled in, in English where nothing is known of the reader.
+    fn default() -> Self {
+        BUILT_IN.0.clone()
+    }
+}
+
+impl Book {
+    /// The texts that are compiled in, with those of `files` (name for messages, language, text)
+    /// above them, key by key. `default` is for readers of whom nothing is known.
+    ///
+    /// The problems name file, line and key: what is no TOML, a key or field that is not known, a
+    /// text that is missing in a language that is not compiled in, or that is too long. With any of
+    /// them the texts are not to be used.
+    #[must_use]
+    pub fn read(files: &[(String, Language, String)], default: &Language) -> (Self, Vec<Problem>) {
+        let (mut book, mut problems) = BUILT_IN.clone();
+        book.default = default.clone();
+        for (name, language, text) in files {
+            book.add(name, language.clone(), text, &mut problems);
+        }
+        if !book.languages.contains_key(default) {
+            let there: Vec<&str> = book.languages.keys().map(Language::as_str).collect();
+            problems.push(Problem {
+                file: String::new(),
+                line: None,
+                key: "mail.message.language".to_owned(),
+                message: format!("no texts are in {default}, there are {}", there.join(", ")),
+                severity: Severity::Error,
+            });
+            book.default = Language::english();
+        }
+        (book, problems)
+    }
+
+    fn add(&mut self, file: &str, language: Language, text: &str, problems: &mut Vec<Problem>) {
+        let known = self.languages.get(&language).map(|texts| &texts.texts);
+        let (texts, _, found) = document::read(file, text, |top| read(top, known));
+        problems.extend(found);
+        let texts = Arc::new(Texts {
+            language: language.clone(),
+            texts,
+        });
+        self.languages.insert(language, texts);
+    }
+
+    /// The texts for a reader who wants one of `wanted`, the most wanted first: those of the
+    /// language, else of the language without its region, else the default's.
+    #[must_use]
+    pub fn choose<'a>(&self, wanted: impl IntoIterator<Item = &'a Language>) -> &Texts {
+        let mut wanted = wanted.into_iter();
+        let found = wanted.find_map(|wanted| {
+            let exact = self.languages.get(wanted);
+            exact.or_else(|| self.languages.get(&wanted.base()))
+        });
+        let found = found.or_else(|| self.languages.get(&self.default));
+        found.map_or_else(
+            || {
+                static NONE: LazyLock<Texts> = LazyLock::new(|| Texts {
+                    language: Language::english(),
+                    texts: BTreeMap::new(),
+                });
+                &*NONE
+            },
+            |texts| texts,
+        )
+    }
+
+    /// All languages that there are texts in.
+    pub fn languages(&self) -> impl Iterator<Item = &Language> {
+        self.languages.keys()
+    }
+}
+
+type Read = BTreeMap<(&'static str, &'static str), Template>;
+
+/// Every text of a file; what it leaves out is taken from `known`.
+fn read(top: &mut Section<'_>, known: Option<&Read>) -> Read {
+    let mut texts = Read::new();
+    for (name, keys) in SECTIONS {
+        let mut section = top.child(name);
+        for &(key, shape) in keys {
+            let place = (name, key);
+            let Some(text) = section.read::<String>(key) else {
+                match known.and_then(|known| known.get(&place)) {
+                    Some(template) => drop(texts.insert(place, template.clone())),
+                    None if !section.has(key) => section.missing(key, "a text in quotes"),
+                    None => {}
+                }
+                continue;
+            };
+            match Template::parse(&text, shape) {
+                Ok(template) => drop(texts.insert(place, template)),
+                Err(message) => section.error(key, message),
+            }
+        }
+        section.finish();
+    }
+    texts
+}
+
+/// The key of the advice on a reason.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of a reason that is new, people ask their help desk"
+)]
+const fn advice(reason: Reason) -> &'static str {
+    match reason {
+        Reason::DeviceUnknown
+        | Reason::DeviceNotManaged
+        | Reason::EasNotActivated
+        | Reason::DeviceNotProven => "enrol",
+        Reason::DeviceNotRegistered => "register",
+        Reason::DeviceNotCompliant | Reason::HealthRequirement => "mend",
+        Reason::ComplianceNotEvaluated | Reason::FactsStale => "wait",
+        Reason::ComplianceForAnotherUser | Reason::DeviceOfAnotherUser => "own_account",
+        Reason::ApplicationNotApproved => "application",
+        _ => "ask",
+    }
+}
+
+/// The reasons that have a text of their own; any other is told by `other`.
+const REASONS: [&str; 20] = [
+    "DeviceNotCompliant",
+    "DeviceNotDomainJoined",
+    "ApplicationUsedIsNotAnApprovedApp",
+    "BlockedByConditionalAccess",
+    "NotTargeted",
+    "DeviceUnknown",
+    "DeviceNotManaged",
+    "DeviceNotRegistered",
+    "ComplianceNotEvaluated",
+    "ComplianceForAnotherUser",
+    "FactsStale",
+    "DeviceNotProven",
+    "PlatformNotAllowed",
+    "DeviceRetired",
+    "HealthRequirement",
+    "EasNotActivated",
+    "UserUnknown",
+    "DeviceAmbiguous",
+    "DeviceOfAnotherUser",
+    "NoPolicyApplies",
+];
+
+type Keys = &'static [(&'static str, Shape)];
+
+const LETTER: Keys = &[("subject", Shape::Line), ("body", Shape::Body)];
+
+/// Every text that a language has.
+const SECTIONS: [(&str, Keys); 8] = [
+    (
+        "mailbox",
+        &[
+            ("from", Shape::Line),
+            ("subject", Shape::Line),
+            ("body", Shape::Body),
+        ],
+    ),
+    ("held", LETTER),
+    ("waiting", LETTER),
+    ("restored", LETTER),
+    (
+        "links",
+        &[
+            ("ios", Shape::Line),
+            ("android", Shape::Line),
+            ("windows", Shape::Line),
+            ("macos", Shape::Line),
+            ("other", Shape::Line),
+            ("check_again", Shape::Line),
+        ],
+    ),
+    (
+        "page",
+        &[
+            ("title", Shape::Line),
+            ("allowed", Shape::Sentence),
+            ("waiting", Shape::Body),
+            ("held", Shape::Sentence),
+            ("blocked", Shape::Sentence),
+            ("button", Shape::Line),
+            ("asked", Shape::Sentence),
+            ("too_soon", Shape::Sentence),
+            ("invalid", Shape::Sentence),
+        ],
+    ),
+    (
+        "advice",
+        &[
+            ("enrol", Shape::Sentence),
+            ("register", Shape::Sentence),
+            ("mend", Shape::Sentence),
+            ("wait", Shape::Sentence),
+            ("own_account", Shape::Sentence),
+            ("application", Shape::Sentence),
+            ("ask", Shape::Sentence),
+        ],
+    ),
+    ("reasons", &REASON_KEYS),
+];
+
+/// [`REASONS`] and what stands for all others.
+const REASON_KEYS: [(&str, Shape); REASONS.len() + 1] = {
+    let mut keys = [("other", Shape::Sentence); REASONS.len() + 1];
+    let mut at = 0;
+    while at < REASONS.len() {
+        keys[at].0 = REASONS[at];
+        at += 1;
+    }
+    keys
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(problems: &[Problem]) -> Vec<String> {
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    fn read_one(language: &str, text: &str) -> (Book, Vec<String>) {
+        let files = [(
+            format!("messages/{language}.toml"),
+            language.parse().unwrap(),
+            text.to_owned(),
+        )];
+        let (book, problems) = Book::read(&files, &Language::english());
+        (book, shown(&problems))
+    }
+
+    #[test]
+    fn every_language_that_is_compiled_in_has_every_text() {
+        let (book, problems) = Book::read(&[], &Language::english());
+        assert_eq!(shown(&problems), [""; 0]);
+        let count: usize = SECTIONS.iter().map(|(_, keys)| keys.len()).sum();
+        for (language, texts) in &book.languages {
+            assert_eq!(texts.texts.len(), count, "{language}");
+        }
+        assert_eq!(book.languages.len(), 5);
+    }
+
+    #[test]
+    fn a_file_of_the_administrator_stands_above_ours_key_by_key() {
+        let (book, problems) = read_one("de", "[mailbox]\nsubject = 'Gesperrt: {device}'\n");
+        assert_eq!(problems, [""; 0]);
+        let german = "de".parse().unwrap();
+        let texts = book.choose([&german]);
+        let own = Template::parse("Gesperrt: {device}", Shape::Line).unwrap();
+        assert_eq!(texts.get("mailbox", "subject"), &own);
+        let ours = Book::default();
+        let ours = ours.choose([&german]).get("mailbox", "body");
+        assert_eq!(texts.get("mailbox", "body"), ours);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_file_line_and_key() {
+        for (text, expected) in [
+            (
+                "[mailbox]\nsubjekt = 'x'",
+                "messages/de.toml:2: mailbox.subjekt: unknown key, did you mean subject?",
+            ),
+            (
+                "[mailbox]\n\nsubject = '{devise}'",
+                "messages/de.toml:3: mailbox.subject: unknown field {devise}, did you mean {device}?",
+            ),
+            (
+                "[reasons]\nDeviceUnknow = 'x'",
+                "messages/de.toml:2: reasons.DeviceUnknow: unknown key, did you mean DeviceUnknown?",
+            ),
+            (
+                "[held]\nbody = ''",
+                "messages/de.toml:2: held.body: the text is empty",
+            ),
+            (
+                "[held]\nbody = 1",
+                "messages/de.toml:2: held.body: expected a text in quotes, found a whole number",
+            ),
+        ] {
+            let (_, problems) = read_one("de", text);
+            assert_eq!(problems, [expected], "row {text}");
+        }
+        let long = format!("[links]\nios = '{}'", "x".repeat(201));
+        let (_, problems) = read_one("de", &long);
+        let expected = "messages/de.toml:2: links.ios: the text has 201 characters, at most 200 \
+                        are taken";
+        assert_eq!(problems, [expected]);
+    }
+
+    #[test]
+    fn a_language_of_its_own_needs_every_text() {
+        let (_, problems) = read_one("it", "[mailbox]\nfrom = 'Posta'\n");
+        let expected = "messages/it.toml:1: mailbox.subject: this key is needed, for example: a \
+                        text in quotes";
+        assert!(problems.iter().any(|one| one == expected), "{problems:?}");
+        let count: usize = SECTIONS.iter().map(|(_, keys)| keys.len()).sum();
+        assert_eq!(problems.len(), count - 1);
+        let (_, english) = BUILTIN[1];
+        assert_eq!(read_one("it", english).1, [""; 0]);
+    }
+
+    #[test]
+    fn the_reader_s_languages_are_tried_in_their_order() {
+        let book = Book::default();
+        for (wanted, expected) in [
+            ("de", "de"),
+            ("de-ch, fr", "de"),
+            ("it, fr;q=0.8", "fr"),
+            ("it", "en"),
+            ("", "en"),
+        ] {
+            let wanted = Language::wanted(wanted);
+            assert_eq!(book.choose(&wanted).language.as_str(), expected);
+        }
+        let (_, problems) = Book::read(&[], &"it".parse().unwrap());
+        assert_eq!(
+            shown(&problems),
+            [": mail.message.language: no texts are in it, there are de, en, es, fr, ja"]
+        );
+    }
+
+    #[test]
+    fn every_reason_that_keeps_out_is_told_in_words_of_its_own() {
+        let book = Book::default();
+        let english = book.choose([]);
+        for reason in [Reason::DeviceNotCompliant, Reason::NoPolicyApplies] {
+            assert_ne!(english.reason(reason), english.get("reasons", "other"));
+        }
+        let untold = english.reason(Reason::CertificateRevoked);
+        assert_eq!(untold, english.get("reasons", "other"));
+    }
+}
