@@ -31,7 +31,6 @@ use crate::net::tls;
 use crate::net::upstream::Timing;
 use crate::net::upstream::Upstream;
 use crate::sync::Binding;
-use crate::sync::Run;
 
 /// Builds the front; `None` when no address listens for mail.
 pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, Vec<Problem>> {
@@ -172,10 +171,9 @@ fn events(core: &Core) -> impl Fn(Event) + Send + Sync + use<> {
     let point = Arc::clone(&core.point);
     move |event| match event {
         Event::Decision(record) => records.push(record),
-        Event::LookUp(_) => {
-            // Busy sources are asked already.
-            let asked = sources.sync_now(None, Run::Quick, false);
-            debug!(number = asked.ok(), "a user has the sources asked");
+        Event::LookUp(look_up) => {
+            let lists = sources.look_up(look_up.device);
+            debug!(lists, "a user has the sources asked about a device");
         }
         Event::Binding(binding) => {
             let Some(user) = UserId::parse(&binding.user) else {

@@ -62,7 +62,10 @@ pub struct LookUp {
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     by_device: HashMap<Key, Monotonic>,
+    /// The last time for a device that nobody knows: a run brings the news of all of them.
     last: Option<Monotonic>,
+    /// When the present minute began, and the devices that were asked for in it.
+    minute: Option<(Monotonic, u32)>,
 }
 
 /// What is to be done about a wish to ask.
@@ -77,7 +80,7 @@ enum Look {
 }
 
 impl Looks {
-    fn ask(&mut self, now: Monotonic, device: Key) -> Look {
+    fn ask(&mut self, now: Monotonic, device: Key, is_known: bool) -> Look {
         let recent = |at: &Monotonic| now.since(*at) < EACH;
         if self.by_device.get(&device).is_some_and(recent) {
             return Look::TooSoon;
@@ -87,6 +90,15 @@ impl Looks {
         }
         if self.by_device.len() >= MAX_LOOKS {
             return Look::TooSoon;
+        }
+        if is_known {
+            let (begun, count) = self.minute.filter(|(at, _)| recent(at)).unwrap_or((now, 0));
+            if count >= MAX_A_MINUTE {
+                return Look::TooSoon;
+            }
+            self.minute = Some((begun, count + 1));
+            self.by_device.insert(device, now);
+            return Look::Now;
         }
         self.by_device.insert(device, now);
         if self.last.is_some_and(|at| now.since(at) < ALL) {
@@ -149,11 +161,12 @@ impl Gateway {
         };
         let (mut shown, mut event, mut status) = (Page::default(), None, StatusCode::OK);
         if asks && state != State::Allowed {
-            match self.looks().ask(now.monotonic, key) {
+            let device = decided.seen.posture().map(|posture| posture.device);
+            match self.looks().ask(now.monotonic, key, device.is_some()) {
                 Look::Now => {
                     shown.asked = true;
                     event = Some(Event::LookUp(LookUp {
-                        device: decided.seen.posture().map(|posture| posture.device),
+                        device,
                         eas: link.device,
                         user: link.user.clone(),
                     }));
@@ -247,8 +260,10 @@ const NOBODY: About<'static> = About {
 
 /// How often one device may have the sources asked.
 const EACH: Duration = Duration::from_mins(1);
-/// How often they are asked for all devices together: a run brings the news of all.
+/// How often they are asked for devices that nobody knows, all together.
 const ALL: Duration = Duration::from_secs(5);
+/// Devices that are asked for one by one within a minute: fewer requests than a source has anyway.
+const MAX_A_MINUTE: u32 = 60;
 /// Devices that asked within the last minute.
 const MAX_LOOKS: usize = 10_000;
 
@@ -272,12 +287,17 @@ mod tests {
             (60, "a", Look::Now),
         ] {
             let now = Monotonic::from_elapsed(Duration::from_secs(seconds));
-            assert_eq!(
-                looks.ask(now, device(name)),
-                expected,
-                "row {seconds} {name}"
-            );
+            let came = looks.ask(now, device(name), false);
+            assert_eq!(came, expected, "row {seconds} {name}");
         }
+        // One that is known is asked for alone; of these there are so many a minute.
+        let at = |seconds| Monotonic::from_elapsed(Duration::from_secs(seconds));
+        for number in 0..MAX_A_MINUTE {
+            let came = looks.ask(at(100), device(&format!("known{number}")), true);
+            assert_eq!(came, Look::Now, "row {number}");
+        }
+        assert_eq!(looks.ask(at(159), device("e"), true), Look::TooSoon);
+        assert_eq!(looks.ask(at(160), device("e"), true), Look::Now);
     }
 
     #[test]
@@ -286,10 +306,13 @@ mod tests {
         let mut looks = Looks::default();
         let at = |seconds| Monotonic::from_elapsed(Duration::from_secs(seconds));
         for number in 0..MAX_LOOKS {
-            looks.ask(at(0), hasher.key(&[&number.to_be_bytes()]));
+            looks.ask(at(0), hasher.key(&[&number.to_be_bytes()]), false);
         }
-        assert_eq!(looks.ask(at(1), hasher.key(&[b"more"])), Look::TooSoon);
-        assert_eq!(looks.ask(at(60), hasher.key(&[b"more"])), Look::Now);
+        assert_eq!(
+            looks.ask(at(1), hasher.key(&[b"more"]), false),
+            Look::TooSoon
+        );
+        assert_eq!(looks.ask(at(60), hasher.key(&[b"more"]), false), Look::Now);
         assert_eq!(looks.by_device.len(), 1);
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+use crate::model::DeviceId;
 use crate::model::SourceId;
 use crate::sync::plan::Plan;
 use crate::sync::plan::Run;
@@ -34,6 +35,8 @@ pub(super) struct Feed<S> {
     pub(super) clock: Clock,
     pub(super) writer: mpsc::Sender<Message>,
     pub(super) requests: mpsc::Receiver<Request>,
+    /// Devices to be asked for alone; `None` is one that nobody knows yet.
+    pub(super) look_ups: mpsc::Receiver<Option<DeviceId>>,
     /// Rung when a watched folder changes.
     pub(super) bell: Arc<Notify>,
     /// What operators wait for.
@@ -75,6 +78,9 @@ impl<S: Source> Feed<S> {
             while let Ok(request) = self.requests.try_recv() {
                 self.take(request, &mut plan);
             }
+            while let Ok(device) = self.look_ups.try_recv() {
+                self.look_up(device, &mut plan).await;
+            }
             let now = self.clock.now();
             if let Some(run) = plan.poll_run(now.monotonic) {
                 self.once(run, &mut plan).await;
@@ -87,10 +93,45 @@ impl<S: Source> Feed<S> {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.bell.notified() => plan.handle_request(Run::Quick),
+                Some(device) = self.look_ups.recv() => self.look_up(device, &mut plan).await,
                 request = self.requests.recv() => match request {
                     Some(request) => self.take(request, &mut plan),
                     None => return,
                 },
+            }
+        }
+    }
+
+    /// Asks for one device, or has a quick run bring it.
+    async fn look_up(&mut self, device: Option<DeviceId>, plan: &mut Plan) {
+        let Some(device) = device else {
+            plan.handle_request(Run::Quick);
+            return;
+        };
+        let context = Context {
+            clock: &self.clock,
+            pause_at: None,
+            accept: false,
+            board: &self.board,
+        };
+        match self.source.look_up(device, &context).await {
+            Ok(None) => plan.handle_request(Run::Quick),
+            Ok(Some(updates)) if updates.is_empty() => {}
+            Ok(Some(updates)) => {
+                let (done, outcome) = oneshot::channel();
+                let message = Message::Deliver {
+                    source: self.id,
+                    content: Content::Delta(updates),
+                    done,
+                };
+                if self.writer.send(message).await.is_ok() {
+                    // The next runs say what is wrong with the inventory, if anything is.
+                    drop(outcome.await);
+                }
+            }
+            Err(failure) => {
+                let reason = failure.to_string();
+                tracing::debug!(feed = self.name, reason, "a device was not looked up");
             }
         }
     }

@@ -41,6 +41,8 @@ pub(super) struct FeedHandle {
     pub(super) source: String,
     pub(super) status: watch::Receiver<Status>,
     pub(super) requests: mpsc::Sender<Request>,
+    /// `None` for lists of users.
+    pub(super) look_ups: Option<mpsc::Sender<Option<DeviceId>>>,
     /// Whether the start waits for its first run.
     pub(super) local: bool,
 }
@@ -131,6 +133,20 @@ impl Handle {
             });
         }
         Ok(number)
+    }
+
+    /// Has every list of devices bring what is new of one device at once: asked for alone where its
+    /// source can be, with a quick run where it cannot or where nobody knows the device yet. Gives how
+    /// many lists will; one that has enough of this to do already does not.
+    pub fn look_up(&self, device: Option<DeviceId>) -> usize {
+        let senders = self
+            .0
+            .feeds
+            .iter()
+            .filter_map(|feed| feed.look_ups.as_ref());
+        senders
+            .filter(|sender| sender.try_send(device).is_ok())
+            .count()
     }
 
     /// The feeds that request `number` to `source` was sent to, each with its end if its run has

@@ -303,10 +303,12 @@ impl Starter<'_> {
         let kinds = (schedule.quick.is_some(), bell.is_some());
         let (board, status) = Board::new(&feed, latency, kinds, self.clock.now());
         let (requests, received) = mpsc::channel(MAX_REQUESTS);
+        let (look_ups, looked_up) = mpsc::channel(MAX_LOOK_UPS);
         self.feeds.push(FeedHandle {
             source: name.to_owned(),
             status,
             requests,
+            look_ups: (list == DEVICES).then_some(look_ups),
             local: bell.is_some(),
         });
         let feed = Feed {
@@ -316,6 +318,7 @@ impl Starter<'_> {
             clock: self.clock.clone(),
             writer: self.sender.clone(),
             requests: received,
+            look_ups: looked_up,
             bell: bell.unwrap_or_default(),
             asked: Asked::default(),
             told: Told::default(),
@@ -403,6 +406,9 @@ const QUEUE: usize = 1024;
 
 /// More requests than this mean that somebody holds a key down.
 const MAX_REQUESTS: usize = 8;
+
+/// Devices that wait to be looked up; of more than these the next run brings the news.
+const MAX_LOOK_UPS: usize = 16;
 
 /// A missing file is mostly one that is being replaced; a bad one is mended by a person.
 const FILE_BACKOFF: Backoff = Backoff {

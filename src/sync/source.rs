@@ -12,6 +12,7 @@ use http::StatusCode;
 use crate::inventory::Complete;
 use crate::inventory::Refused;
 use crate::inventory::Update;
+use crate::model::DeviceId;
 use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Problem;
@@ -54,6 +55,16 @@ pub(super) trait Source: Send + 'static {
         run: Run,
         context: &Context<'_>,
     ) -> impl Future<Output = Result<Brought, Failure>> + Send;
+
+    /// Asks for one device alone. `None` from a source whose quick run brings it as soon; no update
+    /// where there is no such device, which is a full run's to say.
+    fn look_up(
+        &mut self,
+        _device: DeviceId,
+        _context: &Context<'_>,
+    ) -> impl Future<Output = Result<Option<Vec<Update>>, Failure>> + Send {
+        async { Ok(None) }
+    }
 
     /// Learns whether the inventory took what the last run brought.
     fn settle(&mut self, accepted: bool);

@@ -160,3 +160,35 @@ async fn a_binding_that_the_mail_plane_learned_is_found_and_told_r36() {
     assert!(!handle.bind_eas(binding), "the writer is gone");
     assert_eq!(handle.dropped_bindings(), 1);
 }
+
+#[tokio::test]
+async fn one_device_is_looked_up_alone_and_at_once_r39() {
+    let tenant = Tenant::new(300, 5).await;
+    let mut source = tenant.source();
+    source.users = true;
+    let lab = Lab::filled(source).await;
+    let device = lab.device(0).unwrap().device;
+    lab.forget_changes();
+    let lists = tenant.asked("managedDevices").await.len();
+    tenant
+        .change(0, json!({"complianceState": "noncompliant"}))
+        .await;
+    // Of the two lists one is of users, who are not asked for.
+    assert_eq!(lab.handle.look_up(Some(device)), 1);
+    lab.until_changed(device).await;
+    let posture = lab.posture(device).unwrap();
+    assert_eq!(posture.compliance.value, ComplianceState::NonCompliant);
+    assert_eq!(tenant.asked("managedDevices").await.len(), lists);
+    let path = format!("managedDevices/{device}");
+    assert_eq!(tenant.asked(&path).await.len(), 1);
+    // One that nobody knows comes with a quick run.
+    tenant
+        .change(1, json!({"complianceState": "noncompliant"}))
+        .await;
+    let other = lab.device(1).unwrap().device;
+    assert_eq!(lab.handle.look_up(None), 1);
+    lab.until_changed(other).await;
+    // Somebody who holds the key down is not listened to for long.
+    let taken = (0..1000).filter(|_| lab.handle.look_up(Some(device)) == 1);
+    assert!(taken.count() < 1000);
+}

@@ -193,6 +193,24 @@ impl Source for DeviceFeed {
         }
     }
 
+    async fn look_up(
+        &mut self,
+        device: DeviceId,
+        context: &Context<'_>,
+    ) -> Result<Option<Vec<Update>>, Failure> {
+        let query = intune::device_query(device);
+        let answer = self.graph.object(ALONE, &query, context).await?;
+        let report = answer.and_then(|answer| intune::read_managed_device(&answer.body));
+        let Some(report) = report.filter(|report| report.device == device) else {
+            return Ok(Some(Vec::new()));
+        };
+        self.absences.seen([device]);
+        if let Some(open) = &mut self.open {
+            open.listed.rows.push(report.clone());
+        }
+        Ok(Some(vec![Update::Device(report)]))
+    }
+
     fn settle(&mut self, accepted: bool) {
         self.absences.settle(accepted);
         if let Some(watermark) = self.next_watermark.take()
@@ -205,6 +223,7 @@ impl Source for DeviceFeed {
 
 const LIST: &str = "the list of devices";
 const ONE: &str = "a device that the list lacks";
+const ALONE: &str = "a device that is looked up";
 const RECENT: &str = "the list of devices that checked in";
 const NONCOMPLIANT: &str = "the list of devices that are not compliant";
 
