@@ -9,6 +9,7 @@ use crate::app::groups;
 use crate::app::homes;
 use crate::app::material;
 use crate::app::passwords;
+use crate::app::users;
 use crate::config;
 use crate::config::Config;
 use crate::config::Hook;
@@ -97,10 +98,12 @@ fn home_servers(config: &Config) -> Vec<Problem> {
     homes::known(config, &[]).err().unwrap_or_default()
 }
 
-/// The texts that people are told.
+/// The texts that people are told, and what speaks to their mail server.
 fn messages(config: &Config) -> Vec<Problem> {
     let book = config.mail.message.book(&config.folder);
-    book.err().unwrap_or_default()
+    let mut problems = book.err().unwrap_or_default();
+    problems.extend(users::mailer(config).err().unwrap_or_default());
+    problems
 }
 
 /// Files with secrets of clouds that are not there.

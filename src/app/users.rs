@@ -188,7 +188,7 @@ pub(super) fn restore(gateway: Gateway, config: &Config) -> Gateway {
 /// The tasks.
 pub(super) struct Following {
     tasks: Vec<JoinHandle<()>>,
-    saver: Option<Saver>,
+    saver: Option<Arc<Mutex<Saver>>>,
     clock: Clock,
 }
 
@@ -205,11 +205,13 @@ impl Following {
         clock: Clock,
     ) -> Result<(Self, Users), Vec<Problem>> {
         let failed_saves = Arc::new(AtomicU64::new(0));
-        let saver = config.data.warm_start.then(|| Saver {
-            path: path(config),
-            front: Arc::clone(front),
-            failed: Arc::clone(&failed_saves),
-            saved: front.gateway.changes(),
+        let saver = config.data.warm_start.then(|| {
+            Arc::new(Mutex::new(Saver {
+                path: path(config),
+                front: Arc::clone(front),
+                failed: Arc::clone(&failed_saves),
+                saved: front.gateway.changes(),
+            }))
         });
         let mut tasks = Vec::new();
         let watched = Arc::clone(front);
@@ -251,8 +253,9 @@ impl Following {
         for task in &self.tasks {
             task.abort();
         }
-        if let Some(mut saver) = self.saver {
-            saver.save(self.clock.now().wall);
+        if let Some(saver) = self.saver {
+            // One that is under way is waited for.
+            save(&saver, self.clock.now().wall);
         }
     }
 }
@@ -276,15 +279,14 @@ pub fn mailer(config: &Config) -> Result<Option<Mailer>, Vec<Problem>> {
     Ok(Some(mailer))
 }
 
-async fn follow(front: Arc<Front>, mut saver: Option<Saver>, clock: Clock) {
+async fn follow(front: Arc<Front>, saver: Option<Arc<Mutex<Saver>>>, clock: Clock) {
     let mut tick = tokio::time::interval(LOOK);
     let mut ticks = 0_u32;
     loop {
         tick.tick().await;
         ticks = ticks.wrapping_add(1);
         let watched = Arc::clone(&front);
-        let mut kept = saver.take();
-        let saves = ticks.is_multiple_of(SAVE_EACH);
+        let saver = saver.clone().filter(|_| ticks.is_multiple_of(SAVE_EACH));
         // It looks at all devices, or writes them: not in a thread that others wait for.
         let done = tokio::task::spawn_blocking(move || {
             let changed = watched.gateway.judge_roll(clock.now());
@@ -294,17 +296,22 @@ async fn follow(front: Arc<Front>, mut saver: Option<Saver>, clock: Clock) {
                     "mail devices changed while they were away"
                 );
             }
-            if let (Some(kept), true) = (&mut kept, saves) {
-                kept.save(clock.now().wall);
+            if let Some(saver) = saver {
+                save(&saver, clock.now().wall);
             }
-            kept
         });
-        saver = done.await.unwrap_or_default();
+        if done.await.is_err() {
+            error!("looking at mail devices ended by a panic");
+        }
     }
 }
 
+fn save(saver: &Mutex<Saver>, now: Timestamp) {
+    let mut saver = saver.lock().unwrap_or_else(PoisonError::into_inner);
+    saver.save(now);
+}
+
 /// Writes the roll down.
-#[derive(Clone)]
 struct Saver {
     path: PathBuf,
     front: Arc<Front>,

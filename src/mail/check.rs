@@ -12,6 +12,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::Method;
 use http::StatusCode;
+use http::Version;
 use http::header;
 
 use crate::access::Decided;
@@ -36,6 +37,7 @@ use crate::model::Reason;
 use crate::model::Subject;
 use crate::model::Verdict;
 
+use super::action::Action;
 use super::action::Event;
 use super::action::Step;
 use super::credential::Key;
@@ -125,6 +127,19 @@ impl Gateway {
 
     /// A request for such a page.
     pub(super) fn check_again(&self, now: Now, peer: &Peer, head: &Head<'_>) -> Step {
+        let mut step = self.answer_page(now, peer, head);
+        // In HTTP/1.1 the front leaves the body away and keeps its length; an HTTP/2 stream has to
+        // end with its head (RFC 9110 section 9.3.2).
+        if *head.method == Method::HEAD
+            && head.version == Version::HTTP_2
+            && let Action::Answer(reply) = &mut step.action
+        {
+            reply.body.clear();
+        }
+        step
+    }
+
+    fn answer_page(&self, now: Now, peer: &Peer, head: &Head<'_>) -> Step {
         if let Err(malformed) = head.check_page(peer, &self.config.published) {
             return Step::answer(Reply::malformed(malformed));
         }
@@ -269,8 +284,8 @@ const MAX_LOOKS: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
-    use super::super::credential::Hasher;
     use super::*;
+    use crate::mail::credential::Hasher;
 
     #[test]
     fn a_device_asks_once_a_minute_and_all_together_once_in_five_seconds() {

@@ -72,8 +72,8 @@ struct Table {
     /// Mails to be sent, each with the time before which it is not tried.
     queue: VecDeque<(Timestamp, Key)>,
     throttle: Throttle,
-    /// What the last look at all of them was made with.
-    judged: Option<Generation>,
+    /// What the last look at all of them was made with, and when.
+    judged: Option<(Generation, Timestamp)>,
 }
 
 /// What is known of a device that is on the roll, for people.
@@ -203,7 +203,14 @@ impl Roll {
         let generation = point.generation();
         let keys: Vec<Key> = {
             let mut table = self.lock();
-            let all = table.judged.replace(generation) != Some(generation);
+            // Facts grow old without a change, so now and then all the same.
+            let is_recent = |(last, at): (Generation, Timestamp)| {
+                last == generation && now.since(at) < JUDGED_AGAIN
+            };
+            let all = !table.judged.is_some_and(is_recent);
+            if all {
+                table.judged = Some((generation, now));
+            }
             let is_due = |entry: &Entry| match entry.phase {
                 Phase::Waiting(until) => until <= now,
                 Phase::Allowed | Phase::Held => false,
@@ -421,6 +428,9 @@ impl Standing {
 /// Devices that are remembered: about 60 MB of them with their subjects. The largest site we know of
 /// has half as many mail devices on one gateway.
 const MAX_ENTRIES: usize = 131_072;
+
+/// How long a look at all devices counts when nothing changes.
+const JUDGED_AGAIN: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// A device that is let in and was not seen for so long makes place for another.
 const UNSEEN: std::time::Duration = std::time::Duration::from_hours(7 * 24);

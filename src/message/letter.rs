@@ -133,8 +133,8 @@ pub(super) fn document(language: &Language, title: &str, head: &str, body: &str)
 
 #[cfg(test)]
 mod tests {
-    use super::super::book::Book;
     use super::*;
+    use crate::message::Book;
 
     fn about() -> About<'static> {
         About {

@@ -101,8 +101,8 @@ const LOOK_AGAIN: u32 = 5;
 
 #[cfg(test)]
 mod tests {
-    use super::super::book::Book;
     use super::*;
+    use crate::message::Book;
     use crate::model::Platform;
     use crate::model::Reason;
 

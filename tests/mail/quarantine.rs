@@ -399,3 +399,58 @@ async fn quarantine_can_be_a_refusal_from_one_answer_to_the_next() {
     assert_eq!(site.origin.waiting(), 0);
     site.drain().await;
 }
+
+/// A person and what scans links for them, over both versions of HTTP.
+#[tokio::test]
+async fn the_check_again_page_is_served_without_a_password_r39() {
+    for version in ["1.1", "2"] {
+        let site = Site::start().await;
+        let mut client = Client::of(&site, version).await;
+        let message = client
+            .ask("Sync", sync("portreeve.2", "portreeve.empty"))
+            .await;
+        let (_, link) = message.split_once(&format!("https://{HOST}")).unwrap();
+        let path: String = link
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || "/-_".contains(*c))
+            .collect();
+        for (method, body, status) in [
+            ("GET", true, 200),
+            ("HEAD", false, 200),
+            ("POST", true, 200),
+            ("POST", true, 429),
+            ("GET", true, 200),
+            ("DELETE", true, 405),
+        ] {
+            let request = |uri: String| {
+                let request = Request::builder().method(method).uri(uri);
+                let host = (version == "1.1").then_some(HOST);
+                let request = host
+                    .into_iter()
+                    .fold(request, |one, host| one.header("host", host));
+                request.body(Full::from(Bytes::new())).unwrap()
+            };
+            let answer = match &mut client {
+                Client::One(client) => {
+                    client.ready().await.unwrap();
+                    client.send_request(request(path.clone())).await.unwrap()
+                }
+                Client::Two(client) => {
+                    let uri = format!("https://{HOST}{path}");
+                    client.send_request(request(uri)).await.unwrap()
+                }
+            };
+            assert_eq!(answer.status(), status, "{version} {method}");
+            let page = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(!page.is_empty(), body, "{version} {method}");
+        }
+        let events = site.events.lock().unwrap().clone();
+        let look_ups = events
+            .iter()
+            .filter(|event| matches!(event, portreeve::mail::Event::LookUp(_)));
+        assert_eq!(look_ups.count(), 1, "{version}");
+        assert_eq!(site.origin.waiting(), 0, "nothing reaches the mail server");
+        drop(client);
+        site.drain().await;
+    }
+}
