@@ -25,6 +25,13 @@
 //! 6. the request upstream is written anew from parsed values; of the client's own octets only
 //!    the values of listed headers and the body go there.
 //!
+//! A device that does not meet the rules any more may be let in for a while all the same, and its user
+//! is told: what is remembered for that is the roll (`roll.rs`), which the shell judges again, saves,
+//! and sends the mails of. What people read is of [`crate::message`].
+//!
+//! Beside ActiveSync there is one page for people, that of the check-again link (`check.rs`): it needs
+//! no credential, because its signed address is one for that page, and reaches nothing upstream.
+//!
 //! OPTIONS names no device, so it is never forwarded: it is answered with what the upstream
 //! answered us in step 3.
 //!

@@ -108,6 +108,9 @@ impl<S: Source> Feed<S> {
             plan.handle_request(Run::Quick);
             return;
         };
+        if plan.is_closed(self.clock.now().monotonic) {
+            return;
+        }
         let context = Context {
             clock: &self.clock,
             pause_at: None,

@@ -167,6 +167,12 @@ impl Plan {
         }
     }
 
+    /// Whether the source has asked to be left alone until later.
+    #[must_use]
+    pub fn is_closed(&self, now: Monotonic) -> bool {
+        now < self.closed_until
+    }
+
     /// The run to start now, if one is due. A quick run goes before a full one.
     pub fn poll_run(&mut self, now: Monotonic) -> Option<Run> {
         if self.running.is_some() || now < self.closed_until {

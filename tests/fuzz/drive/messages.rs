@@ -41,7 +41,9 @@ pub fn drive(octets: &[u8]) {
     languages(&text);
     roll(octets, &text);
     for command in [eas::Command::Settings, eas::Command::Provision] {
-        drop(eas::about(command, octets).is_some());
+        if let Some(about) = eas::about(command, octets) {
+            assert!(about.model.is_none_or(|model| !model.trim().is_empty()));
+        }
     }
 }
 
