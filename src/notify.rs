@@ -270,5 +270,6 @@ fn is_of_login(error: &smtp::Error) -> bool {
 
 /// An error with what caused it, in one line.
 fn causes(error: &smtp::Error) -> String {
-    crate::model::causes(error)
+    // The library's error says what its cause says again.
+    crate::model::causes(error).replace("Connection error: Connection error", "connection")
 }

@@ -1,6 +1,7 @@
 //! Templates filled in, as text and as HTML.
 
 use crate::model::Platform;
+use crate::model::Timestamp;
 
 use super::book::Texts;
 use super::letter::About;
@@ -117,7 +118,7 @@ impl Filling<'_> {
             Field::Advice => self.line(self.texts.advice(about.reason)),
             Field::Code => about.reason.code().to_string(),
             Field::Request => clean(about.request?)?,
-            Field::Until => about.until?.to_string(),
+            Field::Until => moment(about.until?),
             Field::HelpDesk => {
                 let help_desk = self.site.help_desk.clone()?;
                 if help_desk.starts_with("https://") {
@@ -174,6 +175,15 @@ impl Filling<'_> {
             .filter_map(|(key, link)| Some(Filled::Link(self.caption(key), link.clone()?)))
             .collect();
         (!filled.is_empty()).then_some(filled)
+    }
+}
+
+/// To the minute, for people: `2026-11-30 10:22 UTC`.
+fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        (_, _) => text,
     }
 }
 

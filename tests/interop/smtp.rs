@@ -42,8 +42,11 @@ impl Smtp {
         let chain = write("chain.pem", &pem("CERTIFICATE", &holder.certificate));
         let key = write("key.pem", &holder.key.serialize_pem());
         write("root.pem", &pki.authority.pem());
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
+        // Given back at once, for the server to take.
+        let port = {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap().port()
+        };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/smtp_server.py");
         let mut child = Command::new("/usr/bin/python3")
             .arg(script)
