@@ -6,14 +6,14 @@
 //! which has been answered, and gets the same answer again; what else comes with such a State is
 //! dropped. So is what comes for a conversation that has just ended: its answer may be under way.
 //!
-//! When all places are taken, the oldest conversation whose peer has not yet answered the method
-//! gives way to a new one. Where most have answered, or all, one gives way whose peer has answered and then
-//! fallen silent: it has proved nothing yet, since the proof is what ends a conversation. Peers
+//! When all places are taken, one whose peer has not yet answered the method gives way to a new one: the
+//! oldest of the source that has most of them, so that a flood of beginnings costs whoever sends it. Where
+//! most have answered, or all, one gives way whose peer has answered and then fallen silent, likewise of
+//! the source that has most: it has proved nothing yet, since the proof is what ends a conversation. Peers
 //! that go along are not put out. One source may have three quarters of the places in progress, so
 //! that a flood from behind one NAS leaves room for the others; beyond that its own silent ones
 //! give way.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -35,7 +35,10 @@ pub(super) use standing::Id;
 pub(super) use standing::Standing;
 pub(super) use standing::State;
 
+use unanswered::Unanswered;
+
 mod standing;
+mod unanswered;
 
 /// A conversation and what belongs to it.
 #[derive(Debug)]
@@ -85,8 +88,8 @@ struct Place {
 pub(super) struct Conversations {
     places: HashMap<Id, Place>,
     deadlines: BTreeSet<(Monotonic, Id)>,
-    /// Those whose peer has not answered the method, by age.
-    unanswered: BTreeMap<u64, Id>,
+    /// Those whose peer has not answered the method.
+    unanswered: Unanswered,
     /// Those that have ended of late.
     ended: Ended,
     /// How many with progress each source has.
@@ -102,7 +105,7 @@ impl Conversations {
         Self {
             places: HashMap::new(),
             deadlines: BTreeSet::new(),
-            unanswered: BTreeMap::new(),
+            unanswered: Unanswered::default(),
             ended: Ended::default(),
             progress: HashMap::new(),
             begun: 0,
@@ -180,17 +183,17 @@ impl Conversations {
         }
     }
 
-    /// Puts out, until one more has room: the oldest whose peer has not answered, or one whose peer
-    /// has answered and fallen silent. The kind that has most of the places goes first, so that a
+    /// Puts out, until one more has room: one whose peer has not answered, or one whose peer has
+    /// answered and fallen silent, of the source that has most of those. The kind that has most of the places goes first, so that a
     /// flood of either makes room for what is not of it. Says how many had to go.
     pub(super) fn make_room(&mut self, now: Monotonic, capacity: usize) -> usize {
         let mut gone = 0;
         while self.places.len() >= capacity {
-            let oldest = self.unanswered.first_key_value().map(|(_, id)| *id);
+            let oldest = self.unanswered.first_to_go();
             let most_have_answered = self.unanswered.len() < self.places.len() / 2;
             let silent = match (most_have_answered, oldest) {
                 (false, Some(_)) => None,
-                (true, _) | (false, None) => self.silent(now, |_| true),
+                (true, _) | (false, None) => self.silent_of_the_noisiest(now),
             };
             let Some(id) = silent.or(oldest) else {
                 break;
@@ -225,6 +228,14 @@ impl Conversations {
                     && is_meant(&place.standing)
             })
         })
+    }
+
+    /// One of those of the source that has most in progress, if such a one is among the longest silent.
+    fn silent_of_the_noisiest(&self, now: Monotonic) -> Option<Id> {
+        let most = self.progress.values().max();
+        let noisiest = |standing: &Standing| self.progress.get(&standing.binding.from) == most;
+        self.silent(now, noisiest)
+            .or_else(|| self.silent(now, |_| true))
     }
 
     /// Lets a conversation wait for the request that brings `state`.
@@ -318,7 +329,8 @@ impl Conversations {
         if standing.answered {
             *self.progress.entry(standing.binding.from).or_default() += 1;
         } else {
-            self.unanswered.insert(standing.number, id);
+            let from = standing.binding.from;
+            self.unanswered.insert(from, standing.number, id);
         }
         self.places.insert(id, Place { standing, held });
     }
@@ -341,7 +353,7 @@ impl Conversations {
                 }
             }
         } else {
-            self.unanswered.remove(&number);
+            self.unanswered.remove(binding.from, number);
         }
         Some(place)
     }
