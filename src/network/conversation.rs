@@ -64,6 +64,15 @@ pub(super) enum Found {
     Nothing,
 }
 
+/// A conversation that has waited too long.
+#[derive(Debug)]
+pub(super) enum Expired {
+    /// Its peer fell silent.
+    Silent(Slot),
+    /// It was away, where it is given up.
+    Away,
+}
+
 /// Whether a source may have one more conversation in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Share {
@@ -297,19 +306,31 @@ impl Conversations {
 
     /// A conversation has had its last answer.
     pub(super) fn end(&mut self, now: Monotonic, standing: &Standing) {
-        self.ended.add(now, standing.state.id());
+        self.ended
+            .add(now, standing.state.id(), standing.binding.peer());
     }
 
-    /// Forgets what has waited too long; says how many peers fell silent.
-    pub(super) fn expire(&mut self, now: Monotonic) -> usize {
-        let mut silent = 0;
-        while let Some((deadline, id)) = self.deadlines.first().copied()
-            && deadline <= now
-        {
-            let place = self.remove(id);
-            silent += usize::from(place.is_some_and(|place| place.held.is_some()));
-        }
-        silent
+    /// Whether a conversation with the same station has ended since this one waits for its peer. Of a
+    /// station without a name that is not known.
+    pub(super) fn has_ended_since(&self, standing: &Standing) -> bool {
+        let (_, station) = standing.binding.peer();
+        let is_named = station != self.hasher.hash_one(None::<&[u8]>);
+        let ended = self.ended.last_of(standing.binding.peer());
+        is_named && ended.is_some_and(|at| at >= standing.since)
+    }
+
+    /// The next that has waited too long, which is forgotten.
+    pub(super) fn expire(&mut self, now: Monotonic) -> Option<Expired> {
+        let (_, id) = self.deadlines.first().filter(|(at, _)| *at <= now)?;
+        let Place { standing, held } = self.remove(*id)?;
+        Some(match held {
+            Some((conversation, judge)) => Expired::Silent(Slot {
+                conversation,
+                judge,
+                standing,
+            }),
+            None => Expired::Away,
+        })
     }
 
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
@@ -363,20 +384,33 @@ impl Conversations {
 #[derive(Debug, Default)]
 struct Ended {
     ids: HashSet<Id>,
-    order: VecDeque<(Monotonic, Id)>,
+    /// When the last of a station ended.
+    peers: HashMap<Peer, Monotonic>,
+    order: VecDeque<(Monotonic, Id, Peer)>,
 }
 
+/// Address of the NAS and hash of the station.
+type Peer = (IpAddr, u64);
+
 impl Ended {
-    fn add(&mut self, now: Monotonic, id: Id) {
-        while let Some((at, oldest)) = self.order.front().copied()
+    fn add(&mut self, now: Monotonic, id: Id, peer: Peer) {
+        while let Some((at, oldest, whose)) = self.order.front().copied()
             && (self.order.len() >= MAX_ENDED || now.since(at) >= LATELY)
         {
             self.order.pop_front();
             self.ids.remove(&oldest);
+            if self.peers.get(&whose) == Some(&at) {
+                self.peers.remove(&whose);
+            }
         }
         if self.ids.insert(id) {
-            self.order.push_back((now, id));
+            self.peers.insert(peer, now);
+            self.order.push_back((now, id, peer));
         }
+    }
+
+    fn last_of(&self, peer: Peer) -> Option<Monotonic> {
+        self.peers.get(&peer).copied()
     }
 
     fn contains(&self, id: &Id) -> bool {
@@ -384,7 +418,7 @@ impl Ended {
     }
 }
 
-/// Conversations that are remembered after their end: 1 MB, and at line rate the last four seconds,
+/// Conversations that are remembered after their end: 2 MB, and at line rate the last four seconds,
 /// within which a NAS repeats what it takes for lost.
 const MAX_ENDED: usize = 16_384;
 

@@ -28,6 +28,7 @@ impl FailureReason {
                 "the device gave up without saying why: look into its log, and whether its profile \
                  trusts this gateway's CA and name"
             }
+            Self::Silence(silence) => silence.advice(),
             Self::Version => "the supplicant speaks PEAPv1 or another draft: update it",
             Self::Tls(_) => {
                 "the supplicant is broken, or somebody changes what it sends: update it, and look \
@@ -190,6 +191,7 @@ mod tests {
     use crate::eap::FragmentError;
     use crate::eap::Inner;
     use crate::eap::Invalid;
+    use crate::eap::Silence;
     use crate::eap::Type;
     use crate::model::Ambiguity;
     use crate::trust::KeyMisused;
@@ -267,7 +269,20 @@ mod tests {
             },
             FailureReason::Internal("a fault".to_owned()),
         ];
+        let silences = [
+            Silence::Identity,
+            Silence::Offer,
+            Silence::OwnFragments,
+            Silence::Fragments,
+            Silence::Certificate,
+            Silence::LastWord,
+            Silence::Tunnel,
+            Silence::Inside(Inner::MsChapV2),
+            Silence::Binding,
+            Silence::Overload,
+        ];
         alerts
+            .chain(silences.map(FailureReason::Silence))
             .chain(certificates)
             .chain(inner)
             .chain(others)
