@@ -26,6 +26,7 @@ use crate::model::EntraDeviceId;
 use crate::model::Fact;
 use crate::model::Identifier;
 use crate::model::MacAddress;
+use crate::model::Plain;
 use crate::model::Reason;
 use crate::model::SerialNumber;
 use crate::model::Timestamp;
@@ -354,7 +355,7 @@ impl Desk {
         let mut facts = serde_json::Map::new();
         let posture = &device.posture;
         let mut line = |name: &str, value: String| {
-            text.push_str(&format!("{name:<16} {value}\n"));
+            text.push_str(&format!("{name:<16} {}\n", Plain(value)));
         };
         line("device", posture.device.to_string());
         if let Some(name) = &device.name {
@@ -428,9 +429,11 @@ impl Desk {
 fn brief(record: &DecisionRecord) -> String {
     let came = match record.outcome {
         Outcome::Decided(decision) => format!("{} ({})", decision.verdict, decision.reason),
-        Outcome::NotAuthenticated(why) => format!("not authenticated ({})", why.as_str()),
+        Outcome::NotAuthenticated(why) => {
+            format!("not authenticated ({})", Plain(why.as_str()))
+        }
     };
-    let user = record.user.as_str();
+    let user = Plain(record.user.as_str());
     format!("{} {}, user {user}: {came}", record.seen.at, record.id)
 }
 
@@ -441,10 +444,14 @@ fn refused(why: &str) -> Response {
 /// Why a peer was not authenticated, what to do about it, and what it showed.
 fn refusal_text(record: &DecisionRecord, why: &str) -> String {
     let mut text = format!(
-        "{} {}\nnot authenticated: {why}\n",
-        record.seen.at, record.id
+        "{} {}\nnot authenticated: {}\n",
+        record.seen.at,
+        record.id,
+        Plain(why)
     );
-    let mut line = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\n"));
+    let mut line = |name: &str, value: &str| {
+        text.push_str(&format!("{name}: {}\n", Plain(value)));
+    };
     if let Some(advice) = record.advice {
         line("what to do", advice);
     }

@@ -35,6 +35,7 @@ use crate::eap::TlsVersion;
 use crate::model::CertificateIdentity;
 use crate::model::MacAddress;
 use crate::model::Now;
+use crate::model::Plain;
 use crate::model::Secret;
 use crate::model::alert_name;
 use crate::model::causes;
@@ -368,10 +369,11 @@ fn tell(arguments: &Server, what: &str, reply: &Reply, details: Value) -> Done {
             "details": details,
         }))?;
     } else {
-        let mut line = format!("{what}: {}", reply.code);
+        // What a server answers stays in its line.
+        let mut line = format!("{}: {}", Plain(what), reply.code);
         for (name, value) in [("VLAN", vlan), ("Filter-Id", filter), ("message", message)] {
             if let Some(value) = value {
-                line.push_str(&format!(", {name} {value}"));
+                line.push_str(&format!(", {name} {}", Plain(value)));
             }
         }
         print(&line)?;
