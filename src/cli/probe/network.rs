@@ -40,6 +40,7 @@ use crate::model::Secret;
 use crate::model::alert_name;
 use crate::model::causes;
 use crate::net::Clock;
+use crate::probe::Challenged;
 use crate::probe::Client;
 use crate::probe::Credential;
 use crate::probe::InsideSettings;
@@ -84,6 +85,20 @@ pub(super) fn password(arguments: &Pap) -> Done {
         &reply,
         json!({}),
     )
+}
+
+pub(super) fn challenged(arguments: &Pap, method: Challenged) -> Done {
+    let known = Known::read(arguments.server.conf.folder());
+    let password = Secret::new(first_line(arguments.password_file.as_deref())?);
+    let user = &arguments.user;
+    let reply = client(&arguments.server, &known)?.challenged(method, user, &password)?;
+    let name = match method {
+        Challenged::Chap => "CHAP",
+        Challenged::MsChap => "MSCHAP",
+        Challenged::MsChapV2 => "MSCHAPv2",
+    };
+    let what = format!("{user} by {name}");
+    tell(&arguments.server, &what, &reply, json!({}))
 }
 
 pub(super) fn eap_tls(arguments: &EapTls) -> Done {
