@@ -127,10 +127,12 @@ impl Desk {
         });
         let mut text = format!(
             "up {uptime} s, {} devices, {} users, {policies} policies\n\
-             {} sessions open, {} mail requests under way, {lost} records lost\n",
+             {} sessions reported by accounting, {} let in that are followed, {} mail requests under way, \
+             {lost} records lost\n",
             reader.device_count(),
             reader.user_count(),
             self.sessions.len(),
+            self.metrics.admissions.len(),
             self.live.len(),
         );
         if skipped > 0 {

@@ -28,6 +28,7 @@ use crate::cli::output::Done;
 use crate::cli::output::Failed;
 use crate::cli::output::print;
 use crate::cli::output::print_json;
+use crate::cli::output::say;
 use crate::config::Config;
 use crate::eap::Inner;
 use crate::eap::Outer;
@@ -392,6 +393,11 @@ fn tell(arguments: &Server, what: &str, reply: &Reply, details: Value) -> Done {
             }
         }
         print(&line)?;
+        if reply.code == Code::AccessReject {
+            say(
+                "why: `portreeve decisions --limit 1` at the gateway, or `portreeve explain` with its number",
+            );
+        }
     }
     Ok(if accepted { Answer::Yes } else { Answer::No })
 }
