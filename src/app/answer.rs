@@ -35,8 +35,10 @@ use crate::net::control::Request;
 use crate::net::control::Response;
 use crate::sync;
 
+mod kept;
 mod planes;
 
+pub(super) use kept::Kept;
 use planes::counts;
 use planes::counts_line;
 use planes::directories_json;
@@ -57,6 +59,8 @@ pub(super) struct Desk {
     pub(super) sessions: Arc<Sessions>,
     pub(super) recent: Arc<Recent>,
     pub(super) journal: journal::Flush,
+    /// Where records are kept that are in memory no more.
+    pub(super) kept: Kept,
     pub(super) sources: sync::Handle,
     pub(super) revocation: Arc<Revocation>,
     pub(super) metrics: Metrics,
@@ -207,11 +211,15 @@ impl Desk {
         if let Some(record) = self.recent.find(number) {
             return self.explain_record(&record);
         }
+        if let Some(explanation) = self.kept.explain(number) {
+            return explanation;
+        }
         // A serial number or DeviceId can look like a decision's number.
         let found = self.find(id).ok();
         self.explain_latest(id, found).unwrap_or_else(|| {
             refused(
-                "no decision of that number is kept in memory; `portreeve decisions` searches the history",
+                "no decision of that number is in memory, in the history or in the journal's files; \
+                 `portreeve decisions` searches by device, user and address",
             )
         })
     }
