@@ -54,6 +54,7 @@ use crate::config::Loaded;
 use crate::config::Purpose;
 use crate::config::Refused;
 use crate::model::Problem;
+use crate::model::Severity;
 use crate::net::Clock;
 use crate::sync;
 use gateway::Gateway;
@@ -125,7 +126,10 @@ fn reload(gateway: &mut Gateway, folder: &Path, clock: Clock) {
         }
         Err(problems) => {
             for problem in problems {
-                error!("{problem}");
+                match problem.severity {
+                    Severity::Warning => warn!("{problem}"),
+                    Severity::Error => error!("{problem}"),
+                }
             }
             error!("the configuration has errors; the one that was running stays in force");
         }

@@ -101,6 +101,7 @@ pub use error::InnerRefusal;
 pub use error::Invalid;
 pub use error::Misconfigured;
 pub use error::Side;
+pub use error::Silence;
 pub use error::Silent;
 pub use fragment::Fragment;
 pub use fragment::FragmentError;

@@ -10,6 +10,7 @@
 //! batch; decisions go on.
 
 mod accounting;
+mod find;
 mod history;
 mod json;
 mod keeper;
@@ -22,6 +23,7 @@ pub use accounting::Reports;
 pub use accounting::ReportsEnd;
 pub use accounting::Wanted;
 pub use accounting::export;
+pub use find::find;
 pub use history::Found;
 pub use history::HistoryConfig;
 pub use history::HistoryStatistics;

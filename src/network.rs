@@ -29,6 +29,7 @@
 //! Passwords under way, rejects that wait, wrong passwords remembered, datagrams for other loops and
 //! stored replies have limits of their own. What finds no place is dropped, counted by reason, and answered when its NAS asks again.
 
+mod abandon;
 mod accounting;
 mod admission;
 mod arrival;

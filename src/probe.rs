@@ -13,6 +13,7 @@ pub use eas::EasAnswer;
 pub use eas::EasError;
 pub use eas::EasRequest;
 pub use eas::ask;
+pub use radius::Challenged;
 pub use radius::Client;
 pub use radius::Login;
 pub use radius::ProbeError;

@@ -52,6 +52,7 @@ pub use revocation::Demand;
 pub use status::Settled;
 pub use status::Told;
 pub use strength::SIGNATURES_192;
+pub use strength::TooShort;
 pub use strength::TooWeak;
 pub use strength::check_key;
 pub use verifier::Fail;

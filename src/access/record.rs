@@ -277,9 +277,30 @@ impl DecisionRecord {
         record
     }
 
-    /// As much of the certificates that were shown as a record keeps, [`Self::MAX_CHAIN`] octets.
+    /// As much of the certificates that were shown as a record keeps, [`Self::MAX_CHAIN`] octets: whole
+    /// ones, and how many more there were. Certificates stand apart by `; `.
     #[must_use]
     pub fn chain_of(shown: &str) -> Box<str> {
+        if shown.len() <= Self::MAX_CHAIN {
+            return shown.into();
+        }
+        let mut items: Vec<&str> = shown.split("; ").collect();
+        let counted = items.last().and_then(|last| {
+            let count = last.strip_prefix("and ")?.strip_suffix(" more")?;
+            count.parse::<usize>().ok()
+        });
+        if counted.is_some() {
+            items.pop();
+        }
+        for kept in (1..items.len()).rev() {
+            let more = items.len() - kept + counted.unwrap_or(0);
+            let whole = items.get(..kept).unwrap_or_default().join("; ");
+            let text = format!("{whole}; and {more} more");
+            if text.len() <= Self::MAX_CHAIN {
+                return text.into();
+            }
+        }
+        // Not even the first: as much of it as there is room for.
         let end = shown.floor_char_boundary(Self::MAX_CHAIN);
         shown.get(..end).unwrap_or_default().into()
     }
@@ -414,6 +435,25 @@ mod tests {
         assert_eq!(Text::<8>::EMPTY.as_option(), None);
         assert_eq!(Text::<8>::display(&12_345).as_str(), "12345");
         assert_eq!(Text::<4>::display(&12_345).as_str(), "1234");
+    }
+
+    #[test]
+    fn a_chain_is_cut_between_certificates_and_says_how_many_more_there_were() {
+        let one = |number: usize| format!("CN=device {number}, {}", "x".repeat(80));
+        let of = |count: usize| (0..count).map(one).collect::<Vec<_>>().join("; ");
+        assert_eq!(&*DecisionRecord::chain_of(&of(2)), of(2));
+        assert_eq!(
+            &*DecisionRecord::chain_of(&of(4)),
+            format!("{}; and 2 more", of(2))
+        );
+        let counted = format!("{}; and 21 more", of(4));
+        assert_eq!(
+            &*DecisionRecord::chain_of(&counted),
+            format!("{}; and 23 more", of(2))
+        );
+        let long = "\u{e9}".repeat(300);
+        let cut = DecisionRecord::chain_of(&long);
+        assert!(cut.len() <= DecisionRecord::MAX_CHAIN && long.starts_with(&*cut));
     }
 
     #[test]

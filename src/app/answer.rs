@@ -27,6 +27,7 @@ use crate::model::EntraDeviceId;
 use crate::model::Fact;
 use crate::model::Identifier;
 use crate::model::MacAddress;
+use crate::model::Plain;
 use crate::model::Reason;
 use crate::model::SerialNumber;
 use crate::model::Timestamp;
@@ -35,9 +36,11 @@ use crate::net::control::Request;
 use crate::net::control::Response;
 use crate::sync;
 
+mod kept;
 mod mail;
 mod planes;
 
+pub(super) use kept::Kept;
 use planes::counts;
 use planes::counts_line;
 use planes::directories_json;
@@ -58,6 +61,8 @@ pub(super) struct Desk {
     pub(super) sessions: Arc<Sessions>,
     pub(super) recent: Arc<Recent>,
     pub(super) journal: journal::Flush,
+    /// Where records are kept that are in memory no more.
+    pub(super) kept: Kept,
     pub(super) sources: sync::Handle,
     pub(super) revocation: Arc<Revocation>,
     pub(super) metrics: Metrics,
@@ -129,10 +134,12 @@ impl Desk {
         });
         let mut text = format!(
             "up {uptime} s, {} devices, {} users, {policies} policies\n\
-             {} sessions open, {} mail requests under way, {lost} records lost\n",
+             {} sessions reported by accounting, {} let in that are followed, {} mail requests under way, \
+             {lost} records lost\n",
             reader.device_count(),
             reader.user_count(),
             self.sessions.len(),
+            self.metrics.admissions.len(),
             self.live.len(),
         );
         if skipped > 0 {
@@ -210,11 +217,15 @@ impl Desk {
         if let Some(record) = self.recent.find(number) {
             return self.explain_record(&record);
         }
+        if let Some(explanation) = self.kept.explain(number) {
+            return explanation;
+        }
         // A serial number or DeviceId can look like a decision's number.
         let found = self.find(id).ok();
         self.explain_latest(id, found).unwrap_or_else(|| {
             refused(
-                "no decision of that number is kept in memory; `portreeve decisions` searches the history",
+                "no decision of that number is in memory, in the history or in the journal's files; \
+                 `portreeve decisions` searches by device, user and address",
             )
         })
     }
@@ -276,8 +287,10 @@ impl Desk {
             Outcome::Decided(decision) => match self.point.explain(record) {
                 Some(explanation) => Response::Answer {
                     text: format!(
-                        "decision {} of {}\n{explanation}",
-                        record.id, record.seen.at
+                        "decision {} of {}\n{}{explanation}",
+                        record.id,
+                        record.seen.at,
+                        to_do(decision.reason)
                     ),
                     json: json!({ "record": line_json, "trace": explanation }),
                 },
@@ -372,7 +385,7 @@ impl Desk {
         let mut facts = serde_json::Map::new();
         let posture = &device.posture;
         let mut line = |name: &str, value: String| {
-            text.push_str(&format!("{name:<16} {value}\n"));
+            text.push_str(&format!("{name:<16} {}\n", Plain(value)));
         };
         line("device", posture.device.to_string());
         if let Some(name) = &device.name {
@@ -442,13 +455,21 @@ impl Desk {
     }
 }
 
+/// What to do about a verdict that does not say it itself, in a line.
+fn to_do(reason: Reason) -> String {
+    let advice = reason.advice();
+    advice.map_or_else(String::new, |advice| format!("what to do: {advice}\n"))
+}
+
 /// A record in one line.
 fn brief(record: &DecisionRecord) -> String {
     let came = match record.outcome {
         Outcome::Decided(decision) => format!("{} ({})", decision.verdict, decision.reason),
-        Outcome::NotAuthenticated(why) => format!("not authenticated ({})", why.as_str()),
+        Outcome::NotAuthenticated(why) => {
+            format!("not authenticated ({})", Plain(why.as_str()))
+        }
     };
-    let user = record.user.as_str();
+    let user = Plain(record.user.as_str());
     format!("{} {}, user {user}: {came}", record.seen.at, record.id)
 }
 
@@ -459,10 +480,14 @@ fn refused(why: &str) -> Response {
 /// Why a peer was not authenticated, what to do about it, and what it showed.
 fn refusal_text(record: &DecisionRecord, why: &str) -> String {
     let mut text = format!(
-        "{} {}\nnot authenticated: {why}\n",
-        record.seen.at, record.id
+        "{} {}\nnot authenticated: {}\n",
+        record.seen.at,
+        record.id,
+        Plain(why)
     );
-    let mut line = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\n"));
+    let mut line = |name: &str, value: &str| {
+        text.push_str(&format!("{name}: {}\n", Plain(value)));
+    };
     if let Some(advice) = record.advice {
         line("what to do", advice);
     }

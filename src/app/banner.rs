@@ -57,7 +57,8 @@ impl fmt::Display for Banner {
             )?;
         }
         for warning in &self.warnings {
-            writeln!(f, "  warning: {warning}")?;
+            // It says itself that it is a warning, and of what.
+            writeln!(f, "  {warning}")?;
         }
         if !self.tries.is_empty() {
             writeln!(f)?;

@@ -12,6 +12,7 @@ use crate::access::DecisionPoint;
 use crate::access::Live;
 use crate::app::StartError;
 use crate::app::answer::Desk;
+use crate::app::answer::Kept;
 use crate::app::banner::Banner;
 use crate::app::core::Core;
 use crate::app::core::load_policy;
@@ -164,6 +165,10 @@ impl Gateway {
             sessions: Arc::clone(&core.sessions),
             recent,
             journal: journal.flusher(),
+            kept: Kept {
+                journal: config.journal.folder.clone(),
+                history: (config.history.days > 0).then(|| config.history.folder.clone()),
+            },
             sources: core.sources.clone(),
             metrics: metrics.clone(),
             doors: doors(

@@ -228,6 +228,11 @@ impl Collector for Metrics {
             self.sum(|of| &of.abandoned),
         )?;
         page.counter(
+            "eap_abandoned_unrecorded",
+            "Peers that fell silent and have no record, because there were too many",
+            self.sum(|of| &of.unrecorded),
+        )?;
+        page.counter(
             "eap_evicted",
             "EAP conversations put out for want of places",
             self.sum(|of| &of.evicted),

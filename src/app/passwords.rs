@@ -111,7 +111,8 @@ impl Passwords for Book {
             return match self.users.verify(user, proof) {
                 Verification::Immediate(Outcome::Accepted(key)) => Check::Accepted(key),
                 Verification::Immediate(Outcome::Unsuited) => Check::Unsuited,
-                Verification::Immediate(Outcome::Refused | Outcome::Unknown) => Check::Refused,
+                Verification::Immediate(Outcome::Refused) => Check::Refused,
+                Verification::Immediate(Outcome::Unknown) => Check::Unknown,
                 Verification::Slow(job) => Check::Slow(Box::new(move || answer(job.run()))),
             };
         }
@@ -125,7 +126,7 @@ impl Passwords for Book {
             match directories.ask(&user, &question).await {
                 Told::Accepted(found) => learner.learn(&user, found).await,
                 Told::Refused(why) => Answer::Refused(Why::new(&why)),
-                Told::Unknown => Answer::refused(),
+                Told::Unknown => Answer::unknown(),
                 Told::Unavailable(why) => Answer::Unavailable(Why::new(&why)),
             }
         }))
@@ -136,7 +137,8 @@ fn answer(outcome: Outcome) -> Answer {
     match outcome {
         Outcome::Accepted(key) => Answer::Accepted(key),
         Outcome::Unsuited => Answer::Unsuited,
-        Outcome::Refused | Outcome::Unknown => Answer::refused(),
+        Outcome::Refused => Answer::refused(),
+        Outcome::Unknown => Answer::unknown(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::app::core::tell;
 use crate::config::Config;
 use crate::eap;
 use crate::model::CertificateId;
+use crate::model::Plain;
 use crate::model::Timestamp;
 use crate::net::Clock;
 use crate::network;
@@ -115,8 +116,10 @@ impl Revocation {
         for list in self.handle.lists() {
             let issuer = list.issuer.as_deref().unwrap_or("nobody yet");
             text.push_str(&format!(
-                "revocation list {}: of {issuer}, {} entries",
-                list.address, list.entries
+                "revocation list {}: of {}, {} entries",
+                Plain(&list.address),
+                Plain(issuer),
+                list.entries
             ));
             if let Some(next) = list.next_update {
                 let word = if next <= now {
@@ -130,7 +133,7 @@ impl Revocation {
                 text.push_str(", waits for a certificate that shows its issuer");
             }
             if let Some(error) = &list.error {
-                text.push_str(&format!("; {error}"));
+                text.push_str(&format!("; {}", Plain(error)));
             }
             text.push('\n');
         }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::model::Plain;
 use crate::model::Timestamp;
 use crate::net::control::Response;
 use crate::sync;
@@ -27,7 +28,9 @@ pub(super) fn lines(status: &Status, now: Timestamp) -> String {
         status.since,
         status.entries
     );
-    let mut line = |what: &str, line: String| text.push_str(&format!("  {what}: {line}\n"));
+    let mut line = |what: &str, line: String| {
+        text.push_str(&format!("  {what}: {}\n", Plain(line)));
+    };
     for (kind, run) in runs(status) {
         line(kind, run_line(run, now));
     }
@@ -145,11 +148,11 @@ pub(super) fn progress(
 
 fn ended(status: &Status, answered: &Answered) -> String {
     let run = answered.run.as_str();
-    let reason = answered.reason.as_deref().unwrap_or("");
+    let reason = Plain(answered.reason.as_deref().unwrap_or(""));
     let note = status.note.as_deref();
     match answered.outcome {
         Outcome::Well => {
-            let note = note.map_or(String::new(), |note| format!("; {note}"));
+            let note = note.map_or(String::new(), |note| format!("; {}", Plain(note)));
             let entries = status.entries;
             format!("{run} run went well, {entries} entries{note}")
         }

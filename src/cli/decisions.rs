@@ -21,6 +21,7 @@ use crate::journal;
 use crate::journal::Found;
 use crate::journal::Query;
 use crate::journal::Sought;
+use crate::model::Plain;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::model::causes;
@@ -158,7 +159,11 @@ fn as_json(found: &Found) -> Value {
 /// For people: when, what, who, where, why, and the number to go on with.
 fn line(found: &Found) -> String {
     let record = as_json(found);
-    let text = |key: &str| record.get(key).and_then(Value::as_str).map(str::to_owned);
+    // Whatever a peer has said stays in its line.
+    let text = |key: &str| {
+        let value = record.get(key).and_then(Value::as_str);
+        value.map(|value| Plain(value).to_string())
+    };
     let who: Vec<String> = ["user", "device", "presented", "station"]
         .into_iter()
         .filter_map(text)
@@ -224,6 +229,22 @@ mod tests {
             line(&found),
             "2026-11-28T09:00:00.000Z 0000000000001234 block      mab of eve, aa-bb at ap-1: \
              unknown_device (Nobody knows it.) [+3 like the one before]"
+        );
+    }
+
+    #[test]
+    fn a_name_with_line_breaks_and_escapes_stays_in_its_line() {
+        let found = Found {
+            id: Correlation(1),
+            at: Timestamp::parse_rfc3339("2026-11-28T09:00:00Z").unwrap(),
+            alike: 0,
+            line: r#"{"method":"pap","user":"eve\u001b[1A\u001b[2K\r\n2026 forged \u202e","verdict":"reject","reason":"no"}"#.to_owned(),
+        };
+        let line = line(&found);
+        assert!(line.chars().all(crate::model::is_plain), "{line:?}");
+        assert!(
+            line.contains(r"of eve\x1b[1A\x1b[2K\r\n2026 forged \u{202e}: no"),
+            "{line}"
         );
     }
 }

@@ -12,8 +12,9 @@ use crate::net::control::Request;
 /// whether it held.
 ///
 /// Give the correlation id of a record in the journal, or a device to see its latest decision. A
-/// mail client that is not in the inventory is found by its ActiveSync DeviceId. The gateway keeps
-/// the last few thousand decisions for this.
+/// mail client that is not in the inventory is found by its ActiveSync DeviceId. Of the last few
+/// thousand decisions the gateway keeps this in memory; of older ones, and after a restart, it tells what
+/// the history and the journal have: verdict, reason, policies and facts.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
     /// Correlation id of a decision, or a device: id, name, serial number, MAC address or

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
+use crate::model::Plain;
 use crate::model::Timestamp;
 use crate::model::causes;
+use crate::model::is_plain;
 
 /// How a command that was carried out ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,23 +53,48 @@ pub(super) fn exit(done: Done) -> ExitCode {
     }
 }
 
-/// Prints a line on standard output. A reader that has gone away (`portreeve … | head`) is no
-/// failure of the command.
-pub(super) fn print(line: &str) -> Result<(), Failed> {
-    match writeln!(io::stdout().lock(), "{line}") {
+/// Prints lines on standard output, each plain. A reader that has gone away (`portreeve … | head`) is
+/// no failure of the command.
+pub(super) fn print(lines: &str) -> Result<(), Failed> {
+    print_as_it_is(&plain(lines))
+}
+
+/// Each line of a text as [`Plain`]. Who puts together a text of several lines has made plain what came
+/// from elsewhere: here a line break of it is one like all others.
+fn plain(lines: &str) -> String {
+    let lines: Vec<String> = lines.split('\n').map(|of| Plain(of).to_string()).collect();
+    lines.join("\n")
+}
+
+fn print_as_it_is(text: &str) -> Result<(), Failed> {
+    match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-/// Prints a line on standard error, for people; if even that fails there is nobody to tell.
-pub(super) fn say(line: &str) {
-    drop(writeln!(io::stderr().lock(), "{line}"));
+/// Prints lines on standard error, each plain, for people; if even that fails there is nobody to tell.
+pub(super) fn say(lines: &str) {
+    drop(writeln!(io::stderr().lock(), "{}", plain(lines)));
 }
 
 /// Prints `value` as indented JSON.
 pub(super) fn print_json(value: &serde_json::Value) -> Result<(), Failed> {
-    print(&format!("{value:#}"))
+    print_as_it_is(&json(value))
+}
+
+/// Indented JSON in which what a terminal would obey is escaped too, where JSON lets it stand: DEL, the
+/// C1 controls, marks of direction. Those stand in strings only.
+fn json(value: &serde_json::Value) -> String {
+    let mut text = String::new();
+    for character in format!("{value:#}").chars() {
+        if is_plain(character) || character == '\n' {
+            text.push(character);
+        } else {
+            text.push_str(&format!("\\u{:04x}", u32::from(character)));
+        }
+    }
+    text
 }
 
 /// The wall clock, for validity of certificates.
@@ -81,4 +108,26 @@ pub(super) fn now() -> Timestamp {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     });
     Timestamp::from_unix_millis(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_any_command_has_what_a_terminal_obeys() {
+        assert_eq!(plain("a\u{1b}]0;x\u{7}\nb\r"), "a\\x1b]0;x\\x07\nb\\r");
+    }
+
+    #[test]
+    fn json_is_the_same_value_with_every_control_escaped_rfc_8259_section_7() {
+        let value = serde_json::json!({ "user": "a\u{1b}\u{7f}\u{9b}\u{202e}\n\u{e9}" });
+        let text = json(&value);
+        assert!(
+            text.chars().all(|of| is_plain(of) || of == '\n'),
+            "{text:?}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, value);
+    }
 }

@@ -24,6 +24,7 @@ use crate::config;
 use crate::config::Config;
 use crate::config::Purpose;
 use crate::eap::Outer;
+use crate::probe::Challenged;
 
 /// Try a gateway: ask it the way an access point, a laptop or a phone does.
 ///
@@ -48,6 +49,9 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         Question::Teap(arguments) => network::teap(arguments),
         Question::Mab(arguments) => network::bypass(arguments),
         Question::Pap(arguments) => network::password(arguments),
+        Question::Chap(arguments) => network::challenged(arguments, Challenged::Chap),
+        Question::Mschap(arguments) => network::challenged(arguments, Challenged::MsChap),
+        Question::Mschapv2(arguments) => network::challenged(arguments, Challenged::MsChapV2),
         Question::Eas(arguments) => eas::request(arguments),
     }
 }
@@ -126,13 +130,21 @@ pub(super) enum Question {
     /// Log in with a name and a password through a tunnel (EAP-TTLS over RADIUS).
     EapTtls(Box<Tunnel>),
     /// Log in with a name and a password through a tunnel (PEAP over RADIUS).
+    #[command(mut_arg("inside", |inside| inside.value_parser(INSIDE_PEAP)))]
     Peap(Box<Tunnel>),
     /// Log in as a machine and its user through a tunnel (TEAP over RADIUS).
+    #[command(mut_arg("inside", |inside| inside.value_parser(INSIDE_TEAP)))]
     Teap(Box<Teap>),
     /// Ask for a device by its MAC address (MAC authentication bypass).
     Mab(Mab),
     /// Log in with a name and a password (PAP).
     Pap(Pap),
+    /// Log in with a name and the answer to a challenge (CHAP).
+    Chap(Pap),
+    /// The same by MSCHAP, as old VPN concentrators do.
+    Mschap(Pap),
+    /// The same by MSCHAPv2, as VPN concentrators do; the gateway has to know the password, too.
+    Mschapv2(Pap),
     /// Send an ActiveSync request to the mail front.
     Eas(Eas),
 }
@@ -197,8 +209,8 @@ pub(super) struct Tunnel {
     /// Name of the user, inside of the tunnel.
     #[arg(value_name = "USER")]
     pub user: String,
-    /// What is spoken inside: pap, chap, mschap or mschapv2 in eap-ttls; gtc, mschapv2-eap or eap-tls in
-    /// either.
+    /// What is spoken inside: gtc, mschapv2-eap or eap-tls; in eap-ttls pap, chap, mschap or mschapv2
+    /// without EAP, too, and in teap pap.
     #[arg(long, value_name = "METHOD", default_value = "gtc", value_parser = INSIDE)]
     pub inside: String,
     /// File with the password; without it the password is the first line of standard input.
@@ -254,7 +266,11 @@ pub(super) struct Teap {
 /// What `--machine-inside` takes.
 const MACHINES: [&str; 4] = ["eap-tls", "mschapv2", "gtc", "pap"];
 
-/// What `--inside` takes.
+/// What `--inside` takes in PEAP and in TEAP, where all is spoken by EAP but TEAP's password.
+const INSIDE_PEAP: [&str; 4] = ["mschapv2", "mschapv2-eap", "gtc", "eap-tls"];
+const INSIDE_TEAP: [&str; 5] = ["pap", "mschapv2", "mschapv2-eap", "gtc", "eap-tls"];
+
+/// What it takes in EAP-TTLS.
 const INSIDE: [&str; 7] = [
     "pap",
     "chap",
@@ -276,7 +292,7 @@ pub(super) struct Mab {
     pub server: Server,
 }
 
-/// Arguments of `probe pap`.
+/// Arguments of `probe pap`, `probe chap`, `probe mschap` and `probe mschapv2`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Pap {
     /// Name of the user.

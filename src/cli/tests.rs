@@ -73,6 +73,15 @@ fn command_lines_table() {
         ("probe mab 00:11:22:aa:bb:cc --server [::1]:11812", true),
         ("probe pap alice --timeout 0", false),
         ("probe pap alice --timeout 5", true),
+        ("probe chap alice", true),
+        ("probe mschap alice --password-file p", true),
+        ("probe mschapv2 alice", true),
+        ("probe mschapv2", false),
+        ("probe eap-ttls alice --inside chap", true),
+        ("probe peap alice --inside pap", false),
+        ("probe peap alice --inside mschapv2", true),
+        ("probe teap alice --inside chap", false),
+        ("probe teap alice --inside pap", true),
         ("probe eas alice ABC123 --base64", true),
         ("probe", false),
         ("check", true),
@@ -91,5 +100,25 @@ fn command_lines_table() {
     ] {
         let words = std::iter::once("portreeve").chain(line.split(' '));
         assert_eq!(Cli::try_parse_from(words).is_ok(), good, "row {line}");
+    }
+}
+
+#[test]
+fn a_method_that_does_not_fit_a_tunnel_is_an_error_of_usage_that_lists_what_fits() {
+    for (line, fits) in [
+        (
+            "probe peap alice --inside pap",
+            "[possible values: mschapv2, mschapv2-eap, gtc, eap-tls]",
+        ),
+        (
+            "probe teap alice --inside chap",
+            "[possible values: pap, mschapv2, mschapv2-eap, gtc, eap-tls]",
+        ),
+    ] {
+        let words = std::iter::once("portreeve").chain(line.split(' '));
+        let error = Cli::try_parse_from(words).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "row {line}");
+        let text = error.to_string();
+        assert!(text.contains(fits), "row {line}: {text}");
     }
 }

@@ -48,13 +48,27 @@ impl Allowed {
         section.set("inside", &mut self.inside);
     }
 
-    fn weaknesses(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    /// What deserves a look, each once; what is inside of a tunnel only where there is one.
+    fn weaknesses(&self) -> Vec<(&'static str, &'static str)> {
+        let has = |method: Method| self.methods.contains(&method);
+        let peap = has(Method::Peap);
+        let has_tunnel = peap || has(Method::EapTtls) || has(Method::Teap);
         let outside = self.methods.iter().filter_map(|one| weakness(*one));
-        let inside = self.inside.iter().filter_map(|one| weakness_inside(*one));
-        let outside = outside.map(|why| ("allow", why));
+        let inside = self.inside.iter().filter(|_| has_tunnel);
+        let inside = inside.filter_map(|one| weakness_inside(*one, peap));
         let idle = self.methods.iter().any(|one| one.is_idle(&self.inside));
         let idle = idle.then_some(("inside", IDLE));
-        outside.chain(inside.map(|why| ("inside", why))).chain(idle)
+        let mut found = Vec::new();
+        for one in outside
+            .map(|why| ("allow", why))
+            .chain(inside.map(|why| ("inside", why)))
+            .chain(idle)
+        {
+            if !found.contains(&one) {
+                found.push(one);
+            }
+        }
+        found
     }
 }
 
@@ -86,16 +100,31 @@ impl Choice for Method {
 impl Methods {
     /// What deserves a look, with the key that it stands at.
     pub(super) fn weaknesses(&self) -> Vec<(String, &'static str)> {
-        let groups = self.groups.iter();
-        let groups = groups.map(|(name, allowed)| (format!("methods.group.{name}"), allowed));
-        let all = std::iter::once(("methods".to_owned(), &self.default)).chain(groups);
-        let mut found: Vec<_> = all
-            .flat_map(|(place, allowed)| {
-                let weak = allowed.weaknesses();
-                weak.map(move |(key, why)| (format!("{place}.{key}"), why))
-            })
+        let general = self.default.weaknesses();
+        let mut found: Vec<_> = general
+            .iter()
+            .map(|(key, why)| (format!("methods.{key}"), *why))
             .collect();
-        found.dedup();
+        for (name, allowed) in &self.groups {
+            let inherits = allowed.inside == self.default.inside;
+            for (key, why) in allowed.weaknesses() {
+                let inherited = match key {
+                    "inside" => inherits,
+                    _ => allowed.methods == self.default.methods,
+                };
+                // Said of the list that the group has from there.
+                if inherited && general.contains(&(key, why)) {
+                    continue;
+                }
+                // A list that the group has not written has no line; what it allows is why it counts.
+                let key = if key == "inside" && inherits {
+                    "allow"
+                } else {
+                    key
+                };
+                found.push((format!("methods.group.{name}.{key}"), why));
+            }
+        }
         found
     }
 }
@@ -141,19 +170,80 @@ pub(super) const fn weakness(method: Method) -> Option<&'static str> {
     }
 }
 
-/// The same of what is spoken inside of a tunnel.
-const fn weakness_inside(inner: Inner) -> Option<&'static str> {
+/// The same of what is spoken inside of a tunnel, which may be PEAP's.
+const fn weakness_inside(inner: Inner, peap: bool) -> Option<&'static str> {
     match inner {
         Inner::Chap => Some(
             "chap inside of a tunnel needs every password in clear in users.toml: prefer pap there, \
              which every stored form can check",
         ),
-        Inner::MsChap | Inner::MsChapV2 => Some(
+        Inner::MsChap | Inner::MsChapV2 if peap => Some(
             "mschap and mschapv2 inside of a tunnel need every password's NT hash in users.toml, with \
              which anybody can log in, and a device that does not check the gateway's certificate \
              gives such a hash away to whoever sets up an access point: prefer eap-tls. In PEAP, \
              set require_binding where all devices can",
         ),
+        Inner::MsChap | Inner::MsChapV2 => Some(
+            "mschap and mschapv2 inside of a tunnel need every password's NT hash in users.toml, with \
+             which anybody can log in, and a device that does not check the gateway's certificate \
+             gives such a hash away to whoever sets up an access point: prefer eap-tls",
+        ),
         Inner::Pap | Inner::Gtc | Inner::Tls => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weak(text: &str) -> Vec<String> {
+        let read_methods = |section: &mut Section<'_>| read(section.child("methods"));
+        let (methods, _, problems) = crate::document::read("gateway.toml", text, read_methods);
+        assert_eq!(problems, [], "{text}");
+        methods
+            .weaknesses()
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect()
+    }
+
+    #[test]
+    fn one_list_is_warned_of_once_however_many_groups_have_it() {
+        let groups = r#"
+            [methods.group.wifi]
+            allow = ["peap", "eap-ttls"]
+            [methods.group.wired]
+            allow = ["eap-tls"]
+            [methods.group.vpn]
+            allow = ["pap"]
+        "#;
+        let text = format!(
+            "[methods]\nallow = [\"peap\", \"eap-tls\"]\n\
+             inside = [\"mschapv2\", \"gtc\", \"mschap\"]\n{groups}"
+        );
+        assert_eq!(weak(&text), ["methods.inside"]);
+    }
+
+    #[test]
+    fn what_is_inside_of_tunnels_counts_where_there_is_one_and_at_a_line_that_is_written() {
+        let text = r#"
+            [methods]
+            allow = ["eap-tls"]
+            inside = ["mschapv2"]
+            [methods.group.old]
+            allow = ["eap-ttls"]
+            [methods.group.older]
+            allow = ["peap"]
+            inside = ["chap"]
+        "#;
+        let found = weak(text);
+        assert_eq!(found[0], "methods.group.old.allow");
+        let older: Vec<_> = found.iter().filter(|key| key.contains("older")).collect();
+        assert!(!older.is_empty() && older.iter().all(|key| *key == "methods.group.older.inside"));
+        let ttls = Allowed {
+            methods: vec![Method::EapTtls],
+            inside: vec![Inner::MsChapV2],
+        };
+        assert!(!ttls.weaknesses()[0].1.contains("In PEAP"));
     }
 }

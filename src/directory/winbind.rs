@@ -30,6 +30,7 @@ use crate::directory::Told;
 use crate::directory::breaker::Breaker;
 use crate::directory::breaker::Health;
 use crate::directory::name::LoginName;
+use crate::model::Monotonic;
 use crate::model::NtKey;
 
 mod protocol;
@@ -170,7 +171,8 @@ impl Winbind {
         response: &[u8; 24],
     ) -> Result<NtKey, Told> {
         let unavailable = |why: String| Err(Told::Unavailable(format!("winbind {why}")));
-        if !lock(&self.breaker).admits(self.clock.now()) {
+        let asked = self.clock.now();
+        if !lock(&self.breaker).admits(asked) {
             return unavailable("has not answered lately".to_owned());
         }
         self.asked.fetch_add(1, Ordering::Relaxed);
@@ -185,8 +187,8 @@ impl Winbind {
                 self.succeeded();
                 Err(Told::Refused(protocol::in_words(&why)))
             }
-            Ok(Reply::No(why)) => unavailable(self.failed(&Trouble::Domain(why))),
-            Err(trouble) => unavailable(self.failed(&trouble)),
+            Ok(Reply::No(why)) => unavailable(self.failed(asked, &Trouble::Domain(why))),
+            Err(trouble) => unavailable(self.failed(asked, &trouble)),
         }
     }
 
@@ -226,9 +228,9 @@ impl Winbind {
     }
 
     /// Gives what is to be said of it.
-    fn failed(&self, trouble: &Trouble) -> String {
+    fn failed(&self, asked: Monotonic, trouble: &Trouble) -> String {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        if lock(&self.breaker).failed(self.clock.now()) {
+        if lock(&self.breaker).failed(self.clock.now(), asked) {
             warn!("winbind is left alone for a while: it {trouble}");
         }
         *lock(&self.trouble) = Some(trouble.to_string());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::config::Config;
+use super::error::FailureReason;
 use super::error::Invalid;
 use super::fragment::START_DATA;
 use super::gate::Judge;
@@ -152,6 +153,17 @@ impl Method {
         }
     }
 
+    /// Where its peer has fallen silent, or why it was refused.
+    pub(super) fn abandon(self) -> Refusal {
+        match self {
+            Self::Tls(method) => match method.abandon() {
+                FailureReason::Silence(silence) => Refusal::of(silence),
+                reason => refusal(reason, &method),
+            },
+            Self::Tunnel(method) => method.abandon(),
+        }
+    }
+
     /// What a directory is to be asked.
     pub(super) fn question(&self) -> Option<&Question> {
         match self {
@@ -176,10 +188,15 @@ fn of_tls(turn: tls::Turn, method: &EapTls) -> Turn {
         tls::Turn::Wait => Turn::Wait,
         tls::Turn::Invalid(invalid) => Turn::Invalid(invalid),
         tls::Turn::Success(done) => Turn::Success(done),
-        tls::Turn::Failure(reason) => Turn::fail(Refusal {
-            presented: method.take_refused().map(Principal::Certificate),
-            shown: method.take_shown(),
-            ..Refusal::of(reason)
-        }),
+        tls::Turn::Failure(reason) => Turn::fail(refusal(reason, method)),
+    }
+}
+
+/// With the certificate that was refused.
+fn refusal(reason: FailureReason, method: &EapTls) -> Refusal {
+    Refusal {
+        presented: method.take_refused().map(Principal::Certificate),
+        shown: method.take_shown(),
+        ..Refusal::of(reason)
     }
 }

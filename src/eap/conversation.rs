@@ -303,6 +303,12 @@ impl Conversation {
         self.identity.as_ref()
     }
 
+    /// What is spoken, as far as that is known; nothing once it is over.
+    #[must_use]
+    pub fn spoken(&self) -> Spoken {
+        self.state.spoken()
+    }
+
     /// Whether Success or Failure has been given.
     #[must_use]
     pub const fn is_over(&self) -> bool {

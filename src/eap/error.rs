@@ -18,11 +18,13 @@ use crate::model::tls_error;
 pub use certificate::CertificateRefusal;
 pub use inner::InnerRefusal;
 pub use misconfigured::Misconfigured;
+pub use silence::Silence;
 
 mod advice;
 mod certificate;
 mod inner;
 mod misconfigured;
+mod silence;
 
 /// A response that changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -173,6 +175,9 @@ pub enum FailureReason {
     /// The decision is Block.
     #[error("server: blocked by decision")]
     Blocked,
+    /// The peer is not heard of any more.
+    #[error("peer: {0}")]
+    Silence(Silence),
     /// The peer speaks another version of the method.
     #[error("peer: speaks another version of the method")]
     Version,
@@ -224,9 +229,11 @@ impl FailureReason {
     #[must_use]
     pub const fn side(&self) -> Side {
         match self {
-            Self::Refused(_) | Self::PeerAlert { .. } | Self::PeerClosed | Self::Version => {
-                Side::Peer
-            }
+            Self::Refused(_)
+            | Self::PeerAlert { .. }
+            | Self::PeerClosed
+            | Self::Silence(_)
+            | Self::Version => Side::Peer,
             Self::Inner(refusal) => refusal.side(),
             Self::NoIdentity
             | Self::NothingOffered
@@ -271,6 +278,12 @@ impl From<rustls::Error> for FailureReason {
             }
             other => Self::Tls(tls_error(&other)),
         }
+    }
+}
+
+impl From<Silence> for FailureReason {
+    fn from(silence: Silence) -> Self {
+        Self::Silence(silence)
     }
 }
 

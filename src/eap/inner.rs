@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::error::FailureReason;
 use super::error::InnerRefusal;
+use super::error::Silence;
 use super::fragment::START_DATA;
 use super::gate::Judge;
 use super::gate::Peer;
@@ -91,6 +92,17 @@ impl InnerEap {
         matches!(self.state, State::Identifying { .. })
     }
 
+    /// Where the peer has fallen silent, or why it was refused.
+    pub(super) fn abandon(self) -> Refusal {
+        match self.state {
+            State::Identifying { .. } => Refusal::of(Silence::Tunnel),
+            State::Proposed(name, method, _) | State::Speaking(name, method) => {
+                method.abandon(&name)
+            }
+            State::Asking(_) => Refusal::of(Silence::Overload),
+        }
+    }
+
     /// Whether the peer's turn takes symmetric cryptography only.
     pub(super) const fn is_light(&self) -> bool {
         match &self.state {
@@ -147,6 +159,17 @@ impl Method {
             Self::MsChapV2(_) => Type::MSCHAPV2,
             Self::Gtc => Type::GTC,
             Self::Tls(_) => Type::TLS,
+        }
+    }
+
+    fn abandon(self, name: &Arc<str>) -> Refusal {
+        match self {
+            Self::MsChapV2(method) => method.abandon(),
+            Self::Gtc => Refusal::of(Silence::Inside(Inner::Gtc)).named(name),
+            Self::Tls(method) => match method.abandon() {
+                FailureReason::Silence(_) => Refusal::of(Silence::Inside(Inner::Tls)).named(name),
+                reason => refused_tls(reason, &method, name),
+            },
         }
     }
 }
@@ -262,11 +285,16 @@ fn speak_tls(scene: &Scene<'_>, name: Arc<str>, mut method: Box<EapTls>, data: &
         tls::Turn::Work | tls::Turn::Wait => FailureReason::Internal("worked out of turn".into()),
         tls::Turn::Failure(reason) => reason,
     };
-    Said::Refused(Refusal {
+    Said::Refused(refused_tls(reason, &method, &name))
+}
+
+/// With the certificate that was refused.
+fn refused_tls(reason: FailureReason, method: &EapTls, name: &Arc<str>) -> Refusal {
+    Refusal {
         presented: method.take_refused().map(Principal::Certificate),
         shown: method.take_shown(),
-        ..Refusal::of(reason).named(&name)
-    })
+        ..Refusal::of(reason).named(name)
+    }
 }
 
 /// Stands for the judge who is asked when all have spoken; what it says is dropped by

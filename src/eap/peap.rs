@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::config::TlsVersion;
 use super::error::InnerRefusal;
+use super::error::Silence;
 use super::inner::InnerEap;
 use super::inner::Said;
 use super::offer::Inner;
@@ -105,6 +106,16 @@ impl Peap {
             State::Greeting | State::Refusing(_) => None,
             State::Eap(eap) => eap.inner(),
             State::Concluding(conclusion) => conclusion.completed.inners()[0],
+        }
+    }
+
+    /// Where the peer has fallen silent, or why it was refused.
+    pub(super) fn abandon(self) -> Refusal {
+        match self.state {
+            State::Refusing(refusal) => refusal,
+            State::Concluding(_) => Refusal::of(Silence::Binding),
+            State::Eap(eap) => eap.abandon(),
+            State::Greeting => Refusal::of(Silence::Tunnel),
         }
     }
 

@@ -120,6 +120,15 @@ impl Talk {
         }
     }
 
+    /// Where the peer has fallen silent, or why it was refused.
+    pub(super) fn abandon(self) -> Refusal {
+        match self {
+            Self::Ttls(ttls) => ttls.abandon(),
+            Self::Peap(peap) => peap.abandon(),
+            Self::Teap(teap) => teap.abandon(),
+        }
+    }
+
     pub(super) fn is_light(&self) -> bool {
         match self {
             Self::Ttls(ttls) => ttls.is_light(),

@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 
 use super::config::TlsVersion;
 use super::error::InnerRefusal;
+use super::error::Silence;
 use super::inner;
 use super::inner::Said;
 use super::offer::Inner;
@@ -243,6 +244,19 @@ impl Teap {
         };
         let mut all = done.into_iter().flatten().chain(now);
         [all.next(), all.next()]
+    }
+
+    /// Where the peer has fallen silent, or why it was refused.
+    pub(super) fn abandon(self) -> Refusal {
+        match self.state {
+            State::Refusing(refusal) => refusal,
+            State::Asked(asked) => match asked.by {
+                By::Eap(eap, _) => eap.abandon(),
+                By::Password => Refusal::of(Silence::Inside(Inner::Pap)),
+            },
+            State::Bound(..) | State::Concluding(..) => Refusal::of(Silence::Binding),
+            State::Greeting => Refusal::of(Silence::Tunnel),
+        }
     }
 
     pub(super) const fn is_light(&self) -> bool {

@@ -17,6 +17,7 @@ use super::config::Config;
 use super::config::TlsVersion;
 use super::error::FailureReason;
 use super::error::Invalid;
+use super::error::Silence;
 use super::fragment::Fragment;
 use super::fragment::FragmentError;
 use super::gate::Gate;
@@ -55,6 +56,19 @@ pub(super) enum Turn {
     Invalid(Invalid),
     Success(Box<Authenticated>),
     Failure(FailureReason),
+}
+
+/// Where a peer has fallen silent amid a handshake, `begun` once its first message is here.
+pub(super) const fn handshake_silence(carrier: &Carrier, begun: bool) -> Silence {
+    if carrier.is_waiting() {
+        Silence::OwnFragments
+    } else if carrier.is_sending() {
+        Silence::Fragments
+    } else if begun {
+        Silence::Certificate
+    } else {
+        Silence::Offer
+    }
 }
 
 /// TLS and the gate that it asks; made when the first message is here.
@@ -209,6 +223,19 @@ impl EapTls {
             | State::Confirming(_)
             | State::Refusing(_)
             | State::Over => false,
+        }
+    }
+
+    /// Where the peer has fallen silent, or why it was refused.
+    pub(super) fn abandon(&self) -> FailureReason {
+        match &self.state {
+            State::Refusing(reason) => reason.clone(),
+            State::Receiving => handshake_silence(&self.carrier, self.link.is_some()).into(),
+            State::Confirming(_) if self.carrier.is_sending() => Silence::Fragments.into(),
+            State::Confirming(_) => Silence::LastWord.into(),
+            State::Working(_) | State::Awaiting | State::Distrusted(_) | State::Over => {
+                Silence::Overload.into()
+            }
         }
     }
 

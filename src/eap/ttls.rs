@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::error::InnerRefusal;
+use super::error::Silence;
 use super::inner;
 use super::inner::InnerEap;
 use super::inner::Said;
@@ -102,6 +103,16 @@ impl Ttls {
             State::Asking(..) | State::Confirming(_) => {
                 Next::Fail(Refusal::of(InnerRefusal::Order))
             }
+        }
+    }
+
+    /// Where the peer has fallen silent.
+    pub(super) fn abandon(self) -> Refusal {
+        match self.state {
+            State::Waiting => Refusal::of(Silence::Tunnel),
+            State::Eap(eap, _) => eap.abandon(),
+            State::Confirming(_) => Refusal::of(Silence::Inside(Inner::MsChapV2)),
+            State::Asking(..) => Refusal::of(Silence::Overload),
         }
     }
 

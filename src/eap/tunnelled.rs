@@ -50,6 +50,8 @@ use super::tunnel::Tunnel;
 use super::tunnel_gate::Opened;
 use super::turnstile::Turnstile;
 
+mod silence;
+
 /// The server's side of one exchange.
 pub(super) struct Tunnelled {
     outer: Outer,

@@ -194,6 +194,17 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// What somebody can do about it, where neither sentence nor policies say it.
+    #[must_use]
+    pub fn advice(self) -> Option<&'static str> {
+        (self == Self::UserUnknown).then_some(
+            "look how the sources spell this name (`portreeve status` says how fresh they are) and whether \
+             the account is disabled there; a directory's groups make its users known, too",
+        )
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code(), self.name())

@@ -77,7 +77,10 @@ pub struct Front {
     clock: Clock,
     limits: Limits,
     counters: Arc<Counters>,
+    /// Of handshakes that failed.
     complained: Seldom,
+    /// Of certificates that nobody's entry has; apart, so that garbage does not hide a name that is missing.
+    estranged: Seldom,
 }
 
 /// Who is let in, and by which certificate of ours; a reload replaces it.
@@ -110,6 +113,7 @@ impl Front {
             limits,
             counters: Arc::default(),
             complained: Seldom::default(),
+            estranged: Seldom::default(),
         }
     }
 
@@ -134,14 +138,15 @@ impl Front {
             .find(&peer.certificate, peer.address.ip())
             .map(Arc::clone)
             .map_err(|why| {
-                if self.complained.is_due(self.clock.now().monotonic) {
+                if self.estranged.is_due(self.clock.now().monotonic) {
                     let Peer {
                         address,
                         certificate,
                         ..
                     } = peer;
                     let (subject, print) = (&certificate.subject, certificate.fingerprint);
-                    warn!(%address, subject, fingerprint = %print, "RADIUS over TLS: {why}");
+                    let names = certificate.dns_names.join(", ");
+                    warn!(%address, subject, names, fingerprint = %print, "RADIUS over TLS: {why}");
                 }
                 Closed::Stranger
             })

@@ -138,8 +138,8 @@ impl Server {
                     user,
                     why: why.as_str(),
                 };
-                let told = (attempt.context, &refused);
-                self.refuse_password(now, settings, asked, told, &attempt.extra);
+                let told = (attempt.context, &refused, Some(BRAKE));
+                self.refuse_password_with(now, settings, asked, told, &attempt.extra);
                 return Ok(());
             }
         }
@@ -205,7 +205,7 @@ impl Server {
                     user,
                     why: why.as_str(),
                 };
-                return self.record_refusal(now, asked, context, &refused);
+                return self.record_refusal_with(now, asked, context, &refused, Some(DOWN));
             }
             Answer::Refused(why) | Answer::Unavailable(why) => why.as_str(),
             Answer::Unsuited => UNSUITED,
@@ -215,10 +215,19 @@ impl Server {
             user,
             why,
         };
-        self.refuse_password(now, settings, asked, (context, &refused), extra);
+        let advice = match answer {
+            Answer::Unavailable(_) => Some(DOWN),
+            Answer::Accepted(_) | Answer::Refused(_) | Answer::Unsuited => None,
+        };
+        let told = (*context, &refused, advice);
+        self.refuse_password_with(now, settings, asked, told, extra);
     }
 }
 
 /// What records say.
-const UNSUITED: &str =
-    "what is stored of this user's password cannot answer a challenge: see users.toml";
+pub(super) const DOWN: &str =
+    "`portreeve status` says how its servers are; see when_unavailable in [passwords]";
+const BRAKE: &str =
+    "set the right password wherever the device remembers it, or see free_guesses in [passwords]";
+const UNSUITED: &str = "what is known of this user's password cannot answer a challenge: CHAP needs it in clear, MSCHAP \
+     that or the NT hash (users.toml), or Active Directory by winbind; an LDAP server can check PAP only";

@@ -52,8 +52,10 @@ pub struct LookUp {
 pub enum Check {
     /// It is the user's; of MSCHAP with the key that it leaves.
     Accepted(Option<NtKey>),
-    /// It is not, or there is no such user; the two are not told apart.
+    /// It is not.
     Refused,
+    /// There is no such user. The peer learns no more than of `Refused`.
+    Unknown,
     /// What is stored of the user's password cannot tell: an answer to CHAP or MSCHAP needs the
     /// password in clear or its NT hash. The peer learns no more than of `Refused`.
     Unsuited,
@@ -69,6 +71,7 @@ impl Check {
         match self {
             Self::Accepted(key) => Ok(Answer::Accepted(key)),
             Self::Refused => Ok(Answer::refused()),
+            Self::Unknown => Ok(Answer::unknown()),
             Self::Unsuited => Ok(Answer::Unsuited),
             Self::Slow(check) => Err(Work::Password(check)),
             Self::Elsewhere(inquiry) => Err(Work::Inquiry(inquiry)),
@@ -81,6 +84,7 @@ impl fmt::Debug for Check {
         f.write_str(match self {
             Self::Accepted(_) => "Accepted",
             Self::Refused => "Refused",
+            Self::Unknown => "Unknown",
             Self::Unsuited => "Unsuited",
             Self::Slow(_) => "Slow",
             Self::Elsewhere(_) => "Elsewhere",
@@ -102,10 +106,16 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Wrong, or no such user.
+    /// Wrong.
     #[must_use]
     pub fn refused() -> Self {
         Self::Refused(Why::new(WRONG))
+    }
+
+    /// No such user. Only the record tells it from [`refused`](Self::refused).
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::Refused(Why::new(UNKNOWN))
     }
 }
 
@@ -160,4 +170,5 @@ impl fmt::Debug for Inquiry {
 }
 
 /// What records say.
-pub(super) const WRONG: &str = "the password is not this user's, or there is no such user";
+pub(super) const WRONG: &str = "the password is not this user's";
+const UNKNOWN: &str = "there is no such user: see users.toml, and the realms of directory.toml";

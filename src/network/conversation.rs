@@ -6,14 +6,14 @@
 //! which has been answered, and gets the same answer again; what else comes with such a State is
 //! dropped. So is what comes for a conversation that has just ended: its answer may be under way.
 //!
-//! When all places are taken, the oldest conversation whose peer has not yet answered the method
-//! gives way to a new one. Where most have answered, or all, one gives way whose peer has answered and then
-//! fallen silent: it has proved nothing yet, since the proof is what ends a conversation. Peers
+//! When all places are taken, one whose peer has not yet answered the method gives way to a new one: the
+//! oldest of the source that has most of them, so that a flood of beginnings costs whoever sends it. Where
+//! most have answered, or all, one gives way whose peer has answered and then fallen silent, likewise of
+//! the source that has most: it has proved nothing yet, since the proof is what ends a conversation. Peers
 //! that go along are not put out. One source may have three quarters of the places in progress, so
 //! that a flood from behind one NAS leaves room for the others; beyond that its own silent ones
 //! give way.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -35,7 +35,10 @@ pub(super) use standing::Id;
 pub(super) use standing::Standing;
 pub(super) use standing::State;
 
+use unanswered::Unanswered;
+
 mod standing;
+mod unanswered;
 
 /// A conversation and what belongs to it.
 #[derive(Debug)]
@@ -59,6 +62,15 @@ pub(super) enum Found {
     Over,
     /// None, or another peer's.
     Nothing,
+}
+
+/// A conversation that has waited too long.
+#[derive(Debug)]
+pub(super) enum Expired {
+    /// Its peer fell silent.
+    Silent(Slot),
+    /// It was away, where it is given up.
+    Away,
 }
 
 /// Whether a source may have one more conversation in progress.
@@ -85,8 +97,8 @@ struct Place {
 pub(super) struct Conversations {
     places: HashMap<Id, Place>,
     deadlines: BTreeSet<(Monotonic, Id)>,
-    /// Those whose peer has not answered the method, by age.
-    unanswered: BTreeMap<u64, Id>,
+    /// Those whose peer has not answered the method.
+    unanswered: Unanswered,
     /// Those that have ended of late.
     ended: Ended,
     /// How many with progress each source has.
@@ -102,7 +114,7 @@ impl Conversations {
         Self {
             places: HashMap::new(),
             deadlines: BTreeSet::new(),
-            unanswered: BTreeMap::new(),
+            unanswered: Unanswered::default(),
             ended: Ended::default(),
             progress: HashMap::new(),
             begun: 0,
@@ -180,17 +192,17 @@ impl Conversations {
         }
     }
 
-    /// Puts out, until one more has room: the oldest whose peer has not answered, or one whose peer
-    /// has answered and fallen silent. The kind that has most of the places goes first, so that a
+    /// Puts out, until one more has room: one whose peer has not answered, or one whose peer has
+    /// answered and fallen silent, of the source that has most of those. The kind that has most of the places goes first, so that a
     /// flood of either makes room for what is not of it. Says how many had to go.
     pub(super) fn make_room(&mut self, now: Monotonic, capacity: usize) -> usize {
         let mut gone = 0;
         while self.places.len() >= capacity {
-            let oldest = self.unanswered.first_key_value().map(|(_, id)| *id);
+            let oldest = self.unanswered.first_to_go();
             let most_have_answered = self.unanswered.len() < self.places.len() / 2;
             let silent = match (most_have_answered, oldest) {
                 (false, Some(_)) => None,
-                (true, _) | (false, None) => self.silent(now, |_| true),
+                (true, _) | (false, None) => self.silent_of_the_noisiest(now),
             };
             let Some(id) = silent.or(oldest) else {
                 break;
@@ -225,6 +237,14 @@ impl Conversations {
                     && is_meant(&place.standing)
             })
         })
+    }
+
+    /// One of those of the source that has most in progress, if such a one is among the longest silent.
+    fn silent_of_the_noisiest(&self, now: Monotonic) -> Option<Id> {
+        let most = self.progress.values().max();
+        let noisiest = |standing: &Standing| self.progress.get(&standing.binding.from) == most;
+        self.silent(now, noisiest)
+            .or_else(|| self.silent(now, |_| true))
     }
 
     /// Lets a conversation wait for the request that brings `state`.
@@ -286,19 +306,31 @@ impl Conversations {
 
     /// A conversation has had its last answer.
     pub(super) fn end(&mut self, now: Monotonic, standing: &Standing) {
-        self.ended.add(now, standing.state.id());
+        self.ended
+            .add(now, standing.state.id(), standing.binding.peer());
     }
 
-    /// Forgets what has waited too long; says how many peers fell silent.
-    pub(super) fn expire(&mut self, now: Monotonic) -> usize {
-        let mut silent = 0;
-        while let Some((deadline, id)) = self.deadlines.first().copied()
-            && deadline <= now
-        {
-            let place = self.remove(id);
-            silent += usize::from(place.is_some_and(|place| place.held.is_some()));
-        }
-        silent
+    /// Whether a conversation with the same station has ended since this one waits for its peer. Of a
+    /// station without a name that is not known.
+    pub(super) fn has_ended_since(&self, standing: &Standing) -> bool {
+        let (_, station) = standing.binding.peer();
+        let is_named = station != self.hasher.hash_one(None::<&[u8]>);
+        let ended = self.ended.last_of(standing.binding.peer());
+        is_named && ended.is_some_and(|at| at >= standing.since)
+    }
+
+    /// The next that has waited too long, which is forgotten.
+    pub(super) fn expire(&mut self, now: Monotonic) -> Option<Expired> {
+        let (_, id) = self.deadlines.first().filter(|(at, _)| *at <= now)?;
+        let Place { standing, held } = self.remove(*id)?;
+        Some(match held {
+            Some((conversation, judge)) => Expired::Silent(Slot {
+                conversation,
+                judge,
+                standing,
+            }),
+            None => Expired::Away,
+        })
     }
 
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
@@ -318,7 +350,8 @@ impl Conversations {
         if standing.answered {
             *self.progress.entry(standing.binding.from).or_default() += 1;
         } else {
-            self.unanswered.insert(standing.number, id);
+            let from = standing.binding.from;
+            self.unanswered.insert(from, standing.number, id);
         }
         self.places.insert(id, Place { standing, held });
     }
@@ -341,7 +374,7 @@ impl Conversations {
                 }
             }
         } else {
-            self.unanswered.remove(&number);
+            self.unanswered.remove(binding.from, number);
         }
         Some(place)
     }
@@ -351,20 +384,33 @@ impl Conversations {
 #[derive(Debug, Default)]
 struct Ended {
     ids: HashSet<Id>,
-    order: VecDeque<(Monotonic, Id)>,
+    /// When the last of a station ended.
+    peers: HashMap<Peer, Monotonic>,
+    order: VecDeque<(Monotonic, Id, Peer)>,
 }
 
+/// Address of the NAS and hash of the station.
+type Peer = (IpAddr, u64);
+
 impl Ended {
-    fn add(&mut self, now: Monotonic, id: Id) {
-        while let Some((at, oldest)) = self.order.front().copied()
+    fn add(&mut self, now: Monotonic, id: Id, peer: Peer) {
+        while let Some((at, oldest, whose)) = self.order.front().copied()
             && (self.order.len() >= MAX_ENDED || now.since(at) >= LATELY)
         {
             self.order.pop_front();
             self.ids.remove(&oldest);
+            if self.peers.get(&whose) == Some(&at) {
+                self.peers.remove(&whose);
+            }
         }
         if self.ids.insert(id) {
-            self.order.push_back((now, id));
+            self.peers.insert(peer, now);
+            self.order.push_back((now, id, peer));
         }
+    }
+
+    fn last_of(&self, peer: Peer) -> Option<Monotonic> {
+        self.peers.get(&peer).copied()
     }
 
     fn contains(&self, id: &Id) -> bool {
@@ -372,7 +418,7 @@ impl Ended {
     }
 }
 
-/// Conversations that are remembered after their end: 1 MB, and at line rate the last four seconds,
+/// Conversations that are remembered after their end: 2 MB, and at line rate the last four seconds,
 /// within which a NAS repeats what it takes for lost.
 const MAX_ENDED: usize = 16_384;
 

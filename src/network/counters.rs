@@ -50,6 +50,8 @@ pub struct Counters {
     pub conversations: Counter,
     /// EAP conversations whose peer fell silent.
     pub abandoned: Counter,
+    /// Of those, the ones without a record, because there were too many.
+    pub unrecorded: Counter,
     /// EAP conversations put out before their peer had answered, because all places were taken.
     pub evicted: Counter,
     /// Requests whose job failed or did not come back in time.

@@ -104,6 +104,7 @@ impl Server {
         let mark = settings.routes.as_ref().map_or(&[][..], |all| &all.mark);
         let mut passed = verified.packet().find_all(AttributeType::PROXY_STATE);
         if passed.any(|state| state == mark) {
+            self.record_loop(now, asked, request);
             return Err(Discarded::Loop);
         }
         if self.draining || !self.away.has_room_for_forward() {
@@ -149,6 +150,22 @@ impl Server {
             forward,
         });
         Ok(())
+    }
+
+    /// Whoever looks for the reason of the silence finds what it is, beside that no home server has
+    /// answered.
+    fn record_loop(&self, now: Now, asked: &Asked<'_>, request: &Request<'_>) {
+        let Request::Access(request) = request else {
+            return;
+        };
+        let context = Context::new(asked.from.ip(), request);
+        let refused = Refused {
+            method: PROXIED,
+            user: readable(request.user_name().unwrap_or(&[])),
+            why: "a loop of proxies: this request has gone through this gateway before and comes back; see \
+                  which home server proxy.toml names for its realm here, and what that one does with it",
+        };
+        self.record_refusal(now, asked, &context, &refused);
     }
 
     /// The next request for a home server.

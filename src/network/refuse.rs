@@ -30,7 +30,8 @@ impl Server {
         self.reply(now, asked, |buffer, origin, nas| {
             refusal(buffer, origin, nas, message, &Extra::None)
         });
-        self.refused(now, asked, context, refused);
+        self.counters.not_authenticated.count();
+        self.record_refusal(now, asked, context, refused);
     }
 
     /// The same for a peer that has shown a password: with what the method says besides, and later.
@@ -42,17 +43,26 @@ impl Server {
         (context, refused): (&Context, &Refused<'_>),
         extra: &Extra<'_>,
     ) {
+        let told = (context, refused, None);
+        self.refuse_password_with(now, settings, asked, told, extra);
+    }
+
+    /// The same with what somebody can do about it, for the record.
+    pub(super) fn refuse_password_with(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        (context, refused, advice): (&Context, &Refused<'_>, Option<&'static str>),
+        extra: &Extra<'_>,
+    ) {
         let message = refusal_message(settings, asked);
         let delay = settings.config.reject_delay;
         self.reply_after(now, delay, asked, |buffer, origin, nas| {
             refusal(buffer, origin, nas, message, extra)
         });
-        self.refused(now, asked, context, refused);
-    }
-
-    fn refused(&self, now: Now, asked: &Asked<'_>, context: &Context, refused: &Refused<'_>) {
         self.counters.not_authenticated.count();
-        self.record_refusal(now, asked, context, refused);
+        self.record_refusal_with(now, asked, context, refused, advice);
     }
 
     /// Counts a decision that a reply tells.
@@ -96,9 +106,22 @@ impl Server {
         context: &Context,
         refused: &Refused<'_>,
     ) {
+        self.record_refusal_with(now, asked, context, refused, None);
+    }
+
+    /// The same with what somebody can do about it.
+    pub(super) fn record_refusal_with(
+        &self,
+        now: Now,
+        asked: &Asked<'_>,
+        context: &Context,
+        refused: &Refused<'_>,
+        advice: Option<&'static str>,
+    ) {
         let mut record = self.shared.records.lend();
         let id = self.new_correlation();
         context.refusal(&mut record, asked.nas, id, refused, now.wall);
+        record.advice = advice;
         self.shared.records.push(record);
     }
 }

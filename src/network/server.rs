@@ -18,6 +18,7 @@ use crate::network::Role;
 use crate::network::Settings;
 use crate::network::Shared;
 use crate::network::Transmit;
+use crate::network::abandon::Rations;
 use crate::network::admission::PeerIdentity;
 use crate::network::arrival::Arrived;
 use crate::network::arrival::Unsigned;
@@ -58,6 +59,8 @@ pub struct Server {
     pub(super) chance: Chance,
     pub(super) shared: Arc<Shared>,
     pub(super) conversations: Conversations,
+    /// Of records about those that were left.
+    pub(super) rations: Rations,
     pub(super) away: Aways,
     pub(super) duplicates: DuplicateCache,
     pub(super) outbox: Outbox,
@@ -102,6 +105,7 @@ impl Server {
             chance: Chance::new(shared.random),
             shared,
             conversations: Conversations::new(),
+            rations: Rations::new(),
             away: Aways::default(),
             duplicates: DuplicateCache::new(DuplicateLimits::default()),
             outbox: Outbox::default(),
@@ -238,9 +242,7 @@ impl Server {
             self.guess_ended(&away);
             self.give_up(&away);
         }
-        for _ in 0..self.conversations.expire(now.monotonic) {
-            self.counters.abandoned.count();
-        }
+        self.let_go_of_the_silent(now);
     }
 
     /// The replies to send, until [`clear_transmits`](Self::clear_transmits). Those to accounting

@@ -26,6 +26,7 @@ use super::trace::Finding;
 use super::trace::Trace;
 use super::words::Word;
 use crate::model::Decision;
+use crate::model::Plain;
 use crate::model::PolicyId;
 use crate::model::Reason;
 use crate::model::SourceId;
@@ -354,7 +355,8 @@ impl fmt::Display for Explanation {
             "{}: {} {}. {}",
             self.verdict, self.code, self.reason, self.sentence
         )?;
-        writeln!(f, "at {}: {}", self.at, self.subject)?;
+        // What was said of the subject came from elsewhere, as what was seen of it below.
+        writeln!(f, "at {}: {}", self.at, Plain(&self.subject))?;
         if !self.decided_by.is_empty() {
             writeln!(f, "decided by: {}", self.decided_by.join(", "))?;
         }
@@ -413,7 +415,10 @@ impl fmt::Display for CheckExplanation {
         write!(
             f,
             "{}: seen {}, wanted {}: {}",
-            self.check, self.seen, self.wanted, self.result
+            self.check,
+            Plain(&self.seen),
+            self.wanted,
+            self.result
         )
     }
 }

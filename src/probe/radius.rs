@@ -30,6 +30,10 @@ use crate::radius::SharedSecret;
 use crate::radius::Signature;
 use crate::radius::verify_reply;
 
+mod challenge;
+
+pub use challenge::Challenged;
+
 /// Where to ask, and as whom.
 #[derive(Debug)]
 pub struct Client {
@@ -122,6 +126,9 @@ pub enum ProbeError {
     /// A reply makes no sense.
     #[error("a reply that makes no sense: {0}")]
     Reply(String),
+    /// A password that cannot be used so, or a server that does not know it.
+    #[error("{0}")]
+    Password(PeerFailure),
     /// No random numbers.
     #[error("the system gives no random numbers")]
     Random,

@@ -133,9 +133,19 @@ pub(super) fn in_tls(error: webpki::Error) -> rustls::Error {
             }
             .into()
         }
+        Pki::MaximumPathDepthExceeded
+        | Pki::MaximumPathBuildCallsExceeded
+        | Pki::MaximumSignatureChecksExceeded => refusal(TooManyAuthorities),
         other => refusal(other),
     }
 }
+
+/// A chain in which no path is looked for any longer; the bounds are those of `webpki`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the certificate's chain is too long: there may be 6 authorities between it and the root, and few besides"
+)]
+struct TooManyAuthorities;
 
 fn purpose(oid: Vec<usize>) -> ExtendedKeyPurpose {
     if oid == webpki::KeyUsage::CLIENT_AUTH_REPR {

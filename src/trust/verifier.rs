@@ -46,6 +46,7 @@ use super::revocation::Revocation;
 use super::status::Settled;
 use super::status::Told;
 use super::strength::check_key;
+use super::strength::explained;
 use super::watch::Watch;
 use crate::model::CertificateId;
 use crate::model::Fingerprint;
@@ -287,7 +288,7 @@ impl Verifier {
                 )?;
                 Ok(())
             })
-            .map_err(in_tls)?;
+            .map_err(|error| explained(in_tls(error), [holder].into_iter().chain(others)))?;
         let (identity, facts) = read.map_err(|_| CertificateError::BadEncoding)?;
         if !facts.usages.signs {
             return Err(refusal(KeyMisused::Signing));
@@ -455,6 +456,7 @@ impl Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls12_signature(message, holder, signature, &self.algorithms)
+            .map_err(|error| explained(error, [holder]))
     }
 
     /// Verifies the CertificateVerify of TLS 1.3.
@@ -469,6 +471,7 @@ impl Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls13_signature(message, holder, signature, &self.algorithms)
+            .map_err(|error| explained(error, [holder]))
     }
 
     /// The certificates of a path, each with its issuer. `presented` are the authorities that

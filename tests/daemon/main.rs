@@ -673,3 +673,58 @@ fn says(output: &Output, text: &str) -> bool {
         .iter()
         .any(|said| String::from_utf8_lossy(said).contains(text))
 }
+
+/// The newest decision of the history, once it is there.
+fn newest(gateway: &Gateway) -> String {
+    until("a decision in the history", || {
+        let output = gateway.command(&["decisions", "--json", "--limit", "1"]);
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+        Some(found["decisions"][0]["id"].as_str()?.to_owned())
+    })
+}
+
+#[test]
+fn a_decision_is_explained_after_a_restart_by_what_is_on_disk_issue_4() {
+    let gateway = Gateway::start(|_| {});
+    probe(&gateway);
+    let id = newest(&gateway);
+    let told = command(&gateway, &["explain", &id]);
+    assert!(says(&told, "before all policies"), "{told:?}");
+    let (_, folder) = gateway.stop();
+    let gateway = Gateway::again(folder);
+    let told = command(&gateway, &["explain", &id]);
+    assert!(says(&told, "method: eap-tls"), "{told:?}");
+    assert!(says(&told, "seen, managed: yes"), "{told:?}");
+    assert!(says(&told, "This is what the history has."), "{told:?}");
+    let (_, folder) = gateway.stop();
+    fs::remove_dir_all(folder.path().join("var/history")).unwrap();
+    let gateway = Gateway::again(folder);
+    let told = command(&gateway, &["explain", &id]);
+    assert!(says(&told, "This is what the journal has."), "{told:?}");
+}
+
+#[test]
+fn a_name_full_of_controls_neither_moves_the_terminal_nor_forges_a_line_issue_4() {
+    let gateway = Gateway::start(|_| {});
+    let name = "eve\u{1b}[1A\u{1b}[2K\r\n2026 forged \u{9b}31m\u{202e}";
+    gateway.conf().write("password", "wrong");
+    let tried = command(
+        &gateway,
+        &["probe", "pap", name, "--password-file", "conf/password"],
+    );
+    let id = newest(&gateway);
+    let shown = r"eve\x1b[1A\x1b[2K\r\n2026 forged \x9b31m\u{202e}";
+    for output in [
+        tried,
+        gateway.command(&["decisions"]),
+        gateway.command(&["explain", &id]),
+    ] {
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(shown), "{text:?}");
+        let plain = |of: char| of == '\n' || portreeve::model::is_plain(of);
+        assert!(text.chars().all(plain), "{text:?}");
+        assert!(!text.lines().any(|line| line.starts_with("2026 forged")));
+    }
+    let log = gateway.log();
+    assert!(!log.contains('\u{1b}'), "{log:?}");
+}

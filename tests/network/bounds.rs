@@ -107,6 +107,49 @@ fn the_oldest_without_progress_gives_way_to_a_new_one() {
 }
 
 #[test]
+fn a_flood_of_beginnings_puts_out_none_of_another_nas_issue_4() {
+    // The conversation of another NAS was the oldest of all, and the first to go.
+    let mut lab = Lab::new();
+    lab.configure(|config| config.conversations = 8);
+    let mut victims = Vec::new();
+    for number in 0..3 {
+        let mut pair = another(&lab, number, "192.0.2.9:1812");
+        let request = lab.login_up_to(&mut pair, 1);
+        victims.push((pair, request));
+    }
+    for number in 10..210 {
+        let mut attacker = another(&lab, number, "192.0.2.66:1812");
+        lab.login_up_to(&mut attacker, 1);
+        lab.passes(Duration::from_millis(1));
+    }
+    assert_eq!(lab.servers[0].counters().evicted.get(), 195);
+    for (mut pair, request) in victims {
+        lab.go_on(&mut pair, request).accepted(&pair.nas);
+    }
+    assert_eq!(lab.dropped("conversations_full"), 0);
+}
+
+#[test]
+fn logins_that_fall_silent_are_put_out_where_most_of_them_are() {
+    let mut lab = Lab::new();
+    lab.configure(|config| config.conversations = 8);
+    let mut victim = another(&lab, 0, "192.0.2.9:1812");
+    let request = lab.login_up_to(&mut victim, 2);
+    for number in 1..7 {
+        let mut attacker = another(&lab, number, "192.0.2.66:1812");
+        lab.login_up_to(&mut attacker, 2);
+    }
+    // All have been silent for as long; another kind of flood comes from elsewhere.
+    lab.passes(Duration::from_secs(1));
+    for number in 10..14 {
+        let mut late = another(&lab, number, &format!("192.0.2.{}:1812", 100 + number));
+        lab.login_up_to(&mut late, 2);
+    }
+    assert_eq!(lab.servers[0].counters().evicted.get(), 3);
+    lab.go_on(&mut victim, request).accepted(&victim.nas);
+}
+
+#[test]
 fn one_nas_cannot_have_all_places_in_progress() {
     // Logins that answer the first request and then stop took every place, from behind one NAS.
     let mut lab = Lab::new();

@@ -194,7 +194,9 @@ fn the_record_says_that_a_server_does_not_answer() {
     let reply = ask(&mut lab, DAVE, GOOD_MAC, ms_chap2(NT_RESPONSE));
     assert_eq!(reply.code, Code::AccessReject);
     assert_eq!(reply.kinds(), wrong.kinds(), "the peer is not told");
-    assert_eq!(refusal(&lab.record()), "the directory does not answer");
+    let record = lab.record();
+    assert_eq!(refusal(&record), "the directory does not answer");
+    assert!(record.advice.unwrap().contains("portreeve status"));
 }
 
 #[test]

@@ -228,9 +228,13 @@ fn guessing_is_slowed_for_the_user_at_that_nas() {
     }
     // Not even the right one is looked at, in whatever case the name is written.
     for user in [ALICE, "Alice@CONTOSO.com"] {
-        let why = tries(&mut lab, &mut nas, user, &right(ALICE));
+        let request = request(&mut nas, user, &right(ALICE));
+        lab.ask(&nas, &request).expect("a reply");
+        let record = lab.record();
+        assert!(record.advice.unwrap().contains("free_guesses"));
         assert_eq!(
-            why, "5 wrong passwords of this user at this NAS: none is looked at for 2 s",
+            refusal(&record),
+            "5 wrong passwords of this user at this NAS: none is looked at for 2 s",
             "row {user}"
         );
     }

@@ -29,6 +29,7 @@ mod reactions;
 mod restarts;
 mod rounds;
 mod silence;
+mod silences;
 mod simulation;
 mod slow_homes;
 mod streams;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::app::metrics::home_outcomes;
 use crate::directory;
+use crate::model::Plain;
 use crate::net::eas;
 use crate::net::radsec;
 use crate::network::Home;
@@ -43,7 +44,7 @@ pub(super) fn home_json(home: &Home) -> Value {
 }
 
 pub(super) fn home_line(home: &Home) -> String {
-    let (name, health, transport) = (home.name(), home.health().as_str(), home.transport());
+    let (name, health, transport) = (Plain(home.name()), home.health().as_str(), home.transport());
     let mut line = format!("home server {name}: {health}, {transport}");
     if home.tls().is_some() {
         line.push_str(&format!(", {} connections", home.connections()));
@@ -54,7 +55,7 @@ pub(super) fn home_line(home: &Home) -> String {
     }
     line.push_str(&format!("; {}", counts_line(&home_outcomes(home))));
     if let Some(trouble) = trouble(home) {
-        line.push_str(&format!("; not connected: {trouble}"));
+        line.push_str(&format!("; not connected: {}", Plain(trouble)));
     }
     line.push('\n');
     line
@@ -89,7 +90,8 @@ pub(super) fn directory_lines(status: &directory::Status) -> String {
             let (url, health) = (&server.server, server.health.as_str());
             let (asked, failed) = (server.asked, server.failed);
             let trouble = server.trouble.as_deref();
-            let trouble = trouble.map_or_else(String::new, |trouble| format!("; it {trouble}"));
+            let trouble =
+                trouble.map_or_else(String::new, |trouble| format!("; it {}", Plain(trouble)));
             lines.push_str(&format!(
                 "directory {name}: {url} is {health}, {asked} asked, {failed} unanswered{trouble}\n"
             ));

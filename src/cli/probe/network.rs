@@ -28,6 +28,7 @@ use crate::cli::output::Done;
 use crate::cli::output::Failed;
 use crate::cli::output::print;
 use crate::cli::output::print_json;
+use crate::cli::output::say;
 use crate::config::Config;
 use crate::eap::Inner;
 use crate::eap::Outer;
@@ -35,10 +36,12 @@ use crate::eap::TlsVersion;
 use crate::model::CertificateIdentity;
 use crate::model::MacAddress;
 use crate::model::Now;
+use crate::model::Plain;
 use crate::model::Secret;
 use crate::model::alert_name;
 use crate::model::causes;
 use crate::net::Clock;
+use crate::probe::Challenged;
 use crate::probe::Client;
 use crate::probe::Credential;
 use crate::probe::InsideSettings;
@@ -83,6 +86,20 @@ pub(super) fn password(arguments: &Pap) -> Done {
         &reply,
         json!({}),
     )
+}
+
+pub(super) fn challenged(arguments: &Pap, method: Challenged) -> Done {
+    let known = Known::read(arguments.server.conf.folder());
+    let password = Secret::new(first_line(arguments.password_file.as_deref())?);
+    let user = &arguments.user;
+    let reply = client(&arguments.server, &known)?.challenged(method, user, &password)?;
+    let name = match method {
+        Challenged::Chap => "CHAP",
+        Challenged::MsChap => "MSCHAP",
+        Challenged::MsChapV2 => "MSCHAPv2",
+    };
+    let what = format!("{user} by {name}");
+    tell(&arguments.server, &what, &reply, json!({}))
 }
 
 pub(super) fn eap_tls(arguments: &EapTls) -> Done {
@@ -368,13 +385,19 @@ fn tell(arguments: &Server, what: &str, reply: &Reply, details: Value) -> Done {
             "details": details,
         }))?;
     } else {
-        let mut line = format!("{what}: {}", reply.code);
+        // What a server answers stays in its line.
+        let mut line = format!("{}: {}", Plain(what), reply.code);
         for (name, value) in [("VLAN", vlan), ("Filter-Id", filter), ("message", message)] {
             if let Some(value) = value {
-                line.push_str(&format!(", {name} {value}"));
+                line.push_str(&format!(", {name} {}", Plain(value)));
             }
         }
         print(&line)?;
+        if reply.code == Code::AccessReject {
+            say(
+                "why: `portreeve decisions --limit 1` at the gateway, or `portreeve explain` with its number",
+            );
+        }
     }
     Ok(if accepted { Answer::Yes } else { Answer::No })
 }

@@ -148,6 +148,7 @@ impl Server {
         question: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        let asked = self.clock.now();
         let answer = timeout(deadline, question).await;
         let answer = answer.unwrap_or(Err(Trouble::Late));
         match &answer {
@@ -164,7 +165,7 @@ impl Server {
             }
             Err(trouble) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
-                let opens = lock(&self.breaker).failed(self.clock.now());
+                let opens = lock(&self.breaker).failed(self.clock.now(), asked);
                 if opens {
                     warn!(server = %self.address, "a directory server is left alone for a while: it {trouble}");
                 }

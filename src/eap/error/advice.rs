@@ -28,6 +28,7 @@ impl FailureReason {
                 "the device gave up without saying why: look into its log, and whether its profile \
                  trusts this gateway's CA and name"
             }
+            Self::Silence(silence) => silence.advice(),
             Self::Version => "the supplicant speaks PEAPv1 or another draft: update it",
             Self::Tls(_) => {
                 "the supplicant is broken, or somebody changes what it sends: update it, and look \
@@ -49,8 +50,11 @@ impl FailureReason {
             }
             Self::Internal(_) => "look into the gateway's log, and report it with this decision",
             Self::Inner(refusal) => return refusal.advice(),
-            // The decision is explained by its policies; the other one says what to do.
-            Self::Blocked | Self::NothingOffered => return None,
+            Self::NothingOffered => {
+                "add an EAP method to allow in [methods], or in the section of this NAS's group there"
+            }
+            // The decision is explained by its policies.
+            Self::Blocked => return None,
         })
     }
 }
@@ -97,7 +101,10 @@ const fn of_alert(number: u8) -> &'static str {
              gateway's certificate"
         }
         // internal_error
-        80 => "the supplicant failed by itself: look into its log, update it",
+        80 => {
+            "either the device does not accept the server's name (wpa_supplicant's domain_match says no \
+             more than this), or it failed by itself: compare the names, look into its log"
+        }
         // decrypt_error, bad_record_mac, and whatever says that the protocol is broken
         _ => {
             "the device could not read what it got: update its supplicant, and look whether the NAS \
@@ -136,6 +143,9 @@ impl CertificateRefusal {
             Self::KeyUsage(_) => {
                 "issue it with the key usage digitalSignature, and its CA's with keyCertSign"
             }
+            Self::TooShort(_) => {
+                "issue it, and its CA's, with a longer key: P-256, or RSA of 2048 or more"
+            }
             Self::TooWeak(_) => "issue it with a key of P-384 or RSA 3072, signed with SHA-384",
             Self::BadSignature => {
                 "the chain is broken, or the device has another certificate's key: issue it anew"
@@ -154,8 +164,8 @@ impl InnerRefusal {
     const fn advice(&self) -> Option<&'static str> {
         Some(match self {
             Self::Password => {
-                "type it again at the device; whether the account exists, and is not locked, its \
-                 directory knows"
+                "type it again at the device, and forget what it remembers; whether the account is locked, \
+                 its directory knows"
             }
             Self::OtherName => "set one name on the device, without a suffix in one of the places",
             Self::Credential | Self::Malformed(_) | Self::Order => {
@@ -168,18 +178,33 @@ impl InnerRefusal {
                 "the directory has another password than the device: set it anew in both"
             }
             Self::Result => "look into the device's log: its policy refused what was agreed inside",
-            Self::Unsuited(_)
-            | Self::Name
+            Self::Unsuited(_) => {
+                "let the device speak pap or gtc inside of the tunnel, or store the password in a form \
+                 that can answer"
+            }
+            Self::Reported(2001) | Self::Binding => {
+                "the keys of tunnel and method differ: see binding and tls13_keys in [eap.teap] for what \
+                 this supplicant means, update it; if all agree, somebody relays"
+            }
+            Self::Reported(1001) => {
+                "the method inside failed at the device: look into its log, and whether it dislikes what \
+                 it was offered"
+            }
+            Self::Unchecked(_) => {
+                "`portreeve status` says how directories are; a wait after wrong passwords ends by itself \
+                 once every device has the right one"
+            }
+            Self::Reported(_) => {
+                "look into the device's log for this error of RFC 9930 section 4.2.6"
+            }
+            Self::Name
             | Self::Realm
             | Self::Off(_)
             | Self::Refused(_)
             | Self::NothingOffered
             | Self::Challenge
-            | Self::Binding
             | Self::Unbound
-            | Self::Unchecked(_)
-            | Self::Nobody
-            | Self::Reported(_) => return None,
+            | Self::Nobody => return None,
         })
     }
 }
@@ -190,9 +215,11 @@ mod tests {
     use crate::eap::FragmentError;
     use crate::eap::Inner;
     use crate::eap::Invalid;
+    use crate::eap::Silence;
     use crate::eap::Type;
     use crate::model::Ambiguity;
     use crate::trust::KeyMisused;
+    use crate::trust::TooShort;
     use crate::trust::TooWeak;
 
     /// What a record holds of either, see `access::Outcome`.
@@ -217,6 +244,7 @@ mod tests {
                 kind: "RSA",
                 bits: 2048,
             }),
+            CertificateRefusal::TooShort(TooShort { bits: 1024 }),
             CertificateRefusal::BadSignature,
             CertificateRefusal::Algorithm,
             CertificateRefusal::Unreadable,
@@ -242,6 +270,10 @@ mod tests {
             InnerRefusal::Binding,
             InnerRefusal::Unbound,
             InnerRefusal::Result,
+            InnerRefusal::Nobody,
+            InnerRefusal::Reported(2001),
+            InnerRefusal::Reported(1001),
+            InnerRefusal::Reported(1),
             InnerRefusal::Order,
         ]
     }
@@ -267,7 +299,20 @@ mod tests {
             },
             FailureReason::Internal("a fault".to_owned()),
         ];
+        let silences = [
+            Silence::Identity,
+            Silence::Offer,
+            Silence::OwnFragments,
+            Silence::Fragments,
+            Silence::Certificate,
+            Silence::LastWord,
+            Silence::Tunnel,
+            Silence::Inside(Inner::MsChapV2),
+            Silence::Binding,
+            Silence::Overload,
+        ];
         alerts
+            .chain(silences.map(FailureReason::Silence))
             .chain(certificates)
             .chain(inner)
             .chain(others)

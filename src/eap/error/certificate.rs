@@ -6,6 +6,7 @@ use crate::model::Ambiguity;
 use crate::model::certificate_error;
 use crate::trust::KeyMisused;
 use crate::trust::OnlineRefusal;
+use crate::trust::TooShort;
 use crate::trust::TooWeak;
 
 /// What is wrong with the peer's certificate.
@@ -44,6 +45,9 @@ pub enum CertificateRefusal {
     /// A signature that does not verify, the chain's or the handshake's.
     #[error("a signature of the certificate's chain or key is wrong")]
     BadSignature,
+    /// Its key, or that of an authority below the root, is too short for all.
+    #[error(transparent)]
+    TooShort(TooShort),
     /// Its key is too weak for the 192-bit mode.
     #[error(transparent)]
     TooWeak(TooWeak),
@@ -95,6 +99,8 @@ impl From<CertificateError> for CertificateRefusal {
                     Self::Online(online.clone())
                 } else if let Some(misused) = error.0.downcast_ref::<KeyMisused>() {
                     Self::KeyUsage(*misused)
+                } else if let Some(short) = error.0.downcast_ref::<TooShort>() {
+                    Self::TooShort(*short)
                 } else if let Some(weak) = error.0.downcast_ref::<TooWeak>() {
                     Self::TooWeak(*weak)
                 } else {

@@ -9,16 +9,16 @@ use crate::eap::offer::Inner;
 /// Why a peer that has made a tunnel is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InnerRefusal {
-    /// Wrong password, or no such user.
-    #[error("the password is not this user's, or there is no such user")]
+    /// Wrong password.
+    #[error("the password is not this user's")]
     Password,
     /// The password was refused for this reason, or not looked at.
     #[error("{0}")]
     Unchecked(Arc<str>),
     /// The directory has no form of the password that could tell.
     #[error(
-        "what is stored of this user's password cannot answer {}: CHAP needs the password in clear, \
-         MSCHAP and MSCHAPv2 that or the NT hash; PAP and GTC work with every stored form",
+        "what is known of this user's password cannot answer {}: CHAP needs it in clear, MSCHAP and \
+         MSCHAPv2 that, the NT hash or winbind; PAP and GTC work with every form, and with LDAP",
         .0.name()
     )]
     Unsuited(Inner),

@@ -14,6 +14,7 @@ use super::Said;
 use super::State;
 use crate::eap::error::FailureReason;
 use crate::eap::error::InnerRefusal;
+use crate::eap::error::Silence;
 use crate::eap::mschapv2;
 use crate::eap::offer::Inner;
 use crate::eap::packet::Type;
@@ -138,6 +139,16 @@ impl MsChapV2 {
         let method = super::Method::MsChapV2(Self { state, ..self });
         let state = State::Speaking(name, method);
         Said::Request(Type::MSCHAPV2, data, super::InnerEap { state })
+    }
+
+    /// Where the peer has fallen silent, or why it was refused.
+    pub(super) fn abandon(self) -> Refusal {
+        match self.state {
+            Step::Failing(refusal) => refusal,
+            Step::Challenged(_) | Step::Asking(_) | Step::Succeeding(..) => {
+                Refusal::of(Silence::Inside(Inner::MsChapV2)).named(&self.name)
+            }
+        }
     }
 
     fn refused(&self, why: InnerRefusal) -> Taken {

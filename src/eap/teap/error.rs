@@ -33,6 +33,7 @@ pub(super) const fn code(reason: &FailureReason) -> u32 {
         | FailureReason::Refused(_)
         | FailureReason::PeerAlert { .. }
         | FailureReason::PeerClosed
+        | FailureReason::Silence(_)
         | FailureReason::Version
         | FailureReason::Incompatible(_)
         | FailureReason::Tls(_)

@@ -71,6 +71,11 @@ pub(in crate::network) struct Binding {
 }
 
 impl Binding {
+    /// NAS and station.
+    pub(super) const fn peer(&self) -> (IpAddr, u64) {
+        (self.from, self.station)
+    }
+
     /// Without the name.
     pub(in crate::network) const fn without_user(self) -> Self {
         Self { user: None, ..self }

@@ -39,6 +39,7 @@ impl Server {
         let answer = match settings.passwords.check(question.user(), &question.proof()) {
             Check::Accepted(key) => Answer::Accepted(key),
             Check::Refused => Answer::refused(),
+            Check::Unknown => Answer::unknown(),
             Check::Unsuited => Answer::Unsuited,
             Check::Slow(check) => {
                 return self.ask_later(now, round, slot, |conversation| {

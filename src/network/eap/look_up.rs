@@ -14,6 +14,7 @@ use crate::model::Verdict;
 use crate::network::Answer;
 use crate::network::Inquiry;
 use crate::network::Settings;
+use crate::network::attempt::DOWN;
 use crate::network::away::Asked;
 use crate::network::away::Parted;
 use crate::network::away::Waiting;
@@ -22,6 +23,7 @@ use crate::network::context::Refused;
 use crate::network::conversation::Slot;
 use crate::network::discard::Discarded;
 use crate::network::eap::Round;
+use crate::network::eap::outcome::name;
 use crate::network::job::Work;
 use crate::network::server::Server;
 
@@ -122,12 +124,20 @@ impl Server {
         let principal = slot.judge.presented();
         let user = principal.as_ref().and_then(|principal| principal.user());
         let context = slot.judge.context().clone();
+        let method = name(&match &step {
+            Step::Success(outcome) => outcome.spoken,
+            Step::Failure(failed) => failed.spoken,
+            Step::Request(_) | Step::Work | Step::Ask | Step::Wait | Step::Discard(_) => {
+                slot.conversation.spoken()
+            }
+        });
         let refused = Refused {
-            method: "eap",
+            method: method.as_str(),
             user: user.unwrap_or_default(),
             why,
         };
-        self.record_refusal(now, round.asked, &context, &refused);
+        let advice = matches!(answer, Answer::Unavailable(_)).then_some(DOWN);
+        self.record_refusal_with(now, round.asked, &context, &refused, advice);
         if drops {
             // Its place is kept until it is given up, so that the NAS hears nothing when it asks again.
             if let Some(state) = round.state {

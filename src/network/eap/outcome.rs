@@ -123,16 +123,29 @@ impl Server {
     /// Access-Reject with EAP-Failure.
     pub(super) fn fail(&mut self, now: Now, round: &Round<'_>, slot: &Slot, failed: &Failed) {
         self.reject_eap(now, round.delay, round.asked, &failed.packet);
+        match self.record_failed(now, slot, failed) {
+            Some(Verdict::Block) => self.counters.blocked.count(),
+            Some(Verdict::Allow | Verdict::Quarantine) | None => {
+                self.counters.not_authenticated.count();
+            }
+        }
+    }
+
+    /// Records why a conversation failed. Gives the verdict, if that is why.
+    pub(in crate::network) fn record_failed(
+        &self,
+        now: Now,
+        slot: &Slot,
+        failed: &Failed,
+    ) -> Option<Verdict> {
         let blocked = slot
             .judge
             .decided()
             .filter(|decided| decided.decision.verdict == Verdict::Block);
         if let (Some(decided), Some(principal)) = (blocked, &failed.presented) {
-            self.counters.blocked.count();
             self.record(slot, principal, &decided, &failed.spoken);
-            return;
+            return Some(Verdict::Block);
         }
-        self.counters.not_authenticated.count();
         let id = self.new_correlation();
         let identity = slot.conversation.identity();
         let outside = readable(identity.map_or(&[], |identity| identity.octets()));
@@ -156,6 +169,7 @@ impl Server {
             record.presented = presented(principal, context);
         }
         self.shared.records.push(record);
+        None
     }
 
     fn record(&self, slot: &Slot, principal: &Principal, decided: &Decided, spoken: &Spoken) {
@@ -183,7 +197,7 @@ impl Server {
 
 /// What was spoken, as records name it. The longest is
 /// `teap/mschapv2+mschapv2 1.2 resumed`.
-fn name(spoken: &Spoken) -> Text<40> {
+pub(super) fn name(spoken: &Spoken) -> Text<40> {
     Text::display(spoken)
 }
 

@@ -29,7 +29,7 @@ pub(super) struct InnerPeer {
 }
 
 /// An answer of MSCHAPv2.
-pub(super) struct MsLogin {
+pub(in crate::probe) struct MsLogin {
     challenge: [u8; 16],
     peer_challenge: [u8; 16],
     response: [u8; 24],
@@ -154,7 +154,7 @@ impl InnerPeer {
 
 impl MsLogin {
     /// Answers a challenge.
-    pub(super) fn answer(
+    pub(in crate::probe) fn answer(
         challenge: [u8; 16],
         name: &[u8],
         password: &[u8],
@@ -174,16 +174,16 @@ impl MsLogin {
         Ok(login)
     }
 
-    pub(super) const fn peer_challenge(&self) -> &[u8] {
+    pub(in crate::probe) const fn peer_challenge(&self) -> &[u8] {
         &self.peer_challenge
     }
 
-    pub(super) const fn response(&self) -> &[u8] {
+    pub(in crate::probe) const fn response(&self) -> &[u8] {
         &self.response
     }
 
     /// Whether the server knows the password too.
-    pub(super) fn believe(&self, proof: &[u8]) -> Result<(), PeerFailure> {
+    pub(in crate::probe) fn believe(&self, proof: &[u8]) -> Result<(), PeerFailure> {
         let expected = self.login().authenticator_response(&self.key);
         if proof.starts_with(&expected) {
             Ok(())
@@ -211,12 +211,12 @@ impl MsLogin {
     }
 }
 
-pub(super) fn nt_hash(password: &[u8]) -> Result<NtHash, PeerFailure> {
+pub(in crate::probe) fn nt_hash(password: &[u8]) -> Result<NtHash, PeerFailure> {
     NtHash::new(password).ok_or(PeerFailure::Order("MSCHAP needs a password that is text"))
 }
 
 /// RFC 1994 section 4.1.
-pub(super) fn chap(identifier: u8, password: &[u8], challenge: &[u8]) -> [u8; 16] {
+pub(in crate::probe) fn chap(identifier: u8, password: &[u8], challenge: &[u8]) -> [u8; 16] {
     let mut digest = Md5::new();
     digest.update([identifier]);
     digest.update(password);
