@@ -38,9 +38,10 @@ pub struct Profile {
 /// The profiles of one NAS group.
 #[derive(Clone, Debug, Default)]
 pub struct Profiles {
-    /// Allow, for a device that proved itself or needs none.
+    /// Allow, for whoever has shown a device's certificate.
     pub allow: Profile,
-    /// Allow, for a device that is merely claimed: what MAC authentication bypass can get.
+    /// Allow, for a device that is merely claimed, or not known at all: what MAC authentication
+    /// bypass can get, and what a password can.
     pub allow_claimed: Profile,
     /// Quarantine.
     pub quarantine: Profile,
@@ -77,11 +78,14 @@ impl Enforcement {
         credential: Credential,
     ) -> &Profile {
         let profiles = self.of(group);
-        // Who proves nothing, neither device nor user, never gets more than the limited profile.
-        let claimed = established == Established::Claimed || credential == Credential::None;
+        // A password proves a user and no device, known or not; who proves nothing has no more.
+        let proven = match credential {
+            Credential::Certificate => established != Established::Claimed,
+            Credential::None | Credential::Password => established == Established::Proven,
+        };
         match verdict {
-            Verdict::Allow if claimed => &profiles.allow_claimed,
-            Verdict::Allow => &profiles.allow,
+            Verdict::Allow if proven => &profiles.allow,
+            Verdict::Allow => &profiles.allow_claimed,
             Verdict::Quarantine => &profiles.quarantine,
             Verdict::Block => &profiles.block,
         }
@@ -300,6 +304,7 @@ mod tests {
             groups: HashMap::from([("lab".to_owned(), Profiles::default())]),
         };
         let (cert, none) = (Credential::Certificate, Credential::None);
+        let word = Credential::Password;
         for (group, verdict, established, credential, expected) in [
             (
                 "office",
@@ -328,6 +333,27 @@ mod tests {
                 Established::Claimed,
                 none,
                 Some("limited"),
+            ),
+            (
+                "office",
+                Verdict::Allow,
+                Established::None,
+                word,
+                Some("limited"),
+            ),
+            (
+                "office",
+                Verdict::Allow,
+                Established::Claimed,
+                word,
+                Some("limited"),
+            ),
+            (
+                "office",
+                Verdict::Allow,
+                Established::Proven,
+                word,
+                Some("allow"),
             ),
             (
                 "office",

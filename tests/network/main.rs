@@ -33,6 +33,7 @@ mod simulation;
 mod slow_homes;
 mod streams;
 mod tunnels;
+mod visitors;
 
 #[path = "../support/alloc.rs"]
 mod alloc;

@@ -34,7 +34,7 @@ use crate::pair::Next;
 use crate::pair::Pair;
 
 /// A login of a user whose password is the name backwards, unless it is told otherwise.
-fn settings(lab: &Lab, outer: Outer, inner: Inner, user: &str) -> ProfileSettings {
+pub(crate) fn settings(lab: &Lab, outer: Outer, inner: Inner, user: &str) -> ProfileSettings {
     let roots = lab.profile_settings(crate::lab::GOOD).roots;
     let mut settings = ProfileSettings::new("anonymous@contoso.com", None, roots);
     settings.method = outer;
