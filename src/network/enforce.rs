@@ -104,11 +104,14 @@ impl Enforcement {
 pub(super) struct Accepted<'a> {
     pub(super) decision: &'a Decision,
     pub(super) id: Correlation,
+    /// Whether that number leads anybody to a record: only then the NAS gets it as a Class.
+    pub(super) on_record: bool,
     /// The authenticated user.
     pub(super) user: Option<&'a str>,
     pub(super) context: &'a Context,
     pub(super) nas: &'a Nas,
-    pub(super) charging: &'a ChargingKey,
+    /// `None` where the user has an identity for charging already.
+    pub(super) charging: Option<&'a ChargingKey>,
 }
 
 impl<'a> Accepted<'a> {
@@ -145,20 +148,24 @@ pub(super) fn write(
     };
     reply.prepared(&profile.attributes, || accepted.values(), salt);
     let limit = session_timeout(profile, accepted.nas, accepted.decision, now);
-    write_limit(reply, limit, accepted.id);
-    let charging = &accepted.context.charging;
-    charging.answer(reply, accepted.charging, accepted.user);
+    write_limit(reply, limit, accepted.on_record.then_some(accepted.id));
+    if let Some(key) = accepted.charging {
+        let charging = &accepted.context.charging;
+        charging.answer(reply, key, accepted.user);
+    }
 }
 
-/// Writes the time limit, if there is one, and the Class.
-pub(super) fn write_limit(reply: &mut Reply<'_, '_>, limit: Option<u32>, id: Correlation) {
+/// Writes the time limit, if there is one, and the Class of a decision.
+pub(super) fn write_limit(reply: &mut Reply<'_, '_>, limit: Option<u32>, id: Option<Correlation>) {
     /// The NAS is to ask again, not to end the session (RFC 2865 section 5.29).
     const RADIUS_REQUEST: u32 = 1;
     if let Some(seconds) = limit {
         reply.integer(AttributeType::SESSION_TIMEOUT, seconds);
         reply.integer(AttributeType::TERMINATION_ACTION, RADIUS_REQUEST);
     }
-    reply.octets(AttributeType::CLASS, &class(id));
+    if let Some(id) = id {
+        reply.octets(AttributeType::CLASS, &class(id));
+    }
 }
 
 /// `portreeve:` and the decision's number.

@@ -5,6 +5,8 @@
 //! quarantine in place of that, or an Access-Reject. The keys of EAP go on to the NAS in the first
 //! two cases and nowhere in the third.
 
+mod unjudged;
+
 use std::sync::Arc;
 
 use crate::access::Correlation;
@@ -17,6 +19,7 @@ use crate::model::Plane;
 use crate::model::Presented;
 use crate::model::Subject;
 use crate::model::Verdict;
+use crate::network::ChargingKey;
 use crate::network::Settings;
 use crate::network::away::Asked;
 use crate::network::away::Away;
@@ -27,6 +30,7 @@ use crate::network::context::readable;
 use crate::network::discard::Discarded;
 use crate::network::enforce;
 use crate::network::enforce::Accepted;
+use crate::network::enforce::Profile;
 use crate::network::proxy::Forwarding;
 use crate::network::proxy::Home;
 use crate::network::proxy::Route;
@@ -199,11 +203,6 @@ impl Server {
                     self.counters.challenged.count();
                 }
             }
-            (Asks::Access { .. }, Code::AccessAccept) if !at_home.route.judged => {
-                if self.pass_on(now, &asked, &answer) {
-                    self.counters.passed_on.count();
-                }
-            }
             (
                 Asks::Access {
                     context,
@@ -219,7 +218,7 @@ impl Server {
                     offered: *offered,
                     answer: &answer,
                 };
-                self.judge_returned(now, settings, &asked, &came);
+                self.accept_returned(now, settings, &asked, &came);
             }
             _ => self.forget(&asked),
         }
@@ -270,6 +269,27 @@ impl Server {
             }
             reply
         })
+    }
+
+    /// Lets in whom a home server does, as the realm's route says.
+    fn accept_returned(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        came: &Came<'_>,
+    ) {
+        if came.route.judged {
+            return self.judge_returned(now, settings, asked, came);
+        }
+        let sent = if came.route.authorization_kept {
+            self.pass_on(now, asked, came.answer)
+        } else {
+            self.accept_unjudged(now, settings, asked, came)
+        };
+        if sent {
+            self.counters.passed_on.count();
+        }
     }
 
     /// Judges the device of somebody whom a home server lets in.
@@ -323,9 +343,7 @@ impl Server {
         let group = asked.nas.group();
         let enforcement = &settings.enforcement;
         let profile = enforcement.profile(group, verdict, seen.established, seen.credential);
-        let message = profile.reply_message.as_deref();
-        // RFC 3579 section 2.6.5.
-        let message = message.filter(|_| came.offered != Offered::Eap);
+        let message = came.may_be_told(profile);
         let kept = verdict == Verdict::Allow && came.route.authorization_kept;
         let theirs = came.answer.find(AttributeType::SESSION_TIMEOUT);
         let limit = enforce::session_timeout(profile, asked.nas, decision, now.wall);
@@ -348,7 +366,7 @@ impl Server {
                 let stays = if kept {
                     limit.is_none() || !OF_A_LIMIT.contains(&carried.kind())
                 } else {
-                    carried.is_of_authentication()
+                    unjudged::authenticates(carried)
                 };
                 if stays {
                     reply.carried(carried, salt);
@@ -356,15 +374,16 @@ impl Server {
                 }
             }
             if kept {
-                enforce::write_limit(&mut reply, limit, id);
+                enforce::write_limit(&mut reply, limit, Some(id));
             } else {
                 let accepted = Accepted {
                     decision,
                     id,
+                    on_record: true,
                     user: came.user(),
                     context: came.context,
                     nas,
-                    charging: &settings.charging,
+                    charging: came.charging(settings),
                 };
                 enforce::write(&mut reply, profile, &accepted, now.wall, random);
                 if let Some(message) = message {
@@ -395,6 +414,19 @@ struct Came<'a> {
 }
 
 impl Came<'_> {
+    /// What the user is told; nothing along with EAP (RFC 3579 section 2.6.5).
+    fn may_be_told<'p>(&self, profile: &'p Profile) -> Option<&'p str> {
+        let message = profile.reply_message.as_deref();
+        message.filter(|_| self.offered != Offered::Eap)
+    }
+
+    /// The key of our identities for charging, unless the home server names one: there is one at
+    /// most (RFC 4372 section 3).
+    fn charging<'s>(&self, settings: &'s Settings) -> Option<&'s ChargingKey> {
+        let theirs = self.answer.find(AttributeType::CHARGEABLE_USER_IDENTITY);
+        theirs.is_none().then_some(&settings.charging)
+    }
+
     /// Whom the home server has let in. With EAP the request's User-Name is the outer identity,
     /// which nobody has checked; the home server may name another one.
     fn user(&self) -> Option<&str> {
