@@ -5,6 +5,7 @@
 //! quarantine in place of that, or an Access-Reject. The keys of EAP go on to the NAS in the first
 //! two cases and nowhere in the third.
 
+mod nobody;
 mod unjudged;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::model::Presented;
 use crate::model::Subject;
 use crate::model::Verdict;
 use crate::network::ChargingKey;
+use crate::network::Nobody;
 use crate::network::Settings;
 use crate::network::away::Asked;
 use crate::network::away::Away;
@@ -64,6 +66,8 @@ enum Asks {
         /// User-Name, as far as it is text.
         user: Box<str>,
         offered: Offered,
+        /// Identifier of the EAP packet in it.
+        eap: Option<u8>,
     },
     /// An Accounting-Request, whole: it is recorded when it has been answered.
     Accounting(Box<[u8]>),
@@ -125,6 +129,10 @@ impl Server {
                 context: Box::new(Context::new(asked.from.ip(), request)),
                 user: readable(request.user_name().unwrap_or(&[])).into(),
                 offered: request.offered(),
+                eap: verified
+                    .packet()
+                    .find(AttributeType::EAP_MESSAGE)
+                    .and_then(|packet| packet.get(1).copied()),
             },
             Request::Accounting(_) => Asks::Accounting(verified.packet().octets().into()),
             Request::Status(_) => return Err(DropReason::UnexpectedCode.into()),
@@ -175,12 +183,12 @@ impl Server {
         settings: &Settings,
         away: &Away,
         at_home: &AtHome,
-        answer: Result<(Arc<Home>, Box<Returned>), Box<str>>,
+        answer: Result<(Arc<Home>, Box<Returned>), Nobody>,
     ) {
         let asked = away.asked();
         let (home, mut answer) = match answer {
             Ok(answered) => answered,
-            Err(why) => return self.nobody_answers(now, &asked, at_home, &why),
+            Err(nobody) => return self.nobody_answers(now, settings, &asked, at_home, &nobody),
         };
         answer.retain(|carried| at_home.route.filters.pass(carried));
         match (&at_home.asks, answer.code()) {
@@ -208,6 +216,7 @@ impl Server {
                     context,
                     user,
                     offered,
+                    ..
                 },
                 Code::AccessAccept,
             ) => {
@@ -221,22 +230,6 @@ impl Server {
                 self.accept_returned(now, settings, &asked, &came);
             }
             _ => self.forget(&asked),
-        }
-    }
-
-    /// Lets go of a request that no home server has answered. Its NAS gets no answer and asks again, or
-    /// elsewhere; whoever looks for the reason finds it on record.
-    fn nobody_answers(&mut self, now: Now, asked: &Asked<'_>, at_home: &AtHome, why: &str) {
-        self.counters.discard(Discarded::HomeSilent);
-        self.forget(asked);
-        if let Asks::Access { context, user, .. } = &at_home.asks {
-            let why = format!("no answer was sent: {why}");
-            let refused = Refused {
-                method: PROXIED,
-                user,
-                why: &why,
-            };
-            self.record_refusal(now, asked, context, &refused);
         }
     }
 
@@ -451,11 +444,16 @@ impl Came<'_> {
 
     /// EAP-Failure in place of the home server's EAP-Success (RFC 3748 section 4.2).
     fn eap_failure(&self) -> Option<[u8; 4]> {
-        const FAILURE: u8 = 4;
         let success = self.answer.find(AttributeType::EAP_MESSAGE)?;
         let identifier = success.get(1).copied().unwrap_or(0);
-        Some([FAILURE, identifier, 0, 4])
+        Some(eap_failure(identifier))
     }
+}
+
+/// EAP-Failure (RFC 3748 section 4.2).
+const fn eap_failure(identifier: u8) -> [u8; 4] {
+    const FAILURE: u8 = 4;
+    [FAILURE, identifier, 0, 4]
 }
 
 /// Whether our limit ends before theirs, or there is none of theirs.

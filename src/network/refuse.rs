@@ -1,5 +1,7 @@
 //! Answers to those who are not authenticated, and records of answers that could not be sent.
 
+use std::time::Duration;
+
 use crate::model::Credential;
 use crate::model::Established;
 use crate::model::Now;
@@ -48,6 +50,20 @@ impl Server {
             refusal(buffer, origin, nas, message, extra)
         });
         self.refused(now, asked, context, refused);
+    }
+
+    pub(super) fn reject_eap(
+        &mut self,
+        now: Now,
+        delay: Duration,
+        asked: &Asked<'_>,
+        failure: &[u8],
+    ) {
+        self.reply_after(now, delay, asked, |buffer, origin, nas| {
+            let mut reply = Reply::access_reject(buffer, origin, nas.secret());
+            reply.eap_message(failure);
+            reply
+        });
     }
 
     fn refused(&self, now: Now, asked: &Asked<'_>, context: &Context, refused: &Refused<'_>) {
