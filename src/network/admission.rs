@@ -48,7 +48,10 @@ pub(super) use peer::PeerIdentity;
 
 /// A peer that is in.
 pub(super) struct Admission {
+    /// Ends with the next change, whatever has been done about the last one.
     pub(super) permit: Permit,
+    /// The access that it has at its NAS, which is not always what was decided last.
+    pub(super) granted: Verdict,
     pub(super) nas: Arc<Nas>,
     /// Address that the NAS asked from.
     pub(super) address: IpAddr,
@@ -212,6 +215,7 @@ impl Admissions {
             number,
             Admission {
                 permit: self.live.hold(now, subject, decided),
+                granted: decided.decision.verdict,
                 nas: Arc::clone(nas),
                 address,
                 peer,
@@ -257,31 +261,24 @@ impl Admissions {
         }
     }
 
-    /// What would be decided about somebody now; `None` if that is what let the peer in, which is
-    /// followed anew then, or if the peer has left.
+    /// What is decided about somebody now; `None` if that is the access that the peer has, or if it
+    /// has left. Its next change is waited for in any case.
     pub(super) fn judged(&self, now: Timestamp, number: Correlation) -> Option<Decided> {
-        let decided = self.with(number, |admission| {
-            let decided = self.decide(now, &admission.permit);
-            (decided, admission.permit.given())
-        });
-        let (decided, given) = decided?;
-        if decided.decision.verdict != given {
-            return Some(decided);
-        }
-        self.stays(now, number);
-        None
+        let mut admission = self.open.get_mut(&number)?;
+        let decided = self.decide(now, &admission.permit);
+        let permit = admission
+            .permit
+            .with_subject(|subject| self.live.hold(now, subject, &decided));
+        admission.permit = permit;
+        let granted = admission.granted;
+        drop(admission);
+        self.follow(number);
+        (decided.decision.verdict != granted).then_some(decided)
     }
 
     /// Lets somebody stay with what is decided now, whatever that is, until that changes.
     pub(super) fn stays(&self, now: Timestamp, number: Correlation) {
-        if let Some(mut admission) = self.open.get_mut(&number) {
-            let decided = self.decide(now, &admission.permit);
-            let permit = admission
-                .permit
-                .with_subject(|subject| self.live.hold(now, subject, &decided));
-            admission.permit = permit;
-        }
-        self.follow(number);
+        self.judged(now, number);
     }
 
     /// Its NAS has given somebody another access: what was decided is what it has now.
@@ -297,6 +294,7 @@ impl Admissions {
                 .permit
                 .with_subject(|subject| self.live.hold(now, subject, decided));
             admission.permit = permit;
+            admission.granted = decided.decision.verdict;
             admission.established = established;
             // It may have got another limit with it.
             admission.ends = None;
