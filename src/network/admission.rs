@@ -398,6 +398,11 @@ impl Admissions {
         std::mem::take(&mut self.due.lists().due)
     }
 
+    /// Whether a peer is in still.
+    pub(super) fn is_in(&self, number: Correlation) -> bool {
+        self.open.contains_key(&number)
+    }
+
     /// Looks at one who is in.
     pub(super) fn with<T>(
         &self,
