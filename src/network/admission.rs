@@ -3,6 +3,7 @@
 
 mod peer;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -34,6 +35,7 @@ use crate::access::Trace;
 use crate::model::CertificateId;
 use crate::model::Established;
 use crate::model::Now;
+use crate::model::Reason;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
@@ -84,6 +86,8 @@ pub struct Admissions {
     newest: DashMap<(IpAddr, Box<[u8]>), Correlation>,
     due: Arc<Due>,
     held: Mutex<Held>,
+    /// Who is in from before this start and whose user a directory may know.
+    spared: Mutex<HashSet<Correlation>>,
     /// One sweep at a time, so that each is weighed by itself.
     sweeping: Mutex<()>,
     capacity: usize,
@@ -151,6 +155,7 @@ impl Admissions {
             newest: DashMap::new(),
             due: Arc::default(),
             held: Mutex::default(),
+            spared: Mutex::default(),
             sweeping: Mutex::default(),
             capacity,
             places: Places::default(),
@@ -273,7 +278,47 @@ impl Admissions {
         let granted = admission.granted;
         drop(admission);
         self.follow(number);
-        (decided.decision.verdict != granted).then_some(decided)
+        let is_spared = self.is_spared(number, &decided);
+        (decided.decision.verdict != granted && !is_spared).then_some(decided)
+    }
+
+    /// Spares those whose user is not known yet and may be to a directory, `serves` of which is asked:
+    /// until it is known who they are, that nobody knows them ends nothing.
+    pub fn spare_unknown(&self, now: Timestamp, serves: impl Fn(&str) -> bool) -> usize {
+        let mut spared = HashSet::new();
+        for number in self.numbers() {
+            let is_unknown = self.with(number, |admission| {
+                let decided = self.decide(now, &admission.permit);
+                let listed = decided.seen.user.is_some_and(|user| user.listed);
+                let served = |subject: &Subject<'_>| subject.user.is_some_and(&serves);
+                !listed && admission.permit.with_subject(served)
+            });
+            if is_unknown == Some(true) {
+                spared.insert(number);
+            }
+        }
+        let count = spared.len();
+        *self.spared() = spared;
+        count
+    }
+
+    /// Whether somebody goes on because it is not known yet who the user is; who has become known is
+    /// like anybody else.
+    fn is_spared(&self, number: Correlation, decided: &Decided) -> bool {
+        let mut spared = self.spared();
+        if !spared.contains(&number) {
+            return false;
+        }
+        let unknown = decided.decision.reason == Reason::UserUnknown
+            && decided.seen.user.is_none_or(|user| !user.listed);
+        if !unknown {
+            spared.remove(&number);
+        }
+        unknown
+    }
+
+    fn spared(&self) -> MutexGuard<'_, HashSet<Correlation>> {
+        self.spared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets somebody stay with what is decided now, whatever that is, until that changes.
@@ -356,6 +401,7 @@ impl Admissions {
     pub(super) fn remove(&self, number: Correlation) -> Option<Admission> {
         let (_, admission) = self.open.remove(&number)?;
         self.places.free();
+        self.spared().remove(&number);
         self.has_changed();
         if let Some(station) = admission.peer.find(AttributeType::CALLING_STATION_ID) {
             let peer = (admission.address, station.into());
