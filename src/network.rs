@@ -110,6 +110,7 @@ pub use proxy::Home;
 pub use proxy::HomeConfig;
 pub use proxy::HomeCounters;
 pub use proxy::LinkId;
+pub use proxy::Nobody;
 pub use proxy::Proxy;
 pub use proxy::Route;
 pub use proxy::Routes;

@@ -14,6 +14,7 @@ use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::app::StartError;
 use crate::app::groups;
+use crate::app::passwords;
 use crate::app::revocation::Revocation;
 use crate::app::warm;
 use crate::app::warm::Snapshots;
@@ -63,7 +64,9 @@ impl Core {
         super::fill_random(&mut seed);
         let sources = load_sources(config)?;
         let inventory = inventory::Config::new(seed);
-        let opened = warm::open(&config.data, inventory, &sources.origins(), clock);
+        let directories = passwords::origins(config)?;
+        let origins = (&*sources.origins(), &*directories);
+        let opened = warm::open(&config.data, inventory, origins, clock);
         let warm::Opened { writer, reader, .. } = opened;
         let point = Arc::new(DecisionPoint::new(reader, load_policy(config)?));
         let live = Arc::new(Live::new(Arc::clone(&point)));

@@ -117,7 +117,8 @@ impl Gateway {
         let radius = Radius::start(&config, &core)?;
         let warm = config.data.warm_start;
         if warm {
-            sessions::restore(&config, &radius.shared, core.clock);
+            let directories = radius.directories.load();
+            sessions::restore(&config, &radius.shared, &directories, core.clock);
         }
         let admissions = Arc::clone(&radius.shared.admissions);
         let session_saver = warm.then(|| sessions::Saver::spawn(&config, admissions, core.clock));

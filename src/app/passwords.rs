@@ -15,6 +15,7 @@ use crate::directory::Told;
 use crate::directory::Users;
 use crate::directory::Verification;
 use crate::eap::Principal;
+use crate::inventory::Origin;
 use crate::model::Problem;
 use crate::model::Proof;
 use crate::network::Answer;
@@ -149,6 +150,17 @@ pub(super) fn load(config: &Config) -> Result<(directory::Config, Vec<Problem>),
     }
     let (file, text) = config::open(&config.folder, FILE).map_err(|problem| vec![problem])?;
     directory::parse(&file, &config.folder, &text)
+}
+
+/// The directories that users are learned from, as sources of the inventory: what they have said counts
+/// for the next start too. One that looks elsewhere is another one.
+pub(super) fn origins(config: &Config) -> Result<Vec<Origin>, Vec<Problem>> {
+    let (directories, _) = load(config)?;
+    let origins = directories.ldap.into_iter().map(|(ldap, _)| Origin {
+        name: learner::source_of(&ldap.name),
+        place: ldap.base,
+    });
+    Ok(origins.collect())
 }
 
 pub(super) const FILE: &str = "directory.toml";

@@ -20,6 +20,7 @@ use tracing::warn;
 
 use crate::app::core::tell;
 use crate::config::Config;
+use crate::directory::Directories;
 use crate::net::Clock;
 use crate::network;
 use crate::network::Admissions;
@@ -30,8 +31,14 @@ use crate::store;
 use crate::store::Format;
 use crate::store::SnapshotError;
 
-/// Follows again who was in, and judges them: what has changed since counts, with the brake on.
-pub(super) fn restore(config: &Config, shared: &network::Shared, clock: Clock) {
+/// Follows again who was in, and judges them: what has changed since counts, with the brake on. Nobody
+/// is put out because a directory has not been asked yet.
+pub(super) fn restore(
+    config: &Config,
+    shared: &network::Shared,
+    directories: &Directories,
+    clock: Clock,
+) {
     let path = path(config);
     let snapshot = match FORMAT.read(&path) {
         Ok(None) => return,
@@ -73,6 +80,14 @@ pub(super) fn restore(config: &Config, shared: &network::Shared, clock: Clock) {
         warn!(
             lines = restored.unreadable,
             "sessions of the last start cannot be read; they cannot be ended"
+        );
+    }
+    let serves = |user: &str| directories.serves(user);
+    let spared = shared.admissions.spare_unknown(now, serves);
+    if spared > 0 {
+        info!(
+            sessions = spared,
+            "sessions go on until a directory has said who their users are"
         );
     }
     tell(shared.admissions.sweep_all(now));

@@ -29,9 +29,11 @@ use crate::config;
 use crate::inventory;
 use crate::inventory::Origin;
 use crate::inventory::Reader;
+use crate::inventory::Update;
 use crate::inventory::Writer;
 use crate::model::SourceId;
 use crate::model::Timestamp;
+use crate::model::UserId;
 use crate::net::Clock;
 use crate::store;
 use crate::store::Format;
@@ -48,17 +50,19 @@ pub(super) struct Opened {
     pub(super) snapshots: Option<Arc<Snapshots>>,
 }
 
-/// Opens the snapshot, or an empty inventory where there is none to be used.
+/// Opens the snapshot, or an empty inventory where there is none to be used. Feeds bring lists of what
+/// they know; directories only say something of who logs in.
 pub(super) fn open(
     config: &config::Data,
     inventory: inventory::Config,
-    sources: &[Origin],
+    (feeds, directories): (&[Origin], &[Origin]),
     clock: Clock,
 ) -> Opened {
     let path = config.folder.join(FILE);
+    let sources = [feeds, directories].concat();
     let restored = config
         .warm_start
-        .then(|| restore(&path, &inventory, sources, clock))
+        .then(|| restore(&path, &inventory, &sources, clock))
         .flatten();
     let mut snapshots = Snapshots {
         path,
@@ -66,7 +70,7 @@ pub(super) fn open(
         last: Mutex::new(None),
         failed: AtomicU64::new(0),
     };
-    let (writer, reader) = match restored {
+    let (mut writer, reader) = match restored {
         Some((writer, reader, last)) => {
             snapshots.restored = Some(last.at);
             snapshots.last = Mutex::new(Some(last));
@@ -74,19 +78,38 @@ pub(super) fn open(
         }
         None => {
             let (mut writer, reader) = inventory::open(inventory);
-            for source in sources {
+            for source in &sources {
                 writer.name_origin(source);
             }
             (writer, reader)
         }
     };
-    let mut numbers = (1..=u8::MAX).map(SourceId).take(sources.len());
+    forget_who_left(&mut writer, directories, clock.now().wall);
+    let mut numbers = (1..=u8::MAX).map(SourceId).take(feeds.len());
     Opened {
         is_whole: snapshots.restored.is_some()
             && numbers.all(|source| reader.walked(source).is_some()),
         writer,
         reader,
         snapshots: config.warm_start.then(|| Arc::new(snapshots)),
+    }
+}
+
+/// Whoever no directory has known for a month does not stay because nobody asks any more.
+fn forget_who_left(writer: &mut Writer, directories: &[Origin], now: Timestamp) {
+    let reader = writer.reader();
+    for directory in directories {
+        let source = writer.name_source(&directory.name);
+        let is_old = |user: &UserId| {
+            let said = reader.said_of_user(user.as_str());
+            let mut said = said.iter().filter(|(name, ..)| *name == directory.name);
+            said.all(|(.., at)| now.since(*at) >= FORGOTTEN)
+        };
+        let users = reader.users_of(source).into_iter().filter(is_old);
+        let gone: Vec<Update> = users.map(Update::UserGone).collect();
+        if !gone.is_empty() {
+            writer.apply(source, now, gone);
+        }
     }
 }
 
@@ -321,6 +344,9 @@ fn run(
         }
     }
 }
+
+/// Longer than groups may count by any configuration.
+const FORGOTTEN: Duration = Duration::from_hours(31 * 24);
 
 /// In the data folder.
 const FILE: &str = "inventory.snapshot";

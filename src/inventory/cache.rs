@@ -21,6 +21,7 @@ use crate::inventory::record::Resolution;
 use crate::inventory::record::USER_WORDS;
 use crate::inventory::record::Walks;
 use crate::inventory::state::State;
+use crate::inventory::statement::Name;
 use crate::inventory::table::Found;
 use crate::inventory::table::Table;
 use crate::inventory::writer::Writer;
@@ -419,6 +420,26 @@ impl Reader {
         names
             .filter_map(|name| state.names.text(name.get()).cloned())
             .collect()
+    }
+
+    /// Cold: which sources say something of a user, whatever name it is found by, and when each last
+    /// did: its source, the user's own name, the time.
+    #[must_use]
+    pub fn said_of_user(&self, name: &str) -> Vec<(String, UserId, Timestamp)> {
+        let Some(entry) = self.user(name) else {
+            return Vec::new();
+        };
+        let state = self.lock();
+        let (Some(own), Some(row)) = (state.names.text(entry.user.0), Name::new(entry.user.0))
+        else {
+            return Vec::new();
+        };
+        let said = state.names.statements(row).iter();
+        said.filter_map(|said| {
+            let source = state.source_name(said.source)?;
+            Some((source.to_owned(), own.clone(), said.at))
+        })
+        .collect()
     }
 
     /// Cold: a source's name.

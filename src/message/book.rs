@@ -137,7 +137,7 @@ impl Book {
                 });
                 &*NONE
             },
-            |texts| texts,
+            Arc::as_ref,
         )
     }
 

@@ -23,6 +23,7 @@ use crate::network::Forwarding;
 use crate::network::Found;
 use crate::network::Home;
 use crate::network::LinkId;
+use crate::network::Nobody;
 use crate::network::Proxy;
 use crate::network::Spoken;
 use crate::network::Via;
@@ -262,10 +263,10 @@ impl Front {
         self.tasks.spawn(async move {
             let found = match lookups {
                 Some(lookups) => lookups.find(&realm).await,
-                None => Err("discovery is switched off".to_owned()),
+                None => Err(Nobody::for_now("discovery is switched off")),
             };
             if let Err(why) = &found {
-                debug!(%realm, why, "no home server was found");
+                debug!(%realm, why = &*why.why, "no home server was found");
             }
             drop(events.send(Event::Found(realm, found)).await);
         });

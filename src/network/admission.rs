@@ -3,6 +3,7 @@
 
 mod peer;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -34,6 +35,7 @@ use crate::access::Trace;
 use crate::model::CertificateId;
 use crate::model::Established;
 use crate::model::Now;
+use crate::model::Reason;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
@@ -48,7 +50,10 @@ pub(super) use peer::PeerIdentity;
 
 /// A peer that is in.
 pub(super) struct Admission {
+    /// Ends with the next change, whatever has been done about the last one.
     pub(super) permit: Permit,
+    /// The access that it has at its NAS, which is not always what was decided last.
+    pub(super) granted: Verdict,
     pub(super) nas: Arc<Nas>,
     /// Address that the NAS asked from.
     pub(super) address: IpAddr,
@@ -81,6 +86,8 @@ pub struct Admissions {
     newest: DashMap<(IpAddr, Box<[u8]>), Correlation>,
     due: Arc<Due>,
     held: Mutex<Held>,
+    /// Who is in from before this start and whose user a directory may know.
+    spared: Mutex<HashSet<Correlation>>,
     /// One sweep at a time, so that each is weighed by itself.
     sweeping: Mutex<()>,
     capacity: usize,
@@ -148,6 +155,7 @@ impl Admissions {
             newest: DashMap::new(),
             due: Arc::default(),
             held: Mutex::default(),
+            spared: Mutex::default(),
             sweeping: Mutex::default(),
             capacity,
             places: Places::default(),
@@ -212,6 +220,7 @@ impl Admissions {
             number,
             Admission {
                 permit: self.live.hold(now, subject, decided),
+                granted: decided.decision.verdict,
                 nas: Arc::clone(nas),
                 address,
                 peer,
@@ -257,31 +266,64 @@ impl Admissions {
         }
     }
 
-    /// What would be decided about somebody now; `None` if that is what let the peer in, which is
-    /// followed anew then, or if the peer has left.
+    /// What is decided about somebody now; `None` if that is the access that the peer has, or if it
+    /// has left. Its next change is waited for in any case.
     pub(super) fn judged(&self, now: Timestamp, number: Correlation) -> Option<Decided> {
-        let decided = self.with(number, |admission| {
-            let decided = self.decide(now, &admission.permit);
-            (decided, admission.permit.given())
-        });
-        let (decided, given) = decided?;
-        if decided.decision.verdict != given {
-            return Some(decided);
+        let mut admission = self.open.get_mut(&number)?;
+        let decided = self.decide(now, &admission.permit);
+        let permit = admission
+            .permit
+            .with_subject(|subject| self.live.hold(now, subject, &decided));
+        admission.permit = permit;
+        let granted = admission.granted;
+        drop(admission);
+        self.follow(number);
+        let is_spared = self.is_spared(number, &decided);
+        (decided.decision.verdict != granted && !is_spared).then_some(decided)
+    }
+
+    /// Spares those whose user is not known yet and may be to a directory, `serves` of which is asked:
+    /// until it is known who they are, that nobody knows them ends nothing.
+    pub fn spare_unknown(&self, now: Timestamp, serves: impl Fn(&str) -> bool) -> usize {
+        let mut spared = HashSet::new();
+        for number in self.numbers() {
+            let is_unknown = self.with(number, |admission| {
+                let decided = self.decide(now, &admission.permit);
+                let listed = decided.seen.user.is_some_and(|user| user.listed);
+                let served = |subject: &Subject<'_>| subject.user.is_some_and(&serves);
+                !listed && admission.permit.with_subject(served)
+            });
+            if is_unknown == Some(true) {
+                spared.insert(number);
+            }
         }
-        self.stays(now, number);
-        None
+        let count = spared.len();
+        *self.spared() = spared;
+        count
+    }
+
+    /// Whether somebody goes on because it is not known yet who the user is; who has become known is
+    /// like anybody else.
+    fn is_spared(&self, number: Correlation, decided: &Decided) -> bool {
+        let mut spared = self.spared();
+        if !spared.contains(&number) {
+            return false;
+        }
+        let unknown = decided.decision.reason == Reason::UserUnknown
+            && decided.seen.user.is_none_or(|user| !user.listed);
+        if !unknown {
+            spared.remove(&number);
+        }
+        unknown
+    }
+
+    fn spared(&self) -> MutexGuard<'_, HashSet<Correlation>> {
+        self.spared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets somebody stay with what is decided now, whatever that is, until that changes.
     pub(super) fn stays(&self, now: Timestamp, number: Correlation) {
-        if let Some(mut admission) = self.open.get_mut(&number) {
-            let decided = self.decide(now, &admission.permit);
-            let permit = admission
-                .permit
-                .with_subject(|subject| self.live.hold(now, subject, &decided));
-            admission.permit = permit;
-        }
-        self.follow(number);
+        self.judged(now, number);
     }
 
     /// Its NAS has given somebody another access: what was decided is what it has now.
@@ -297,6 +339,7 @@ impl Admissions {
                 .permit
                 .with_subject(|subject| self.live.hold(now, subject, decided));
             admission.permit = permit;
+            admission.granted = decided.decision.verdict;
             admission.established = established;
             // It may have got another limit with it.
             admission.ends = None;
@@ -358,6 +401,7 @@ impl Admissions {
     pub(super) fn remove(&self, number: Correlation) -> Option<Admission> {
         let (_, admission) = self.open.remove(&number)?;
         self.places.free();
+        self.spared().remove(&number);
         self.has_changed();
         if let Some(station) = admission.peer.find(AttributeType::CALLING_STATION_ID) {
             let peer = (admission.address, station.into());
@@ -398,6 +442,11 @@ impl Admissions {
     /// Those who have to be put out; each is asked for once.
     pub(super) fn take_due(&self) -> Vec<Correlation> {
         std::mem::take(&mut self.due.lists().due)
+    }
+
+    /// Whether a peer is in still.
+    pub(super) fn is_in(&self, number: Correlation) -> bool {
+        self.open.contains_key(&number)
     }
 
     /// Looks at one who is in.

@@ -5,6 +5,7 @@
 //! become of it; nobody new gets in by that, since each login is decided anew. A garbled list may come
 //! in many small pieces, so those who were put out within the last minute count with the batch.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -49,31 +50,44 @@ impl Admissions {
     /// How many are held.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.brake().waiting.len()
+        let brake = self.brake();
+        let waiting = brake.waiting.iter();
+        waiting.filter(|number| self.is_in(**number)).count()
     }
 
     /// Lets go of those who are held: they are put out, or they stay (`keep`) until the next change
     /// of theirs. Gives how many there were.
     pub fn release(&self, now: Timestamp, keep: bool) -> usize {
         // Whoever releases knows of the minute before as well.
-        let held = std::mem::take(&mut *self.brake()).waiting;
+        let mut held = std::mem::take(&mut *self.brake()).waiting;
+        held.retain(|number| self.is_in(*number));
         let count = held.len();
         if keep {
             held.iter().for_each(|number| self.stays(now, *number));
         } else {
-            self.put_out(held);
+            self.put_out(held.into_iter().collect());
         }
         count
     }
 
     fn gather(&self, now: Timestamp, sweep: impl FnOnce(&Live) -> Sweep) -> Swept {
         let found = self.gathered(sweep);
+        // Who is to have the access that it has was mended before anybody put it out.
+        let (found, mended): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|number| self.judged(now, *number).is_some());
         let count = found.len();
         let mut brake = self.brake();
+        for number in mended {
+            brake.waiting.remove(&number);
+        }
         let recent = brake.recent(now);
         let (leaving, all) = (recent.saturating_add(count), self.len() + recent);
         if count == 0 || leaving < FEW || leaving.saturating_mul(SHARE) <= all {
             brake.note(now, count);
+            for number in &found {
+                brake.waiting.remove(number);
+            }
             drop(brake);
             self.put_out(found);
             return Swept {
@@ -92,8 +106,8 @@ impl Admissions {
 /// What the brake knows.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// Those who wait for a word.
-    waiting: Vec<Correlation>,
+    /// Those who wait for a word; who came first, first.
+    waiting: BTreeSet<Correlation>,
     /// When how many were put out, oldest first; one entry for each second, none older than
     /// [`WINDOW`], and so some sixty.
     put_out: VecDeque<(Timestamp, usize)>,

@@ -11,6 +11,7 @@
 
 mod errand;
 mod lanes;
+mod under_way;
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ use crate::access::DecisionRecord;
 use crate::access::Text;
 use crate::model::Monotonic;
 use crate::model::Now;
+use crate::model::Verdict;
 use crate::network::Counter;
 use crate::network::Shared;
 use crate::radius::Code;
@@ -46,6 +48,7 @@ use errand::Step;
 use errand::nas_today;
 use lanes::Budget;
 use lanes::Lanes;
+use under_way::UnderWay;
 
 /// What the gateway has asked of NASes.
 #[derive(Debug, Default)]
@@ -78,6 +81,8 @@ pub struct Dynamic {
     timers: BTreeSet<(Monotonic, Reach, u8)>,
     /// Who is looked at again, and when.
     later: BTreeSet<(Monotonic, Errand)>,
+    /// Everybody in the three above.
+    under_way: HashMap<Correlation, UnderWay>,
     transmits: VecDeque<(Reach, Vec<u8>)>,
     budget: Budget,
 }
@@ -141,6 +146,7 @@ impl Dynamic {
             flights: HashMap::new(),
             timers: BTreeSet::new(),
             later: BTreeSet::new(),
+            under_way: HashMap::new(),
             transmits: VecDeque::new(),
             budget: Budget::default(),
         }
@@ -149,12 +155,14 @@ impl Dynamic {
     /// Takes who has become due, and sends what may be sent now.
     pub fn handle_due(&mut self, now: Now) {
         for number in self.shared.admissions.take_due() {
-            let errand = Errand {
-                number,
-                step: Step::First,
-                rounds: 0,
-            };
-            self.queue(now, errand, false);
+            if self.has_to_be_asked(now, number) {
+                let errand = Errand {
+                    number,
+                    step: Step::First,
+                    rounds: 0,
+                };
+                self.queue(now, errand, false);
+            }
         }
         self.send_waiting(now);
     }
@@ -222,6 +230,9 @@ impl Dynamic {
                 break;
             }
             self.later.pop_first();
+            if let Some(under_way) = self.under_way.get_mut(&errand.number) {
+                under_way.later = None;
+            }
             self.queue(now, errand, false);
         }
         self.send_waiting(now);
@@ -261,9 +272,12 @@ impl Dynamic {
             Reach::of(nas_today(admission, &settings), admission.address)
         });
         match to {
-            Some(Some(to)) => self.lanes.put(&to, errand, front),
+            Some(Some(to)) => {
+                self.lanes.put(&to, errand, front);
+                self.under_way(errand.number).asked = Verdict::Block;
+            }
             Some(None) => self.stays(now, errand),
-            None => {}
+            None => self.is_done_with(errand.number),
         }
     }
 
@@ -274,6 +288,7 @@ impl Dynamic {
             };
             if self.send(now, &to, errand).is_none() {
                 self.lanes.landed(&to);
+                self.is_done_with(errand.number);
             }
         }
     }
@@ -298,6 +313,7 @@ impl Dynamic {
             Kind::Disconnect { .. } => self.counters.sent.count(),
             Kind::Command | Kind::Push(_) => self.counters.changes.count(),
         }
+        self.under_way(errand.number).asked = decided.decision.verdict;
         self.transmits.push_back((to.clone(), octets.clone()));
         let due = now.monotonic + FIRST_WAIT;
         self.timers.insert((due, to.clone(), identifier));
@@ -353,13 +369,16 @@ impl Dynamic {
         let errand = flight.errand;
         let admissions = &self.shared.admissions;
         match next {
-            Next::Ended => drop(admissions.remove(errand.number)),
+            Next::Ended => {
+                drop(admissions.remove(errand.number));
+                self.is_done_with(errand.number);
+            }
             Next::Changed(established) => {
                 admissions.changed(now.wall, errand.number, &flight.decided, established);
+                self.is_done_with(errand.number);
             }
             Next::Awaited(step) => {
-                let then = (now.monotonic + COMES_ANEW, Errand { step, ..errand });
-                self.later.insert(then);
+                self.put_later(now.monotonic + COMES_ANEW, Errand { step, ..errand });
             }
             Next::Ask(step) => self.queue(now, Errand { step, ..errand }, true),
             Next::Later(step) => self.postpone(now, Errand { step, ..errand }),
@@ -374,10 +393,11 @@ impl Dynamic {
         }
         let at = now.monotonic + errand::pause(errand.rounds);
         let rounds = errand.rounds + 1;
-        self.later.insert((at, Errand { rounds, ..errand }));
+        self.put_later(at, Errand { rounds, ..errand });
     }
 
-    fn stays(&self, now: Now, errand: Errand) {
+    fn stays(&mut self, now: Now, errand: Errand) {
+        self.is_done_with(errand.number);
         self.counters.staying.count();
         self.shared.admissions.stays(now.wall, errand.number);
     }

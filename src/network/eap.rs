@@ -507,14 +507,6 @@ impl Server {
         };
         self.record_refusal(now, asked, &context, &refused);
     }
-
-    fn reject_eap(&mut self, now: Now, delay: Duration, asked: &Asked<'_>, failure: &[u8]) {
-        self.reply_after(now, delay, asked, |buffer, origin, nas| {
-            let mut reply = Reply::access_reject(buffer, origin, nas.secret());
-            reply.eap_message(failure);
-            reply
-        });
-    }
 }
 
 /// Whether a response is one of the method that the last request was of: the peer goes along.

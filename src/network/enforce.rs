@@ -38,9 +38,10 @@ pub struct Profile {
 /// The profiles of one NAS group.
 #[derive(Clone, Debug, Default)]
 pub struct Profiles {
-    /// Allow, for a device that proved itself or needs none.
+    /// Allow, for whoever has shown a device's certificate.
     pub allow: Profile,
-    /// Allow, for a device that is merely claimed: what MAC authentication bypass can get.
+    /// Allow, for a device that is merely claimed, or not known at all: what MAC authentication
+    /// bypass can get, and what a password can.
     pub allow_claimed: Profile,
     /// Quarantine.
     pub quarantine: Profile,
@@ -77,11 +78,14 @@ impl Enforcement {
         credential: Credential,
     ) -> &Profile {
         let profiles = self.of(group);
-        // Who proves nothing, neither device nor user, never gets more than the limited profile.
-        let claimed = established == Established::Claimed || credential == Credential::None;
+        // A password proves a user and no device, known or not; who proves nothing has no more.
+        let proven = match credential {
+            Credential::Certificate => established != Established::Claimed,
+            Credential::None | Credential::Password => established == Established::Proven,
+        };
         match verdict {
-            Verdict::Allow if claimed => &profiles.allow_claimed,
-            Verdict::Allow => &profiles.allow,
+            Verdict::Allow if proven => &profiles.allow,
+            Verdict::Allow => &profiles.allow_claimed,
             Verdict::Quarantine => &profiles.quarantine,
             Verdict::Block => &profiles.block,
         }
@@ -100,11 +104,14 @@ impl Enforcement {
 pub(super) struct Accepted<'a> {
     pub(super) decision: &'a Decision,
     pub(super) id: Correlation,
+    /// Whether that number leads anybody to a record: only then the NAS gets it as a Class.
+    pub(super) on_record: bool,
     /// The authenticated user.
     pub(super) user: Option<&'a str>,
     pub(super) context: &'a Context,
     pub(super) nas: &'a Nas,
-    pub(super) charging: &'a ChargingKey,
+    /// `None` where the user has an identity for charging already.
+    pub(super) charging: Option<&'a ChargingKey>,
 }
 
 impl<'a> Accepted<'a> {
@@ -141,20 +148,24 @@ pub(super) fn write(
     };
     reply.prepared(&profile.attributes, || accepted.values(), salt);
     let limit = session_timeout(profile, accepted.nas, accepted.decision, now);
-    write_limit(reply, limit, accepted.id);
-    let charging = &accepted.context.charging;
-    charging.answer(reply, accepted.charging, accepted.user);
+    write_limit(reply, limit, accepted.on_record.then_some(accepted.id));
+    if let Some(key) = accepted.charging {
+        let charging = &accepted.context.charging;
+        charging.answer(reply, key, accepted.user);
+    }
 }
 
-/// Writes the time limit, if there is one, and the Class.
-pub(super) fn write_limit(reply: &mut Reply<'_, '_>, limit: Option<u32>, id: Correlation) {
+/// Writes the time limit, if there is one, and the Class of a decision.
+pub(super) fn write_limit(reply: &mut Reply<'_, '_>, limit: Option<u32>, id: Option<Correlation>) {
     /// The NAS is to ask again, not to end the session (RFC 2865 section 5.29).
     const RADIUS_REQUEST: u32 = 1;
     if let Some(seconds) = limit {
         reply.integer(AttributeType::SESSION_TIMEOUT, seconds);
         reply.integer(AttributeType::TERMINATION_ACTION, RADIUS_REQUEST);
     }
-    reply.octets(AttributeType::CLASS, &class(id));
+    if let Some(id) = id {
+        reply.octets(AttributeType::CLASS, &class(id));
+    }
 }
 
 /// `portreeve:` and the decision's number.
@@ -300,6 +311,7 @@ mod tests {
             groups: HashMap::from([("lab".to_owned(), Profiles::default())]),
         };
         let (cert, none) = (Credential::Certificate, Credential::None);
+        let word = Credential::Password;
         for (group, verdict, established, credential, expected) in [
             (
                 "office",
@@ -328,6 +340,27 @@ mod tests {
                 Established::Claimed,
                 none,
                 Some("limited"),
+            ),
+            (
+                "office",
+                Verdict::Allow,
+                Established::None,
+                word,
+                Some("limited"),
+            ),
+            (
+                "office",
+                Verdict::Allow,
+                Established::Claimed,
+                word,
+                Some("limited"),
+            ),
+            (
+                "office",
+                Verdict::Allow,
+                Established::Proven,
+                word,
+                Some("allow"),
             ),
             (
                 "office",

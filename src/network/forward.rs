@@ -5,6 +5,9 @@
 //! quarantine in place of that, or an Access-Reject. The keys of EAP go on to the NAS in the first
 //! two cases and nowhere in the third.
 
+mod nobody;
+mod unjudged;
+
 use std::sync::Arc;
 
 use crate::access::Correlation;
@@ -17,6 +20,8 @@ use crate::model::Plane;
 use crate::model::Presented;
 use crate::model::Subject;
 use crate::model::Verdict;
+use crate::network::ChargingKey;
+use crate::network::Nobody;
 use crate::network::Settings;
 use crate::network::away::Asked;
 use crate::network::away::Away;
@@ -27,6 +32,7 @@ use crate::network::context::readable;
 use crate::network::discard::Discarded;
 use crate::network::enforce;
 use crate::network::enforce::Accepted;
+use crate::network::enforce::Profile;
 use crate::network::proxy::Forwarding;
 use crate::network::proxy::Home;
 use crate::network::proxy::Route;
@@ -60,6 +66,8 @@ enum Asks {
         /// User-Name, as far as it is text.
         user: Box<str>,
         offered: Offered,
+        /// Identifier of the EAP packet in it.
+        eap: Option<u8>,
     },
     /// An Accounting-Request, whole: it is recorded when it has been answered.
     Accounting(Box<[u8]>),
@@ -122,6 +130,10 @@ impl Server {
                 context: Box::new(Context::new(asked.from.ip(), request)),
                 user: readable(request.user_name().unwrap_or(&[])).into(),
                 offered: request.offered(),
+                eap: verified
+                    .packet()
+                    .find(AttributeType::EAP_MESSAGE)
+                    .and_then(|packet| packet.get(1).copied()),
             },
             Request::Accounting(_) => Asks::Accounting(verified.packet().octets().into()),
             Request::Status(_) => return Err(DropReason::UnexpectedCode.into()),
@@ -188,12 +200,12 @@ impl Server {
         settings: &Settings,
         away: &Away,
         at_home: &AtHome,
-        answer: Result<(Arc<Home>, Box<Returned>), Box<str>>,
+        answer: Result<(Arc<Home>, Box<Returned>), Nobody>,
     ) {
         let asked = away.asked();
         let (home, mut answer) = match answer {
             Ok(answered) => answered,
-            Err(why) => return self.nobody_answers(now, &asked, at_home, &why),
+            Err(nobody) => return self.nobody_answers(now, settings, &asked, at_home, &nobody),
         };
         answer.retain(|carried| at_home.route.filters.pass(carried));
         match (&at_home.asks, answer.code()) {
@@ -216,16 +228,12 @@ impl Server {
                     self.counters.challenged.count();
                 }
             }
-            (Asks::Access { .. }, Code::AccessAccept) if !at_home.route.judged => {
-                if self.pass_on(now, &asked, &answer) {
-                    self.counters.passed_on.count();
-                }
-            }
             (
                 Asks::Access {
                     context,
                     user,
                     offered,
+                    ..
                 },
                 Code::AccessAccept,
             ) => {
@@ -236,25 +244,9 @@ impl Server {
                     offered: *offered,
                     answer: &answer,
                 };
-                self.judge_returned(now, settings, &asked, &came);
+                self.accept_returned(now, settings, &asked, &came);
             }
             _ => self.forget(&asked),
-        }
-    }
-
-    /// Lets go of a request that no home server has answered. Its NAS gets no answer and asks again, or
-    /// elsewhere; whoever looks for the reason finds it on record.
-    fn nobody_answers(&mut self, now: Now, asked: &Asked<'_>, at_home: &AtHome, why: &str) {
-        self.counters.discard(Discarded::HomeSilent);
-        self.forget(asked);
-        if let Asks::Access { context, user, .. } = &at_home.asks {
-            let why = format!("no answer was sent: {why}");
-            let refused = Refused {
-                method: PROXIED,
-                user,
-                why: &why,
-            };
-            self.record_refusal(now, asked, context, &refused);
         }
     }
 
@@ -287,6 +279,27 @@ impl Server {
             }
             reply
         })
+    }
+
+    /// Lets in whom a home server does, as the realm's route says.
+    fn accept_returned(
+        &mut self,
+        now: Now,
+        settings: &Settings,
+        asked: &Asked<'_>,
+        came: &Came<'_>,
+    ) {
+        if came.route.judged {
+            return self.judge_returned(now, settings, asked, came);
+        }
+        let sent = if came.route.authorization_kept {
+            self.pass_on(now, asked, came.answer)
+        } else {
+            self.accept_unjudged(now, settings, asked, came)
+        };
+        if sent {
+            self.counters.passed_on.count();
+        }
     }
 
     /// Judges the device of somebody whom a home server lets in.
@@ -340,9 +353,7 @@ impl Server {
         let group = asked.nas.group();
         let enforcement = &settings.enforcement;
         let profile = enforcement.profile(group, verdict, seen.established, seen.credential);
-        let message = profile.reply_message.as_deref();
-        // RFC 3579 section 2.6.5.
-        let message = message.filter(|_| came.offered != Offered::Eap);
+        let message = came.may_be_told(profile);
         let kept = verdict == Verdict::Allow && came.route.authorization_kept;
         let theirs = came.answer.find(AttributeType::SESSION_TIMEOUT);
         let limit = enforce::session_timeout(profile, asked.nas, decision, now.wall);
@@ -365,7 +376,7 @@ impl Server {
                 let stays = if kept {
                     limit.is_none() || !OF_A_LIMIT.contains(&carried.kind())
                 } else {
-                    carried.is_of_authentication()
+                    unjudged::authenticates(carried)
                 };
                 if stays {
                     reply.carried(carried, salt);
@@ -373,15 +384,16 @@ impl Server {
                 }
             }
             if kept {
-                enforce::write_limit(&mut reply, limit, id);
+                enforce::write_limit(&mut reply, limit, Some(id));
             } else {
                 let accepted = Accepted {
                     decision,
                     id,
+                    on_record: true,
                     user: came.user(),
                     context: came.context,
                     nas,
-                    charging: &settings.charging,
+                    charging: came.charging(settings),
                 };
                 enforce::write(&mut reply, profile, &accepted, now.wall, random);
                 if let Some(message) = message {
@@ -412,6 +424,19 @@ struct Came<'a> {
 }
 
 impl Came<'_> {
+    /// What the user is told; nothing along with EAP (RFC 3579 section 2.6.5).
+    fn may_be_told<'p>(&self, profile: &'p Profile) -> Option<&'p str> {
+        let message = profile.reply_message.as_deref();
+        message.filter(|_| self.offered != Offered::Eap)
+    }
+
+    /// The key of our identities for charging, unless the home server names one: there is one at
+    /// most (RFC 4372 section 3).
+    fn charging<'s>(&self, settings: &'s Settings) -> Option<&'s ChargingKey> {
+        let theirs = self.answer.find(AttributeType::CHARGEABLE_USER_IDENTITY);
+        theirs.is_none().then_some(&settings.charging)
+    }
+
     /// Whom the home server has let in. With EAP the request's User-Name is the outer identity,
     /// which nobody has checked; the home server may name another one.
     fn user(&self) -> Option<&str> {
@@ -436,11 +461,16 @@ impl Came<'_> {
 
     /// EAP-Failure in place of the home server's EAP-Success (RFC 3748 section 4.2).
     fn eap_failure(&self) -> Option<[u8; 4]> {
-        const FAILURE: u8 = 4;
         let success = self.answer.find(AttributeType::EAP_MESSAGE)?;
         let identifier = success.get(1).copied().unwrap_or(0);
-        Some([FAILURE, identifier, 0, 4])
+        Some(eap_failure(identifier))
     }
+}
+
+/// EAP-Failure (RFC 3748 section 4.2).
+const fn eap_failure(identifier: u8) -> [u8; 4] {
+    const FAILURE: u8 = 4;
+    [FAILURE, identifier, 0, 4]
 }
 
 /// Whether our limit ends before theirs, or there is none of theirs.

@@ -14,6 +14,7 @@ use crate::model::Now;
 use crate::network::check::Answer;
 use crate::network::check::Inquiry;
 use crate::network::proxy::Home;
+use crate::network::proxy::Nobody;
 use crate::radius::Returned;
 
 /// Something slow to be done on another thread.
@@ -107,7 +108,7 @@ pub struct Done {
 pub(super) enum Worked {
     Handshake(Box<Conversation>, Step),
     /// What a home server has answered, or why none did.
-    Home(Result<(Arc<Home>, Box<Returned>), Box<str>>),
+    Home(Result<(Arc<Home>, Box<Returned>), Nobody>),
     /// What a conversation wanted to know; it has not gone on with it yet.
     Inside(Box<Conversation>, Answer),
     /// What came of looking up a conversation's peer, and the step that has waited for it.

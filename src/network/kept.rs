@@ -129,6 +129,7 @@ impl Admissions {
             let permit = self.live().resume(now, read.subject, read.given);
             let admission = Admission {
                 permit,
+                granted: read.given,
                 nas,
                 address: read.address,
                 peer: read.peer,
@@ -170,7 +171,7 @@ impl Kept {
         let attributes = admission.peer.attributes.iter();
         Some(Self {
             number: number.to_string(),
-            given: admission.permit.given().as_str().to_owned(),
+            given: admission.granted.as_str().to_owned(),
             established: admission.established.as_str().to_owned(),
             nas: admission.nas.name().into(),
             address: admission.address,

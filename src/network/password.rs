@@ -216,10 +216,11 @@ impl Server {
                     let accepted = Accepted {
                         decision,
                         id,
+                        on_record: true,
                         user: asker.user,
                         context: asker.context,
                         nas,
-                        charging: &settings.charging,
+                        charging: Some(&settings.charging),
                     };
                     enforce::write(&mut reply, profile, &accepted, now.wall, random);
                     extra.accept(&mut reply, random);

@@ -60,6 +60,7 @@ pub use realms::Found;
 pub use realms::Server as FoundServer;
 pub use route::Filters;
 pub use route::Forwarding;
+pub use route::Nobody;
 pub use route::Route;
 pub use route::Routes;
 pub use trunk::Spoken;
@@ -141,7 +142,10 @@ impl Proxy {
         let realm = name.and_then(realm_of).and_then(realm_to_look_up);
         let answer = match realm {
             Some(realm) => self.realms.find(now, &realm, asking),
-            None => Answer::Nothing(asking, "its realm is no name that DNS can have".into()),
+            None => Answer::Nothing(
+                asking,
+                Nobody::certain("its realm is no name that DNS can have"),
+            ),
         };
         self.go_on(now, answer);
     }
@@ -372,9 +376,8 @@ impl Proxy {
                 Err(Purpose::Status) => return,
             }
         }
-        let why = choose::why(now, &asking);
-        self.done
-            .push_back((asking.forwarding.worker, asking.forwarding.unanswered(why)));
+        let done = asking.forwarding.for_nobody(choose::why(now, &asking));
+        self.done.push_back((asking.forwarding.worker, done));
     }
 
     /// An answer is believed.

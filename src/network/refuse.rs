@@ -1,5 +1,7 @@
 //! Answers to those who are not authenticated, and records of answers that could not be sent.
 
+use std::time::Duration;
+
 use crate::model::Credential;
 use crate::model::Established;
 use crate::model::Now;
@@ -63,6 +65,20 @@ impl Server {
         });
         self.counters.not_authenticated.count();
         self.record_refusal_with(now, asked, context, refused, advice);
+    }
+
+    pub(super) fn reject_eap(
+        &mut self,
+        now: Now,
+        delay: Duration,
+        asked: &Asked<'_>,
+        failure: &[u8],
+    ) {
+        self.reply_after(now, delay, asked, |buffer, origin, nas| {
+            let mut reply = Reply::access_reject(buffer, origin, nas.secret());
+            reply.eap_message(failure);
+            reply
+        });
     }
 
     /// Counts a decision that a reply tells.

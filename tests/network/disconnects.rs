@@ -10,6 +10,7 @@ use hmac::Mac;
 use md5::Digest;
 use md5::Md5;
 use portreeve::access::DecisionRecord;
+use portreeve::access::Silence;
 use portreeve::model::ComplianceState;
 use portreeve::model::Secret;
 use portreeve::model::Verdict;
@@ -453,9 +454,9 @@ fn a_crowd_is_held_and_released_with_what_is_decided_then() {
 
     // Mended meanwhile: nobody has to go, and the next change counts again.
     door.judged(ComplianceState::Compliant);
-    assert_eq!(admissions.release(door.lab.now.wall, false), CROWD);
-    assert!(door.sent().is_empty());
+    assert_eq!(admissions.held(), 0);
     assert_eq!(admissions.release(door.lab.now.wall, false), 0);
+    assert!(door.sent().is_empty());
 
     door.judged(ComplianceState::NonCompliant);
     assert_eq!(admissions.release(door.lab.now.wall, false), CROWD);
@@ -481,13 +482,28 @@ fn those_who_are_let_stay_stay_until_their_next_change() {
     let admissions = Arc::clone(&door.lab.shared.admissions);
     assert_eq!(admissions.release(door.lab.now.wall, true), CROWD);
     assert!(door.sent().is_empty());
+    // They are to have what they never lost.
     door.judged(ComplianceState::Compliant);
-    assert_eq!(
-        admissions.held(),
-        CROWD,
-        "a better verdict is a change, too"
-    );
+    assert_eq!(admissions.held(), 0);
+    assert!(door.sent().is_empty());
     assert_eq!(admissions.len(), CROWD);
+    door.judged(ComplianceState::NonCompliant);
+    assert_eq!(admissions.held(), CROWD, "the next change is one");
+}
+
+#[test]
+fn who_leaves_is_not_held_any_more() {
+    const CROWD: usize = 60;
+    let mut door = Door::new();
+    door.enter_many(GOOD_MAC, CROWD);
+    door.judged(ComplianceState::NonCompliant);
+    let admissions = Arc::clone(&door.lab.shared.admissions);
+    assert_eq!(admissions.held(), CROWD);
+    // Nothing was heard of them for a day.
+    door.lab.passes(Duration::from_hours(24));
+    admissions.expire(door.lab.now.wall, &Silence::default());
+    assert_eq!(admissions.held(), 0);
+    assert_eq!(admissions.release(door.lab.now.wall, false), 0);
 }
 
 #[test]

@@ -10,7 +10,9 @@ use portreeve::network::Found;
 use portreeve::network::FoundServer;
 use portreeve::network::HomeConfig;
 use portreeve::network::LinkId;
+use portreeve::network::Nobody;
 use portreeve::network::Spoken;
+use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
 
 use crate::homes_over_tls::Site;
@@ -145,13 +147,16 @@ fn a_realm_without_servers_is_remembered_as_such_and_others_are_asked_if_there_a
             vec![]
         };
         let mut site = site(homes);
-        site.login_of("alice@example.org", None);
+        let first = site.login_of("alice@example.org", None);
         site.finds(
             "example.org",
-            Err("example.org does not exist in DNS".into()),
+            Err(Nobody::certain("example.org does not exist in DNS")),
         );
         assert_eq!(site.lookups(), ["example.org"]);
-        site.login_of("alice@example.org", None);
+        if !fallback {
+            assert_eq!(site.believes(&first).code, Code::AccessReject);
+        }
+        let second = site.login_of("alice@example.org", None);
         assert_eq!(
             site.lookups(),
             Vec::<String>::new(),
@@ -161,8 +166,8 @@ fn a_realm_without_servers_is_remembered_as_such_and_others_are_asked_if_there_a
             let link = site.connected();
             assert!(site.next(link).is_some() && site.next(link).is_some());
         } else {
-            assert_eq!(site.answered(), []);
-            assert_eq!(site.lab.dropped("home_silent"), 2);
+            assert_eq!(site.believes(&second).code, Code::AccessReject);
+            assert_eq!(site.lab.dropped("home_silent"), 0);
             let why = refusal(&site.lab.records()[0]);
             assert!(why.contains("example.org does not exist in DNS"), "{why}");
         }
@@ -173,19 +178,69 @@ fn a_realm_without_servers_is_remembered_as_such_and_others_are_asked_if_there_a
 }
 
 #[test]
-fn realms_that_are_no_names_are_not_looked_up() {
+fn realms_that_are_no_names_are_not_looked_up_and_refused() {
     let mut site = site(Vec::new());
     for user in [
         "alice@localhost",
+        "alice@..",
         "alice@a b.example.org",
-        "alice@",
         "alice@192.0.2.1",
     ] {
-        site.login_of(user, None);
+        let request = site.login_of(user, None);
         assert_eq!(site.lookups(), Vec::<String>::new(), "row {user}");
-        assert_eq!(site.answered(), [], "row {user}");
+        let reply = site.believes(&request);
+        assert_eq!(reply.code, Code::AccessReject, "row {user}");
+        assert_eq!(reply.eap(), None, "row {user}");
+        let why = refusal(site.lab.records().last().unwrap());
+        assert!(
+            why.contains("no name that DNS can have"),
+            "row {user}: {why}"
+        );
     }
-    assert_eq!(site.lab.dropped("home_silent"), 4);
+    assert_eq!(site.lab.dropped("home_silent"), 0);
+}
+
+#[test]
+fn only_where_dns_says_nothing_nothing_is_answered_rfc7585_3_4_3() {
+    for (nobody, answered) in [
+        (Nobody::for_now("DNS has not answered within 6 s"), 0),
+        (Nobody::for_now("DNS has no answer: SERVFAIL"), 0),
+        (Nobody::certain("example.org does not exist in DNS"), 1),
+    ] {
+        let mut site = site(Vec::new());
+        site.login_of("alice@example.org", None);
+        site.finds("example.org", Err(nobody.clone()));
+        assert_eq!(site.answered().len(), answered, "row {nobody:?}");
+        let silent = site.lab.dropped("home_silent");
+        assert_eq!(silent, 1 - answered as u64, "row {nobody:?}");
+        assert_eq!(site.lab.records().len(), 1, "row {nobody:?}");
+    }
+}
+
+#[test]
+fn a_peer_of_a_realm_that_does_not_exist_gets_a_failure_as_late_as_any_rfc3579_2_6_3() {
+    const DELAY: Duration = Duration::from_secs(1);
+    let mut site = site(Vec::new());
+    let routes = site.lab.shared.settings.load().routes.clone();
+    site.lab.configure(|config| config.reject_delay = DELAY);
+    site.lab.reload(|settings| settings.routes = routes);
+    let request = site.nas.access(|request| {
+        request
+            .octets(AttributeType::USER_NAME, b"anonymous@example.org")
+            .eap_message(&[2, 9, 0, 5, 1]);
+    });
+    site.ask(&request);
+    site.finds(
+        "example.org",
+        Err(Nobody::certain("example.org does not exist in DNS")),
+    );
+    assert_eq!(site.answered(), []);
+    site.passes(DELAY);
+    let now = site.lab.now;
+    site.lab.servers[0].handle_timeout(now);
+    let reject = site.believes(&request);
+    assert_eq!(reject.code, Code::AccessReject);
+    assert_eq!(reject.eap().unwrap(), [4, 9, 0, 4]);
 }
 
 #[test]
@@ -199,7 +254,8 @@ fn made_up_realms_take_the_places_of_each_other_and_of_no_real_one() {
     for number in 0..50 {
         let realm = format!("x{number}.example.net");
         site.login_of(&format!("mallory@{realm}"), None);
-        site.finds(&realm, Err(format!("{realm} does not exist in DNS")));
+        let nobody = Nobody::certain(format!("{realm} does not exist in DNS"));
+        site.finds(&realm, Err(nobody));
     }
     assert_eq!(site.lookups().len(), 51);
     site.login_of("alice@example.org", None);

@@ -186,10 +186,15 @@ impl Site {
             }
             request.user_password(b"known elsewhere");
         });
-        let (door, from) = (AUTHENTICATION, self.nas.address);
-        assert_eq!(self.lab.deliver(0, door, from, &request), []);
-        self.turn();
+        self.ask(&request);
         request
+    }
+
+    /// Hands a request in; nothing is answered at once.
+    pub(crate) fn ask(&mut self, request: &[u8]) {
+        let (door, from) = (AUTHENTICATION, self.nas.address);
+        assert_eq!(self.lab.deliver(0, door, from, request), []);
+        self.turn();
     }
 
     /// The next packet that was sent on a connection.

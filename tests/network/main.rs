@@ -34,6 +34,7 @@ mod simulation;
 mod slow_homes;
 mod streams;
 mod tunnels;
+mod visitors;
 
 #[path = "../support/alloc.rs"]
 mod alloc;

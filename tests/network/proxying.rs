@@ -62,7 +62,7 @@ impl Site {
         Self::with(|_| {})
     }
 
-    fn with(change: impl FnOnce(&mut Route)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Route)) -> Self {
         let lab = Lab::new();
         let homes: Vec<Arc<Home>> = HOMES
             .iter()

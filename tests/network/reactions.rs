@@ -149,6 +149,59 @@ fn who_does_not_come_anew_is_put_out() {
 }
 
 #[test]
+fn a_stricter_verdict_does_not_wait_for_who_was_told_to_come_anew_rfc5176_2_1() {
+    let mut door = door(&reauthenticate(), |_| {});
+    for answered in [true, false] {
+        let session = if answered { "s-1" } else { "s-2" };
+        door.managed(Tri::No);
+        door.enter(UNMANAGED_MAC, session);
+        door.managed(Tri::Yes);
+        let request = door.request();
+        assert_eq!(code(&request), Code::CoaRequest, "row {answered}");
+        if answered {
+            door.answer(&request, COA_ACK, None);
+        }
+        door.lab.passes(Duration::from_millis(500));
+        assert!(door.sent().is_empty(), "row {answered}");
+        let bad = ComplianceState::NonCompliant;
+        let changes = door
+            .lab
+            .said(device(UNMANAGED, UNMANAGED_MAC, Tri::Yes, bad));
+        let now = door.lab.now.wall;
+        door.lab.shared.admissions.sweep(now, &changes);
+        let cut = door.request();
+        assert_eq!(code(&cut), Code::DisconnectRequest, "row {answered}");
+        door.answer(&cut, DISCONNECT_ACK, None);
+        if !answered {
+            door.answer(&request, COA_ACK, None);
+        }
+        assert!(door.lab.shared.admissions.is_empty(), "row {answered}");
+        door.lab.passes(Duration::from_mins(1));
+        assert!(door.sent().is_empty(), "row {answered}");
+        assert_eq!(door.dynamic.pending(), 0, "row {answered}");
+    }
+}
+
+#[test]
+fn a_change_that_asks_for_no_less_leaves_who_was_told_to_come_anew_alone() {
+    let mut door = door(&reauthenticate(), |_| {});
+    door.enter(UNMANAGED_MAC, "s-1");
+    door.managed(Tri::Yes);
+    let request = door.request();
+    door.answer(&request, COA_ACK, None);
+    for managed in [Tri::No, Tri::Yes, Tri::No] {
+        door.managed(managed);
+        assert!(door.sent().is_empty());
+    }
+    // It has what it is to have, so nothing follows.
+    door.lab.passes(Duration::from_secs(30));
+    assert!(door.sent().is_empty());
+    assert_eq!(door.dynamic.pending(), 0);
+    door.managed(Tri::Yes);
+    assert_eq!(code(&door.request()), Code::CoaRequest);
+}
+
+#[test]
 fn who_may_not_be_in_any_more_is_never_asked_to_authenticate_again() {
     let mut door = door(&reauthenticate(), |_| {});
     door.enter(GOOD_MAC, "s-1");
@@ -240,8 +293,10 @@ fn a_nas_without_resources_is_asked_again_later_and_not_for_ever_rfc5176_3_5() {
     // RFC 5176 section 2.3: other contents, another Identifier.
     identifiers.dedup();
     assert_eq!(identifiers.len(), 3);
-    // It is not forgotten: the next change is carried out, too.
+    // It is not forgotten: what it never lost it may have, and the next change is carried out.
     door.judged(ComplianceState::Compliant);
+    assert!(door.sent().is_empty());
+    door.judged(ComplianceState::NonCompliant);
     assert_eq!(door.sent().len(), 1);
 }
 

@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve::access::Silence;
+use portreeve::inventory::Update;
+use portreeve::inventory::UserReport;
 use portreeve::model::ComplianceState;
+use portreeve::model::Tri;
+use portreeve::model::UserId;
 use portreeve::network::Admissions;
 use portreeve::network::At;
 use portreeve::network::Dynamic;
@@ -12,10 +16,12 @@ use portreeve::network::DynamicCounters;
 use portreeve::network::Restored;
 use portreeve::network::Shared;
 use portreeve::radius::AttributeType;
+use portreeve::radius::Code;
 use portreeve::radius::Nas;
 use portreeve::radius::Packet;
 
 use crate::disconnects::Door;
+use crate::lab::ALICE;
 use crate::lab::GOOD_MAC;
 use crate::lab::UNMANAGED_MAC;
 
@@ -205,4 +211,56 @@ fn silence_during_a_restart_is_not_the_end_of_a_session() {
         admissions.expire(door.lab.now.wall, &silence);
         assert_eq!(admissions.len(), left, "its interval is known still");
     }
+}
+
+/// Every restart put out who was known through a directory alone.
+#[test]
+fn who_has_not_been_looked_up_yet_is_not_put_out_by_the_start() {
+    for served in [true, false] {
+        let mut door = Door::new();
+        let request = door.nas.access(|request| {
+            request
+                .octets(AttributeType::USER_NAME, ALICE.as_bytes())
+                .octets(AttributeType::CALLING_STATION_ID, GOOD_MAC.as_bytes())
+                .user_password(&ALICE.bytes().rev().collect::<Vec<u8>>());
+        });
+        let reply = door.lab.ask(&door.nas, &request).expect("a reply");
+        assert_eq!(reply.code, Code::AccessAccept);
+        let lines = door.lab.shared.admissions.save();
+
+        start_again(&mut door, 10);
+        // What the last start knew was not saved.
+        door.lab.said(Update::UserGone(alice()));
+        assert_eq!(restore(&door, &lines).sessions, 1);
+        let admissions = Arc::clone(&door.lab.shared.admissions);
+        let now = door.lab.now.wall;
+        let spared = admissions.spare_unknown(now, |user| served && user == ALICE);
+        assert_eq!(spared, usize::from(served));
+        let swept = admissions.sweep_all(now);
+        assert_eq!((swept.due, swept.held), (usize::from(!served), 0));
+        assert_eq!(door.sent().len(), usize::from(!served));
+        if !served {
+            continue;
+        }
+        // Others come and go, and their devices change.
+        let changes = door.lab.said(Update::User(UserReport::new(bob())));
+        assert_eq!(admissions.sweep(now, &changes).due, 0);
+        // As soon as the user is known, what is decided counts.
+        let mut report = UserReport::new(alice());
+        report.enabled = Tri::Yes;
+        let changes = door.lab.said(Update::User(report));
+        assert_eq!(admissions.sweep(now, &changes).due, 0);
+        assert!(door.sent().is_empty());
+        let changes = door.lab.said(Update::UserGone(alice()));
+        assert_eq!(admissions.sweep(now, &changes).due, 1);
+        assert_eq!(door.sent().len(), 1);
+    }
+}
+
+fn alice() -> UserId {
+    UserId::parse(ALICE).unwrap()
+}
+
+fn bob() -> UserId {
+    UserId::parse(crate::lab::BOB).unwrap()
 }

@@ -44,7 +44,7 @@ impl Desk {
                 let text = format!("{}\n{}", text.trim_end(), lines(&standings));
                 Response::Answer { json: answer, text }
             }
-            to => to,
+            Response::Answer { .. } | Response::Refused(_) => to,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::inventory::Reader;
 use crate::inventory::UserReport;
 use crate::model::GroupId;
 use crate::model::Monotonic;
+use crate::model::Timestamp;
 use crate::model::UserId;
 use crate::net::Clock;
 use crate::network::Answer;
@@ -51,6 +52,8 @@ struct Known {
     source: String,
     /// The name under which the inventory has the user.
     user: UserId,
+    /// When the inventory was told last.
+    stated: Monotonic,
 }
 
 impl fmt::Debug for Learner {
@@ -84,9 +87,13 @@ impl Learner {
         self.is_told(login, within, |told| told.epoch == epoch)
     }
 
-    /// Whether they have, or those of before a reload.
+    /// Whether they have, or those of before a reload or a restart.
     pub(super) fn remembers(&self, login: &str, within: Duration) -> bool {
-        self.is_told(login, within, |_| true)
+        let recalled = || {
+            let (_, at) = self.recall(&UserId::parse(login)?)?;
+            Some(self.clock.now().wall.since(at) < within)
+        };
+        self.is_told(login, within, |_| true) || recalled().unwrap_or(false)
     }
 
     fn is_told(&self, login: &str, within: Duration, counts: impl Fn(&Told) -> bool) -> bool {
@@ -97,6 +104,31 @@ impl Learner {
         let told = self.told();
         told.get(&login)
             .is_some_and(|told| now.since(told.at) < within && counts(told))
+    }
+
+    /// What a directory has said of the user before this start, as far as the inventory has it, and
+    /// when.
+    fn recall(&self, login: &UserId) -> Option<(Known, Timestamp)> {
+        let said = self.reader.said_of_user(login.as_str()).into_iter();
+        let mut said = said.filter(|(source, ..)| source.starts_with(SOURCE));
+        let (source, user, at) = said.next()?;
+        let known = Known {
+            // It is told again in any case.
+            hash: 0,
+            source,
+            user,
+            stated: Monotonic::default(),
+        };
+        Some((known, at))
+    }
+
+    /// What was said last of the user.
+    fn before(&self, login: &UserId) -> Option<Known> {
+        let told = self.told().get(login).cloned();
+        match told {
+            Some(told) => told.known,
+            None => self.recall(login).map(|(known, _)| known),
+        }
     }
 
     /// Puts what a directory says of a user into the inventory, and waits until decisions see it.
@@ -114,11 +146,18 @@ impl Learner {
             return Answer::refused();
         };
         let epoch = self.epoch.load(Ordering::Relaxed);
-        let source = format!("directory/{directory}");
+        let source = source_of(&directory);
         let hash = self.hasher.hash_one((&directory, &name, groups.as_slice()));
-        let before = self.told().get(&login).and_then(|told| told.known.clone());
+        let now = self.clock.now().monotonic;
+        let before = self.before(&login);
         let known = match before {
-            Some(before) if before.hash == hash && self.has(&login, &groups) => before,
+            Some(before)
+                if before.hash == hash
+                    && now.since(before.stated) < STATED
+                    && self.has(&login, &groups) =>
+            {
+                before
+            }
             before => {
                 let user = self.own_name(&login, name);
                 if let Some(before) = before
@@ -142,7 +181,12 @@ impl Learner {
                         "the inventory does not find the user's groups by this name",
                     );
                 }
-                Known { hash, source, user }
+                Known {
+                    hash,
+                    source,
+                    user,
+                    stated: now,
+                }
             }
         };
         self.note(login, epoch, Some(known));
@@ -155,8 +199,7 @@ impl Learner {
             return Answer::Accepted(None);
         };
         let epoch = self.epoch.load(Ordering::Relaxed);
-        let before = self.told().get(&login).and_then(|told| told.known.clone());
-        if let Some(before) = before
+        if let Some(before) = self.before(&login)
             && !self.forget(before).await
         {
             return unavailable(BUSY);
@@ -213,6 +256,17 @@ async fn in_time(learning: impl Future<Output = bool>) -> bool {
 fn unavailable(why: &str) -> Answer {
     Answer::Unavailable(Why::new(why))
 }
+
+/// The source that a directory is in the inventory.
+pub(super) fn source_of(directory: &str) -> String {
+    format!("{SOURCE}{directory}")
+}
+
+const SOURCE: &str = "directory/";
+
+/// How old the time may be with which the inventory has what a directory says over and over: a restart
+/// has no other.
+const STATED: Duration = Duration::from_hours(1);
 
 const BUSY: &str = "the inventory cannot take the user's groups: it is busy, or has no room";
 

@@ -3,7 +3,9 @@ use std::fs;
 use super::*;
 use crate::inventory::DeviceReport;
 use crate::inventory::Update;
+use crate::inventory::UserReport;
 use crate::model::DeviceId;
+use crate::model::GroupId;
 
 fn settings(folder: &Path) -> config::Data {
     config::Data {
@@ -19,9 +21,21 @@ fn files() -> Vec<Origin> {
     }]
 }
 
+fn directories() -> Vec<Origin> {
+    vec![Origin {
+        name: "directory/corp".to_owned(),
+        place: "dc=example,dc=com".to_owned(),
+    }]
+}
+
 fn start(folder: &Path) -> Opened {
     let inventory = inventory::Config::new([1; 16]);
-    open(&settings(folder), inventory, &files(), Clock::start())
+    open(
+        &settings(folder),
+        inventory,
+        (&files(), &directories()),
+        Clock::start(),
+    )
 }
 
 /// A folder with the snapshot of one device.
@@ -127,7 +141,39 @@ fn switched_off_it_neither_reads_nor_writes() {
         ..settings(folder.path())
     };
     let inventory = inventory::Config::new([1; 16]);
-    let opened = open(&off, inventory, &files(), Clock::start());
+    let opened = open(&off, inventory, (&files(), &[]), Clock::start());
     assert_eq!(opened.reader.device_count(), 0);
     assert!(opened.snapshots.is_none());
+}
+
+/// Every restart put out who was known through LDAP alone.
+#[test]
+fn what_directories_have_said_is_known_after_a_restart_and_forgotten_after_a_month() {
+    for (days, known) in [(0, true), (30, true), (31, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut opened = start(folder.path());
+        let source = opened.writer.name_source("directory/corp");
+        let mut report = UserReport::new(UserId::parse("lena@example.com").unwrap());
+        report.groups = vec![GroupId::named("wifi-users")];
+        report.aliases = vec![UserId::parse("lena").unwrap()];
+        let now = Clock::start().now().wall;
+        let at = Timestamp::from_unix_seconds(now.unix_seconds() - days * 24 * 3600);
+        opened.writer.apply(source, at, vec![Update::User(report)]);
+        let snapshots = opened.snapshots.unwrap();
+        let interval = Duration::from_hours(1);
+        let saver = Saver::spawn(snapshots, opened.reader, Clock::start(), interval);
+        saver.unwrap().stop();
+
+        let opened = start(folder.path());
+        let entry = opened.reader.user("lena");
+        assert_eq!(entry.is_some_and(|entry| entry.listed), known, "row {days}");
+        let groups = entry.map(|entry| opened.reader.groups(entry.groups).len());
+        assert_eq!(groups.unwrap_or(0), usize::from(known), "row {days}");
+        let said = opened.reader.said_of_user("lena");
+        let sources: Vec<&str> = said.iter().map(|(source, ..)| &**source).collect();
+        let expected: &[&str] = if known { &["directory/corp"] } else { &[] };
+        assert_eq!(sources, expected, "row {days}");
+        // A directory brings no list that a start would wait for.
+        assert!(!opened.is_whole);
+    }
 }

@@ -304,10 +304,12 @@ mod tests {
     fn judged(at: i64, reason: Reason, is_contact: bool) -> Judgement {
         Judgement {
             now: Timestamp::from_unix_seconds(at),
-            verdict: match reason {
-                Reason::RequirementsMet => Verdict::Allow,
-                Reason::DeviceRetired => Verdict::Block,
-                _ => Verdict::Quarantine,
+            verdict: if reason == Reason::RequirementsMet {
+                Verdict::Allow
+            } else if reason == Reason::DeviceRetired {
+                Verdict::Block
+            } else {
+                Verdict::Quarantine
             },
             reason,
             is_contact,

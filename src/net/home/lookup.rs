@@ -15,7 +15,9 @@ use hickory_resolver::config::ResolveHosts;
 use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::config::ResolverOpts;
 use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::DnsError;
 use hickory_resolver::net::NetError;
+use hickory_resolver::net::NoRecords;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 use hickory_resolver::proto::rr::RecordType;
@@ -27,6 +29,7 @@ use super::trust::Trust;
 use crate::network::Discovery;
 use crate::network::Found;
 use crate::network::FoundServer;
+use crate::network::Nobody;
 use crate::network::TlsWay;
 use crate::radius::Lead;
 use crate::radius::MAX_SERVERS;
@@ -104,7 +107,9 @@ impl Lookups {
     pub(super) async fn find(&self, realm: &str) -> Found {
         match timeout(WHOLE, self.follow(realm)).await {
             Ok(found) => found,
-            Err(_) => Err(format!("DNS has not answered within 6 s for {realm}")),
+            Err(_) => Err(Nobody::for_now(format!(
+                "DNS has not answered within 6 s for {realm}"
+            ))),
         }
     }
 
@@ -133,10 +138,10 @@ impl Lookups {
             })
             .collect();
         let mut hosts = Vec::new();
-        let mut trouble = format!(
+        let mut trouble = Nobody::certain(format!(
             "{realm} has no NAPTR record for {}",
             self.services.join(" or ")
-        );
+        ));
         for lead in leads(&records, &self.services) {
             match lead {
                 Lead::Host(host) => hosts.push((host, RADSEC_PORT)),
@@ -145,7 +150,7 @@ impl Lookups {
                         lifetime = lifetime.min(alive);
                         hosts.extend(services(&records));
                     }
-                    Err(why) => trouble = why,
+                    Err(why) => trouble = worse(trouble, why),
                 },
             }
         }
@@ -163,13 +168,13 @@ impl Lookups {
                         addresses,
                     });
                 }
-                Err(why) => trouble = why,
+                Err(why) => trouble = worse(trouble, why),
             }
         }
         if ours {
-            return Err(format!(
+            return Err(Nobody::for_now(format!(
                 "the servers of {realm} are this gateway, and the request would go round"
-            ));
+            )));
         }
         if found.is_empty() {
             return Err(trouble);
@@ -181,7 +186,7 @@ impl Lookups {
         &self,
         host: &str,
         port: u16,
-    ) -> Result<(Vec<SocketAddr>, Duration), String> {
+    ) -> Result<(Vec<SocketAddr>, Duration), Nobody> {
         let found = self.resolver.lookup_ip(whole(host)).await;
         let found = found.map_err(|error| why(host, &error))?;
         let lifetime = lifetime(found.as_lookup());
@@ -191,12 +196,12 @@ impl Lookups {
             .take(MAX_ADDRESSES)
             .collect();
         if addresses.is_empty() {
-            return Err(format!("{host} has no address"));
+            return Err(Nobody::certain(format!("{host} has no address")));
         }
         Ok((addresses, lifetime))
     }
 
-    async fn ask(&self, name: &str, kind: RecordType) -> Result<(Lookup, Duration), String> {
+    async fn ask(&self, name: &str, kind: RecordType) -> Result<(Lookup, Duration), Nobody> {
         let found = self.resolver.lookup(whole(name), kind).await;
         let found = found.map_err(|error| why(name, &error))?;
         let lifetime = lifetime(&found);
@@ -256,16 +261,34 @@ fn whole(name: &str) -> String {
     format!("{name}.")
 }
 
-/// Why a look-up has failed; the resolver prints its whole query.
-fn why(name: &str, error: &NetError) -> String {
+/// The later of two reasons; certain only if both are.
+fn worse(before: Nobody, later: Nobody) -> Nobody {
+    Nobody {
+        certain: before.certain && later.certain,
+        ..later
+    }
+}
+
+/// Why a look-up has failed; the resolver prints its whole query. Only a name server that answers for
+/// the name says for certain that there is nothing (RFC 2308 section 2): one that names others does
+/// not, nor does one in trouble.
+fn why(name: &str, error: &NetError) -> Nobody {
+    let refers = matches!(
+        error,
+        NetError::Dns(DnsError::NoRecordsFound(NoRecords {
+            soa: None,
+            ns: Some(_),
+            ..
+        }))
+    );
     if error.is_nx_domain() {
-        format!("{name} does not exist in DNS")
-    } else if error.is_no_records_found() {
-        format!("{name} has no such record in DNS")
+        Nobody::certain(format!("{name} does not exist in DNS"))
+    } else if error.is_no_records_found() && !refers {
+        Nobody::certain(format!("{name} has no such record in DNS"))
     } else {
         let said = error.to_string();
         let said: String = said.chars().take(MAX_SAID).collect();
-        format!("DNS has no answer for {name}: {said}")
+        Nobody::for_now(format!("DNS has no answer for {name}: {said}"))
     }
 }
 

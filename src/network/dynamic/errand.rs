@@ -81,7 +81,7 @@ impl Session {
             nas: Arc::clone(nas_today(admission, settings)),
             address: admission.address,
             peer: admission.peer.clone(),
-            given: admission.permit.given(),
+            given: admission.granted,
             established: admission.established,
         }
     }

@@ -93,10 +93,11 @@ impl Server {
             let accepted = Accepted {
                 decision: &decided.decision,
                 id,
+                on_record: true,
                 user: outcome.principal.user(),
                 context: slot.judge.context(),
                 nas,
-                charging: &round.settings.charging,
+                charging: Some(&round.settings.charging),
             };
             enforce::write(&mut reply, profile, &accepted, now.wall, fill);
             reply

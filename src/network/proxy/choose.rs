@@ -6,6 +6,7 @@ use super::flight::Asking;
 use super::flight::Purpose;
 use super::home::Health;
 use super::home::Home;
+use super::route::Nobody;
 use super::trunk::Reachable;
 use crate::model::Monotonic;
 use crate::radius::Code;
@@ -41,8 +42,8 @@ pub(super) fn choose(
         .map(|(_, home)| Arc::clone(home))
 }
 
-/// Why nobody has answered, as a sentence.
-pub(super) fn why(now: Monotonic, asking: &Asking) -> String {
+/// Why nobody has answered.
+pub(super) fn why(now: Monotonic, asking: &Asking) -> Nobody {
     let accounting = asking.forwarding.forward.is_accounting();
     let realm = &asking.forwarding.route.realm;
     let mut said: Vec<String> = asking
@@ -67,16 +68,25 @@ pub(super) fn why(now: Monotonic, asking: &Asking) -> String {
             }
         })
         .collect();
-    if let Some(why) = &asking.unfound {
-        said.insert(0, why.to_string());
-    } else if said.is_empty() {
+    let none = said.is_empty();
+    if let Some(nobody) = &asking.unfound {
+        said.insert(0, nobody.why.to_string());
+    } else if none {
         said.push("it has none".to_owned());
     }
     let said = said.join("; ");
     if asking.bound.is_some() {
-        format!("the home server of this conversation has not answered: {said}")
-    } else {
-        format!("no home server of realm \"{realm}\" has answered: {said}")
+        return Nobody::for_now(format!(
+            "the home server of this conversation has not answered: {said}"
+        ));
+    }
+    match &asking.unfound {
+        Some(nobody) if none && nobody.certain => {
+            Nobody::certain(format!("there is no home server: {said}"))
+        }
+        Some(_) | None => Nobody::for_now(format!(
+            "no home server of realm \"{realm}\" has answered: {said}"
+        )),
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::home::Home;
 use super::route::Forwarding;
+use super::route::Nobody;
 use crate::model::Monotonic;
 
 /// From which of our sockets to whom, or on which connection.
@@ -57,7 +58,7 @@ pub(super) struct Asking {
     /// Those whom discovery has found; they come in place of those of the route.
     pub(super) found: Vec<Arc<Home>>,
     /// Why it has found nobody.
-    pub(super) unfound: Option<Box<str>>,
+    pub(super) unfound: Option<Nobody>,
     /// Whether a connection has ended under it, and it was asked again on another one.
     pub(super) was_cut: bool,
     pub(super) give_up: Monotonic,

@@ -18,6 +18,7 @@ use super::home::Home;
 use super::home::HomeConfig;
 use super::home::TlsWay;
 use super::home::Way;
+use super::route::Nobody;
 use crate::model::Fingerprint;
 use crate::model::Monotonic;
 use crate::model::Secret;
@@ -51,8 +52,8 @@ pub struct Server {
 }
 
 /// What came of a look-up: the servers in order and how long DNS vouches for them, or why there are
-/// none, in a sentence.
-pub type Found = Result<(Vec<Server>, Duration), String>;
+/// none; that is certain if DNS says so, and not if it says nothing.
+pub type Found = Result<(Vec<Server>, Duration), Nobody>;
 
 /// What discovery has done, and whom it has found.
 #[derive(Debug, Default)]
@@ -103,7 +104,7 @@ enum State {
     },
     Known(Vec<Arc<Home>>),
     /// With the reason.
-    Nothing(Box<str>),
+    Nothing(Nobody),
 }
 
 /// What is known of a realm.
@@ -111,7 +112,7 @@ pub(super) enum Answer {
     /// These are asked.
     Ask(Box<Asking>, Vec<Arc<Home>>),
     /// It has none, and why.
-    Nothing(Box<Asking>, Box<str>),
+    Nothing(Box<Asking>, Nobody),
     /// It waits for a look-up.
     Waits,
 }
@@ -146,7 +147,7 @@ impl Realms {
     /// Whom to ask for a realm.
     pub(super) fn find(&mut self, now: Monotonic, name: &str, asking: Box<Asking>) -> Answer {
         let Some(discovery) = &self.discovery else {
-            return Answer::Nothing(asking, "discovery is switched off".into());
+            return Answer::Nothing(asking, Nobody::for_now("discovery is switched off"));
         };
         match self.all.get_mut(name) {
             Some(Realm {
@@ -168,7 +169,7 @@ impl Realms {
                 if waiting.len() >= MAX_WAITING {
                     self.discovered.refused.count();
                     let why = "too many requests wait for the look-up of their realm";
-                    return Answer::Nothing(asking, why.into());
+                    return Answer::Nothing(asking, Nobody::for_now(why));
                 }
                 waiting.push(*asking);
                 return Answer::Waits;
@@ -180,7 +181,7 @@ impl Realms {
         if !has_place || self.under_way >= MAX_LOOKUPS {
             self.discovered.refused.count();
             let why = "too many realms are looked up or known";
-            return Answer::Nothing(asking, why.into());
+            return Answer::Nothing(asking, Nobody::for_now(why));
         }
         self.look_up(now, name, asking)
     }
@@ -216,7 +217,7 @@ impl Realms {
             return Vec::new();
         };
         let Some(discovery) = self.discovery.clone() else {
-            let why: Box<str> = "discovery is switched off".into();
+            let why = Nobody::for_now("discovery is switched off");
             let waiting = waiting.into_iter();
             return waiting
                 .map(|asking| Answer::Nothing(Box::new(asking), why.clone()))
@@ -243,7 +244,6 @@ impl Realms {
             }
             Err(why) => {
                 self.discovered.nothing.count();
-                let why: Box<str> = why.into();
                 self.put(name, State::Nothing(why.clone()), now + discovery.retry);
                 self.show();
                 let waiting = waiting.into_iter();
@@ -263,7 +263,7 @@ impl Realms {
                 continue;
             };
             if matches!(realm.state, State::Looking { .. }) {
-                let why = "the look-up of the realm takes too long".to_owned();
+                let why = Nobody::for_now("the look-up of the realm takes too long");
                 given_up.extend(self.found(now, &name, Err(why)));
             } else if now.since(realm.until) >= GRACE {
                 self.take(&name);

@@ -63,6 +63,36 @@ pub struct Routes {
     pub mark: Box<[u8]>,
 }
 
+/// Why no home server answers a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nobody {
+    /// As a sentence for the record.
+    pub why: Box<str>,
+    /// Whether it is certain that none ever will: the realm has no home server. Else another RADIUS
+    /// server may have more luck, or this one later.
+    pub certain: bool,
+}
+
+impl Nobody {
+    /// The realm has no home server.
+    #[must_use]
+    pub fn certain(why: impl Into<Box<str>>) -> Self {
+        Self {
+            why: why.into(),
+            certain: true,
+        }
+    }
+
+    /// Nobody has answered for now.
+    #[must_use]
+    pub fn for_now(why: impl Into<Box<str>>) -> Self {
+        Self {
+            why: why.into(),
+            certain: false,
+        }
+    }
+}
+
 /// A request for a home server, on its way out of a packet loop.
 #[derive(Debug)]
 pub struct Forwarding {
@@ -73,12 +103,16 @@ pub struct Forwarding {
 }
 
 impl Forwarding {
-    /// The answer that nobody gives, and why, as a sentence for the record.
+    /// The answer that nobody gives for now, and why, as a sentence for the record.
     #[must_use]
     pub fn unanswered(&self, why: impl Into<Box<str>>) -> Done {
+        self.for_nobody(Nobody::for_now(why))
+    }
+
+    pub(in crate::network) fn for_nobody(&self, nobody: Nobody) -> Done {
         Done {
             ticket: self.ticket,
-            result: Worked::Home(Err(why.into())),
+            result: Worked::Home(Err(nobody)),
         }
     }
 }
