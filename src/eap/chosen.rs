@@ -156,10 +156,7 @@ impl Method {
     /// Where its peer has fallen silent, or why it was refused.
     pub(super) fn abandon(self) -> Refusal {
         match self {
-            Self::Tls(method) => match method.abandon() {
-                FailureReason::Silence(silence) => Refusal::of(silence),
-                reason => refusal(reason, &method),
-            },
+            Self::Tls(method) => refusal(method.abandon(), &method),
             Self::Tunnel(method) => method.abandon(),
         }
     }

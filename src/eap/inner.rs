@@ -166,10 +166,13 @@ impl Method {
         match self {
             Self::MsChapV2(method) => method.abandon(),
             Self::Gtc => Refusal::of(Silence::Inside(Inner::Gtc)).named(name),
-            Self::Tls(method) => match method.abandon() {
-                FailureReason::Silence(_) => Refusal::of(Silence::Inside(Inner::Tls)).named(name),
-                reason => refused_tls(reason, &method, name),
-            },
+            Self::Tls(method) => {
+                let reason = method.abandon();
+                if matches!(reason, FailureReason::Silence(_)) {
+                    return Refusal::of(Silence::Inside(Inner::Tls)).named(name);
+                }
+                refused_tls(reason, &method, name)
+            }
         }
     }
 }
