@@ -156,13 +156,7 @@ impl Method {
     /// Where its peer has fallen silent, or why it was refused.
     pub(super) fn abandon(self) -> Refusal {
         match self {
-            Self::Tls(method) => {
-                let reason = method.abandon();
-                if let FailureReason::Silence(silence) = reason {
-                    return Refusal::of(silence);
-                }
-                refusal(reason, &method)
-            }
+            Self::Tls(method) => refusal(method.abandon(), &method),
             Self::Tunnel(method) => method.abandon(),
         }
     }
