@@ -109,10 +109,10 @@ fn roll(octets: &[u8], text: &str) {
     });
     let step = gateway.handle_head(now(), &peer, &head);
     assert!(step.event.is_none());
-    match step.action {
-        Action::Answer(reply) => assert!(reply.status.is_client_error()),
-        other => panic!("{other:?}"),
-    }
+    let Action::Answer(reply) = step.action else {
+        panic!("not answered: {:?}", step.action);
+    };
+    assert!(reply.status.is_client_error());
 }
 
 fn gateway() -> Gateway {
