@@ -25,6 +25,12 @@ mod session;
 mod subject;
 
 pub use crate::inventory::Change;
+pub use crate::inventory::ClientEntry;
+pub use crate::inventory::Sighting;
+pub use crate::inventory::Told;
+pub use crate::inventory::Wipe;
+pub use crate::inventory::WipeStage;
+pub use crate::inventory::said_by;
 pub use crate::policy::Trace;
 pub use change::Sweep;
 pub use claimed::ClaimedTexts;

@@ -6,12 +6,13 @@
 //! Order of an end: mail drains, network loops stop, sources stop, the inventory is saved, the
 //! journal writes its last.
 //!
-//! Threads and tasks that are not a room's own: `runtime` threads of Tokio, which run
+//! Threads and tasks that are not a room's own: one thread that keeps mail clients (`clients`); `runtime` threads of Tokio, which run
 //! sources, control socket and metrics; one task for housekeeping, which owns nothing; one thread that saves
 //! the inventory.
 
 mod answer;
 mod banner;
+mod clients;
 mod core;
 mod doubles;
 pub mod first_start;

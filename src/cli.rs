@@ -14,6 +14,7 @@ mod conf;
 mod control;
 mod decisions;
 mod device;
+mod devices;
 mod explain;
 mod hash_password;
 mod message;
@@ -24,6 +25,7 @@ mod release;
 mod run;
 mod status;
 mod sync;
+mod wipe;
 
 use std::process::ExitCode;
 
@@ -61,6 +63,8 @@ enum Command {
     Release(release::Arguments),
     Device(device::Arguments),
     Message(message::Arguments),
+    Devices(devices::Arguments),
+    Wipe(wipe::Arguments),
     Probe(probe::Arguments),
     HashPassword(hash_password::Arguments),
 }
@@ -80,6 +84,8 @@ pub fn main() -> ExitCode {
         Some(Command::Release(arguments)) => release::run(&arguments),
         Some(Command::Device(arguments)) => device::run(&arguments),
         Some(Command::Message(arguments)) => message::run(&arguments),
+        Some(Command::Devices(arguments)) => devices::run(&arguments),
+        Some(Command::Wipe(arguments)) => wipe::run(&arguments),
         Some(Command::Probe(arguments)) => probe::run(&arguments),
         Some(Command::Certs(arguments)) => certs::run(&arguments),
         Some(Command::HashPassword(arguments)) => hash_password::run(&arguments),

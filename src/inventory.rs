@@ -15,6 +15,9 @@
 //! **What it must never know.** Where facts come from (`sync`), what they lead to (`policy`), any
 //! protocol. It reads no clock and draws no random number: both are arguments.
 //!
+//! **Mail clients** are beside the devices (`clients`): what a DeviceId and its user have said and
+//! done, and the wipe that an administrator has ordered. They are read as devices are.
+//!
 //! **Order of reading.** [`Reader::find`] in `cache`, `table` and below it `index` and `arena`
 //! for the way down; [`Writer`], `devices`, `names` and `merge` for the way in; `store` for what
 //! outlives the process. `table`, `index`
@@ -25,6 +28,7 @@ mod atomic;
 mod batch;
 mod cache;
 mod change;
+mod clients;
 mod description;
 mod devices;
 mod group;
@@ -50,6 +54,13 @@ pub use cache::Reader;
 pub use cache::UserEntry;
 pub use cache::open;
 pub use change::Change;
+pub use clients::ClientEntry;
+pub use clients::MailClient;
+pub use clients::Sighting;
+pub use clients::Told;
+pub use clients::Wipe;
+pub use clients::WipeStage;
+pub use clients::said_by;
 pub use description::Description;
 pub use description::EasUse;
 pub use group::GroupSet;

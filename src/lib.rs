@@ -41,7 +41,7 @@
 //! | `document` | core | TOML texts read key by key, every problem with its line | `model` |
 //! | `message` | core | what people are told: templates, languages, the check-again page | `document`, `model` |
 //! | `policy` | core | rules, their evaluation, their lint | `document`, `model` |
-//! | `inventory` | core | the lock-free cache of devices, users and groups | `model` |
+//! | `inventory` | core | the lock-free cache of devices, users, groups and mail clients | `model` |
 //! | `access` | core | the decision: subject, facts and policy meet; permits, sessions, records | `policy`, `inventory`, `model` |
 //! | `network` | core | the RADIUS server without sockets; proxying and its home servers | `access`, `radius`, `eap`, `model` |
 //! | `mail` | core | the ActiveSync gateway without sockets | `access`, `eas`, `message`, `model` |

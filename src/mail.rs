@@ -2,7 +2,9 @@
 //!
 //! This room owns what may be said to whom before a request is let through, the memory of accepted
 //! credentials, and which headers pass. It knows nothing of connections or TLS. Bodies are streamed
-//! by the shell and not looked at, but for those of devices that are or were in quarantine.
+//! by the shell and not looked at, but for those of devices that are or were in quarantine, for
+//! Settings and Provision, in which a client tells of its device, and, where a policy asks about
+//! attachments, for ItemOperations.
 //!
 //! Order of a request, each step ending in a reply if it fails:
 //!
@@ -47,6 +49,9 @@
 //! proof. When the upstream has answered a command of a proven device with success, its DeviceId
 //! goes out as a [`Binding`], so that the inventory knows the pair from then on.
 //!
+//! Which clients there are is told as [`Sighting`](crate::access::Sighting)s, and only what is new. A
+//! client that an administrator has ordered to be wiped is told so by its next Provision (`wipe`).
+//!
 //! Start at [`Gateway`].
 
 mod action;
@@ -68,8 +73,10 @@ mod name;
 mod quarantine;
 mod reply;
 mod roll;
+mod sighting;
 mod token;
 mod who;
+mod wipe;
 mod words;
 
 pub use action::Action;

@@ -71,6 +71,7 @@ pub use evaluate::evaluate;
 pub use explain::CheckExplanation;
 pub use explain::Explanation;
 pub use explain::PolicyExplanation;
+pub use explain::RehearsedExplanation;
 pub use explain::explain;
 pub use facts::DeviceFacts;
 pub use facts::Facts;

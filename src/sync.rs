@@ -49,6 +49,7 @@ pub use file::read_device_file;
 pub use file::read_user_file;
 pub use graph::GraphSetupError;
 pub use handle::Binding;
+pub use handle::ClientOrder;
 pub use handle::Handle;
 pub use handle::SyncNowError;
 pub use http::TrustError;

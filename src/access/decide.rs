@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwap;
 
 use crate::access::record::DecisionRecord;
+use crate::access::seen;
 use crate::access::seen::Seen;
+use crate::inventory::ClientEntry;
 use crate::inventory::Lookup;
 use crate::inventory::Reader;
 use crate::model::CertificateId;
@@ -54,6 +56,8 @@ pub struct Decided {
     pub decision: Decision,
     /// What it was made from.
     pub seen: Seen,
+    /// What was known of the mail client; `None` at other doors.
+    pub client: Option<ClientEntry>,
     /// Read before the facts: if it is still current later, so is the decision.
     pub generation: Generation,
 }
@@ -81,15 +85,22 @@ impl DecisionPoint {
             policy: in_force.number,
         };
         let seen = Seen::look_up(&self.reader, subject, now);
-        let facts = seen.facts(&self.reader, subject.user, subject.nas, subject.mail);
+        let client = seen::client(&self.reader, subject);
+        let mail = subject.mail;
+        let mail = mail.map(|mail| seen::with_known(&self.reader, client.as_ref(), mail));
+        let facts = seen.facts(&self.reader, subject.user, subject.nas, mail);
         let decision = if self.any_revoked.load(Ordering::Relaxed) && self.is_revoked(subject) {
             Decision::new(Verdict::Block, Reason::CertificateRevoked)
+        } else if client.is_some_and(|client| client.wipe.is_some()) {
+            // Whatever the policies say of it: an administrator wants it gone (R40, R41).
+            Decision::new(Verdict::Block, Reason::DeviceRetired)
         } else {
             evaluate(&in_force.policy, &facts, trace)
         };
         Decided {
             decision,
             seen,
+            client,
             generation,
         }
     }
@@ -139,6 +150,13 @@ impl DecisionPoint {
     #[must_use]
     pub fn revoked(&self) -> Arc<HashSet<CertificateId>> {
         self.revoked.load_full()
+    }
+
+    /// Whether the policy in force has a word about attachments, so that it must be known of each
+    /// request whether it fetches one.
+    #[must_use]
+    pub fn asks_about_attachments(&self) -> bool {
+        self.policy.load().policy.asks_about_attachments()
     }
 
     /// Reads ahead what decisions about these addresses will read: a hint, see
@@ -201,7 +219,9 @@ impl DecisionPoint {
             &self.reader,
             record.user.as_option(),
             record.nas_context(),
-            record.mail_context(),
+            record
+                .mail_context()
+                .map(|mail| seen::with_known(&self.reader, record.client(), mail)),
         );
         let name = |source| self.reader.source_name(source);
         Some(explain(&policy, &facts, &name))

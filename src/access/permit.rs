@@ -205,6 +205,12 @@ impl Live {
         &self.point
     }
 
+    /// See [`DecisionPoint::asks_about_attachments`].
+    #[must_use]
+    pub fn asks_about_attachments(&self) -> bool {
+        self.point.asks_about_attachments()
+    }
+
     /// How many requests are registered now.
     #[must_use]
     pub fn len(&self) -> usize {

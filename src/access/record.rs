@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use crate::access::claimed::ClaimedTexts;
 use crate::access::decide::Decided;
 use crate::access::seen::Seen;
+use crate::inventory::ClientEntry;
 use crate::model::Decision;
 use crate::model::Generation;
 use crate::model::MacAddress;
@@ -208,6 +209,12 @@ pub struct DecisionRecord {
     pub medium: Medium,
     /// The last round of an EAP conversation that failed; 0 of everything else.
     pub rounds: u16,
+    /// Version of a mail client's protocol in tenths; 0 on the other planes.
+    pub mail_version: u8,
+    /// Whether a mail client fetches an attachment.
+    pub attachment: bool,
+    /// Whether `known_client` is of this record, and not of an earlier one.
+    pub is_of_client: bool,
     /// The facts that were seen; of a refusal, what is filled in without them.
     pub seen: Seen,
     /// How the peer authenticated: `eap-tls 1.3`, `mab`, `pap`, `eas Sync`, …
@@ -228,6 +235,8 @@ pub struct DecisionRecord {
     pub user_agent: Text<96>,
     /// What came of it.
     pub outcome: Outcome,
+    /// What was known of a mail client, where `is_of_client`.
+    pub known_client: ClientEntry,
 }
 
 /// What a record records.
@@ -321,6 +330,10 @@ impl DecisionRecord {
             claims: None,
             device_type: Text::EMPTY,
             user_agent: Text::EMPTY,
+            mail_version: 0,
+            is_of_client: false,
+            known_client: ClientEntry::default(),
+            attachment: false,
             seen: Seen::BLANK,
             outcome: Outcome::Decided(Decision::new(Verdict::Block, Reason::UserUnknown)),
             advice: None,
@@ -342,6 +355,10 @@ impl DecisionRecord {
         self.seen = decided.seen;
         self.outcome = Outcome::Decided(decided.decision);
         self.generation = decided.generation;
+        if let Some(client) = decided.client {
+            self.is_of_client = true;
+            self.known_client = client;
+        }
     }
 
     /// Turns this into what [`not_authenticated`](Self::not_authenticated) gives; nothing is left
@@ -377,6 +394,10 @@ impl DecisionRecord {
             claims,
             device_type,
             user_agent,
+            mail_version,
+            is_of_client,
+            known_client: _,
+            attachment,
             advice,
             chain,
             rounds,
@@ -401,6 +422,15 @@ impl DecisionRecord {
         *rounds = 0;
         device_type.set_option(subject.mail.map(|mail| mail.device_type));
         user_agent.set_option(subject.mail.map(|mail| mail.user_agent));
+        *is_of_client = false;
+        *mail_version = subject.mail.map_or(0, |mail| mail.version);
+        *attachment = subject.mail.is_some_and(|mail| mail.attachment);
+    }
+
+    /// What was known of the mail client; `None` at other doors.
+    #[must_use]
+    pub fn client(&self) -> Option<&ClientEntry> {
+        self.is_of_client.then_some(&self.known_client)
     }
 
     pub(super) fn nas_context(&self) -> Option<NasContext<'_>> {
@@ -417,6 +447,10 @@ impl DecisionRecord {
         let mail = MailContext {
             device_type: self.device_type.as_str(),
             user_agent: self.user_agent.as_str(),
+            version: self.mail_version,
+            command: self.method.as_str().strip_prefix("eas ").unwrap_or(""),
+            attachment: self.attachment,
+            ..MailContext::default()
         };
         let stated = !mail.device_type.is_empty() || !mail.user_agent.is_empty();
         stated.then_some(mail)

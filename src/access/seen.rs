@@ -1,5 +1,6 @@
 //! The facts as they were when a decision was made: fixed size, copied into its record.
 
+use crate::inventory::ClientEntry;
 use crate::inventory::GroupSet;
 use crate::inventory::Lookup;
 use crate::inventory::Reader;
@@ -7,6 +8,7 @@ use crate::inventory::UserEntry;
 use crate::model::Credential;
 use crate::model::Established;
 use crate::model::Identifier;
+use crate::model::KnownClient;
 use crate::model::MailContext;
 use crate::model::NasContext;
 use crate::model::Plane;
@@ -185,6 +187,42 @@ impl Seen {
             mail,
         }
     }
+}
+
+/// What a mail client says, and what is known of it.
+pub(super) fn with_known<'a>(
+    reader: &'a Reader,
+    client: Option<&ClientEntry>,
+    mail: MailContext<'a>,
+) -> MailContext<'a> {
+    let Some(client) = client else {
+        return mail;
+    };
+    MailContext {
+        known: KnownClient {
+            model: reader.client_model(client),
+            os_version: client.os_version,
+            rank: client.rank,
+            first_seen: client.first_seen,
+            last_success: client.last_success,
+        },
+        ..mail
+    }
+}
+
+/// The record of the mail client that the subject names.
+pub(super) fn client(reader: &Reader, subject: &Subject<'_>) -> Option<ClientEntry> {
+    // At other doors nobody is asked.
+    subject.mail?;
+    let mut identifiers = subject.device.iter().map(|one| &one.identifier);
+    identifiers.find_map(|identifier| match identifier {
+        Identifier::Eas(eas, user) => Some(reader.client(eas, user)),
+        Identifier::Device(_)
+        | Identifier::Entra(_)
+        | Identifier::Certificate(_)
+        | Identifier::Serial(_)
+        | Identifier::Mac(_) => None,
+    })
 }
 
 /// The owner of the device that a certificate without user names: whom it was issued for, as the

@@ -186,6 +186,9 @@ impl From<NasContext<'_>> for OwnedNas {
 struct OwnedMail {
     device_type: Box<str>,
     user_agent: Box<str>,
+    version: u8,
+    command: Box<str>,
+    attachment: bool,
 }
 
 impl OwnedMail {
@@ -193,6 +196,10 @@ impl OwnedMail {
         MailContext {
             device_type: &self.device_type,
             user_agent: &self.user_agent,
+            version: self.version,
+            command: &self.command,
+            attachment: self.attachment,
+            ..MailContext::default()
         }
     }
 }
@@ -202,6 +209,9 @@ impl From<MailContext<'_>> for OwnedMail {
         Self {
             device_type: mail.device_type.into(),
             user_agent: mail.user_agent.into(),
+            version: mail.version,
+            command: mail.command.into(),
+            attachment: mail.attachment,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::access::DecisionRecord;
 use crate::access::Live;
 use crate::access::Outcome;
 use crate::access::Sessions;
+use crate::app::clients::Clients;
 use crate::app::groups;
 use crate::app::metrics::Metrics;
 use crate::app::revocation::Revocation;
@@ -36,9 +37,11 @@ use crate::net::control::Request;
 use crate::net::control::Response;
 use crate::sync;
 
+mod clients;
 mod kept;
 mod mail;
 mod planes;
+mod trees;
 
 pub(super) use kept::Kept;
 use planes::counts;
@@ -66,6 +69,7 @@ pub(super) struct Desk {
     pub(super) sources: sync::Handle,
     pub(super) revocation: Arc<Revocation>,
     pub(super) metrics: Metrics,
+    pub(super) clients: Arc<Clients>,
     /// What listens where, for people.
     pub(super) doors: Vec<(&'static str, SocketAddr)>,
 }
@@ -83,6 +87,19 @@ impl Desk {
                 accept,
             } => sources::ask(&self.sources, source.as_deref(), *quick, *accept),
             Request::Release { keep } => self.release(*keep),
+            Request::Clients { filter, from } => self.clients(filter, *from),
+            Request::ExplainClient {
+                device,
+                user,
+                no_message,
+            } => self.explain_client(device, user.as_deref(), *no_message),
+            Request::ClientAction {
+                device,
+                user,
+                action,
+                by,
+                confirmed,
+            } => self.client_action(device, user.as_deref(), *action, (by, *confirmed)),
             Request::SyncProgress { source, number } => {
                 let now = self.clock.now().wall;
                 sources::progress(&self.sources, source.as_deref(), *number, now)
@@ -111,6 +128,7 @@ impl Desk {
             "generation": { "inventory": generation.inventory, "policy": generation.policy },
             "sessions": self.sessions.len(),
             "mail_requests": self.live.len(),
+            "mail_clients": reader.client_count(),
             "network_peers": self.metrics.admissions.len(),
             "network_peers_held": self.metrics.admissions.held(),
             "records_lost": lost,
@@ -280,6 +298,21 @@ impl Desk {
                         decision.verdict,
                         decision.reason,
                         decision.reason.sentence()
+                    ),
+                    json: json!({ "record": line_json, "trace": null }),
+                }
+            }
+            // No policy was asked.
+            Outcome::Decided(decision)
+                if decision.reason == Reason::DeviceRetired
+                    && record.client().is_some_and(|client| client.wipe.is_some()) =>
+            {
+                Response::Answer {
+                    text: format!(
+                        "decision {} of {}: {} ({})\nAn administrator has ordered a wipe of this mail \
+                         client; `portreeve wipe --list` shows how far it is, `portreeve wipe --cancel` \
+                         lets it in again.\n",
+                        record.id, record.seen.at, decision.verdict, decision.reason
                     ),
                     json: json!({ "record": line_json, "trace": null }),
                 }

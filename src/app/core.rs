@@ -13,6 +13,7 @@ use crate::access::Live;
 use crate::access::RecordQueue;
 use crate::access::Sessions;
 use crate::app::StartError;
+use crate::app::clients;
 use crate::app::groups;
 use crate::app::passwords;
 use crate::app::revocation::Revocation;
@@ -67,7 +68,10 @@ impl Core {
         let directories = passwords::origins(config)?;
         let origins = (&*sources.origins(), &*directories);
         let opened = warm::open(&config.data, inventory, origins, clock);
-        let warm::Opened { writer, reader, .. } = opened;
+        let warm::Opened {
+            mut writer, reader, ..
+        } = opened;
+        clients::restore(config, &mut writer);
         let point = Arc::new(DecisionPoint::new(reader, load_policy(config)?));
         let live = Arc::new(Live::new(Arc::clone(&point)));
         let admissions = Arc::new(Admissions::new(Arc::clone(&point), MAX_SESSIONS));

@@ -14,6 +14,8 @@ use crate::app::StartError;
 use crate::app::answer::Desk;
 use crate::app::answer::Kept;
 use crate::app::banner::Banner;
+use crate::app::clients;
+use crate::app::clients::Clients;
 use crate::app::core::Core;
 use crate::app::core::load_policy;
 use crate::app::core::load_sources;
@@ -83,6 +85,7 @@ pub(super) struct Gateway {
     saver: Option<Saver>,
     session_saver: Option<sessions::Saver>,
     following: Option<Following>,
+    client_keeper: clients::Keeper,
 }
 
 /// The mail plane.
@@ -157,7 +160,16 @@ impl Gateway {
             directories: Arc::clone(&radius.directories),
             reports: radius.reports.as_ref().map(|(kept, _)| Arc::clone(kept)),
         };
+        let clients = Arc::new(Clients::new(
+            &config,
+            core.point.reader().clone(),
+            core.sources.clone(),
+            core.clock,
+        ));
+        let client_keeper = clients::Keeper::spawn(Arc::clone(&clients), front.clone())
+            .map_err(StartError::System)?;
         let desk = Desk {
+            clients,
             revocation: Arc::clone(&core.revocation),
             clock: core.clock,
             started: core.clock.now().wall,
@@ -231,6 +243,7 @@ impl Gateway {
             saver,
             session_saver,
             following,
+            client_keeper,
         })
     }
 
@@ -346,6 +359,8 @@ impl Gateway {
             // Best effort: they notice by themselves.
             drop(tokio::time::timeout(LEAVE, directories.close()).await);
         });
+        // Before the writer: what the mail plane has told last is still taken in.
+        self.client_keeper.stop();
         self.runtime.block_on(self.tasks.stop());
         if let Some(following) = self.following {
             following.stop();

@@ -21,6 +21,15 @@ pub(super) struct Arguments {
     /// ActiveSync DeviceId.
     #[arg(value_name = "DECISION|DEVICE")]
     pub what: String,
+    /// Of a mail client: why it is not blocked although its device is not compliant.
+    #[arg(long, conflicts_with = "no_message")]
+    pub not_blocked: bool,
+    /// Of a mail client: why it is kept out without a message.
+    #[arg(long)]
+    pub no_message: bool,
+    /// The mail client's user, where clients of several have the DeviceId.
+    #[arg(long)]
+    pub user: Option<String>,
     /// Where the control socket is configured.
     #[command(flatten)]
     pub conf: ConfOption,
@@ -31,6 +40,14 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Done {
     let what = arguments.what.clone();
+    if arguments.not_blocked || arguments.no_message {
+        let request = Request::ExplainClient {
+            device: what,
+            user: arguments.user.clone(),
+            no_message: arguments.no_message,
+        };
+        return ask(arguments.conf.folder(), &request, arguments.json);
+    }
     let request = match Correlation::parse(&what) {
         Some(_) => Request::Explain { id: what },
         None => Request::ExplainDevice { device: what },

@@ -14,6 +14,14 @@ use crate::wbxml::sync::folder_hierarchy;
 use crate::wbxml::sync::get_item_estimate;
 use crate::wbxml::sync::ping;
 
+mod client;
+
+pub use client::Information;
+pub use client::Provision;
+pub use client::fetches_attachment;
+pub use client::information;
+pub use client::provision;
+
 /// The most folders of one request. Exchange's default is 200 for Ping
 /// (`MaxNumOfFolders`), and no client has more than some hundred.
 pub const MAX_FOLDERS: usize = 512;

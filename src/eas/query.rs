@@ -111,6 +111,14 @@ impl Request {
         Ok(request)
     }
 
+    /// The DeviceId as people know it: with the letters' case as sent, or the digits of a GUID.
+    #[must_use]
+    pub fn spelled(&self) -> &str {
+        let text = std::str::from_utf8(&self.spelled).ok();
+        let text = text.filter(|text| text.bytes().all(|octet| octet.is_ascii_alphanumeric()));
+        text.unwrap_or_else(|| self.device.as_str())
+    }
+
     /// The canonical query, without the `?`: the form that came in, each field once, in the order
     /// of MS-ASHTTP, nothing encoded that need not be and everything that must. Parsing it gives an
     /// equal request.

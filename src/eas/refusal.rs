@@ -15,7 +15,8 @@
 //!
 //! - 449 and 141 to 144, which make clients send Provision: a gateway that refuses for another reason
 //!   than the policy key makes them loop. The mail server's own pass unharmed;
-//! - 140, which orders the client to erase itself.
+//! - 140, which orders the client to erase itself; it is said only where an administrator has ordered a
+//!   wipe (`mail/wipe.rs`).
 //!
 //! A device in quarantine is answered from a mailbox of its own ([`crate::eas::quarantine`]). Version
 //! 2.5, whose bodies have another shape, gets 403 as well, with another text, so that logs and users

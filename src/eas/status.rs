@@ -47,6 +47,9 @@ pub enum Status {
     CommandNotSupported = 137,
     /// The version of the protocol is not spoken here.
     VersionNotSupported = 138,
+    /// The client is to ask for its orders with a Provision, and may be told to erase itself. Never
+    /// said unless an administrator has ordered it.
+    RemoteWipeRequested = 140,
     /// There is a policy, and the client sent no key of one.
     LegacyDeviceOnStrictPolicy = 141,
     /// The client has to send Provision first.
@@ -98,7 +101,8 @@ impl Status {
             | Self::AccessDenied
             | Self::AccountDisabled
             | Self::MaximumDevicesReached => 403,
-            Self::LegacyDeviceOnStrictPolicy
+            Self::RemoteWipeRequested
+            | Self::LegacyDeviceOnStrictPolicy
             | Self::DeviceNotProvisioned
             | Self::PolicyRefresh
             | Self::InvalidPolicyKey => 449,

@@ -48,6 +48,20 @@ impl Version {
         }
     }
 
+    /// The version times ten: 25, 120, …, 161.
+    #[must_use]
+    pub const fn tenths(self) -> u8 {
+        match self {
+            Self::V2_5 => 25,
+            Self::V12_0 => 120,
+            Self::V12_1 => 121,
+            Self::V14_0 => 140,
+            Self::V14_1 => 141,
+            Self::V16_0 => 160,
+            Self::V16_1 => 161,
+        }
+    }
+
     /// Reads the header. Only the exact spellings are versions: `14` or `014.0` could be another
     /// version to somebody else.
     #[must_use]

@@ -8,6 +8,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
+use crate::inventory::clients::ClientEntry;
+use crate::inventory::clients::Clients;
+use crate::inventory::clients::MailClient;
 use crate::inventory::description::Description;
 use crate::inventory::group::GroupSet;
 use crate::inventory::group::GroupSets;
@@ -97,6 +100,7 @@ pub(crate) fn assemble(config: &Config, state: State) -> (Writer, Reader) {
         names: state.names.owner().table(),
         spellings: state.names.spellings(),
         groups: state.groups.sets(),
+        clients: Clients::new(),
         walks: Walks::new(),
         generation: AtomicU64::new(0),
         deliveries: AtomicU64::new(0),
@@ -118,6 +122,7 @@ pub(crate) struct Shared {
     pub(crate) names: Arc<Table<USER_WORDS>>,
     pub(crate) spellings: Arc<Spellings>,
     pub(crate) groups: Arc<GroupSets>,
+    pub(crate) clients: Clients,
     pub(crate) walks: Walks,
     pub(crate) generation: AtomicU64,
     pub(crate) deliveries: AtomicU64,
@@ -320,6 +325,33 @@ impl Reader {
             enabled: record.enabled,
             groups: record.groups,
         })
+    }
+
+    /// What is known of a mail client: never waits, never locks, never allocates. Of one that is not
+    /// known it has the rank that it would get.
+    #[must_use]
+    pub fn client(&self, eas: &EasDeviceId, user: &str) -> ClientEntry {
+        let shared = &*self.shared;
+        let key = shared.keys.user(user);
+        key.map_or_else(ClientEntry::default, |key| shared.clients.find(key, eas))
+    }
+
+    /// The model that a mail client has told; empty if it has not.
+    #[must_use]
+    pub fn client_model(&self, client: &ClientEntry) -> &str {
+        self.shared.clients.text(client.model)
+    }
+
+    /// How many mail clients are known.
+    #[must_use]
+    pub fn client_count(&self) -> usize {
+        self.shared.clients.count()
+    }
+
+    /// Cold: all mail clients, a user's in the order in which they were first let in.
+    #[must_use]
+    pub fn clients(&self) -> Vec<Arc<MailClient>> {
+        self.shared.clients.all()
     }
 
     /// The groups of a set, sorted, without duplicates.

@@ -10,6 +10,10 @@ use crate::inventory::batch::Outcome;
 use crate::inventory::cache::Guard;
 use crate::inventory::cache::Reader;
 use crate::inventory::change::Change;
+use crate::inventory::clients::MailClient;
+use crate::inventory::clients::Sighting;
+use crate::inventory::clients::Wipe;
+use crate::inventory::clients::WipeStage;
 use crate::inventory::report::Complete;
 use crate::inventory::report::DeviceReport;
 use crate::inventory::report::Kind;
@@ -25,6 +29,7 @@ use crate::model::EasDeviceId;
 use crate::model::SourceId;
 use crate::model::Timestamp;
 use crate::model::UserId;
+use crate::model::UserRef;
 
 /// The one that may write. There is no second: it is not `Clone`, and its methods take it
 /// exclusively.
@@ -162,6 +167,81 @@ impl Writer {
             walk: false,
         };
         self.publish(delivery, outcome)
+    }
+
+    /// Works in what the mail plane has seen, and returns what that altered for decisions.
+    pub fn see(&mut self, sightings: &[Sighting]) -> Vec<Change> {
+        let mut users = Vec::new();
+        for sighting in sightings {
+            let (eas, user) = (&sighting.eas, &*sighting.user);
+            if self.change_client((eas, user), sighting.at, |client| client.see(sighting))
+                == Some(true)
+            {
+                users.push(user);
+            }
+        }
+        self.clients_changed(&users)
+    }
+
+    /// Notes that a mail client is to be wiped, or, with `None`, that it is not any more. `None` is
+    /// returned where there is no room for its record.
+    pub fn order_wipe(
+        &mut self,
+        client: (&EasDeviceId, &str),
+        at: Timestamp,
+        wipe: Option<(Wipe, WipeStage)>,
+    ) -> Option<Vec<Change>> {
+        self.change_client(client, at, |record| record.wipe = wipe)?;
+        Some(self.clients_changed(&[client.1]))
+    }
+
+    /// Forgets a mail client, if there is a record of it: its next request makes it a new one.
+    pub fn forget_client(&mut self, eas: &EasDeviceId, user: &str) -> Option<Vec<Change>> {
+        let shared = &*self.reader.shared;
+        let key = shared.keys.user(user)?;
+        let forgotten = shared.clients.forget(key, eas);
+        forgotten.then(|| self.clients_changed(&[user]))
+    }
+
+    /// Takes the records of an earlier process, before anybody decides. Those that have no room any
+    /// more are left out.
+    pub fn restore_clients(&mut self, clients: impl IntoIterator<Item = MailClient>) {
+        for kept in clients {
+            let (eas, user) = (kept.eas, kept.user.clone());
+            let at = kept.first_seen;
+            self.change_client((&eas, &user), at, |client| *client = kept);
+        }
+    }
+
+    fn change_client<T>(
+        &self,
+        (eas, user): (&EasDeviceId, &str),
+        at: Timestamp,
+        change: impl FnOnce(&mut MailClient) -> T,
+    ) -> Option<T> {
+        let shared = &*self.reader.shared;
+        let key = shared.keys.user(user)?;
+        shared.clients.change(key, (eas, user), at, change)
+    }
+
+    /// Counts what was altered of these users' clients, after it is stored and before it is told.
+    fn clients_changed(&self, users: &[&str]) -> Vec<Change> {
+        if users.is_empty() {
+            return Vec::new();
+        }
+        let shared = &*self.reader.shared;
+        shared.generation.fetch_add(1, Ordering::Release);
+        let mut changes: Vec<Change> = users
+            .iter()
+            .map(|user| {
+                let entry = self.reader.user(user);
+                // A number beyond every user: whoever is filed under nobody is looked at.
+                Change::User(entry.map_or(UserRef(u32::MAX), |entry| entry.user))
+            })
+            .collect();
+        changes.sort_unstable();
+        changes.dedup();
+        changes
     }
 
     /// What `source` has stated and a complete list leaves out.

@@ -78,6 +78,16 @@ impl Lines {
         }
         json.optional(b",\"device_type\":", record.device_type.as_option());
         json.optional(b",\"user_agent\":", record.user_agent.as_option());
+        if record.mail_version > 0 {
+            json.raw(b",\"protocol\":\"");
+            json.number(u64::from(record.mail_version / 10));
+            json.raw(b".");
+            json.number(u64::from(record.mail_version % 10));
+            json.raw(b"\"");
+        }
+        if record.attachment {
+            json.raw(b",\"attachment\":true");
+        }
         match &record.outcome {
             Outcome::Decided(decision) => decided(&mut json, decision, record.generation, point),
             Outcome::NotAuthenticated(why) => {
@@ -332,6 +342,20 @@ fn decided(
     json.raw(b",\"sentence\":");
     json.string(decision.reason.sentence());
     policies(json, &decision.deciding, generation, point);
+    if let Some(rehearsed) = &decision.rehearsed {
+        json.raw(b",\"report_only\":{\"verdict\":\"");
+        json.raw(rehearsed.verdict.as_str().as_bytes());
+        json.raw(b"\",\"code\":");
+        json.number(u64::from(rehearsed.reason.code()));
+        json.raw(b",\"reason\":");
+        json.string(rehearsed.reason.name());
+        let mut only = [None; Decision::DECIDING];
+        if let Some(first) = only.first_mut() {
+            *first = Some(rehearsed.policy);
+        }
+        policies(json, &only, generation, point);
+        json.raw(b"}");
+    }
 }
 
 /// The policies that decided, by name; by number if they have been replaced since.

@@ -57,6 +57,7 @@ impl Gateway {
             answer.insert(headers::LOCATION, ours);
         }
         let event = if status.is_success() {
+            self.note_success(now.wall, &way.who, &way.request, &way.decided);
             self.binding(now, way).map(Event::Binding)
         } else {
             None
@@ -67,6 +68,7 @@ impl Gateway {
     /// The permission of a forwarded request was taken back before its answer had begun.
     pub fn handle_revoked(&self, exchange: &Exchange, decided: &Decided) -> (Reply, Option<Event>) {
         let way = &*exchange.0;
+        self.note_decision(&way.who, &way.request, decided);
         let record = way.who.record(&way.request, decided);
         let is_held_back = decided.decision.verdict == Verdict::Quarantine;
         let reply = if is_held_back && self.has_mailbox(&way.request) {

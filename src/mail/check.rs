@@ -230,6 +230,7 @@ impl Gateway {
             mail: Some(MailContext {
                 device_type: &link.device_type,
                 user_agent: &link.user_agent,
+                ..MailContext::default()
             }),
         })
     }

@@ -22,9 +22,12 @@ use crate::access::Live;
 use crate::access::Permit;
 use crate::access::Trace;
 use crate::eas;
+use crate::eas::Command;
 use crate::eas::Refusal;
+use crate::eas::Status;
 use crate::model::Monotonic;
 use crate::model::Now;
+use crate::model::Reason;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 
@@ -62,7 +65,9 @@ use super::roll::Care;
 use super::roll::Contact;
 use super::roll::Restored;
 use super::roll::Roll;
+use super::sighting::Sightings;
 use super::who::Who;
+use super::wipe;
 use super::words::Words;
 
 /// The gateway; shared by all connections.
@@ -79,6 +84,7 @@ pub struct Gateway {
     pub(super) roll: Roll,
     pub(super) looks: Mutex<Looks>,
     pub(super) words: ArcSwap<Words>,
+    pub(super) sightings: Sightings,
 }
 
 impl Gateway {
@@ -97,6 +103,7 @@ impl Gateway {
             roll: Roll::new(hasher.secret()),
             looks: Mutex::default(),
             words: ArcSwap::from_pointee(config.words.clone()),
+            sightings: Sightings::default(),
             hasher,
             challenges: Challenges::new(&config),
             config,
@@ -349,7 +356,11 @@ impl Gateway {
             decided,
             until,
         };
+        self.note_decision(&way.who, &way.request, &way.decided);
         let Some(permit) = permit else {
+            if wipe::due(&way.request, &way.decided).is_some() {
+                return self.begin_wipe(now, way, headers);
+            }
             let is_held_back = decided.decision.verdict == Verdict::Quarantine;
             if is_held_back && self.has_mailbox(&way.request) {
                 return self.hold_back(now, way, headers);
@@ -358,7 +369,7 @@ impl Gateway {
             return Step::recorded(self.reply(&way.who, &way.request, &decided), record);
         };
         let record = way.record();
-        if self.may_be_of_ours(&way.who, &way.request) {
+        if self.may_be_of_ours(&way.who, &way.request) || self.must_be_read(&way.request) {
             return Step {
                 action: Self::look_into(way, permit, headers),
                 event: Some(Event::Decision(Box::new(record))),
@@ -417,10 +428,22 @@ impl Gateway {
         })
     }
 
+    /// Whether the body of an allowed command says something that is asked for: what the client tells
+    /// of its device, or whether it fetches an attachment.
+    fn must_be_read(&self, request: &eas::Request) -> bool {
+        let command = request.command;
+        matches!(command, Command::Settings | Command::Provision)
+            || command == Command::ItemOperations && self.live.asks_about_attachments()
+    }
+
     /// The refusal that a verdict means; an Allow without permit is a change that came and went.
     pub(super) fn reply(&self, who: &Who, request: &eas::Request, decided: &Decided) -> Reply {
         let reason = decided.decision.reason;
         match decided.decision.verdict {
+            Verdict::Block if wipe::due(request, decided).is_some() => {
+                wipe::ask_for_orders(who, request, decided)
+            }
+            Verdict::Block if reason.is_of_one_command() => refuse_command(who, request, reason),
             Verdict::Block => Reply::blocked(request, self.config.refused, reason, who.id),
             Verdict::Quarantine => Reply::refused(Refusal::Quarantined, reason, who.id),
             Verdict::Allow => Reply::unavailable(SHORT_WAIT, Cause::Revoked),
@@ -474,6 +497,23 @@ fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, head: &Head<'_>) {
     let host = host.or_else(|| HeaderValue::from_str(authority?.as_str()).ok());
     if let Some(host) = host {
         headers.insert(headers::FORWARDED_HOST, host);
+    }
+}
+
+/// The mailbox stays open: the client is told in the form of this one command.
+fn refuse_command(who: &Who, request: &eas::Request, reason: Reason) -> Reply {
+    let sends = matches!(
+        request.command,
+        Command::SendMail | Command::SmartForward | Command::SmartReply
+    );
+    let status = if sends {
+        Status::MailSubmissionFailed
+    } else {
+        Status::AccessDenied
+    };
+    match status.body(request.command, request.version) {
+        Some(body) => Reply::of_blocked(200, body, reason, who.id),
+        None => Reply::refused(Refusal::Blocked, reason, who.id),
     }
 }
 

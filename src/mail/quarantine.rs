@@ -52,7 +52,9 @@ impl Gateway {
             self.live.hold(now.wall, subject, &way.decided)
         });
         let aside = Aside(Box::new(way), permit, headers);
-        let action = if quarantine::needs_body(aside.0.request.command) {
+        // A Provision goes on, and tells what device it is on its way.
+        let command = aside.0.request.command;
+        let action = if quarantine::needs_body(command) || command == Command::Provision {
             read(aside)
         } else {
             match self.handle_body(now, aside, Some(&[])) {
@@ -89,7 +91,14 @@ impl Gateway {
         aside: Aside,
         body: Option<&[u8]>,
     ) -> (Next, Option<Event>) {
-        if aside.1.revoked().is_some() {
+        let Way { who, request, .. } = &*aside.0;
+        if let Some(octets) = body {
+            self.note_body(now.wall, who, request, octets);
+        }
+        let mut aside = aside;
+        let fetches = self.fetches_attachment(&aside, body);
+        aside.0.who.attachment |= fetches;
+        if fetches || aside.1.revoked().is_some() {
             return self.judge_again(now, aside, body);
         }
         (self.answer_aside(now, aside, body), None)
@@ -135,10 +144,24 @@ impl Gateway {
     fn answer_aside(&self, now: Now, aside: Aside, body: Option<&[u8]>) -> Next {
         match (aside.0.decided.decision.verdict, aside.0.until) {
             (Verdict::Quarantine, None) => self.answer_held(now, aside, body),
-            (Verdict::Quarantine, Some(_)) | (Verdict::Allow | Verdict::Block, _) => {
+            // Set aside all the same: it is told that it is to be wiped.
+            (Verdict::Block, _) => self.answer_wiped(now, &aside, body),
+            (Verdict::Quarantine, Some(_)) | (Verdict::Allow, _) => {
                 self.answer_returned(aside, body)
             }
         }
+    }
+
+    /// Whether it must be judged again, as one that fetches an attachment. A body that is too long or
+    /// broken may well ask for one.
+    fn fetches_attachment(&self, aside: &Aside, body: Option<&[u8]>) -> bool {
+        let Way {
+            request, decided, ..
+        } = &*aside.0;
+        request.command == Command::ItemOperations
+            && decided.decision.verdict == Verdict::Allow
+            && self.live.asks_about_attachments()
+            && body.is_none_or(|octets| eas::body::fetches_attachment(octets).unwrap_or(true))
     }
 
     fn answer_held(&self, now: Now, aside: Aside, body: Option<&[u8]>) -> Next {
@@ -216,7 +239,7 @@ impl Gateway {
     }
 }
 
-fn read(aside: Aside) -> Action {
+pub(super) fn read(aside: Aside) -> Action {
     Action::Read(Read {
         limit: quarantine::MAX_BODY,
         aside,

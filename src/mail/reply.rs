@@ -327,6 +327,11 @@ impl Reply {
         Self::wbxml(status, body, Cause::Quarantined).because(reason, id)
     }
 
+    /// What a client is told that is blocked, in the form of its command.
+    pub(super) fn of_blocked(status: u16, body: Vec<u8>, reason: Reason, id: Correlation) -> Self {
+        Self::wbxml(status, body, Cause::Blocked).because(reason, id)
+    }
+
     /// WBXML; an empty body has no type (MS-ASHTTP 2.2.2.1.2).
     pub(super) fn wbxml(status: u16, body: Vec<u8>, cause: Cause) -> Self {
         let mut headers = HeaderMap::with_capacity(4);

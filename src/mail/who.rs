@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::ClientEntry;
 use crate::access::Correlation;
 use crate::access::Decided;
 use crate::access::DecisionRecord;
@@ -32,6 +33,8 @@ pub(super) struct Who {
     pub(super) login: Login,
     pub(super) peer: Arc<Peer>,
     pub(super) user_agent: String,
+    /// Whether the body of the command asks for an attachment.
+    pub(super) attachment: bool,
 }
 
 impl Who {
@@ -43,7 +46,13 @@ impl Who {
             login,
             peer,
             user_agent,
+            attachment: false,
         }
+    }
+
+    /// As much of the User-Agent as policies and records see.
+    pub(super) fn user_agent(&self) -> &str {
+        &self.user_agent
     }
 
     /// Lends the subject: the device first as the certificate proves it, then as it is claimed.
@@ -65,6 +74,8 @@ impl Who {
             identifier: Identifier::Eas(request.device, &self.login.user),
             established: Established::Claimed,
         };
+        // One that is fetched by an ItemOperations is found by who reads its body.
+        let attachment = self.attachment || request.command == eas::Command::GetAttachment;
         let presented = match (device, certificate) {
             (Some(device), Some(certificate)) => &[device, certificate, claimed][..],
             (Some(proven), None) | (None, Some(proven)) => &[proven, claimed],
@@ -79,6 +90,10 @@ impl Who {
             mail: Some(MailContext {
                 device_type: &request.device_type,
                 user_agent: &self.user_agent,
+                version: request.version.tenths(),
+                command: request.command.name(),
+                attachment,
+                ..MailContext::default()
             }),
         })
     }
@@ -122,6 +137,10 @@ impl Who {
             presented: Text::EMPTY,
             device_type: Text::EMPTY,
             user_agent: Text::new(&self.user_agent),
+            mail_version: 0,
+            attachment: false,
+            is_of_client: false,
+            known_client: ClientEntry::default(),
             seen: Seen {
                 at: now,
                 plane: Plane::Mail,

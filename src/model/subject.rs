@@ -7,6 +7,8 @@ use super::device::DeviceId;
 use super::device::EasDeviceId;
 use super::device::EntraDeviceId;
 use super::device::MacAddress;
+use super::platform::OsVersion;
+use super::time::Timestamp;
 
 /// Which door a connection came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -193,11 +195,36 @@ impl fmt::Display for Medium {
     }
 }
 
-/// What an ActiveSync client says of itself.
-#[derive(Clone, Copy, Debug)]
+/// What an ActiveSync client says of itself and asks for. All of it is a claim.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct MailContext<'a> {
     /// DeviceType of the query, such as `iPhone`.
     pub device_type: &'a str,
     /// User-Agent header.
     pub user_agent: &'a str,
+    /// Version of the protocol in tenths: 25 is 2.5, 161 is 16.1; 0 where none is stated.
+    pub version: u8,
+    /// The command, such as `Sync`; empty where none is stated.
+    pub command: &'a str,
+    /// Whether the command fetches an attachment.
+    pub attachment: bool,
+    /// What is known of the client from its earlier requests.
+    pub known: KnownClient<'a>,
+}
+
+/// What an ActiveSync client has said and done before. Model and version are claims, the rest was
+/// seen here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KnownClient<'a> {
+    /// Model of the device, such as `iPhone15C2`; empty until the client has told it.
+    pub model: &'a str,
+    /// Version of its operating system, unknown until the client has told it.
+    pub os_version: OsVersion,
+    /// Which of the user's clients it is by when each was first let in, from 1; 0 where that is not
+    /// known.
+    pub rank: u16,
+    /// When it was first seen, if it was.
+    pub first_seen: Option<Timestamp>,
+    /// When the mail server last answered a command of it with success, to a quarter of an hour.
+    pub last_success: Option<Timestamp>,
 }

@@ -91,11 +91,26 @@ pub enum Reason {
     NoPolicyApplies = 54017,
     /// The certificate that proved the device has been revoked since it was let in.
     CertificateRevoked = 54018,
+    /// The version of the device's operating system is below what a policy lets in.
+    OsVersionNotAllowed = 54019,
+    /// The mail client speaks a version of its protocol that a policy keeps out.
+    ProtocolNotAllowed = 54020,
+    /// A policy refuses this one command.
+    CommandNotAllowed = 54021,
+    /// A policy refuses attachments.
+    AttachmentNotAllowed = 54022,
+    /// The user has more mail clients than a policy lets in.
+    TooManyDevices = 54023,
+    /// The mail client has not been used for longer than a policy lets in.
+    DeviceInactive = 54024,
+    /// The mail client is new, and may be a device whose management system has not told of its
+    /// DeviceId yet (R37).
+    MappingPending = 54025,
 }
 
 impl Reason {
-    /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 23] = [
+    /// All reasons, in the order of their codes.
+    pub const ALL: [Self; 30] = [
         Self::DeviceNotCompliant,
         Self::DeviceNotDomainJoined,
         Self::ApplicationNotApproved,
@@ -119,7 +134,20 @@ impl Reason {
         Self::DeviceOfAnotherUser,
         Self::NoPolicyApplies,
         Self::CertificateRevoked,
+        Self::OsVersionNotAllowed,
+        Self::ProtocolNotAllowed,
+        Self::CommandNotAllowed,
+        Self::AttachmentNotAllowed,
+        Self::TooManyDevices,
+        Self::DeviceInactive,
+        Self::MappingPending,
     ];
+
+    /// The reason with this code, if there is one.
+    #[must_use]
+    pub fn of_code(code: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
 
     /// The number printed in records.
     #[must_use]
@@ -154,6 +182,13 @@ impl Reason {
             Self::DeviceOfAnotherUser => "DeviceOfAnotherUser",
             Self::NoPolicyApplies => "NoPolicyApplies",
             Self::CertificateRevoked => "CertificateRevoked",
+            Self::OsVersionNotAllowed => "OsVersionNotAllowed",
+            Self::ProtocolNotAllowed => "ProtocolNotAllowed",
+            Self::CommandNotAllowed => "CommandNotAllowed",
+            Self::AttachmentNotAllowed => "AttachmentNotAllowed",
+            Self::TooManyDevices => "TooManyDevices",
+            Self::DeviceInactive => "DeviceInactive",
+            Self::MappingPending => "MappingPending",
         }
     }
 
@@ -190,7 +225,82 @@ impl Reason {
             Self::DeviceOfAnotherUser => "This mail device belongs to another user.",
             Self::NoPolicyApplies => "No policy covers this kind of connection.",
             Self::CertificateRevoked => "The device's certificate has been revoked.",
+            Self::OsVersionNotAllowed => "The device's operating system is too old.",
+            Self::ProtocolNotAllowed => "The mail application is too old.",
+            Self::CommandNotAllowed => "This device may not do that.",
+            Self::AttachmentNotAllowed => "Attachments may not be opened on this device.",
+            Self::TooManyDevices => "The user has too many mail devices.",
+            Self::DeviceInactive => "The device has not fetched mail for too long.",
+            Self::MappingPending => {
+                "The device is new, and its enrolment may not have arrived here yet."
+            }
         }
+    }
+
+    /// What to do about it, for the person who is kept out or who helps them; `None` where nothing
+    /// is to be done.
+    #[must_use]
+    pub const fn advice(self) -> Option<&'static str> {
+        Some(match self {
+            Self::RequirementsMet | Self::Exempt => return None,
+            Self::DeviceNotCompliant | Self::HealthRequirement => {
+                "Open the company portal on the device, mend what it names and let it check again."
+            }
+            Self::DeviceNotDomainJoined => "Use a device that is joined to the domain, or join it.",
+            Self::ApplicationNotApproved => {
+                "Use a mail application that the organisation has approved."
+            }
+            Self::BlockedByPolicy | Self::PlatformNotAllowed => {
+                "Use another kind of device or connection, or ask the help desk which are allowed."
+            }
+            Self::NotTargeted | Self::NoPolicyApplies => {
+                "Ask the help desk: no policy says what is to happen here."
+            }
+            Self::DeviceUnknown | Self::DeviceNotManaged => {
+                "Enrol the device in the company portal."
+            }
+            Self::DeviceNotRegistered => "Update the enrolment in the company portal.",
+            Self::ComplianceNotEvaluated => {
+                "Wait some minutes, or let the company portal check the device again."
+            }
+            Self::ComplianceForAnotherUser => {
+                "Sign in on the device as the user whom it is enrolled for."
+            }
+            Self::FactsStale => {
+                "Look at `portreeve status`: the device's management system has not been heard of."
+            }
+            Self::DeviceNotProven => "Install the certificate that the organisation issues.",
+            Self::DeviceRetired => "Remove the account from the device, and enrol it anew.",
+            Self::EasNotActivated => "Finish the enrolment of mail in the company portal.",
+            Self::UserUnknown => "Ask the help desk whether the account exists and is enabled.",
+            Self::DeviceAmbiguous => {
+                "Ask the help desk: `portreeve device` shows which devices share the identifier."
+            }
+            Self::DeviceOfAnotherUser => "Use your own device, or have it enrolled for you.",
+            Self::CertificateRevoked => "Have another certificate issued for the device.",
+            Self::OsVersionNotAllowed => "Update the device's operating system.",
+            Self::ProtocolNotAllowed => {
+                "Update the mail application, or use another one, and add the account anew."
+            }
+            Self::CommandNotAllowed | Self::AttachmentNotAllowed => {
+                "Do it on a device that the organisation manages; all other mail works here."
+            }
+            Self::TooManyDevices => {
+                "Have the help desk forget a device that is no longer used: `portreeve devices`."
+            }
+            Self::DeviceInactive => {
+                "Have the help desk forget the device, so that it may begin anew: `portreeve devices`."
+            }
+            Self::MappingPending => {
+                "Wait some minutes and try again; if it stays so, enrol the device in the company portal."
+            }
+        })
+    }
+
+    /// Whether it is about one command, and says nothing of the device.
+    #[must_use]
+    pub const fn is_of_one_command(self) -> bool {
+        matches!(self, Self::CommandNotAllowed | Self::AttachmentNotAllowed)
     }
 }
 
@@ -231,6 +341,19 @@ pub struct Decision {
     pub deciding: [Option<PolicyId>; Self::DECIDING],
     /// When a fact used here expires, so that the answer must be asked for again.
     pub revisit: Option<Timestamp>,
+    /// What the strictest policy in `report-only` would have made of it, if that is not allow.
+    pub rehearsed: Option<Rehearsed>,
+}
+
+/// What a policy that is only tried out would have said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// Quarantine or block.
+    pub verdict: Verdict,
+    /// Its reason.
+    pub reason: Reason,
+    /// The policy, the first in the file that says so.
+    pub policy: PolicyId,
 }
 
 impl Decision {
@@ -245,6 +368,7 @@ impl Decision {
             reason,
             deciding: [None; Self::DECIDING],
             revisit: None,
+            rehearsed: None,
         }
     }
 }
@@ -257,6 +381,19 @@ mod tests {
     fn the_stricter_verdict_is_the_greater() {
         assert!(Verdict::Allow < Verdict::Quarantine);
         assert!(Verdict::Quarantine < Verdict::Block);
+    }
+
+    #[test]
+    fn every_reason_has_a_code_and_a_name_of_its_own() {
+        assert!(Reason::ALL.is_sorted_by(|a, b| a.code() < b.code()));
+        for reason in Reason::ALL {
+            assert_eq!(Reason::of_code(reason.code()), Some(reason));
+            let same = Reason::ALL
+                .into_iter()
+                .filter(|one| one.name() == reason.name());
+            assert_eq!(same.count(), 1, "row {reason}");
+        }
+        assert_eq!(Reason::of_code(54099), None);
     }
 
     #[test]

@@ -66,6 +66,35 @@ pub enum Request {
         /// They stay in.
         keep: bool,
     },
+    /// Mail clients, a page of them.
+    Clients {
+        /// Which.
+        filter: ClientFilter,
+        /// The number at which the page begins: 0, or the `next` of the page before.
+        from: usize,
+    },
+    /// Why a mail client is not blocked, or is kept out without a message.
+    ExplainClient {
+        /// Its DeviceId, in any case.
+        device: String,
+        /// Its user, if the DeviceId alone does not say which client is meant.
+        user: Option<String>,
+        /// The second question.
+        no_message: bool,
+    },
+    /// Something is to be done with a mail client.
+    ClientAction {
+        /// Its DeviceId, in any case.
+        device: String,
+        /// Its user, if the DeviceId alone does not say which client is meant.
+        user: Option<String>,
+        /// What.
+        action: ClientAction,
+        /// Who wants it.
+        by: String,
+        /// Whether it is to be done, and not only to be said what would be.
+        confirmed: bool,
+    },
     /// What has become of a [`Request::Sync`].
     SyncProgress {
         /// As it was asked.
@@ -73,6 +102,37 @@ pub enum Request {
         /// As it was answered.
         number: u64,
     },
+}
+
+/// Which mail clients are wanted; nothing is all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientFilter {
+    /// Of this user.
+    pub user: Option<String>,
+    /// With this DeviceId.
+    pub device: Option<String>,
+    /// `allowed`, `quarantined`, `blocked` or `unknown`.
+    pub state: Option<String>,
+    /// Mapped to no device.
+    pub unmapped: bool,
+    /// Not served for so many seconds.
+    pub inactive: Option<u64>,
+    /// With a wipe.
+    pub wipes: bool,
+}
+
+/// What can be done with a mail client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientAction {
+    /// It erases its device.
+    Wipe,
+    /// It erases what the account has brought to the device.
+    WipeAccount,
+    /// It is not to erase anything any more, or was erased and may come back.
+    Cancel,
+    /// Its record is removed.
+    Forget,
 }
 
 /// What comes back: the answer, or a sentence that says why there is none.

@@ -1,5 +1,7 @@
 //! Conditions: on which connections a policy applies (R81).
 
+mod client;
+
 use super::facts::Facts;
 use super::glob::Glob;
 use super::words::Set;
@@ -10,6 +12,10 @@ use crate::model::MailContext;
 use crate::model::Medium;
 use crate::model::Ownership;
 use crate::model::Platform;
+
+pub(super) use client::Client;
+pub(super) use client::Commands;
+pub(super) use client::Texts;
 
 /// One of the conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +37,27 @@ pub enum Condition {
     Credential,
     /// Whose device it is.
     Ownership,
+    /// DeviceType of a mail client.
+    DeviceType,
+    /// Model of its device.
+    Model,
+    /// Its User-Agent.
+    UserAgent,
+    /// Version of the operating system.
+    OsBelow,
+    /// Version of the mail client's protocol.
+    ProtocolVersion,
+    /// What the mail client asks for.
+    Command,
+    /// Which of the user's mail clients it is.
+    DevicesOver,
+    /// When it was last served.
+    Inactive,
+}
+
+impl Condition {
+    /// The number of the first condition of [`Client`].
+    pub(super) const FIRST_OF_CLIENT: u8 = Self::DeviceType as u8;
 }
 
 /// The conditions of a policy. What is `None` is not configured and so holds.
@@ -44,6 +71,8 @@ pub(super) struct When {
     pub(super) established: Option<Set<Established>>,
     pub(super) credentials: Option<Set<Credential>>,
     pub(super) ownership: Option<Set<Ownership>>,
+    /// The conditions from [`Condition::DeviceType`] on.
+    pub(super) client: Option<Box<Client>>,
 }
 
 /// How the conditions came out, a bit each in the order of [`Condition`].
@@ -307,6 +336,7 @@ impl When {
             && self.established.is_none()
             && self.credentials.is_none()
             && self.ownership.is_none()
+            && self.client.is_none()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Conditional access policies: whom, where, on what condition, and what then (R6, R7).
 
+use super::condition::Client;
 use super::condition::When;
+use super::facts::Facts;
 use super::reason::Failure;
 use super::targeting::Targets;
 use super::words::Set;
@@ -190,12 +192,21 @@ impl ConditionalPolicy {
         }
     }
 
+    /// Whether it is about single commands: such a policy takes away and never gives.
+    pub(super) fn is_of_commands(&self) -> bool {
+        let client = self.when.client.as_deref();
+        client.is_some_and(Client::is_of_commands)
+    }
+
     /// The reason that an unconditional action is reported with: what singled the connection out.
-    pub(super) const fn reason_of_action(&self, verdict: Verdict) -> Reason {
+    pub(super) fn reason_of_action(&self, verdict: Verdict, facts: &Facts<'_>) -> Reason {
+        let client = self.when.client.as_deref();
         match verdict {
             Verdict::Allow => Reason::RequirementsMet,
             Verdict::Quarantine | Verdict::Block => {
-                if self.when.apps.is_some() {
+                if let Some(reason) = client.and_then(|client| client.reason(facts)) {
+                    reason
+                } else if self.when.apps.is_some() {
                     Reason::ApplicationNotApproved
                 } else if self.when.platforms.is_some() {
                     Reason::PlatformNotAllowed

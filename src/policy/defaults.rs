@@ -1,5 +1,7 @@
 //! Outcomes that hold for all policies. None has a default in code: the file states each.
 
+use std::time::Duration;
+
 use super::glob::Glob;
 use super::words::Set;
 use super::words::Word;
@@ -25,6 +27,15 @@ pub(super) struct Defaults {
     /// Exceptions to `unknown_device` and `unmanaged_device` (R15), by place in [`Platform::ALL`].
     pub(super) platforms: [Option<Verdict>; Platform::ALL.len()],
     pub(super) cannot_enrol: CannotEnrol,
+    pub(super) mapping_pending: Option<MappingPending>,
+}
+
+/// New mail clients, of which nobody can tell yet whether they are on a device that is enrolled (R37).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MappingPending {
+    /// For so long after a client was first seen.
+    pub(super) wait: Duration,
+    pub(super) verdict: Verdict,
 }
 
 /// Devices that no management system takes (R16).

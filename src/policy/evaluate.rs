@@ -28,6 +28,7 @@ use super::trace::Trace;
 use crate::model::Decision;
 use crate::model::PolicyId;
 use crate::model::Reason;
+use crate::model::Rehearsed;
 use crate::model::Retirement;
 use crate::model::Timestamp;
 use crate::model::Tri;
@@ -127,6 +128,7 @@ impl Evaluation<'_> {
         let mut strictest = Strictest::new();
         let mut targeted = false;
         let mut exempt = false;
+        let mut rehearsed = None;
         for (position, conditional) in policy.conditional.iter().enumerate() {
             let id = policy.conditional_id(position);
             let mut row = Row::BLANK;
@@ -136,16 +138,22 @@ impl Evaluation<'_> {
                 continue;
             }
             let counts = conditional.state == State::On;
+            let of_commands = conditional.is_of_commands();
             let (targeting, applies) = self.applies(conditional, &mut row);
-            targeted |= counts && targeting == Some(Targeting::Targeted);
-            exempt |= counts && targeting == Some(Targeting::Exempt);
+            targeted |= counts && !of_commands && targeting == Some(Targeting::Targeted);
+            exempt |= counts && !of_commands && targeting == Some(Targeting::Exempt);
             if applies {
-                let ruling = self.rule(conditional, &mut row);
+                let mut ruling = self.rule(conditional, &mut row);
+                if of_commands {
+                    self.refuse_command(conditional, &mut ruling);
+                }
                 if self.lets_in_by_a_claim(conditional, ruling) {
                     row.outcome = Some(Finding::NotApplied);
                 } else {
                     row.outcome = Some(ruling.verdict.into());
-                    if counts {
+                    if !counts {
+                        rehearse(&mut rehearsed, id, ruling);
+                    } else if !(of_commands && ruling.verdict == Verdict::Allow) {
                         strictest.add(id, ruling);
                     }
                 }
@@ -157,7 +165,10 @@ impl Evaluation<'_> {
         let decision = strictest
             .decision()
             .unwrap_or_else(|| self.without_policy(targeted, exempt));
-        self.not_below_unknown_user(decision)
+        Decision {
+            rehearsed,
+            ..self.not_below_unknown_user(decision)
+        }
     }
 
     /// Whom a policy judges at this door (`None` at another), and whether it applies. Everything
@@ -169,25 +180,46 @@ impl Evaluation<'_> {
         row.targeting = Some(targeting);
         let conditions = conditional.when.ask(&self.seen);
         row.note_conditions(conditions.configured, conditions.held);
+        let mut hold = conditions.all_hold();
+        if let Some(client) = &conditional.when.client {
+            let conditions = client.ask(self.facts);
+            row.note_client(conditions.configured, conditions.held);
+            hold &= conditions.all_hold();
+        }
         (
             here.then_some(targeting),
-            here && conditions.all_hold() && targeting == Targeting::Targeted,
+            here && hold && targeting == Targeting::Targeted,
         )
     }
 
-    /// What a VPN's client says of itself can keep it out, and let it in only where the policy says that
-    /// it may: a policy that would do so by nothing else does not count.
+    /// What a client says of itself can keep it out, and let it in only where the policy says that it
+    /// may: a policy that would do so by nothing else does not count.
     fn lets_in_by_a_claim(&self, conditional: &ConditionalPolicy, ruling: Ruling) -> bool {
-        ruling.verdict == Verdict::Allow
-            && !conditional.accept_claimed
-            && conditional.when.rests_on_claims(&self.seen)
+        if ruling.verdict != Verdict::Allow || conditional.accept_claimed {
+            return false;
+        }
+        // A mail client that meets requirements is not let in by what it says of itself.
+        let client = match &conditional.then {
+            Then::Act(_) => conditional.when.client.as_deref(),
+            Then::Require(_) => None,
+        };
+        conditional.when.rests_on_claims(&self.seen)
+            || client.is_some_and(|client| client.rests_on_claims(self.facts))
+    }
+
+    /// One command can be refused and not be held back: there is no mailbox for it alone.
+    fn refuse_command(&self, conditional: &ConditionalPolicy, ruling: &mut Ruling) {
+        if ruling.verdict != Verdict::Allow {
+            ruling.verdict = Verdict::Block;
+            ruling.reason = conditional.reason_of_action(Verdict::Block, self.facts);
+        }
     }
 
     fn rule(&mut self, conditional: &ConditionalPolicy, row: &mut Row) -> Ruling {
         match &conditional.then {
             Then::Act(verdict) => Ruling {
                 verdict: *verdict,
-                reason: conditional.reason_of_action(*verdict),
+                reason: conditional.reason_of_action(*verdict, self.facts),
                 until: NEVER,
             },
             Then::Require(requirements) => {
@@ -292,6 +324,7 @@ impl Evaluation<'_> {
             Failure::DeviceOfAnotherUser => Some(defaults.device_of_another_user),
             Failure::Evaluating => Some(defaults.evaluating),
             Failure::Stale => Some(self.staleness.then),
+            Failure::MappingPending => defaults.mapping_pending.map(|pending| pending.verdict),
             Failure::NotRegistered
             | Failure::NotCompliant
             | Failure::ComplianceForAnotherUser
@@ -395,7 +428,20 @@ impl Strictest {
             reason: ruling.reason,
             deciding: self.deciding,
             revisit: (self.until != NEVER).then_some(self.until),
+            rehearsed: None,
         })
+    }
+}
+
+/// Keeps the strictest of the rulings that are only tried out, and the first of equals.
+fn rehearse(kept: &mut Option<Rehearsed>, policy: PolicyId, ruling: Ruling) {
+    let strictest = kept.map_or(Verdict::Allow, |kept| kept.verdict);
+    if ruling.verdict > strictest {
+        *kept = Some(Rehearsed {
+            verdict: ruling.verdict,
+            reason: ruling.reason,
+            policy,
+        });
     }
 }
 

@@ -4,6 +4,8 @@
 //! Nothing is decided here. The evaluation is run again on the same facts, and its trace is put into
 //! words with the facts and the policy beside it.
 
+mod app;
+mod client;
 mod describe;
 mod text;
 
@@ -48,6 +50,10 @@ pub struct Explanation {
     pub reason: &'static str,
     /// The reason as a sentence for people.
     pub sentence: &'static str,
+    /// What to do about it, where something is.
+    pub what_to_do: Option<&'static str>,
+    /// What a policy in `report-only` would have made of it, if that is not allow.
+    pub rehearsed: Option<RehearsedExplanation>,
     /// Names of the policies that gave the verdict.
     pub decided_by: Vec<String>,
     /// The setting that gave the verdict where no policy did.
@@ -64,6 +70,21 @@ pub struct Explanation {
     pub policies: Vec<PolicyExplanation>,
     /// What the compliance policies that reach the device ask together.
     pub health: Vec<String>,
+}
+
+/// What the strictest of the policies that are only tried out would have said.
+#[derive(Clone, Debug, Serialize)]
+pub struct RehearsedExplanation {
+    /// `quarantine` or `block`.
+    pub verdict: &'static str,
+    /// The number of its reason.
+    pub code: u16,
+    /// The name of its reason.
+    pub reason: &'static str,
+    /// The policy.
+    pub policy: String,
+    /// What a user would have to do.
+    pub what_to_do: Option<&'static str>,
 }
 
 /// What became of one policy.
@@ -130,6 +151,17 @@ pub fn explain(
         code: decision.reason.code(),
         reason: decision.reason.name(),
         sentence: decision.reason.sentence(),
+        what_to_do: match decision.verdict {
+            Verdict::Allow => None,
+            Verdict::Quarantine | Verdict::Block => decision.reason.advice(),
+        },
+        rehearsed: decision.rehearsed.map(|rehearsed| RehearsedExplanation {
+            verdict: rehearsed.verdict.word(),
+            code: rehearsed.reason.code(),
+            reason: rehearsed.reason.name(),
+            policy: policy.name(rehearsed.policy).to_owned(),
+            what_to_do: rehearsed.reason.advice(),
+        }),
         decided_by: decision
             .deciding
             .iter()
@@ -183,7 +215,14 @@ fn answered_by(decision: &Decision, facts: &Facts<'_>) -> Option<&'static str> {
         | Reason::DeviceNotProven
         | Reason::HealthRequirement
         | Reason::EasNotActivated
-        | Reason::CertificateRevoked => None,
+        | Reason::CertificateRevoked
+        | Reason::OsVersionNotAllowed
+        | Reason::ProtocolNotAllowed
+        | Reason::CommandNotAllowed
+        | Reason::AttachmentNotAllowed
+        | Reason::TooManyDevices
+        | Reason::DeviceInactive => None,
+        Reason::MappingPending => Some("defaults.mapping_pending"),
     }
 }
 
@@ -317,9 +356,26 @@ fn not_applied(found: &[Checked]) -> Vec<&'static str> {
                 Check::Condition(Condition::NasGroup | Condition::Ssid | Condition::Medium),
                 Finding::Failed,
             ) => "location",
-            (Check::Condition(Condition::Established | Condition::Ownership), Finding::Failed) => {
-                "devices"
-            }
+            (
+                Check::Condition(
+                    Condition::DeviceType
+                    | Condition::UserAgent
+                    | Condition::ProtocolVersion
+                    | Condition::Command,
+                ),
+                Finding::Failed,
+            ) => "clientApps",
+            (
+                Check::Condition(
+                    Condition::Established
+                    | Condition::Ownership
+                    | Condition::Model
+                    | Condition::OsBelow
+                    | Condition::DevicesOver
+                    | Condition::Inactive,
+                ),
+                Finding::Failed,
+            ) => "devices",
             (Check::Condition(Condition::Credential), Finding::Failed) => "authenticationContext",
             (_, _) => continue,
         };
@@ -355,10 +411,20 @@ impl fmt::Display for Explanation {
             "{}: {} {}. {}",
             self.verdict, self.code, self.reason, self.sentence
         )?;
+        if let Some(advice) = self.what_to_do {
+            writeln!(f, "what to do: {advice}")?;
+        }
         // What was said of the subject came from elsewhere, as what was seen of it below.
         writeln!(f, "at {}: {}", self.at, Plain(&self.subject))?;
         if !self.decided_by.is_empty() {
             writeln!(f, "decided by: {}", self.decided_by.join(", "))?;
+        }
+        if let Some(rehearsed) = &self.rehearsed {
+            writeln!(
+                f,
+                "report-only: {:?} would {} ({} {})",
+                rehearsed.policy, rehearsed.verdict, rehearsed.code, rehearsed.reason
+            )?;
         }
         if let Some(key) = self.answered_by {
             writeln!(f, "answered by: {key}")?;

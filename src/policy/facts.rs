@@ -7,6 +7,7 @@ use crate::model::Fact;
 use crate::model::GroupId;
 use crate::model::MailContext;
 use crate::model::NasContext;
+use crate::model::OsVersion;
 use crate::model::Plane;
 use crate::model::Platform;
 use crate::model::Posture;
@@ -100,6 +101,21 @@ impl<'a> Facts<'a> {
                 (None, None) => Platform::Unknown,
             },
         }
+    }
+
+    /// The version of the operating system that a source states, else the one that the mail client
+    /// or a VPN's claims, and whether it is a claim.
+    pub(super) fn os_version(&self) -> (OsVersion, bool) {
+        let stated = self.posture().map(|posture| posture.os_version);
+        if let Some(version) = stated.filter(|version| *version != OsVersion::UNKNOWN) {
+            return (version, false);
+        }
+        let claimed = match (&self.mail, self.claims()) {
+            (Some(mail), _) => mail.known.os_version,
+            (None, Some(claims)) => claims.os_version.parse().unwrap_or_default(),
+            (None, None) => OsVersion::UNKNOWN,
+        };
+        (claimed, claimed != OsVersion::UNKNOWN)
     }
 
     /// What a VPN's client says of its device.
@@ -209,6 +225,7 @@ mod tests {
             let mail = MailContext {
                 device_type,
                 user_agent,
+                ..MailContext::default()
             };
             assert_eq!(claimed_platform(&mail), expected, "row {device_type}");
         }

@@ -19,6 +19,16 @@ impl Glob {
         (!text.is_empty() && text.len() <= Self::MAX).then(|| Self(text.into()))
     }
 
+    /// The pattern as it was written.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it fits every text.
+    pub(super) fn matches_all(&self) -> bool {
+        self.0.bytes().all(|octet| octet == b'*')
+    }
+
     /// Whether the whole of `text` fits.
     pub(super) fn matches(&self, text: &str) -> bool {
         let mut pattern = self.0.as_bytes();

@@ -3,6 +3,7 @@
 //! Each message begins with a code that a person can search for. Codes with `E-` stand for errors,
 //! which [`check`](lint) reports and a gateway refuses to start with; `W-` for warnings.
 
+mod client;
 mod coverage;
 mod lockout;
 mod reach;
@@ -26,6 +27,8 @@ use crate::model::Verdict;
 ///   reaches (R4, R13).
 /// - `W-UNUSED`, `W-NEVER`, `W-IDLE`: what has no effect.
 /// - `W-OPEN`: defaults that let in what policies would keep out.
+/// - `W-LOCKOUT` besides: rules about mail clients that each of them meets, or without which none
+///   works.
 /// - `W-BREAKGLASS`: nobody can get in when a policy is wrong (R77).
 #[must_use]
 pub fn lint(policy: &Policy) -> Vec<Problem> {
@@ -44,6 +47,7 @@ pub fn lint(policy: &Policy) -> Vec<Problem> {
     lockout::check(&mut report);
     coverage::check(&mut report);
     reach::check(&mut report);
+    client::check(&mut report);
     let mut problems = report.problems;
     problems.sort_by_key(|problem| problem.line);
     problems

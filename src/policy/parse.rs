@@ -6,6 +6,7 @@
 
 mod access;
 mod audience;
+mod client;
 mod general;
 mod health;
 mod normal;
@@ -17,9 +18,11 @@ use super::availability::Availability;
 use super::availability::Staleness;
 use super::compliance::CompliancePolicy;
 use super::condition::AppBits;
+use super::condition::Commands;
 use super::condition::NameSet;
 use super::condition::NameTable;
 use super::conditional::ConditionalPolicy;
+use super::conditional::State;
 use super::conditional::number_kinds;
 use super::set::Policy;
 use super::targeting::Audience;
@@ -172,7 +175,13 @@ impl Draft {
             .enumerate()
             .filter(|(_, app)| app.approved)
             .fold(0, |bits, (position, _)| bits | 1 << position);
+        let asks_about_attachments = conditional.iter().any(|policy| {
+            let client = policy.when.client.as_deref();
+            let commands = client.and_then(|client| client.commands);
+            policy.state != State::Off && commands.is_some_and(Commands::asks_for_attachments)
+        });
         let policy = Policy {
+            asks_about_attachments,
             compliance,
             conditional,
             defaults: general.defaults,

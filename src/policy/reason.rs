@@ -23,10 +23,11 @@ pub(super) enum Failure {
     EasNotActivated = 13,
     AppNotApproved = 14,
     Stale = 15,
+    MappingPending = 16,
 }
 
 impl Failure {
-    pub(super) const COUNT: usize = 16;
+    pub(super) const COUNT: usize = 17;
 
     /// All failures, in the order of their numbers.
     pub(super) const ALL: [Self; Self::COUNT] = [
@@ -46,6 +47,7 @@ impl Failure {
         Self::EasNotActivated,
         Self::AppNotApproved,
         Self::Stale,
+        Self::MappingPending,
     ];
 
     /// What decisions report.
@@ -66,6 +68,7 @@ impl Failure {
             Self::EasNotActivated => Reason::EasNotActivated,
             Self::AppNotApproved => Reason::ApplicationNotApproved,
             Self::Stale => Reason::FactsStale,
+            Self::MappingPending => Reason::MappingPending,
         }
     }
 
@@ -88,17 +91,18 @@ impl Failure {
             Self::EasNotActivated => "eas_not_activated",
             Self::AppNotApproved => "app_not_approved",
             Self::Stale => "stale",
+            Self::MappingPending => "mapping_pending",
         }
     }
 
-    const fn bit(self) -> u16 {
+    const fn bit(self) -> u32 {
         1 << self as u8
     }
 }
 
 /// All failures of a requirement at once; empty when it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Failures(u16);
+pub(super) struct Failures(u32);
 
 impl Failures {
     pub(super) const NONE: Self = Self(0);

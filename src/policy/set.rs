@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::availability::Availability;
 use super::compliance::CompliancePolicy;
@@ -30,6 +31,7 @@ pub struct Policy {
     pub(super) ssids: NameTable,
     pub(super) apps: Box<[App]>,
     pub(super) approved_apps: AppBits,
+    pub(super) asks_about_attachments: bool,
     pub(super) hash: [u8; 32],
     pub(super) source: Source,
 }
@@ -74,6 +76,20 @@ impl Policy {
             Some(position) => self.conditional.get(position).map(|policy| &*policy.name),
         }
         .unwrap_or("")
+    }
+
+    /// Whether a policy that is evaluated tells attachments from what else is asked for.
+    #[must_use]
+    pub const fn asks_about_attachments(&self) -> bool {
+        self.asks_about_attachments
+    }
+
+    /// For how long a new mail client may be one of a device that its source has not told of yet (R37);
+    /// a quarter of an hour where the file does not say.
+    #[must_use]
+    pub fn mapping_pending(&self) -> Duration {
+        let pending = self.defaults.mapping_pending;
+        pending.map_or(Duration::from_mins(15), |pending| pending.wait)
     }
 
     /// The groups that the file declares, each with its name there.

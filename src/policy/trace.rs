@@ -85,6 +85,9 @@ pub(super) struct Row {
     stale: Checks,
     pub(super) targeting: Option<Targeting>,
     pub(super) outcome: Option<Finding>,
+    /// The conditions of the client, a bit each; none of them is ever stale.
+    client_asked: u8,
+    client_held: u8,
 }
 
 /// Some checks, by [`Check::bit`].
@@ -97,6 +100,8 @@ impl Row {
         stale: 0,
         targeting: None,
         outcome: None,
+        client_asked: 0,
+        client_held: 0,
     };
 
     /// Notes how a check came out: held, failed or stale.
@@ -117,6 +122,13 @@ impl Row {
     pub(super) fn note_conditions(&mut self, configured: u8, held: u8) {
         self.asked |= Checks::from(configured) << FIRST_CONDITION;
         self.held |= Checks::from(held) << FIRST_CONDITION;
+    }
+
+    /// Notes the conditions of the client, a bit each in the order of their kinds.
+    #[inline]
+    pub(super) fn note_client(&mut self, configured: u8, held: u8) {
+        self.client_asked |= configured;
+        self.client_held |= held;
     }
 
     /// Notes requirements: those asked, and of these the ones that hold or are stale.
@@ -164,6 +176,11 @@ impl Row {
     }
 
     fn finding(self, check: Check) -> Option<Finding> {
+        if let Some(place) = check.bit().checked_sub(FIRST_OF_CLIENT) {
+            let bit = 1 << place;
+            let held = self.client_held & bit != 0;
+            return (self.client_asked & bit != 0).then(|| held.into());
+        }
         let bit = 1 << check.bit();
         if self.asked & bit == 0 {
             return None;
@@ -237,7 +254,7 @@ pub enum Gate {
 
 impl Check {
     /// Every check, in the order in which findings are told.
-    const ALL: [Self; 32] = [
+    const ALL: [Self; 40] = [
         Self::Gate(Gate::BreakGlass),
         Self::Gate(Gate::UserEnabled),
         Self::Gate(Gate::UserKnown),
@@ -253,6 +270,14 @@ impl Check {
         Self::Condition(Condition::Established),
         Self::Condition(Condition::Credential),
         Self::Condition(Condition::Ownership),
+        Self::Condition(Condition::DeviceType),
+        Self::Condition(Condition::Model),
+        Self::Condition(Condition::UserAgent),
+        Self::Condition(Condition::OsBelow),
+        Self::Condition(Condition::ProtocolVersion),
+        Self::Condition(Condition::Command),
+        Self::Condition(Condition::DevicesOver),
+        Self::Condition(Condition::Inactive),
         Self::Requirement(Requirement::Managed),
         Self::Requirement(Requirement::Registered),
         Self::Requirement(Requirement::Compliant),
@@ -272,14 +297,19 @@ impl Check {
         Self::Outcome,
     ];
 
-    /// Its place in [`Check::ALL`].
+    /// Its bit: of the conditions of the client, those above [`FIRST_OF_CLIENT`], in a set apart.
     const fn bit(self) -> u8 {
         match self {
             Self::Gate(gate) => gate as u8,
             Self::State => 4,
             Self::Plane => 5,
             Self::Target => 6,
-            Self::Condition(condition) => FIRST_CONDITION + condition as u8,
+            Self::Condition(condition) => {
+                match (condition as u8).checked_sub(Condition::FIRST_OF_CLIENT) {
+                    None => FIRST_CONDITION + condition as u8,
+                    Some(place) => FIRST_OF_CLIENT + place,
+                }
+            }
             Self::Requirement(requirement) => FIRST_REQUIREMENT + requirement as u8,
             Self::AnyOf => 23,
             Self::Health(setting) => 24 + setting as u8,
@@ -290,6 +320,7 @@ impl Check {
 
 const FIRST_CONDITION: u8 = 7;
 const FIRST_REQUIREMENT: u8 = 15;
+const FIRST_OF_CLIENT: u8 = 32;
 
 /// How a question came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -350,10 +381,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_check_has_the_bit_of_its_place() {
-        for (place, check) in Check::ALL.into_iter().enumerate() {
-            assert_eq!(usize::from(check.bit()), place, "row {check:?}");
-        }
+    fn every_check_has_a_bit_of_its_own() {
+        let mut bits: Vec<u8> = Check::ALL.into_iter().map(Check::bit).collect();
+        bits.sort_unstable();
+        assert!(bits.into_iter().map(usize::from).eq(0..Check::ALL.len()));
     }
 
     #[test]

@@ -8,8 +8,11 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
 
+use crate::inventory::Sighting;
 use crate::inventory::Update;
 use crate::inventory::UserReport;
+use crate::inventory::Wipe;
+use crate::inventory::WipeStage;
 use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::UserId;
@@ -56,6 +59,27 @@ pub struct Binding {
     pub user: UserId,
     /// The device it is.
     pub device: DeviceId,
+}
+
+/// What an administrator wants of a mail client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientOrder {
+    /// It is to be wiped, or, with `None`, is not any more.
+    Wipe {
+        /// Its DeviceId.
+        eas: EasDeviceId,
+        /// Its user.
+        user: Box<str>,
+        /// What, and how far that is.
+        wipe: Option<(Wipe, WipeStage)>,
+    },
+    /// Its record is to be removed.
+    Forget {
+        /// Its DeviceId.
+        eas: EasDeviceId,
+        /// Its user.
+        user: Box<str>,
+    },
 }
 
 impl Handle {
@@ -192,6 +216,30 @@ impl Handle {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
         sent
+    }
+
+    /// Hands over what the mail plane has seen; it is given back when the writer is too busy or gone.
+    ///
+    /// # Errors
+    ///
+    /// What could not be handed over.
+    pub fn see(&self, sightings: Vec<Sighting>) -> Result<(), Vec<Sighting>> {
+        match self.0.sender.try_reserve() {
+            Ok(place) => {
+                place.send(Message::See(sightings));
+                Ok(())
+            }
+            Err(_) => Err(sightings),
+        }
+    }
+
+    /// Hands over an order and waits until decisions see it; not to be called by a task. `false` when
+    /// the writer is gone, or there is no such client and no room for one.
+    #[must_use]
+    pub fn order(&self, order: ClientOrder) -> bool {
+        let (done, carried_out) = oneshot::channel();
+        let sent = self.0.sender.blocking_send(Message::Order { order, done });
+        sent.is_ok() && carried_out.blocking_recv().unwrap_or(false)
     }
 
     /// Hands over what a directory says of a user who logs in, and waits until decisions see it.

@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 use crate::inventory::Change;
 use crate::inventory::Origin;
 use crate::inventory::Refused;
+use crate::inventory::Sighting;
 use crate::inventory::Update;
 use crate::inventory::Writer;
 use crate::model::SourceId;
@@ -40,6 +41,7 @@ use crate::sync::graph::Graph;
 use crate::sync::graph::GraphSetupError;
 use crate::sync::graph::UserFeed;
 use crate::sync::handle::Binding;
+use crate::sync::handle::ClientOrder;
 use crate::sync::handle::FeedHandle;
 use crate::sync::handle::Handle;
 use crate::sync::plan::Backoff;
@@ -156,6 +158,13 @@ pub(super) enum Message {
         done: oneshot::Sender<Result<usize, Refused>>,
     },
     Bind(Binding),
+    /// What the mail plane has seen of its clients.
+    See(Vec<Sighting>),
+    /// What an administrator wants of a mail client; `done` learns whether it is so.
+    Order {
+        order: ClientOrder,
+        done: oneshot::Sender<bool>,
+    },
     /// What a directory says of a user who logs in; `done` learns that it is in the inventory.
     Learn {
         source: String,
@@ -197,6 +206,25 @@ fn write(
                 if !changes.is_empty() {
                     on_change(&changes);
                 }
+            }
+            Message::See(sightings) => {
+                let changes = writer.see(&sightings);
+                if !changes.is_empty() {
+                    on_change(&changes);
+                }
+            }
+            Message::Order { order, done } => {
+                let changes = match &order {
+                    ClientOrder::Wipe { eas, user, wipe } => {
+                        writer.order_wipe((eas, user), at, *wipe)
+                    }
+                    ClientOrder::Forget { eas, user } => writer.forget_client(eas, user),
+                };
+                if let Some(changes) = changes.as_ref().filter(|changes| !changes.is_empty()) {
+                    on_change(changes);
+                }
+                // Whoever has given up waiting does not want to know.
+                let _gone = done.send(changes.is_some());
             }
             Message::Learn {
                 source,

@@ -192,6 +192,7 @@ pub(crate) fn mail<'a>(presented: &'a [Presented<'a>], user: Option<&'a str>) ->
         mail: Some(MailContext {
             device_type: "iPhone",
             user_agent: "Apple-iPhone",
+            ..MailContext::default()
         }),
     }
 }

@@ -55,6 +55,7 @@ fn every_part_comes_back() {
     let mail = MailContext {
         device_type: "iPhone",
         user_agent: "Apple-iPhone14C1/1601.405",
+        ..MailContext::default()
     };
     for (plane, user, nas, mail) in [
         (Plane::Network, Some(ALICE), Some(nas), None),

@@ -25,7 +25,7 @@ use crate::gateway::Gateway;
 use crate::gateway::until;
 use crate::sogo::Sogo;
 
-struct Phone<'a> {
+pub(crate) struct Phone<'a> {
     gateway: &'a Gateway,
     folder: TempDir,
     /// Its DeviceId.
@@ -36,14 +36,14 @@ struct Phone<'a> {
 
 /// What came back: the status, and the body as elements by name with braces around their content.
 #[derive(Debug)]
-struct Got {
-    status: u16,
+pub(crate) struct Got {
+    pub(crate) status: u16,
     headers: String,
-    shown: String,
+    pub(crate) shown: String,
 }
 
 impl Phone<'_> {
-    fn new<'a>(gateway: &'a Gateway, device: &'static str, base64: bool) -> Phone<'a> {
+    pub(crate) fn new<'a>(gateway: &'a Gateway, device: &'static str, base64: bool) -> Phone<'a> {
         Phone {
             gateway,
             folder: tempfile::tempdir().unwrap(),
@@ -53,7 +53,7 @@ impl Phone<'_> {
     }
 
     /// A source tells of it.
-    fn becomes(&self, compliance: &str) {
+    pub(crate) fn becomes(&self, compliance: &str) {
         let conf = self.gateway.conf();
         let id = format!("5d1c8a40-6f2e-4b7a-9c31-0000000{}", &self.device[3..]);
         let devices = conf.read("devices.csv");
@@ -123,7 +123,7 @@ impl Phone<'_> {
         command
     }
 
-    fn send(&self, code: u8, name: &str, body: &[u8]) -> Got {
+    pub(crate) fn send(&self, code: u8, name: &str, body: &[u8]) -> Got {
         let output = self.curl("one", code, name, body).output();
         let output = output.expect("curl is installed by tests/run");
         assert!(output.status.success(), "{name}: {output:?}");
@@ -148,7 +148,7 @@ impl Phone<'_> {
         }
     }
 
-    fn folder_sync(&self, key: &str) -> String {
+    pub(crate) fn folder_sync(&self, key: &str) -> String {
         let body = written(folder_hierarchy::FOLDER_SYNC, |writer| {
             writer.leaf(folder_hierarchy::SYNC_KEY, key);
         });
@@ -218,7 +218,7 @@ fn waiting(gateway: &Gateway) -> u64 {
     status["mail_requests"].as_u64().unwrap()
 }
 
-fn written(root: Tag, content: impl FnOnce(&mut Writer)) -> Vec<u8> {
+pub(crate) fn written(root: Tag, content: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.element(root, content);
     writer.finish()

@@ -44,4 +44,5 @@ mod tls_policy;
 mod tokens;
 mod vpn;
 mod winbind;
+mod wipe;
 mod wired;

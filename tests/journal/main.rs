@@ -201,6 +201,7 @@ fn a_mail_client_is_shown_as_it_calls_itself_on_one_line() {
         mail: Some(MailContext {
             device_type: "iPhone",
             user_agent: "an agent\"}\n{\"verdict\":\"allow\u{7}",
+            ..MailContext::default()
         }),
         ..network(&[])
     };
@@ -307,6 +308,7 @@ fn nothing_of_an_earlier_record_is_left() {
         mail: Some(MailContext {
             device_type: "iPhone",
             user_agent: "an agent",
+            ..MailContext::default()
         }),
         ..network(&[])
     };

@@ -101,8 +101,15 @@ fn every_command_at_every_verdict_and_version_r32() {
                     assert_eq!(decision.reason.code(), code, "{row}");
                     assert_eq!(record.method.as_str(), format!("eas {command}"));
                     let has_mailbox = verdict == Verdict::Quarantine && version > Version::V2_5;
-                    if verdict == Verdict::Allow && command == Command::FolderSync {
-                        // It may have a key of the quarantine's.
+                    // It may have a key of the quarantine's; and what a client tells of its device
+                    // is read.
+                    let is_read = matches!(
+                        command,
+                        Command::FolderSync | Command::Settings | Command::Provision
+                    );
+                    if verdict == Verdict::Allow && is_read
+                        || has_mailbox && command == Command::Provision
+                    {
                         assert_eq!(read(step).limit, MAX_BODY, "{row}");
                     } else if verdict == Verdict::Allow {
                         let forward = forward(step);

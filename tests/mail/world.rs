@@ -18,8 +18,12 @@ use portreeve::access::DecisionPoint;
 use portreeve::access::Live;
 use portreeve::inventory;
 use portreeve::inventory::DeviceReport;
+use portreeve::inventory::MailClient;
+use portreeve::inventory::Sighting;
 use portreeve::inventory::Update;
 use portreeve::inventory::UserReport;
+use portreeve::inventory::Wipe;
+use portreeve::inventory::WipeStage;
 use portreeve::inventory::Writer;
 use portreeve::mail::Action;
 use portreeve::mail::Ask;
@@ -39,6 +43,7 @@ use portreeve::model::EasDeviceId;
 use portreeve::model::GroupId;
 use portreeve::model::Monotonic;
 use portreeve::model::Now;
+use portreeve::model::Retirement;
 use portreeve::model::SourceId;
 use portreeve::model::Timestamp;
 use portreeve::model::Tri;
@@ -93,6 +98,7 @@ pub(crate) const HOST: &str = "mail.example.org";
 /// An inventory and the decisions made from it.
 pub(crate) struct World {
     pub(crate) live: Arc<Live>,
+    point: Arc<DecisionPoint>,
     source: SourceId,
     writer: Mutex<Writer>,
     now: Timestamp,
@@ -122,9 +128,10 @@ impl World {
             writer.apply(source, now, vec![Update::User(user)]);
         }
         let point = Arc::new(DecisionPoint::new(reader, policy));
-        let live = Arc::new(Live::new(point));
+        let live = Arc::new(Live::new(Arc::clone(&point)));
         let world = Self {
             live,
+            point,
             source,
             writer: Mutex::new(writer),
             now,
@@ -150,6 +157,51 @@ impl World {
         let mut writer = self.writer.lock().unwrap();
         let changes = writer.apply(self.source, self.now, vec![Update::Device(report)]);
         self.live.sweep(self.now, &changes);
+    }
+
+    /// The same, and its management system has let go of it or is about to.
+    pub(crate) fn retire(&self, device: &str, state: &str) {
+        let mut report = DeviceReport::new(self.id(device));
+        report.eas = EasDeviceId::parse(device.as_bytes());
+        report.owner = UserId::parse("alice");
+        report.managed = Tri::Yes;
+        report.compliance = Some(ComplianceState::Compliant);
+        report.retirement = Retirement::from_management_state(state);
+        let mut writer = self.writer.lock().unwrap();
+        let changes = writer.apply(self.source, self.now, vec![Update::Device(report)]);
+        self.live.sweep(self.now, &changes);
+    }
+
+    /// Takes in what a gateway has told of its clients; how much that was.
+    pub(crate) fn learn(&self, gateway: &Gateway) -> usize {
+        let told = std::iter::from_fn(|| gateway.poll_sighting());
+        let told: Vec<Sighting> = told.map(|told| *told).collect();
+        let mut writer = self.writer.lock().unwrap();
+        let changes = writer.see(&told);
+        self.live.sweep(self.now, &changes);
+        told.len()
+    }
+
+    /// An administrator orders a wipe of a client of Alice's, or calls it off.
+    pub(crate) fn order(&self, device: &str, wipe: Option<Wipe>) {
+        let eas = device.parse().unwrap();
+        let mut writer = self.writer.lock().unwrap();
+        let order = wipe.map(|wipe| (wipe, WipeStage::Ordered));
+        let changes = writer.order_wipe((&eas, "alice"), self.now, order).unwrap();
+        self.live.sweep(self.now, &changes);
+    }
+
+    /// The record of a client.
+    pub(crate) fn client(&self, device: &str, user: &str) -> Option<Arc<MailClient>> {
+        let reader = self.writer.lock().unwrap().reader();
+        let mut all = reader.clients().into_iter();
+        all.find(|client| client.eas.as_str() == device && &*client.user == user)
+    }
+
+    /// Puts further policies into force.
+    pub(crate) fn with_policies(&self, more: &str) {
+        let (policy, _) = policy::parse("policy.toml", &format!("{POLICY}\n{more}")).unwrap();
+        self.point.replace_policy(policy);
     }
 
     /// The id of a device.

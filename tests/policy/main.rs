@@ -8,6 +8,7 @@
 
 mod allocation;
 mod cases;
+mod clients;
 mod hash;
 mod matrix;
 mod properties;

@@ -128,3 +128,24 @@ fn the_sample_decides_as_its_comments_say() {
         );
     }
 }
+
+#[test]
+fn the_examples_that_the_sample_has_in_comments_are_right() {
+    let text = include_str!("../../conf/policy.toml");
+    let mut examples = text.to_owned();
+    let mut inside = false;
+    let mut count = 0;
+    for line in text.lines() {
+        let is_head = line == "# [[conditional]]" || line == "# [defaults.mapping_pending]";
+        inside = (inside || is_head) && line.starts_with("# ");
+        count += usize::from(is_head);
+        if inside {
+            examples.push_str(line.trim_start_matches("# "));
+            examples.push('\n');
+        }
+    }
+    assert_eq!(count, 7);
+    let (policy, warnings) = parse("policy.toml", &examples).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(lint(&policy), []);
+}

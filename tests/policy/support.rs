@@ -11,6 +11,7 @@ use portreeve::model::Established;
 use portreeve::model::Fact;
 use portreeve::model::GroupId;
 use portreeve::model::Join;
+use portreeve::model::KnownClient;
 use portreeve::model::MailContext;
 use portreeve::model::Medium;
 use portreeve::model::NasContext;
@@ -150,11 +151,21 @@ impl Nas {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Mail {
     pub(crate) device_type: String,
     pub(crate) user_agent: String,
+    /// In tenths.
+    pub(crate) version: u8,
+    pub(crate) command: String,
+    pub(crate) attachment: bool,
+    pub(crate) model: String,
+    pub(crate) os: String,
+    pub(crate) rank: u16,
+    /// Seconds ago.
+    pub(crate) first_seen: Option<i64>,
+    pub(crate) last_success: Option<i64>,
 }
 
 impl Default for Connection {
@@ -245,6 +256,10 @@ impl Connection {
             mail: Some(Mail {
                 device_type: device_type.into(),
                 user_agent: user_agent.into(),
+                version: 141,
+                command: "Sync".into(),
+                rank: 1,
+                ..Mail::default()
             }),
             ..Self::default()
         }
@@ -338,6 +353,16 @@ impl Connection {
             mail: self.mail.as_ref().map(|mail| MailContext {
                 device_type: &mail.device_type,
                 user_agent: &mail.user_agent,
+                version: mail.version,
+                command: &mail.command,
+                attachment: mail.attachment,
+                known: KnownClient {
+                    model: &mail.model,
+                    os_version: mail.os.parse().unwrap_or_default(),
+                    rank: mail.rank,
+                    first_seen: mail.first_seen.map(ago),
+                    last_success: mail.last_success.map(ago),
+                },
             }),
         })
     }

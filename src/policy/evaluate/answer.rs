@@ -133,7 +133,7 @@ impl Evaluation<'_> {
         let Some(posture) = self.facts.posture() else {
             return Answer {
                 failures: self.device_failure().map_or(Failures::NONE, Failures::one),
-                until: NEVER,
+                until: self.pending_until().unwrap_or(NEVER),
             };
         };
         match requirement {
@@ -168,10 +168,28 @@ impl Evaluation<'_> {
     pub(super) fn device_failure(&self) -> Option<Failure> {
         match self.facts.device {
             DeviceFacts::Known { .. } => None,
-            DeviceFacts::Unknown => Some(self.unenrolled(Failure::DeviceUnknown)),
+            DeviceFacts::Unknown => Some(match self.pending_until() {
+                Some(_) => Failure::MappingPending,
+                None => self.unenrolled(Failure::DeviceUnknown),
+            }),
             DeviceFacts::Ambiguous => Some(Failure::DeviceAmbiguous),
             DeviceFacts::OfAnotherUser => Some(Failure::DeviceOfAnotherUser),
         }
+    }
+
+    /// Until when a mail client that no source knows may be one of a device whose source has not told
+    /// of it yet (R37); `None` when it is not so, or not any more.
+    fn pending_until(&self) -> Option<Timestamp> {
+        let pending = self.policy.defaults.mapping_pending?;
+        let mail = self.facts.mail.as_ref()?;
+        if !matches!(self.facts.device, DeviceFacts::Unknown)
+            || self.unenrolled(Failure::DeviceUnknown) == Failure::CannotEnrol
+        {
+            return None;
+        }
+        let first_seen = mail.known.first_seen.unwrap_or(self.facts.now);
+        let until = first_seen + pending.wait;
+        (self.facts.now < until).then_some(until)
     }
 
     /// `failure`, unless the device is of a kind that no management system takes (R16).

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::CheckExplanation;
+use super::client;
 use super::text::age;
 use super::text::any_of;
 use super::text::joins;
@@ -28,12 +29,8 @@ use crate::policy::compliance::Dated;
 use crate::policy::compliance::Health;
 use crate::policy::compliance::Setting;
 use crate::policy::compliance::effective_state;
-use crate::policy::condition::AppBits;
-use crate::policy::condition::AppCondition;
 use crate::policy::condition::Condition;
 use crate::policy::condition::When;
-use crate::policy::condition::apps_of;
-use crate::policy::condition::vpn_clients_of;
 use crate::policy::conditional::ConditionalPolicy;
 use crate::policy::conditional::Requirement;
 use crate::policy::facts::DeviceFacts;
@@ -52,8 +49,8 @@ use crate::policy::words::either;
 
 /// Puts the findings of one evaluation into words.
 pub(super) struct Describe<'e> {
-    policy: &'e Policy,
-    facts: &'e Facts<'e>,
+    pub(super) policy: &'e Policy,
+    pub(super) facts: &'e Facts<'e>,
     source_name: &'e dyn Fn(SourceId) -> Option<String>,
     trace: &'e Trace,
     member: Membership<'e>,
@@ -224,6 +221,16 @@ impl<'e> Describe<'e> {
                 self.posture(|posture| posture.ownership.to_string()),
                 when.ownership.unwrap_or_default().text(),
             ),
+            Condition::DeviceType
+            | Condition::Model
+            | Condition::UserAgent
+            | Condition::OsBelow
+            | Condition::ProtocolVersion
+            | Condition::Command
+            | Condition::DevicesOver
+            | Condition::Inactive => when.client.as_deref().map_or_else(nothing, |client| {
+                client::condition(client, self.facts, condition)
+            }),
         }
     }
 
@@ -349,53 +356,6 @@ impl<'e> Describe<'e> {
             };
             format!("{platform} (claimed by the {claimant})")
         }
-    }
-
-    fn app(&self) -> String {
-        if let (None, Some(claims)) = (&self.facts.mail, self.facts.claims()) {
-            let known = vpn_clients_of(&claims, &self.policy.apps);
-            let name = if known == AppBits::default() {
-                "no known client".to_owned()
-            } else {
-                self.app_names(known)
-            };
-            let (client, host) = (claims.client, claims.host_name);
-            return format!("{name} (claimed: client {client:?}, host name {host:?})");
-        }
-        self.facts.mail.as_ref().map_or_else(
-            || "no mail client".to_owned(),
-            |mail| {
-                let known = apps_of(mail, &self.policy.apps);
-                let name = if known == AppBits::default() {
-                    "no known application".to_owned()
-                } else {
-                    self.app_names(known)
-                };
-                format!(
-                    "{name} (device type {:?}, user agent {:?})",
-                    mail.device_type, mail.user_agent
-                )
-            },
-        )
-    }
-
-    fn apps(&self, condition: AppCondition) -> String {
-        let with = condition
-            .with
-            .map_or_else(|| "any application".to_owned(), |with| self.app_names(with));
-        if condition.without == AppBits::default() {
-            with
-        } else {
-            format!("{with}, and not {}", self.app_names(condition.without))
-        }
-    }
-
-    fn app_names(&self, bits: AppBits) -> String {
-        let apps = self.policy.apps.iter().enumerate();
-        either(
-            apps.filter(|(position, _)| bits.contains(*position))
-                .map(|(_, app)| &*app.name),
-        )
     }
 
     fn compliant(&self) -> String {

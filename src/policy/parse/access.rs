@@ -15,6 +15,7 @@ use crate::model::Verdict;
 use crate::policy::condition::App;
 use crate::policy::condition::AppBits;
 use crate::policy::condition::AppCondition;
+use crate::policy::condition::Client;
 use crate::policy::condition::NameSet;
 use crate::policy::condition::When;
 use crate::policy::conditional::Requirement;
@@ -101,7 +102,13 @@ fn one(
     if let Some(when) = section.take("when").and_then(|value| reader.table(&value)) {
         conditions(reader, when, &mut draft, apps);
     }
+    let action = section.peek("action");
+    let otherwise = section.peek("otherwise");
     draft.then = then(reader, &mut section);
+    let of_commands = draft.when.client.as_deref();
+    if of_commands.is_some_and(Client::is_of_commands) {
+        refuse_only(reader, &draft.then, action, otherwise);
+    }
     draft.accept_lockout_risk = section
         .take("accept_lockout_risk")
         .and_then(|value| reader.boolean(&value))
@@ -154,7 +161,22 @@ fn conditions(
             without: without.unwrap_or_default(),
         });
     }
+    draft.when.client = super::client::read(reader, s);
     reader.close(section, &OF_HEALTH);
+}
+
+/// A policy about single commands can do no more than refuse them.
+fn refuse_only(reader: &mut Reader, then: &Then, action: Option<Place>, otherwise: Option<Place>) {
+    let (place, verdict) = match then {
+        Then::Act(verdict) => (action, *verdict),
+        Then::Require(requirements) => (otherwise, requirements.otherwise),
+    };
+    if let (Some(place), Verdict::Allow | Verdict::Quarantine) = (place, verdict) {
+        reader.error(
+            &place,
+            "expected block: a policy about commands refuses them or leaves them to others",
+        );
+    }
 }
 
 /// A list of names that are compared as they stand.

@@ -13,6 +13,7 @@ use crate::model::Verdict;
 use crate::policy::condition::App;
 use crate::policy::defaults::CannotEnrol;
 use crate::policy::defaults::Defaults;
+use crate::policy::defaults::MappingPending;
 use crate::policy::glob::Glob;
 use crate::policy::words::Set;
 use crate::policy::words::Word;
@@ -129,6 +130,10 @@ fn defaults(reader: &mut Reader, mut section: Section<'_>) -> Option<Defaults> {
             verdict: Verdict::Block,
         }),
     };
+    let mapping_pending = s
+        .take("mapping_pending")
+        .and_then(|value| reader.table(&value))
+        .map(|section| mapping_pending(reader, section));
     let unable = cannot_enrol
         .as_ref()
         .map_or_else(Set::default, |cannot| cannot.platforms);
@@ -151,6 +156,29 @@ fn defaults(reader: &mut Reader, mut section: Section<'_>) -> Option<Defaults> {
         accept_other_users_compliance: accept_other_users_compliance?,
         platforms,
         cannot_enrol: cannot_enrol?,
+        mapping_pending: match mapping_pending {
+            None => None,
+            Some(read) => Some(read?),
+        },
+    })
+}
+
+fn mapping_pending(reader: &mut Reader, mut section: Section<'_>) -> Option<MappingPending> {
+    let wait = duration(
+        reader,
+        &mut section,
+        "for",
+        "how long after a mail client was first seen, such as \"15m\"",
+    );
+    let verdict = reader.required(
+        &mut section,
+        "then",
+        "for a mail client whose device may not have been told of yet",
+    );
+    reader.close(section, &[]);
+    Some(MappingPending {
+        wait: wait?,
+        verdict: verdict?,
     })
 }
 
@@ -321,7 +349,7 @@ fn apps(reader: &mut Reader, root: &mut Section<'_>) -> Vec<App> {
 }
 
 /// A list of patterns with `*`.
-fn globs(reader: &mut Reader, value: &Value<'_>) -> Vec<Glob> {
+pub(super) fn globs(reader: &mut Reader, value: &Value<'_>) -> Vec<Glob> {
     let mut globs = Vec::new();
     for element in reader.list(value, MAX_PATTERNS) {
         let Some(text) = reader.text(&element) else {

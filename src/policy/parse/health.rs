@@ -3,12 +3,12 @@
 use super::audience::AudienceDraft;
 use super::audience::Groups;
 use super::audience::targets;
+use super::client::versions_by_platform;
 use super::general::name;
 use super::reader::Place;
 use super::reader::Reader;
 use super::reader::Section;
 use super::reader::Value;
-use super::reader::quoted;
 use crate::model::Join;
 use crate::model::OsVersion;
 use crate::model::Platform;
@@ -20,7 +20,6 @@ use crate::policy::compliance::MaxThreat;
 use crate::policy::compliance::MinOs;
 use crate::policy::set::Policy;
 use crate::policy::words::Set;
-use crate::policy::words::Word;
 
 /// A health policy before its groups are numbers.
 pub(super) struct ComplianceDraft {
@@ -98,7 +97,9 @@ fn health(reader: &mut Reader, require: &Value<'_>, unknown: Option<&Value<'_>>)
         let required = flag(reader, &mut section, name);
         *place = demand(reader, name, required);
     }
-    let floors = section.take("min_os").map(|value| min_os(reader, &value));
+    let floors = section
+        .take("min_os")
+        .map(|value| versions_by_platform(reader, &value));
     let of_versions = demand(reader, "min_os", floors.is_some());
     if let Some(floors) = floors {
         health.min_os = with_demand(floors, of_versions);
@@ -146,52 +147,19 @@ fn flag(reader: &mut Reader, section: &mut Section<'_>, name: &'static str) -> b
     required.unwrap_or(false)
 }
 
-/// `min_os = { ios = "17", … }`.
-fn min_os(reader: &mut Reader, value: &Value<'_>) -> [Option<OsVersion>; Platform::ALL.len()] {
-    let mut floors = [None; Platform::ALL.len()];
-    let Some(mut section) = reader.table(value) else {
-        return floors;
-    };
-    for ((name, platform), floor) in Platform::WORDS.iter().zip(&mut floors) {
-        if *platform == Platform::Unknown {
-            continue;
-        }
-        let Some(value) = section.take(name) else {
-            continue;
-        };
-        let Some(text) = reader.text(&value) else {
-            continue;
-        };
-        match text.parse::<OsVersion>() {
-            Ok(version) if version != OsVersion::UNKNOWN => *floor = Some(version),
-            Ok(_) | Err(_) => reader.error(
-                &value.place,
-                format!(
-                    "expected a version of one to four numbers such as \"17.0.3\"; found {}",
-                    quoted(text)
-                ),
-            ),
-        }
-    }
-    if floors.iter().all(Option::is_none) {
-        reader.error(
-            &value.place,
-            "names no version; expected { ios = \"17\", … }",
-        );
-    }
-    reader.close(section, &[]);
-    floors
-}
-
 /// Floors with what their absence in the facts means. A device of unknown platform might be any,
 /// so that it is asked too.
 fn with_demand(
-    floors: [Option<OsVersion>; Platform::ALL.len()],
+    floors: [OsVersion; Platform::ALL.len()],
     demand: Demand,
 ) -> [MinOs; Platform::ALL.len()] {
     let mut min_os = floors.map(|floor| MinOs {
-        version: floor.unwrap_or_default(),
-        demand: if floor.is_some() { demand } else { Demand::No },
+        version: floor,
+        demand: if floor == OsVersion::UNKNOWN {
+            Demand::No
+        } else {
+            demand
+        },
     });
     let [unknown, ..] = &mut min_os;
     unknown.demand = demand;

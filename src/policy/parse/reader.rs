@@ -165,6 +165,15 @@ impl Reader {
         answer
     }
 
+    pub(super) fn integer(&mut self, value: &Value<'_>) -> Option<i64> {
+        let number = value.value.as_integer();
+        if number.is_none() {
+            self.wrong_kind(value, "a whole number", value.value);
+        }
+        let number = number?;
+        i64::from_str_radix(number.as_str(), number.radix()).ok()
+    }
+
     pub(super) fn table<'d>(&mut self, value: &Value<'d>) -> Option<Section<'d>> {
         let table = value.value.as_table();
         if table.is_none() {
@@ -383,6 +392,12 @@ impl<'d> Section<'d> {
         Some(self.entries.swap_remove(position).1)
     }
 
+    /// Where a key stands, if it is there.
+    pub(super) fn peek(&self, name: &str) -> Option<Place> {
+        let found = self.entries.iter().find(|(key, _)| *key == name)?;
+        Some(found.1.place.clone())
+    }
+
     /// All keys with their values, for tables whose keys a person makes up.
     pub(super) fn take_all(&mut self) -> Vec<(&'d str, Value<'d>)> {
         std::mem::take(&mut self.entries)
@@ -417,7 +432,7 @@ const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 /// Problems that are listed; more than a person mends in one go. The rest is counted.
 const MAX_PROBLEMS: usize = 1000;
 
-/// Words in one list: every kind has at most eight, and a repetition is worth its own warning.
+/// Words in one list: there are at most 21 commands, and a repetition is worth its own warning.
 const MAX_WORDS: usize = 32;
 
 /// Characters of a wrong text that are shown.

@@ -9,6 +9,7 @@ use portreeve::model::Established;
 use portreeve::model::Fact;
 use portreeve::model::GroupId;
 use portreeve::model::Join;
+use portreeve::model::KnownClient;
 use portreeve::model::MailContext;
 use portreeve::model::Medium;
 use portreeve::model::NasContext;
@@ -136,6 +137,16 @@ fn decide(policy: &Policy, octets: &[u8]) {
         mail: (next(2) == 1).then_some(MailContext {
             device_type: "iPhone",
             user_agent: "Apple-iPhone9C1/1602.92",
+            version: [141, 25, 161, 0][next(4)],
+            command: ["Sync", "ItemOperations", "Search", ""][next(4)],
+            attachment: next(2) == 1,
+            known: KnownClient {
+                model: ["", "iPhone15C2"][next(2)],
+                os_version: OsVersion::from_bits((next(20) as u64) << 48),
+                rank: [0, 1, 7][next(3)],
+                first_seen: [None, Some(observed)][next(2)],
+                last_success: [None, Some(observed)][next(2)],
+            },
         }),
     };
     let mut trace = Trace::new();

@@ -1,5 +1,7 @@
-//! A WBXML document: never a panic, and what is written again says the same.
+//! A WBXML document: never a panic, and what is written again says the same. What the gateway reads of
+//! its clients' bodies is read as well.
 
+use portreeve::eas::body;
 use portreeve::wbxml::Event;
 use portreeve::wbxml::Malformed;
 use portreeve::wbxml::Reader;
@@ -7,6 +9,17 @@ use portreeve::wbxml::Writer;
 
 /// Reads `octets`, writes what they say, and reads that.
 pub fn drive(octets: &[u8]) {
+    let said = body::provision(octets)
+        .ok()
+        .and_then(|said| said.information);
+    let told = body::information(octets).ok().flatten();
+    for information in [said, told].into_iter().flatten() {
+        // Whatever is told stands in the body.
+        let texts = [information.model, information.friendly_name, information.os];
+        assert!(texts.iter().all(|text| text.len() < octets.len()));
+    }
+    let fetches = body::fetches_attachment(octets);
+    assert!(fetches.is_err() || told.is_none());
     let Ok(events) = events(octets) else {
         return;
     };

@@ -1,0 +1,175 @@
+//! What the control socket answers about mail clients: lists, wipes, forgetting.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::Desk;
+use super::refused;
+use super::trees;
+use super::trees::Evidence;
+use crate::app::clients;
+use crate::app::clients::Chosen;
+use crate::inventory::MailClient;
+use crate::inventory::Wipe;
+use crate::model::EasDeviceId;
+use crate::net::control::ClientAction;
+use crate::net::control::ClientFilter;
+use crate::net::control::Response;
+
+impl Desk {
+    /// A page of the clients that are wanted, by user and DeviceId.
+    pub(super) fn clients(&self, filter: &ClientFilter, from: usize) -> Response {
+        let now = self.clock.now().wall;
+        let reader = self.point.reader();
+        let pending = self.point.policy().mapping_pending();
+        let chosen = Chosen {
+            user: filter.user.as_deref(),
+            device: filter.device.as_deref(),
+            state: filter.state.as_deref(),
+            unmapped: filter.unmapped,
+            inactive: filter.inactive.map(std::time::Duration::from_secs),
+            wipes: filter.wipes,
+        };
+        let mut all = self.clients.all();
+        all.sort_by(|one, other| (&one.user, one.eas).cmp(&(&other.user, other.eas)));
+        let rest = all.get(from..).unwrap_or_default();
+        let mut rows: Vec<Value> = Vec::new();
+        let mut looked_at = 0;
+        for client in rest {
+            if rows.len() == PAGE {
+                break;
+            }
+            looked_at += 1;
+            let row = clients::row(client, &chosen, reader, pending, now);
+            rows.extend(row.map(Value::Object));
+        }
+        let next = from + looked_at;
+        let next = (next < all.len()).then_some(next);
+        Response::Answer {
+            json: json!({ "devices": rows, "next": next }),
+            text: String::new(),
+        }
+    }
+
+    /// Why a client is not blocked, or is kept out without a message.
+    pub(super) fn explain_client(
+        &self,
+        device: &str,
+        user: Option<&str>,
+        no_message: bool,
+    ) -> Response {
+        let Ok(eas) = device.trim().parse::<EasDeviceId>() else {
+            return refused("expected an ActiveSync DeviceId of 1 to 32 letters and digits");
+        };
+        let found = self.clients.find(device, user);
+        if found.len() > 1 {
+            return refused(&several(&found));
+        }
+        let client = found.first().map(|client| &**client);
+        self.journal.flush();
+        let records = self.recent.with_mail_id(eas, LOOKED_AT);
+        let of_client = records
+            .iter()
+            .find(|record| client.is_none_or(|client| record.user.as_str() == &*client.user));
+        let explanation = of_client.and_then(|record| self.point.explain(record));
+        let now = self.clock.now().wall;
+        let reader = self.point.reader();
+        let evidence = Evidence::of(client, reader, explanation.as_ref(), now);
+        let (question, checks) = if no_message {
+            (
+                "why it is kept out without a message",
+                evidence.no_message(),
+            )
+        } else {
+            ("why it is not blocked", evidence.not_blocked())
+        };
+        Response::Answer {
+            text: trees::text(&format!("{device}: {question}"), &checks),
+            json: json!({ "device": device, "question": question, "checks": checks }),
+        }
+    }
+
+    /// Does something with the one client that is meant, or says what would be done.
+    pub(super) fn client_action(
+        &self,
+        device: &str,
+        user: Option<&str>,
+        action: ClientAction,
+        (by, confirmed): (&str, bool),
+    ) -> Response {
+        let found = self.clients.find(device, user);
+        let client = match found.as_slice() {
+            [] => {
+                return refused(
+                    "no mail client of that DeviceId has been seen; `portreeve devices` lists them",
+                );
+            }
+            [client] => client,
+            [..] => return refused(&several(&found)),
+        };
+        let what = describe(client, action);
+        if !confirmed {
+            return refused(&format!("{what}\nnothing is done yet: add --yes"));
+        }
+        let done = match action {
+            ClientAction::Wipe => self.clients.wipe(client, Some(Wipe::Device), by),
+            ClientAction::WipeAccount => self.clients.wipe(client, Some(Wipe::Account), by),
+            ClientAction::Cancel => match client.wipe {
+                None => Err("no wipe is ordered for it".to_owned()),
+                Some(_) => self.clients.wipe(client, None, by),
+            },
+            ClientAction::Forget => match client.wipe {
+                Some(_) => Err("a wipe is ordered for it; cancel that first".to_owned()),
+                None => self.clients.forget(client, by),
+            },
+        };
+        match done {
+            Ok(()) => {
+                tracing::warn!(user = %client.user, device = %client.spelled, by, "{what}");
+                Response::Answer {
+                    json: json!({
+                        "user": client.user,
+                        "device": client.spelled,
+                        "done": what,
+                    }),
+                    text: format!("{what}\n"),
+                }
+            }
+            Err(why) => refused(&why),
+        }
+    }
+}
+
+fn several(found: &[Arc<MailClient>]) -> String {
+    let users: Vec<&str> = found.iter().map(|client| &*client.user).collect();
+    format!(
+        "clients of {} users have that DeviceId: {}; name one with --user",
+        found.len(),
+        users.join(", ")
+    )
+}
+
+fn describe(client: &MailClient, action: ClientAction) -> String {
+    let what = match action {
+        ClientAction::Wipe => "the whole device is erased with its next request",
+        ClientAction::WipeAccount => "the account's data is erased with its next request",
+        ClientAction::Cancel => "no wipe is ordered any more",
+        ClientAction::Forget => "the record is forgotten",
+    };
+    let MailClient {
+        spelled,
+        user,
+        device_type,
+        model,
+        ..
+    } = client;
+    format!("mail client {spelled} of {user} ({device_type} {model}): {what}")
+}
+
+/// Decisions among which the client's latest is looked for.
+const LOOKED_AT: usize = 64;
+
+/// Rows of one answer: with their names of columns about a megabyte.
+const PAGE: usize = 1000;

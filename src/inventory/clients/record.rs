@@ -1,0 +1,257 @@
+//! The record of one mail client, and what alters it.
+
+use crate::model::EasDeviceId;
+use crate::model::OsVersion;
+use crate::model::Reason;
+use crate::model::Timestamp;
+use crate::model::Verdict;
+
+/// One mail client of one user. IMEI and telephone number, which a client may tell too, are not kept:
+/// nothing is decided by them, and they are about persons.
+#[derive(Clone, Debug)]
+pub struct MailClient {
+    /// Its DeviceId as ids are compared.
+    pub eas: EasDeviceId,
+    /// The same as the client spells it.
+    pub spelled: Box<str>,
+    /// The authenticated user's canonical name.
+    pub user: Box<str>,
+    /// DeviceType of its queries.
+    pub device_type: Box<str>,
+    /// User-Agent header.
+    pub user_agent: Box<str>,
+    /// Version of the protocol in tenths.
+    pub version: u8,
+    /// Model, by its device information.
+    pub model: Box<str>,
+    /// What its user calls it, likewise.
+    pub friendly_name: Box<str>,
+    /// Operating system and version, likewise.
+    pub os: Box<str>,
+    /// Key of the security policy that it says it has applied.
+    pub policy_key: Option<u32>,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen, to a quarter of an hour.
+    pub last_seen: Timestamp,
+    /// When the mail server first answered it with success.
+    pub first_success: Option<Timestamp>,
+    /// When it last did, to a quarter of an hour.
+    pub last_success: Option<Timestamp>,
+    /// What was decided of it last, refusals of single commands apart.
+    pub state: Option<(Verdict, Reason)>,
+    /// Since when.
+    pub state_since: Timestamp,
+    /// The wipe that an administrator has ordered, and how far it is.
+    pub wipe: Option<(Wipe, WipeStage)>,
+    pub(super) model_number: u16,
+    pub(super) said: u32,
+}
+
+/// What is to be erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wipe {
+    /// The whole device.
+    Device,
+    /// What the account has brought to it; from version 16.1 on.
+    Account,
+}
+
+impl Wipe {
+    /// The word for it, as it is printed everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Account => "account-only",
+        }
+    }
+
+    /// What [`as_str`](Self::as_str) calls so.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Device, Self::Account]
+            .into_iter()
+            .find(|one| one.as_str() == word)
+    }
+}
+
+/// How far a wipe is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WipeStage {
+    /// The client has not been told yet.
+    Ordered,
+    /// It has been told, and has not said anything.
+    Sent,
+    /// It says that it has erased what it was to erase.
+    Done,
+    /// It says that it could not.
+    Failed,
+}
+
+impl WipeStage {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Ordered, Self::Sent, Self::Done, Self::Failed];
+
+    /// The word for it, as it is printed everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ordered => "ordered",
+            Self::Sent => "sent",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// What [`as_str`](Self::as_str) calls so.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+
+    /// Whether the client has to be told.
+    #[must_use]
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Ordered | Self::Sent)
+    }
+}
+
+/// What the mail plane has seen of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Its DeviceId.
+    pub eas: EasDeviceId,
+    /// As the client spells it.
+    pub spelled: Box<str>,
+    /// The authenticated user's canonical name.
+    pub user: Box<str>,
+    /// DeviceType of the query.
+    pub device_type: Box<str>,
+    /// User-Agent header.
+    pub user_agent: Box<str>,
+    /// Version of the protocol in tenths.
+    pub version: u8,
+    /// Key of the security policy that it says it has applied.
+    pub policy_key: Option<u32>,
+    /// When.
+    pub at: Timestamp,
+    /// Whether the mail server has answered with success.
+    pub success: bool,
+    /// What was decided; `None` where that says nothing of the client.
+    pub state: Option<(Verdict, Reason)>,
+    /// What it tells of its device, if it does.
+    pub told: Option<Told>,
+    /// The stage that a wipe has come to.
+    pub wipe: Option<WipeStage>,
+}
+
+/// What a client tells of its device in Settings or Provision (MS-ASCMD 2.2.3.45). Empty texts are not
+/// told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Model.
+    pub model: Box<str>,
+    /// What its user calls it.
+    pub friendly_name: Box<str>,
+    /// Operating system and version.
+    pub os: Box<str>,
+}
+
+impl MailClient {
+    /// A client that has been seen at `at` and of which nothing else is known.
+    #[must_use]
+    pub fn new(eas: EasDeviceId, user: &str, at: Timestamp) -> Self {
+        Self {
+            eas,
+            spelled: eas.as_str().into(),
+            user: user.into(),
+            device_type: Box::default(),
+            user_agent: Box::default(),
+            version: 0,
+            model: Box::default(),
+            friendly_name: Box::default(),
+            os: Box::default(),
+            policy_key: None,
+            first_seen: at,
+            last_seen: at,
+            first_success: None,
+            last_success: None,
+            state: None,
+            state_since: at,
+            wipe: None,
+            model_number: 0,
+            said: 0,
+        }
+    }
+
+    /// The version in what it says of its operating system.
+    #[must_use]
+    pub fn os_version(&self) -> OsVersion {
+        let begin = self.os.find(|letter: char| letter.is_ascii_digit());
+        let version = begin.and_then(|begin| self.os.get(begin..));
+        version
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_default()
+    }
+
+    /// Works a sighting in; whether decisions may come out differently.
+    pub(crate) fn see(&mut self, sighting: &Sighting) -> bool {
+        let was = (self.os_version(), self.model.clone(), self.wipe);
+        self.spelled.clone_from(&sighting.spelled);
+        self.device_type.clone_from(&sighting.device_type);
+        self.user_agent.clone_from(&sighting.user_agent);
+        self.version = sighting.version;
+        self.policy_key = sighting.policy_key;
+        self.last_seen = self.last_seen.max(sighting.at);
+        if sighting.success {
+            self.first_success = self.first_success.or(Some(sighting.at));
+            self.last_success = self.last_success.max(Some(sighting.at));
+        }
+        if let Some(state) = sighting.state
+            && self.state != Some(state)
+        {
+            self.state = Some(state);
+            self.state_since = sighting.at;
+        }
+        if let Some(told) = &sighting.told {
+            for (kept, told) in [
+                (&mut self.model, &told.model),
+                (&mut self.friendly_name, &told.friendly_name),
+                (&mut self.os, &told.os),
+            ] {
+                if !told.is_empty() {
+                    kept.clone_from(told);
+                }
+            }
+        }
+        // What it says last counts, but for one that has done it: it is not told any more.
+        if let (Some((_, stage)), Some(next)) = (&mut self.wipe, sighting.wipe)
+            && *stage != WipeStage::Done
+        {
+            *stage = next;
+        }
+        was != (self.os_version(), self.model.clone(), self.wipe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_found_in_what_clients_say_of_their_system() {
+        for (os, expected) in [
+            ("iOS 17.1.2 21B101", "17.1.2"),
+            ("Android 14", "14"),
+            ("Android 8.0.0.R16NW", "8"),
+            ("Windows 10.0.19045", "10.0.19045"),
+            ("Tiramisu", "0"),
+            ("", "0"),
+        ] {
+            let mut client = MailClient::new("d".parse().unwrap(), "u", Timestamp::default());
+            client.os = os.into();
+            assert_eq!(client.os_version().to_string(), expected, "row {os}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What is told of mail clients: what they are, what was decided and when they were served last.
+//!
+//! A request of a client of which nothing has changed tells nothing: its record was looked up for the
+//! decision and is compared. What is told goes into a queue that is never waited for; if it is full the
+//! news is dropped, counted, and told again with the next request.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam_queue::ArrayQueue;
+
+use crate::access::ClientEntry;
+use crate::access::Decided;
+use crate::access::Sighting;
+use crate::access::Told;
+use crate::access::WipeStage;
+use crate::access::said_by;
+use crate::eas;
+use crate::eas::Command;
+use crate::eas::body;
+use crate::model::Timestamp;
+
+use super::gateway::Gateway;
+use super::who::Who;
+
+/// News of mail clients on their way to the inventory.
+#[derive(Debug)]
+pub(super) struct Sightings {
+    queue: ArrayQueue<Box<Sighting>>,
+    lost: AtomicU64,
+}
+
+impl Default for Sightings {
+    fn default() -> Self {
+        Self {
+            queue: ArrayQueue::new(QUEUE),
+            lost: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Sightings {
+    fn push(&self, sighting: Sighting) {
+        if self.queue.push(Box::new(sighting)).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Gateway {
+    /// The next news of a mail client, for the inventory.
+    pub fn poll_sighting(&self) -> Option<Box<Sighting>> {
+        self.sightings.queue.pop()
+    }
+
+    /// How much news found no room.
+    #[must_use]
+    pub fn sightings_lost(&self) -> u64 {
+        self.sightings.lost.load(Ordering::Relaxed)
+    }
+
+    /// A client was decided about.
+    pub(super) fn note_decision(&self, who: &Who, request: &eas::Request, decided: &Decided) {
+        let Some(known) = decided.client else {
+            return;
+        };
+        let decision = &decided.decision;
+        let state = Some((decision.verdict, decision.reason))
+            .filter(|_| !decision.reason.is_of_one_command());
+        let has_news = if is_new(&known) {
+            !known.is_full
+        } else {
+            state.is_some() && known.state != state || known.said != said(who, request)
+        };
+        if has_news {
+            self.sightings.push(Sighting {
+                state,
+                ..sighting(who, request, decided.seen.at)
+            });
+        }
+    }
+
+    /// The mail server has answered a command with success.
+    pub(super) fn note_success(
+        &self,
+        now: Timestamp,
+        who: &Who,
+        request: &eas::Request,
+        decided: &Decided,
+    ) {
+        // By these a client learns its orders; they bring it no mail.
+        if matches!(request.command, Command::Provision | Command::Settings) {
+            return;
+        }
+        let Some(known) = decided.client else {
+            return;
+        };
+        let last = known.last_success;
+        if is_new(&known) && known.is_full || last.is_some_and(|last| now.since(last) < GRAIN) {
+            return;
+        }
+        self.sightings.push(Sighting {
+            success: true,
+            ..sighting(who, request, now)
+        });
+    }
+
+    /// The body of a Settings or Provision has come: a client that tells of its device is believed
+    /// only as far as it is a client.
+    pub(super) fn note_body(
+        &self,
+        now: Timestamp,
+        who: &Who,
+        request: &eas::Request,
+        octets: &[u8],
+    ) {
+        let information = if request.command == Command::Settings {
+            body::information(octets).ok().flatten()
+        } else if request.command == Command::Provision {
+            let provision = body::provision(octets).ok();
+            provision.and_then(|provision| provision.information)
+        } else {
+            None
+        };
+        if let Some(information) = information {
+            let text = |text: &str| cut(text.trim()).into();
+            self.sightings.push(Sighting {
+                told: Some(Told {
+                    model: text(information.model),
+                    friendly_name: text(information.friendly_name),
+                    os: text(information.os),
+                }),
+                ..sighting(who, request, now)
+            });
+        }
+    }
+
+    /// A wipe has come to another stage.
+    pub(super) fn note_wipe(
+        &self,
+        now: Timestamp,
+        who: &Who,
+        request: &eas::Request,
+        stage: WipeStage,
+    ) {
+        self.sightings.push(Sighting {
+            wipe: Some(stage),
+            ..sighting(who, request, now)
+        });
+    }
+}
+
+const fn is_new(known: &ClientEntry) -> bool {
+    known.first_seen.is_none()
+}
+
+fn said(who: &Who, request: &eas::Request) -> u32 {
+    said_by(
+        &request.device_type,
+        cut(who.user_agent()),
+        request.version.tenths(),
+        request.policy_key,
+    )
+}
+
+fn sighting(who: &Who, request: &eas::Request, at: Timestamp) -> Sighting {
+    Sighting {
+        eas: request.device,
+        spelled: request.spelled().into(),
+        user: who.login.user.as_str().into(),
+        device_type: request.device_type.as_str().into(),
+        user_agent: cut(who.user_agent()).into(),
+        version: request.version.tenths(),
+        policy_key: request.policy_key,
+        at,
+        success: false,
+        state: None,
+        told: None,
+        wipe: None,
+    }
+}
+
+/// As much of a text as a record keeps.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or("")
+}
+
+/// How exactly times are kept: a phone that is served all day changes its record four times an hour.
+const GRAIN: Duration = Duration::from_mins(15);
+
+/// News that waits: 8,000 phones that come at once, a quarter of a second's.
+const QUEUE: usize = 8192;
+
+/// Octets of a text. What clients send has fewer than 100.
+const MAX_TEXT: usize = 128;

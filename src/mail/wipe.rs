@@ -1,0 +1,101 @@
+//! A wipe that an administrator has ordered: every command is answered with the status that makes the
+//! client ask for its orders, and its Provision with the order (MS-ASPROV 3.2.5.1.2).
+//!
+//! Nothing here begins a wipe. The order is in the inventory's record of this client of this user, and
+//! only an administrator's command puts it there.
+
+use http::HeaderMap;
+
+use crate::access::Decided;
+use crate::access::Wipe;
+use crate::access::WipeStage;
+use crate::eas;
+use crate::eas::Command;
+use crate::eas::Status;
+use crate::eas::Version;
+use crate::eas::body;
+use crate::eas::order;
+use crate::model::Now;
+
+use super::action::Action;
+use super::action::Aside;
+use super::action::Event;
+use super::action::Next;
+use super::action::Step;
+use super::action::Way;
+use super::gateway::Gateway;
+use super::quarantine::read;
+use super::reply::Reply;
+use super::who::Who;
+
+/// The wipe that this request's client must be told of.
+pub(super) fn due(request: &eas::Request, decided: &Decided) -> Option<Wipe> {
+    let (wipe, stage) = decided.client?.wipe?;
+    let understands = match wipe {
+        Wipe::Device => true,
+        Wipe::Account => request.version >= Version::V16_1,
+    };
+    let is_due = stage.is_under_way() || stage == WipeStage::Failed;
+    (understands && is_due).then_some(wipe)
+}
+
+impl Gateway {
+    /// A command of a client that is to be wiped.
+    pub(super) fn begin_wipe(&self, now: Now, way: Way, headers: HeaderMap) -> Step {
+        let record = way.who.record(&way.request, &way.decided);
+        let action = if way.request.command == Command::Provision {
+            let permit = way.who.with_subject(&way.request, |subject| {
+                self.live.hold(now.wall, subject, &way.decided)
+            });
+            read(Aside(Box::new(way), permit, headers))
+        } else {
+            Action::Answer(ask_for_orders(&way.who, &way.request, &way.decided))
+        };
+        Step {
+            action,
+            event: Some(Event::Decision(Box::new(record))),
+        }
+    }
+
+    /// The body of its Provision has come.
+    pub(super) fn answer_wiped(&self, now: Now, aside: &Aside, body: Option<&[u8]>) -> Next {
+        let way = &*aside.0;
+        let Some(wipe) = due(&way.request, &way.decided) else {
+            return Next::Answer(self.reply(&way.who, &way.request, &way.decided));
+        };
+        let said = body.and_then(|body| body::provision(body).ok());
+        let acknowledged = said.and_then(|said| match wipe {
+            Wipe::Device => said.wiped,
+            Wipe::Account => said.account_wiped,
+        });
+        let (stage, status, orders) = match acknowledged {
+            None => (WipeStage::Sent, "1", Some(wipe)),
+            Some(1) => (WipeStage::Done, "1", None),
+            // It is told again (MS-ASPROV 3.2.5.1.2.2).
+            Some(_) => (WipeStage::Failed, "2", Some(wipe)),
+        };
+        self.note_wipe(now.wall, &way.who, &way.request, stage);
+        let is_account = orders.map(|wipe| wipe == Wipe::Account);
+        let reason = way.decided.decision.reason;
+        let body = order::provision(status, is_account);
+        Next::Answer(Reply::of_blocked(200, body, reason, way.who.id))
+    }
+}
+
+/// The status that makes the client send a Provision. Versions below 14.0 know it as 449, and only
+/// where they have a policy (MS-ASCMD 2.2.2).
+pub(super) fn ask_for_orders(who: &Who, request: &eas::Request, decided: &Decided) -> Reply {
+    let eas::Request {
+        command,
+        version,
+        policy_key,
+        ..
+    } = *request;
+    let status = Status::RemoteWipeRequested;
+    let (status, body) = match status.body(command, version) {
+        Some(body) => (200, body),
+        None if policy_key.is_some_and(|key| key != 0) => (status.http(), Vec::new()),
+        None => (403, Vec::new()),
+    };
+    Reply::of_blocked(status, body, decided.decision.reason, who.id)
+}

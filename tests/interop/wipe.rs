@@ -1,0 +1,149 @@
+//! Records of a phone before a real mail server, and its wipe, ordered on the command line.
+
+use std::fs;
+
+use portreeve::wbxml::item::air_sync_base;
+use portreeve::wbxml::service::item_operations;
+use portreeve::wbxml::service::provision;
+use portreeve::wbxml::service::settings;
+
+use crate::active_sync::Phone;
+use crate::active_sync::written;
+use crate::gateway::Gateway;
+use crate::gateway::until;
+use crate::sogo::Sogo;
+
+fn gateway(sogo: &Sogo) -> Gateway {
+    Gateway::start(|conf| {
+        let upstream = format!("http://127.0.0.1:{}", sogo.port);
+        conf.replace("gateway.toml", "http://127.0.0.1:18080", &upstream);
+        let suffix = "# default_suffix = \"example.com\"";
+        conf.replace("gateway.toml", suffix, &suffix[2..]);
+        conf.append(
+            "policy.toml",
+            "\n[[conditional]]\nname = \"No attachments\"\nplanes = [\"mail\"]\n\
+             targets = [\"staff\"]\nwhen = { commands = [\"attachments\"] }\naction = \"block\"\n",
+        );
+    })
+}
+
+/// The record of a client as the command prints it.
+fn device(gateway: &Gateway, device: &str) -> Option<serde_json::Value> {
+    let output = gateway.command(&["devices", device, "--json"]);
+    let rows: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    rows.get(0).cloned()
+}
+
+fn wipe(gateway: &Gateway, arguments: &[&str]) -> (Option<i32>, String) {
+    let arguments: Vec<&str> = ["wipe"].iter().chain(arguments).copied().collect();
+    let output = gateway.command(&arguments);
+    let said = [&output.stdout[..], &output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_phone_is_on_record_and_is_erased_when_an_administrator_says_so_r36_r41() {
+    let sogo = Sogo::start();
+    let gateway = gateway(&sogo);
+    for (name, base64) in [("abc000d1", false), ("abc000d2", true)] {
+        let phone = Phone::new(&gateway, name, base64);
+        phone.becomes("compliant");
+        until("the phone is let in", || {
+            let folders = phone.folder_sync("0");
+            (!folders.is_empty() && !folders.contains("portreeve.")).then_some(())
+        });
+        let itself = written(settings::SETTINGS, |writer| {
+            writer.element(settings::DEVICE_INFORMATION, |writer| {
+                writer.element(settings::SET, |writer| {
+                    writer.leaf(settings::MODEL, "=iPhone15C2");
+                    writer.leaf(settings::OS, "iOS 18.1 22B83");
+                });
+            });
+        });
+        assert_eq!(phone.send(17, "Settings", &itself).status, 200);
+        let record = until("the phone is on record", || {
+            device(&gateway, name).filter(|row| row["Device Model"] == "=iPhone15C2")
+        });
+        assert_eq!(record["Exchange Access State"], "Allowed", "{record}");
+        assert_eq!(record["Mapping"], "mapped", "{record}");
+        assert_eq!(record["EAS Version"], "14.1", "{record}");
+        let last = record["Last Success Sync Time To Exchange Server"].as_str();
+        assert!(last.unwrap().starts_with("20"), "{record}");
+        // A spreadsheet takes none of it for a formula.
+        let csv = gateway.command(&["devices", name, "--csv"]).stdout;
+        let csv = String::from_utf8(csv).unwrap();
+        assert!(csv.contains(",'=iPhone15C2,"), "{csv}");
+        // An attachment is refused in the form of its command; SOGo never hears of it.
+        let fetch = written(item_operations::ITEM_OPERATIONS, |writer| {
+            writer.element(item_operations::FETCH, |writer| {
+                writer.leaf(item_operations::STORE, "Mailbox");
+                writer.leaf(air_sync_base::FILE_REFERENCE, "mail%2f1%2f2");
+            });
+        });
+        let refused = phone.send(19, "ItemOperations", &fetch);
+        assert_eq!(refused.shown, "ItemOperations(Status(130))");
+
+        // Not without a confirmation, and not what the client does not know.
+        let (code, said) = wipe(&gateway, &[name]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("nothing is done yet"), "{said}");
+        let (code, said) = wipe(&gateway, &[name, "--account-only", "--yes"]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("16.1"), "{said}");
+        assert!(!phone.folder_sync("0").contains("140"));
+
+        let (code, said) = wipe(&gateway, &[name, "--yes"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(phone.folder_sync("0"), "FolderSync(Status(140))");
+        let orders = phone.send(20, "Provision", b"");
+        assert_eq!(orders.shown, "Provision(Status(1)RemoteWipe )");
+        let done = written(provision::PROVISION, |writer| {
+            writer.element(provision::REMOTE_WIPE, |writer| {
+                writer.leaf(provision::STATUS, "1");
+            });
+        });
+        assert_eq!(
+            phone.send(20, "Provision", &done).shown,
+            "Provision(Status(1))"
+        );
+        until("the wipe is done", || {
+            wipe(&gateway, &["--list"])
+                .1
+                .contains("device done")
+                .then_some(())
+        });
+        assert_eq!(phone.send(9, "FolderSync", b"").status, 403);
+        let audit = fs::read_to_string(gateway.path("var/journal/wipes0.jsonl")).unwrap();
+        for event in [
+            "\"event\":\"device\"",
+            "\"event\":\"sent\"",
+            "\"event\":\"done\"",
+        ] {
+            assert!(audit.contains(event), "{audit}");
+        }
+        let (code, said) = wipe(&gateway, &[name, "--cancel", "--yes"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(!phone.folder_sync("0").is_empty());
+    }
+}
+
+#[test]
+fn an_order_and_the_records_outlive_the_program_r41() {
+    let sogo = Sogo::start();
+    let gateway = gateway(&sogo);
+    let phone = Phone::new(&gateway, "abc000d3", false);
+    phone.becomes("compliant");
+    phone.folder_sync("0");
+    until("the phone is on record", || device(&gateway, "abc000d3"));
+    let (code, said) = wipe(&gateway, &["ABC000D3", "--yes"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (_, folder) = gateway.stop();
+    let gateway = Gateway::again(folder);
+    assert!(wipe(&gateway, &["--list"]).1.contains("device ordered"));
+    let phone = Phone::new(&gateway, "abc000d3", false);
+    assert_eq!(phone.folder_sync("0"), "FolderSync(Status(140))");
+    assert_eq!(
+        phone.send(20, "Provision", b"").shown,
+        "Provision(Status(1)RemoteWipe )"
+    );
+}

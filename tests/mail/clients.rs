@@ -1,0 +1,440 @@
+//! Mail clients: what is learned of them, what policies refuse them, and wipes that an administrator
+//! has ordered.
+
+use http::HeaderMap;
+use http::StatusCode;
+use portreeve::inventory::Told;
+use portreeve::inventory::Wipe;
+use portreeve::inventory::WipeStage;
+use portreeve::mail::Action;
+use portreeve::mail::Gateway;
+use portreeve::mail::Next;
+use portreeve::mail::Reply;
+use portreeve::mail::Step;
+use portreeve::model::ComplianceState;
+use portreeve::model::Reason;
+use portreeve::model::Verdict;
+use portreeve::wbxml::Tag;
+use portreeve::wbxml::Writer;
+use portreeve::wbxml::item::air_sync_base;
+use portreeve::wbxml::service::item_operations;
+use portreeve::wbxml::service::provision;
+use portreeve::wbxml::service::settings;
+
+use crate::world::Request;
+use crate::world::World;
+use crate::world::forward;
+use crate::world::peer;
+use crate::world::read;
+use crate::world::reply;
+use crate::world::said;
+use crate::world::start;
+
+fn written(root: Tag, content: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.element(root, content);
+    writer.finish()
+}
+
+/// What becomes of a request whose body is read.
+fn with_body(gateway: &Gateway, step: Step, body: &[u8]) -> Next {
+    let (next, _) = gateway.handle_body(start(), read(step).aside, Some(body));
+    next
+}
+
+fn answered(next: Next) -> Reply {
+    match next {
+        Next::Answer(reply) => reply,
+        Next::Forward(forward) => panic!("forwarded {:?}", forward.request),
+        Next::Wait(wait) => panic!("waits {wait:?}"),
+    }
+}
+
+/// Sends a command and gets an answer of 200 from the mail server.
+fn succeed(gateway: &Gateway, request: &Request) {
+    let forward = forward(request.settle(gateway, &peer()));
+    let (status, headers) = (StatusCode::OK, HeaderMap::new());
+    drop(gateway.handle_answer(start(), &forward.exchange, status, headers));
+}
+
+#[test]
+fn every_client_gets_a_record_and_tells_only_what_is_new_r31() {
+    let world = World::new();
+    let gateway = world.gateway();
+    let sync = Request::of("good", "Sync");
+    // Before the mail server's word nothing is learned.
+    drop(
+        Request::of("good", "Sync")
+            .basic("alice", "wrong")
+            .settle(&gateway, &peer()),
+    );
+    assert_eq!(world.learn(&gateway), 0);
+    succeed(&gateway, &sync);
+    assert_eq!(world.learn(&gateway), 2);
+    let client = world.client("good", "alice").unwrap();
+    assert_eq!(
+        client.state,
+        Some((Verdict::Allow, Reason::RequirementsMet))
+    );
+    assert_eq!(&*client.device_type, "phone");
+    assert_eq!(&*client.user_agent, "Test/1");
+    assert_eq!(client.version, 141);
+    assert_eq!(client.first_success, Some(start().wall));
+    // The same again is no news.
+    for _ in 0..5 {
+        succeed(&gateway, &sync);
+    }
+    assert_eq!(world.learn(&gateway), 0);
+    // Another application, another policy key, another verdict are.
+    succeed(
+        &gateway,
+        &Request::of("good", "Sync").with("x-ms-policykey", "7"),
+    );
+    assert_eq!(world.learn(&gateway), 1);
+    assert_eq!(world.client("good", "alice").unwrap().policy_key, Some(7));
+    world.set("good", ComplianceState::NonCompliant);
+    drop(sync.settle(&gateway, &peer()));
+    world.learn(&gateway);
+    let client = world.client("good", "alice").unwrap();
+    assert_eq!(
+        client.state,
+        Some((Verdict::Block, Reason::DeviceNotCompliant))
+    );
+    assert_eq!(gateway.sightings_lost(), 0);
+}
+
+#[test]
+fn ids_are_one_in_any_case_and_kept_as_they_are_spelled_and_each_user_has_a_record_r36() {
+    let world = World::new();
+    let gateway = world.gateway();
+    for spelled in ["ApplF2LX", "aPPLf2lx", "androidc123"] {
+        drop(Request::of(spelled, "Sync").settle(&gateway, &peer()));
+    }
+    let bob = "Cmd=Sync&User=bob&DeviceId=ApplF2LX&DeviceType=phone";
+    drop(
+        Request::post(bob)
+            .basic("bob", "right")
+            .settle(&gateway, &peer()),
+    );
+    world.learn(&gateway);
+    let spelled = |device: &str, user: &str| world.client(device, user).unwrap().spelled.clone();
+    assert_eq!(&*spelled("applf2lx", "alice"), "aPPLf2lx");
+    assert_eq!(&*spelled("androidc123", "alice"), "androidc123");
+    assert_eq!(&*spelled("applf2lx", "bob"), "ApplF2LX");
+}
+
+#[test]
+fn what_a_client_tells_of_its_device_is_kept_and_goes_on_to_the_mail_server() {
+    let world = World::new();
+    let gateway = world.gateway();
+    let told = |writer: &mut Writer, model: &str| {
+        writer.element(settings::DEVICE_INFORMATION, |writer| {
+            writer.element(settings::SET, |writer| {
+                writer.leaf(settings::MODEL, model);
+                writer.leaf(settings::IMEI, "490154203237518");
+                writer.leaf(settings::FRIENDLY_NAME, "Alice's phone");
+                writer.leaf(settings::OS, "iOS 17.1.2 21B101");
+            });
+        });
+    };
+    for (command, root, model) in [
+        ("Settings", settings::SETTINGS, "iPhone15C2"),
+        ("Provision", provision::PROVISION, "iPhone15C3"),
+    ] {
+        for device in ["good", "new"] {
+            let body = written(root, |writer| told(writer, model));
+            let step = Request::of(device, command).settle(&gateway, &peer());
+            let next = with_body(&gateway, step, &body);
+            // In quarantine too: it tells the client nothing of the mailbox.
+            assert!(matches!(next, Next::Forward(_)), "row {device} {command}");
+            world.learn(&gateway);
+            let client = world.client(device, "alice").unwrap();
+            let kept = Told {
+                model: client.model.clone(),
+                friendly_name: client.friendly_name.clone(),
+                os: client.os.clone(),
+            };
+            assert_eq!(
+                kept,
+                Told {
+                    model: model.into(),
+                    friendly_name: "Alice's phone".into(),
+                    os: "iOS 17.1.2 21B101".into(),
+                },
+                "row {device} {command}"
+            );
+            assert!(!format!("{client:?}").contains("490154203237518"));
+        }
+    }
+    // A body that is none tells nothing, and is the mail server's to refuse.
+    let step = Request::of("good", "Settings").settle(&gateway, &peer());
+    assert!(matches!(
+        with_body(&gateway, step, b"\x03\x01"),
+        Next::Forward(_)
+    ));
+    assert_eq!(world.learn(&gateway), 0);
+}
+
+/// Fetches by ItemOperations.
+fn fetch(content: impl Fn(&mut Writer)) -> Vec<u8> {
+    written(item_operations::ITEM_OPERATIONS, |writer| {
+        writer.element(item_operations::FETCH, |writer| {
+            writer.leaf(item_operations::STORE, "Mailbox");
+            content(writer);
+        });
+    })
+}
+
+#[test]
+fn attachments_are_refused_and_nothing_else_is_r23() {
+    let world = World::new();
+    let gateway = world.gateway();
+    world.with_policies(
+        "[[conditional]]\nname = \"No attachments\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+         when = { commands = [\"attachments\"], established = [\"claimed\"] }\naction = \"block\"\n",
+    );
+    let file = fetch(|writer| writer.leaf(air_sync_base::FILE_REFERENCE, "5%3a1%3a0"));
+    let whole = fetch(|writer| {
+        writer.element(item_operations::OPTIONS, |writer| {
+            writer.element(air_sync_base::BODY_PREFERENCE, |writer| {
+                writer.leaf(air_sync_base::TYPE, "4");
+            });
+        });
+    });
+    let message = fetch(|writer| {
+        writer.element(item_operations::OPTIONS, |writer| {
+            writer.element(air_sync_base::BODY_PREFERENCE, |writer| {
+                writer.leaf(air_sync_base::TYPE, "2");
+            });
+        });
+    });
+    let request = Request::of("good", "ItemOperations");
+    for body in [&file[..], &whole, b"no document"] {
+        let reply = answered(with_body(&gateway, request.settle(&gateway, &peer()), body));
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(reply.headers["x-portreeve-reason"], "54022");
+        assert!(said(&reply).contains("130"), "{reply:?}");
+    }
+    // Longer than is read: it may well ask for one.
+    let aside = read(request.settle(&gateway, &peer())).aside;
+    let (next, _) = gateway.handle_body(start(), aside, None);
+    assert_eq!(answered(next).headers["x-portreeve-reason"], "54022");
+    let next = with_body(&gateway, request.settle(&gateway, &peer()), &message);
+    assert!(matches!(next, Next::Forward(_)));
+    // Older clients have a command for it; the reply is theirs.
+    let old = "Cmd=GetAttachment&User=alice&DeviceId=good&DeviceType=phone&AttachmentName=a";
+    let old = Request::post(old).basic("alice", "right");
+    assert_eq!(
+        reply(old.settle(&gateway, &peer())).status,
+        StatusCode::FORBIDDEN
+    );
+    // The device is not blocked by it: neither its other commands nor its record.
+    succeed(&gateway, &Request::of("good", "Sync"));
+    world.learn(&gateway);
+    let client = world.client("good", "alice").unwrap();
+    assert_eq!(
+        client.state,
+        Some((Verdict::Allow, Reason::RequirementsMet))
+    );
+}
+
+#[test]
+fn a_third_device_is_one_too_many_and_the_first_two_stay() {
+    let world = World::new();
+    for device in ["second", "third"] {
+        world.set(device, ComplianceState::Compliant);
+    }
+    let gateway = world.gateway();
+    world.with_policies(
+        "[[conditional]]\nname = \"Two devices\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+         when = { devices_over = 2 }\naction = \"block\"\n",
+    );
+    for device in ["good", "second"] {
+        succeed(&gateway, &Request::of(device, "Sync"));
+        world.learn(&gateway);
+    }
+    for _ in 0..2 {
+        let refused = reply(Request::of("third", "Sync").settle(&gateway, &peer()));
+        assert_eq!(refused.headers["x-portreeve-reason"], "54023");
+        world.learn(&gateway);
+        succeed(&gateway, &Request::of("good", "Sync"));
+        succeed(&gateway, &Request::of("second", "Sync"));
+    }
+}
+
+#[test]
+fn a_device_that_is_retired_or_wiped_is_out_with_its_next_request_r40() {
+    let world = World::new();
+    let gateway = world.gateway();
+    for state in [
+        "retirePending",
+        "retireIssued",
+        "wipePending",
+        "wipeIssued",
+        "deletePending",
+    ] {
+        world.set("good", ComplianceState::Compliant);
+        let sync = Request::of("good", "Sync");
+        let under_way = forward(sync.settle(&gateway, &peer()));
+        world.retire("good", state);
+        // What is under way ends, and nothing that was granted before counts.
+        let revoked = under_way.permit.revoked().unwrap();
+        assert_eq!(
+            revoked.decision.reason,
+            Reason::DeviceRetired,
+            "row {state}"
+        );
+        let refused = reply(sync.settle(&gateway, &peer()));
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "row {state}");
+        assert_eq!(
+            refused.headers["x-portreeve-reason"], "54011",
+            "row {state}"
+        );
+    }
+    world.retire("good", "retireCanceled");
+    succeed(&gateway, &Request::of("good", "Sync"));
+}
+
+/// The answer to a Provision with this body.
+fn provisioned(gateway: &Gateway, request: &Request, body: &[u8]) -> String {
+    let reply = answered(with_body(gateway, request.settle(gateway, &peer()), body));
+    assert_eq!(reply.status, StatusCode::OK);
+    shown(&reply.body)
+}
+
+fn shown(octets: &[u8]) -> String {
+    use portreeve::wbxml::Event;
+    let mut reader = portreeve::wbxml::Reader::new(octets).unwrap();
+    let mut shown = String::new();
+    while let Some(event) = reader.next_event().unwrap() {
+        match event {
+            Event::Start(tag) => shown.push_str(&format!("{}(", tag.name())),
+            Event::Empty(tag) => shown.push_str(&format!("{} ", tag.name())),
+            Event::Text(text) => shown.push_str(text),
+            Event::Opaque(_) => {}
+            Event::End(_) => shown.push(')'),
+        }
+    }
+    shown
+}
+
+fn acknowledged(element: Tag, status: &str) -> Vec<u8> {
+    written(provision::PROVISION, |writer| {
+        writer.element(element, |writer| writer.leaf(provision::STATUS, status));
+    })
+}
+
+#[test]
+fn a_wipe_is_told_to_its_client_and_to_no_other_r41_ms_asprov_3_2_5_1_2() {
+    let world = World::new();
+    let gateway = world.gateway();
+    let sync = Request::of("good", "Sync");
+    succeed(&gateway, &sync);
+    world.learn(&gateway);
+    let waiting = forward(Request::of("good", "Ping").settle(&gateway, &peer()));
+    world.order("good", Some(Wipe::Device));
+    // What waits is sent to its orders at once.
+    let revoked = waiting.permit.revoked().unwrap();
+    let (cut, _) = gateway.handle_revoked(&waiting.exchange, &revoked);
+    assert_eq!(shown(&cut.body), "Ping(Status(140))");
+    // So is every command, but for Provision, in its own form.
+    for (command, expected) in [
+        ("Sync", "Sync(Status(140))"),
+        ("FolderSync", "FolderSync(Status(140))"),
+        ("SendMail", "SendMail(Status(140))"),
+    ] {
+        let reply = reply(Request::of("good", command).settle(&gateway, &peer()));
+        assert_eq!(
+            (reply.status, shown(&reply.body)),
+            (StatusCode::OK, expected.to_owned())
+        );
+    }
+    // Before 14.0 it is a status of HTTP, for those who have a policy.
+    for (key, expected) in [("7", 449), ("0", 403)] {
+        let mut old = Request::of("good", "Sync").with("x-ms-policykey", key);
+        old.headers
+            .insert("ms-asprotocolversion", "12.1".parse().unwrap());
+        let reply = reply(old.settle(&gateway, &peer()));
+        assert_eq!(reply.status.as_u16(), expected);
+    }
+    // Neither another client of the user, nor the same DeviceId of another user.
+    world.set("second", ComplianceState::Compliant);
+    succeed(&gateway, &Request::of("second", "Sync"));
+    let bob = "Cmd=Provision&User=bob&DeviceId=good&DeviceType=phone";
+    let bob = Request::post(bob)
+        .basic("bob", "right")
+        .settle(&gateway, &peer());
+    assert!(matches!(bob.action, Action::Answer(reply) if reply.status == StatusCode::FORBIDDEN));
+    // It asks for its orders, gets them, fails, gets them again, obeys.
+    let stage = || {
+        world.learn(&gateway);
+        world.client("good", "alice").unwrap().wipe.unwrap().1
+    };
+    let request = Request::of("good", "Provision");
+    assert_eq!(stage(), WipeStage::Ordered);
+    assert_eq!(
+        provisioned(&gateway, &request, b""),
+        "Provision(Status(1)RemoteWipe )"
+    );
+    assert_eq!(stage(), WipeStage::Sent);
+    let failed = acknowledged(provision::REMOTE_WIPE, "2");
+    assert_eq!(
+        provisioned(&gateway, &request, &failed),
+        "Provision(Status(2)RemoteWipe )"
+    );
+    assert_eq!(stage(), WipeStage::Failed);
+    let done = acknowledged(provision::REMOTE_WIPE, "1");
+    assert_eq!(
+        provisioned(&gateway, &request, &done),
+        "Provision(Status(1))"
+    );
+    assert_eq!(stage(), WipeStage::Done);
+    // It stays out, and is not told to erase itself again, until the order is called off.
+    let out = reply(request.settle(&gateway, &peer()));
+    assert_eq!(out.status, StatusCode::FORBIDDEN);
+    assert_eq!(out.headers["x-portreeve-reason"], "54011");
+    world.order("good", None);
+    succeed(&gateway, &sync);
+}
+
+#[test]
+fn an_account_is_wiped_by_clients_that_know_it_only_r41_ms_asprov_2_2_2_1() {
+    let world = World::new();
+    let gateway = world.gateway();
+    succeed(&gateway, &Request::of("good", "Sync"));
+    world.learn(&gateway);
+    world.order("good", Some(Wipe::Account));
+    let of_version = |version: &str| {
+        let mut request = Request::of("good", "Provision");
+        request
+            .headers
+            .insert("ms-asprotocolversion", version.parse().unwrap());
+        request
+    };
+    // An older one is blocked and never told to erase anything.
+    for version in ["2.5", "12.1", "14.1", "16.0"] {
+        let reply = reply(of_version(version).settle(&gateway, &peer()));
+        assert_eq!(reply.status, StatusCode::FORBIDDEN, "row {version}");
+        let kind = &reply.headers["content-type"];
+        assert_eq!(kind, "text/plain; charset=utf-8", "row {version}");
+    }
+    let request = of_version("16.1");
+    assert_eq!(
+        provisioned(&gateway, &request, b""),
+        "Provision(Status(1)AccountOnlyRemoteWipe )"
+    );
+    // What it says of another kind of wipe is no answer to this one.
+    let other = acknowledged(provision::REMOTE_WIPE, "1");
+    assert_eq!(
+        provisioned(&gateway, &request, &other),
+        "Provision(Status(1)AccountOnlyRemoteWipe )"
+    );
+    let done = acknowledged(provision::ACCOUNT_ONLY_REMOTE_WIPE, "1");
+    assert_eq!(
+        provisioned(&gateway, &request, &done),
+        "Provision(Status(1))"
+    );
+    world.learn(&gateway);
+    let wipe = world.client("good", "alice").unwrap().wipe;
+    assert_eq!(wipe, Some((Wipe::Account, WipeStage::Done)));
+}
