@@ -320,10 +320,8 @@ impl Desk {
             Outcome::Decided(decision) => match self.point.explain(record) {
                 Some(explanation) => Response::Answer {
                     text: format!(
-                        "decision {} of {}\n{}{explanation}",
-                        record.id,
-                        record.seen.at,
-                        to_do(decision.reason)
+                        "decision {} of {}\n{explanation}",
+                        record.id, record.seen.at
                     ),
                     json: json!({ "record": line_json, "trace": explanation }),
                 },
@@ -486,12 +484,6 @@ impl Desk {
             json!({ "value": value, "source": source, "age": age }),
         )
     }
-}
-
-/// What to do about a verdict that does not say it itself, in a line.
-fn to_do(reason: Reason) -> String {
-    let advice = reason.advice();
-    advice.map_or_else(String::new, |advice| format!("what to do: {advice}\n"))
 }
 
 /// A record in one line.

@@ -272,7 +272,10 @@ impl Reason {
             Self::DeviceNotProven => "Install the certificate that the organisation issues.",
             Self::DeviceRetired => "Remove the account from the device, and enrol it anew.",
             Self::EasNotActivated => "Finish the enrolment of mail in the company portal.",
-            Self::UserUnknown => "Ask the help desk whether the account exists and is enabled.",
+            Self::UserUnknown => {
+                "Ask the help desk whether the account exists and is enabled, and how the sources spell its \
+                 name; a directory's groups make its users known, too."
+            }
             Self::DeviceAmbiguous => {
                 "Ask the help desk: `portreeve device` shows which devices share the identifier."
             }
@@ -301,17 +304,6 @@ impl Reason {
     #[must_use]
     pub const fn is_of_one_command(self) -> bool {
         matches!(self, Self::CommandNotAllowed | Self::AttachmentNotAllowed)
-    }
-}
-
-impl Reason {
-    /// What somebody can do about it, where neither sentence nor policies say it.
-    #[must_use]
-    pub fn advice(self) -> Option<&'static str> {
-        (self == Self::UserUnknown).then_some(
-            "look how the sources spell this name (`portreeve status` says how fresh they are) and whether \
-             the account is disabled there; a directory's groups make its users known, too",
-        )
     }
 }
 
