@@ -78,6 +78,11 @@ impl Lines {
         }
         json.optional(b",\"device_type\":", record.device_type.as_option());
         json.optional(b",\"user_agent\":", record.user_agent.as_option());
+        if let Some(called) = &record.called {
+            let application = Some(&*called.application).filter(|name| !name.is_empty());
+            json.optional(b",\"application\":", application);
+            json.optional(b",\"upstream\":", Some(&called.upstream));
+        }
         match &record.outcome {
             Outcome::Decided(decision) => decided(&mut json, decision, record.generation, point),
             Outcome::NotAuthenticated(why) => {

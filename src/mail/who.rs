@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::Called;
 use crate::access::Correlation;
 use crate::access::Decided;
 use crate::access::DecisionRecord;
@@ -23,6 +24,8 @@ use crate::model::Timestamp;
 
 use super::head::Peer;
 use super::login::Login;
+use super::route::Placed;
+use super::route::Route;
 
 /// Who asks, apart from what is asked.
 #[derive(Debug)]
@@ -32,10 +35,20 @@ pub(super) struct Who {
     pub(super) login: Login,
     pub(super) peer: Arc<Peer>,
     pub(super) user_agent: String,
+    /// Where the user's mailbox is.
+    pub(super) route: Route,
+    /// The name of that upstream, where it is not the usual one.
+    upstream: Option<Arc<str>>,
 }
 
 impl Who {
-    pub(super) fn new(id: Correlation, peer: Arc<Peer>, login: Login, user_agent: &str) -> Self {
+    pub(super) fn new(
+        id: Correlation,
+        peer: Arc<Peer>,
+        login: Login,
+        user_agent: &str,
+        Placed { route, name }: Placed,
+    ) -> Self {
         let end = user_agent.floor_char_boundary(MAX_USER_AGENT);
         let user_agent = user_agent.get(..end).unwrap_or_default().to_owned();
         Self {
@@ -43,7 +56,18 @@ impl Who {
             login,
             peer,
             user_agent,
+            route,
+            upstream: name,
         }
+    }
+
+    /// What a record names beside the request: an upstream that is not the usual one.
+    fn called(&self) -> Option<Box<Called>> {
+        let upstream = self.upstream.as_deref()?;
+        Some(Box::new(Called {
+            application: Box::default(),
+            upstream: upstream.into(),
+        }))
     }
 
     /// Lends the subject: the device first as the certificate proves it, then as it is claimed.
@@ -90,6 +114,7 @@ impl Who {
         });
         record.from = Some(self.peer.address.to_canonical());
         record.presented = Text::new(request.device.as_str());
+        record.called = self.called();
         record
     }
 
@@ -133,6 +158,7 @@ impl Who {
             outcome: Outcome::NotAuthenticated(Text::new(why)),
             advice: None,
             chain: None,
+            called: self.called(),
             rounds: 0,
             generation: Generation::default(),
         }

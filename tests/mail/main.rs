@@ -38,9 +38,11 @@
     reason = "tests and their helpers fail by panic on what they do not expect"
 )]
 
+mod beside;
 mod credentials;
 mod front;
 mod gateway;
+mod handshake;
 mod http2;
 mod identity;
 mod passing;
@@ -50,5 +52,6 @@ mod query;
 mod replies;
 mod site;
 mod upstream;
+mod upstreams;
 mod users;
 mod world;
