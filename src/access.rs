@@ -40,6 +40,7 @@ pub use permit::Live;
 pub use permit::Permit;
 pub use permit::Revoked;
 pub use queue::RecordQueue;
+pub use record::Called;
 pub use record::Correlation;
 pub use record::CorrelationSource;
 pub use record::DecisionRecord;

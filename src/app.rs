@@ -32,6 +32,7 @@ mod sessions;
 mod sources;
 mod telemetry;
 mod tries;
+mod upstreams;
 mod users;
 mod warm;
 mod write;

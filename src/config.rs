@@ -35,6 +35,7 @@ mod sessions;
 mod settings;
 mod text;
 mod tls_policy;
+mod upstreams;
 mod users;
 
 use std::path::Path;
@@ -101,6 +102,9 @@ pub use text::ReadError;
 pub use text::read_octets;
 pub use tls_policy::TlsPolicy;
 pub use tls_policy::TlsProfile;
+pub use upstreams::Application as MailApplication;
+pub use upstreams::MailRoute;
+pub use upstreams::Upstream as MailUpstream;
 
 /// Everything that is set, one field per room; paths can be opened as they stand.
 #[derive(Clone, Debug)]

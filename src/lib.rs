@@ -44,7 +44,7 @@
 //! | `inventory` | core | the lock-free cache of devices, users, groups and mail clients | `model` |
 //! | `access` | core | the decision: subject, facts and policy meet; permits, sessions, records | `policy`, `inventory`, `model` |
 //! | `network` | core | the RADIUS server without sockets; proxying and its home servers | `access`, `radius`, `eap`, `model` |
-//! | `mail` | core | the ActiveSync gateway without sockets | `access`, `eas`, `message`, `model` |
+//! | `mail` | core | the gateway of ActiveSync, Autodiscover and published applications, without sockets | `access`, `eas`, `message`, `model` |
 //! | `store` | shell | files on disk: what is durable, and when an answer may say so | `model` |
 //! | `journal` | shell | decision records on disk and in memory | `access`, `store`, `model` |
 //! | `net` | shell | listening sockets, TLS, timers, handshake workers, control socket, metrics | `network`, `mail`, `access`, `radius`, `eas`, `journal`, `trust`, `model` |

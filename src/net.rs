@@ -26,6 +26,7 @@ pub mod http1;
 pub mod metrics;
 mod places;
 mod pool;
+pub mod proxy_header;
 pub mod radius;
 pub mod radsec;
 mod seldom;

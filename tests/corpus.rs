@@ -21,6 +21,8 @@ mod dictionary;
 mod directory;
 #[path = "fuzz/drive/discovery.rs"]
 mod discovery;
+#[path = "fuzz/drive/door.rs"]
+mod door;
 #[path = "fuzz/drive/eap_inside.rs"]
 mod eap_inside;
 #[path = "fuzz/drive/eap_packet.rs"]
@@ -65,6 +67,7 @@ const DRIVES: &[(&str, Drive)] = &[
     ("dictionary", dictionary::drive),
     ("directory", directory::drive),
     ("discovery", discovery::drive),
+    ("door", door::drive),
     ("eap_inside", eap_inside::drive),
     ("eap_packet", eap_packet::drive),
     ("eas_query", eas_query::drive),

@@ -19,6 +19,7 @@ use crate::access::decide::Decided;
 use crate::access::decide::DecisionPoint;
 use crate::access::subject::OwnedSubject;
 use crate::model::DeviceId;
+use crate::model::GroupId;
 use crate::model::Reason;
 use crate::model::Subject;
 use crate::model::Timestamp;
@@ -115,6 +116,14 @@ impl Live {
             next: AtomicU64::new(0),
             held: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether a user is known and a member of a group now.
+    #[must_use]
+    pub fn is_member(&self, user: &str, group: GroupId) -> bool {
+        let reader = self.point.reader();
+        let entry = reader.user(user);
+        entry.is_some_and(|entry| reader.groups(entry.groups).contains(&group))
     }
 
     /// Decides, and registers the request if it is allowed.

@@ -199,6 +199,8 @@ pub struct DecisionRecord {
     /// The certificates of a peer whose certificate was refused: subject, issuer, serial number and
     /// validity of each, its own first; nothing in it is proven.
     pub chain: Option<Box<str>>,
+    /// What was called, where that is not plain from the rest.
+    pub called: Option<Box<Called>>,
     /// What somebody can do about it, where the peer was not authenticated and that is known.
     pub advice: Option<&'static str>,
     /// Where the packet or connection came from.
@@ -237,6 +239,15 @@ pub struct DecisionRecord {
     pub outcome: Outcome,
     /// What was known of a mail client, where `is_of_client`.
     pub known_client: ClientEntry,
+}
+
+/// What a request was for: the application that was called, and what it was called at (R86).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Called {
+    /// Name, host and path of a published application; empty of ActiveSync.
+    pub application: Box<str>,
+    /// The upstream, and of an application also where it is and the path there.
+    pub upstream: Box<str>,
 }
 
 /// What a record records.
@@ -338,6 +349,7 @@ impl DecisionRecord {
             outcome: Outcome::Decided(Decision::new(Verdict::Block, Reason::UserUnknown)),
             advice: None,
             chain: None,
+            called: None,
             rounds: 0,
             generation: Generation::default(),
         }
@@ -400,6 +412,7 @@ impl DecisionRecord {
             attachment,
             advice,
             chain,
+            called,
             rounds,
             seen: _,
             outcome: _,
@@ -419,6 +432,7 @@ impl DecisionRecord {
         *claims = said.and_then(|said| ClaimedTexts::new(&said).map(Box::new));
         *advice = None;
         *chain = None;
+        *called = None;
         *rounds = 0;
         device_type.set_option(subject.mail.map(|mail| mail.device_type));
         user_agent.set_option(subject.mail.map(|mail| mail.user_agent));

@@ -33,6 +33,7 @@ use crate::app::radsec::Radsec;
 use crate::app::revocation::Follower;
 use crate::app::revocation::Revocation;
 use crate::app::sessions;
+use crate::app::upstreams;
 use crate::app::users::Following;
 use crate::app::warm::Saver;
 use crate::app::warm::Snapshots;
@@ -149,7 +150,7 @@ impl Gateway {
             journal: statistics,
             sources: core.sources.clone(),
             clock: core.clock,
-            mail: front.as_ref().map(|front| Arc::clone(&front.counters)),
+            mail: front.clone(),
             users,
             snapshots: core.snapshots.clone(),
             admissions: Arc::clone(&core.admissions),
@@ -275,6 +276,16 @@ impl Gateway {
             Some(_) | None => None,
         };
         let words = mail::words(&config)?;
+        let upstreams = match &self.mail.front {
+            Some(_) if config.listen.is_open_to_mail() => {
+                let names = mail::names(&config);
+                Some((
+                    upstreams::settings(&config)?,
+                    upstreams::routes(&config, &names)?,
+                ))
+            }
+            Some(_) | None => None,
+        };
         let previous = self.radius.shared.settings.load();
         if settings.eap.is_none() {
             settings.eap.clone_from(&previous.eap);
@@ -292,6 +303,11 @@ impl Gateway {
         }
         if let Some(front) = &self.mail.front {
             front.gateway.replace_words(words);
+        }
+        if let (Some(front), Some((settings, routes))) = (&self.mail.front, upstreams) {
+            // First where it is, then who goes there.
+            front.upstream.replace(settings);
+            front.gateway.replace_routes(routes);
         }
         if policy.hash() != self.point.policy().hash() {
             self.point.replace_policy(policy);

@@ -12,6 +12,7 @@ use tracing::warn;
 use crate::app::core::Core;
 use crate::app::material::problem;
 use crate::app::revocation::Revocation;
+use crate::app::upstreams;
 use crate::app::users;
 use crate::config::Config;
 use crate::mail;
@@ -38,24 +39,11 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
         return Ok(None);
     }
     let gateway_file = config.folder.join("gateway.toml");
-    let upstream = config
-        .mail
-        .upstream
-        .parse()
-        .map_err(|error: mail::ConfigError| {
-            vec![problem(&gateway_file, "mail.upstream", &error.to_string())]
-        })?;
-    let mut settings = mail::Config::new(config.mail.published_names.clone(), upstream);
-    settings.names = Names {
-        domains: config
-            .mail
-            .domains
-            .iter()
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(domain, suffix)| (domain.trim().to_owned(), suffix.trim().to_owned()))
-            .collect(),
-        default_suffix: config.mail.default_suffix.clone(),
-    };
+    let names = names(config);
+    let upstreams = upstreams::settings(config)?;
+    let routes = upstreams::routes(config, &names)?;
+    let mut settings = mail::Config::routed(config.mail.published_names.clone(), routes);
+    settings.names = names;
     settings.certificate_user_header = match &config.mail.certificate_user_header {
         None => None,
         Some(name) => Some(name.parse().map_err(|error: mail::ConfigError| {
@@ -102,7 +90,9 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
     };
     Ok(Some(Arc::new(Front {
         gateway,
-        upstream: upstream_client(config, timing)?,
+        upstream: Upstream::new(upstreams, timing)
+            .with_name_servers(config.mail.name_servers.clone()),
+        balancers: config.mail.proxy_protocol_from.clone(),
         tls: ArcSwap::from_pointee(server_tls(config, &core.revocation)?),
         clock: core.clock,
         events: Box::new(events(core)),
@@ -151,17 +141,16 @@ pub(super) fn server_tls(
     })
 }
 
-fn upstream_client(config: &Config, timing: Timing) -> Result<Upstream, Vec<Problem>> {
-    let pem = match &config.mail.upstream_ca {
-        Some(file) => Some(read(file, "mail.upstream_ca")?),
-        None => None,
-    };
-    let roots = pem.as_deref().map_or(tls::Roots::System, tls::Roots::Pem);
-    let client = tls::client(roots).map_err(|error| {
-        let file = config.folder.join("gateway.toml");
-        vec![problem(&file, "mail.upstream_ca", &causes(&error))]
-    })?;
-    Ok(Upstream::new(client, timing))
+/// How spellings of user names are brought together.
+pub(super) fn names(config: &Config) -> Names {
+    let pairs = config.mail.domains.iter();
+    Names {
+        domains: pairs
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(domain, suffix)| (domain.trim().to_owned(), suffix.trim().to_owned()))
+            .collect(),
+        default_suffix: config.mail.default_suffix.clone(),
+    }
 }
 
 /// Where the front's events go: records to the journal, bindings to the inventory's writer.

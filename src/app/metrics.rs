@@ -38,6 +38,7 @@ use crate::sync;
 use crate::sync::State;
 use crate::sync::Status;
 
+mod mail;
 mod others;
 
 pub(super) use others::home_outcomes;
@@ -54,7 +55,7 @@ pub(super) struct Metrics {
     pub(super) sources: sync::Handle,
     pub(super) clock: Clock,
     /// Of the mail front, if there is one.
-    pub(super) mail: Option<Arc<eas::Counters>>,
+    pub(super) mail: Option<Arc<eas::Front>>,
     /// Of the mail plane's users, if there is one.
     pub(super) users: Option<Users>,
     /// Of the inventory, unless they are switched off.
@@ -327,54 +328,10 @@ impl Collector for Metrics {
         self.snapshots(&mut page)?;
         self.sources(&mut page)?;
         match &self.mail {
-            Some(mail) => encode_mail(&mut page, mail),
+            Some(front) => mail::encode_mail(&mut page, front),
             None => Ok(()),
         }
     }
-}
-
-fn encode_mail(page: &mut Page<'_, '_>, mail: &eas::Counters) -> fmt::Result {
-    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    page.family(
-        "mail_replies",
-        "Mail requests answered, by what came of them",
-        "outcome",
-        &mail.replies(),
-    )?;
-    page.family(
-        "mail_answered",
-        "Mail requests that the gateway answered itself",
-        "cause",
-        &mail.answered(),
-    )?;
-    page.counter(
-        "mail_credential_checks",
-        "Credential checks sent to the mail server",
-        read(&mail.asked),
-    )?;
-    page.counter(
-        "mail_ended_by_change",
-        "Mail requests ended because a change took their permission back",
-        read(&mail.revoked),
-    )?;
-    let refused = [
-        ("too_many", read(&mail.turned_away)),
-        ("handshake", read(&mail.handshakes_failed)),
-    ];
-    page.family(
-        "mail_connections_refused",
-        "Mail connections that came to nothing",
-        "cause",
-        &refused,
-    )?;
-    let open = usize::try_from(mail.open()).unwrap_or(usize::MAX);
-    page.gauge("mail_connections", "Mail connections open", open)?;
-    let up = usize::from(mail.upstream_is_up());
-    page.gauge(
-        "mail_upstream_up",
-        "Whether the mail server could be reached the last time",
-        up,
-    )
 }
 
 struct Page<'a, 'e>(&'a mut DescriptorEncoder<'e>);

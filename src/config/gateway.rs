@@ -23,6 +23,7 @@ use super::settings::Mail;
 use super::settings::Radsec;
 use super::settings::Shutdown;
 use super::settings::Workers;
+use super::upstreams;
 use crate::access::Silence;
 use crate::document::Octets;
 use crate::document::Section;
@@ -136,6 +137,12 @@ impl Gateway {
         .chain(&mut self.mail.message.folder)
         .chain(&mut self.mail.notify.ca)
         .chain(&mut self.mail.notify.password_file)
+        .chain(
+            self.mail
+                .upstreams
+                .values_mut()
+                .flat_map(|upstream| &mut upstream.ca),
+        )
         .chain(
             self.eap
                 .groups
@@ -288,10 +295,23 @@ impl Workers {
 impl Mail {
     fn read(&mut self, mut section: Section<'_>) {
         section.set("upstream", &mut self.upstream);
-        if let Err(message) = check_upstream(&self.upstream) {
-            section.error("upstream", message);
+        if self.upstream.is_empty() {
+            section.error("upstream", "expected the base URL of one server at least");
+        }
+        for url in &self.upstream {
+            if let Err(message) = check_upstream(url) {
+                section.error("upstream", message);
+            }
         }
         section.set("upstream_ca", &mut self.upstream_ca);
+        self.upstreams = upstreams::read(&section.child("upstreams"));
+        self.routes = upstreams::read_routes(section.children("route"), &self.upstreams);
+        section.set("learn_redirects", &mut self.learn_redirects);
+        section.set("autodiscover", &mut self.autodiscover);
+        let applications = section.child("applications");
+        self.applications = upstreams::read_applications(&applications, &self.upstreams);
+        section.set("name_servers", &mut self.name_servers);
+        section.set("proxy_protocol_from", &mut self.proxy_protocol_from);
         section.set("published_names", &mut self.published_names);
         if self.published_names.is_empty() {
             section.error("published_names", "without a name every request is refused");
@@ -397,7 +417,7 @@ impl Shutdown {
 }
 
 /// `http://host[:port]` or `https://host[:port]`, nothing behind it but one slash.
-fn check_upstream(text: &str) -> Result<(), String> {
+pub(super) fn check_upstream(text: &str) -> Result<(), String> {
     const EXPECTED: &str = "expected a URL such as \"https://exchange.example.org\"";
     let uri: http::Uri = text
         .parse()

@@ -128,6 +128,10 @@ impl<'d> Opened<'d> {
             self.server("mail", &mail.certificate, &mail.key, &mail.published_names);
             self.authorities("mail.client_ca", &mail.client_ca);
             self.authorities("mail.upstream_ca", mail.upstream_ca.as_slice());
+            for (name, upstream) in &mail.upstreams {
+                let key = format!("mail.upstreams.{name}.ca");
+                self.authorities(&key, upstream.ca.as_slice());
+            }
         }
     }
 

@@ -289,16 +289,26 @@ fn methods(draft: &Draft, problems: &mut Vec<Problem>) {
 /// Passwords go to the upstream, so plain HTTP may not leave the machine unnoticed.
 fn upstream(draft: &Draft, problems: &mut Vec<Problem>) {
     let mail = &draft.gateway.mail;
-    let Ok(uri) = mail.upstream.parse::<http::Uri>() else {
-        return;
-    };
-    let host = uri.host().unwrap_or("").trim_matches(['[', ']']);
-    let local = host == "localhost" || host.parse().is_ok_and(is_loopback);
-    if uri.scheme_str() == Some("http") && !local {
-        problems.push(draft.written.gateway.warning(
-            "mail.upstream",
-            "passwords travel to the upstream unencrypted, use https://",
-        ));
+    let own = mail
+        .upstream
+        .iter()
+        .map(|url| ("mail.upstream".to_owned(), url));
+    let others = mail.upstreams.iter().flat_map(|(name, upstream)| {
+        let key = format!("mail.upstreams.{name}.urls");
+        upstream.urls.iter().map(move |url| (key.clone(), url))
+    });
+    for (key, url) in own.chain(others) {
+        let Ok(uri) = url.parse::<http::Uri>() else {
+            continue;
+        };
+        let host = uri.host().unwrap_or("").trim_matches(['[', ']']);
+        let local = host == "localhost" || host.parse().is_ok_and(is_loopback);
+        if uri.scheme_str() == Some("http") && !local {
+            problems.push(draft.written.gateway.warning(
+                &key,
+                "passwords travel to the upstream unencrypted, use https://",
+            ));
+        }
     }
 }
 

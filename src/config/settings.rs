@@ -9,9 +9,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::care::Notify;
 use super::messages::Messages;
 use super::tls_policy::TlsPolicy;
+use super::upstreams::Application;
+use super::upstreams::MailRoute;
+use super::upstreams::Upstream;
 use crate::document::Choice;
 use crate::document::Octets;
 use crate::eap::Resumption;
@@ -279,10 +284,24 @@ pub struct Workers {
 /// The mail plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
-    /// Base URL of Exchange, `http://` or `https://`, without a path.
-    pub upstream: String,
+    /// Base URLs of the servers of Exchange, `http://` or `https://`, without a path.
+    pub upstream: Vec<String>,
     /// PEM file of the authority that issued the upstream's certificate; the system's when `None`.
     pub upstream_ca: Option<PathBuf>,
+    /// Further upstreams by name; what stands under `default` is about [`Mail::upstream`].
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// Whose mailboxes are at which of them.
+    pub routes: Vec<MailRoute>,
+    /// Whether an upstream may send a user to another one (451).
+    pub learn_redirects: bool,
+    /// Whether Autodiscover is served.
+    pub autodiscover: bool,
+    /// Applications published beside ActiveSync, by name.
+    pub applications: BTreeMap<String, Application>,
+    /// Name servers that are asked for upstreams; those of the system when empty.
+    pub name_servers: Vec<SocketAddr>,
+    /// Load balancers that say by the PROXY protocol whose connections they hand on.
+    pub proxy_protocol_from: Vec<IpNet>,
     /// Host names that devices use for us; a request for another one is refused.
     pub published_names: Vec<String>,
     /// PEM chain that devices see.
@@ -329,8 +348,15 @@ pub struct Mail {
 impl Default for Mail {
     fn default() -> Self {
         Self {
-            upstream: "http://127.0.0.1:18080".into(),
+            upstream: vec!["http://127.0.0.1:18080".into()],
             upstream_ca: None,
+            upstreams: BTreeMap::new(),
+            routes: Vec::new(),
+            learn_redirects: false,
+            autodiscover: false,
+            applications: BTreeMap::new(),
+            name_servers: Vec::new(),
+            proxy_protocol_from: Vec::new(),
             published_names: vec!["mail.portreeve.test".into(), "localhost".into()],
             certificate: "certs/eas.pem".into(),
             key: "certs/keys/eas.key".into(),

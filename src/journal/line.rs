@@ -88,6 +88,11 @@ impl Lines {
         if record.attachment {
             json.raw(b",\"attachment\":true");
         }
+        if let Some(called) = &record.called {
+            let application = Some(&*called.application).filter(|name| !name.is_empty());
+            json.optional(b",\"application\":", application);
+            json.optional(b",\"upstream\":", Some(&called.upstream));
+        }
         match &record.outcome {
             Outcome::Decided(decision) => decided(&mut json, decision, record.generation, point),
             Outcome::NotAuthenticated(why) => {

@@ -14,10 +14,13 @@ use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::Timestamp;
 
+use super::autodiscover::Discovery;
 use super::check::LookUp;
 use super::credential::Attempt;
 use super::head::Wanted;
 use super::reply::Reply;
+use super::route::Route;
+use super::web::Publish;
 use super::who::Who;
 
 /// What to do, and what to tell others.
@@ -39,6 +42,11 @@ pub enum Action {
     Ask(Ask),
     /// Let it through.
     Forward(Forward),
+    /// Let it through to an application.
+    Publish(Publish),
+    /// Read its body and come back with
+    /// [`Gateway::handle_discovery`](super::Gateway::handle_discovery).
+    Discover(Discovery),
     /// Read its body and come back with [`Gateway::handle_body`](super::Gateway::handle_body).
     Read(Read),
 }
@@ -86,6 +94,8 @@ pub struct Wait {
 /// A question to the upstream.
 #[derive(Debug)]
 pub struct Ask {
+    /// Where to.
+    pub to: Route,
     /// An OPTIONS of our own, without body.
     pub request: Request<()>,
     /// To be handed back with the answer.
@@ -108,6 +118,8 @@ pub enum Told<'a> {
 /// A request that is let through.
 #[derive(Debug)]
 pub struct Forward {
+    /// Where to.
+    pub to: Route,
     /// Proof of the decision; while it is held, a change will end the request.
     pub permit: Permit,
     /// The head to send, written anew; the client's body is to follow it.

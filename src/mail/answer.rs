@@ -25,6 +25,7 @@ use super::gateway::SHORT_WAIT;
 use super::header as headers;
 use super::reply::Cause;
 use super::reply::Reply;
+use super::route::Moved;
 
 impl Gateway {
     /// The upstream has answered a forwarded request.
@@ -51,10 +52,12 @@ impl Gateway {
             return (Outgoing::Answer(reply), None);
         }
         if status.as_u16() == REDIRECT
-            && location.is_some()
-            && let Some(ours) = self.published_url()
+            && let Some(location) = location
         {
-            answer.insert(headers::LOCATION, ours);
+            match self.moved(now, way, &location) {
+                Ok(ours) => answer.insert(headers::LOCATION, ours),
+                Err((reply, event)) => return (Outgoing::Answer(*reply), Some(event)),
+            };
         }
         let event = if status.is_success() {
             self.note_success(now.wall, &way.who, &way.request, &way.decided);
@@ -117,6 +120,35 @@ impl Gateway {
             device,
             at: now.wall,
         })
+    }
+
+    /// The upstream sends the user elsewhere: where the client is led, which is here if anywhere.
+    fn moved(
+        &self,
+        now: Now,
+        way: &Way,
+        location: &HeaderValue,
+    ) -> Result<HeaderValue, (Box<Reply>, Event)> {
+        let (user, from) = (&way.who.login.user, way.who.route.upstream);
+        let location = location.to_str().unwrap_or_default();
+        let published = &self.config.published;
+        let moved = self
+            .router
+            .moved(now.monotonic, user, from, location, published);
+        let why = match (moved, self.published_url()) {
+            (Moved::Here, Some(ours)) => {
+                // It may be another upstream that has to accept them now.
+                self.credentials().forget(way.who.login.key);
+                return Ok(ours);
+            }
+            (Moved::Here, None) => "here, which has no name".to_owned(),
+            (Moved::Refused(why), _) => why,
+        };
+        let text = format!("the mail server sends the user to {why}");
+        let device = Some(way.request.device);
+        let record = way.who.mismatch_record(now.wall, device, &text);
+        let reply = Reply::unavailable(LONG_WAIT, Cause::SentElsewhere);
+        Err((Box::new(reply), Event::Decision(Box::new(record))))
     }
 
     fn published_url(&self) -> Option<HeaderValue> {

@@ -16,6 +16,7 @@ use crate::eas::Version;
 use super::credential::Memory;
 use super::header;
 use super::name::Names;
+use super::route::Routes;
 use super::words::Words;
 
 /// Everything the mail core is configured with.
@@ -24,8 +25,8 @@ pub struct Config {
     /// The names under which clients reach the front, without port; the first one is the name that
     /// redirections point to. A request for any other name gets 421.
     pub published: Vec<String>,
-    /// The mail server.
-    pub upstream: Origin,
+    /// The upstreams, and whose mailboxes are where.
+    pub routes: Routes,
     /// The realm of the Basic challenge: what the password dialogue of some clients shows.
     pub realm: String,
     /// How spellings of user names are brought together.
@@ -53,9 +54,15 @@ impl Config {
     /// A gateway named `published` before `upstream`, everything else as by default.
     #[must_use]
     pub fn new(published: Vec<String>, upstream: Origin) -> Self {
+        Self::routed(published, Routes::only(upstream))
+    }
+
+    /// The same before these upstreams.
+    #[must_use]
+    pub fn routed(published: Vec<String>, routes: Routes) -> Self {
         Self {
             published,
-            upstream,
+            routes,
             realm: "Mail".to_owned(),
             names: Names::default(),
             certificate_user_header: None,
@@ -90,6 +97,19 @@ impl Origin {
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.scheme == Scheme::HTTPS
+    }
+
+    /// Host and port, as they are written in URLs.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.authority.as_str()
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let usual = if self.is_tls() { 443 } else { 80 };
+        self.authority.port_u16().unwrap_or(usual)
     }
 
     /// The host, a name or an address.

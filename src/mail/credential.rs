@@ -13,6 +13,8 @@ use http::HeaderMap;
 
 use crate::model::Monotonic;
 
+use super::route::UpstreamId;
+
 mod failures;
 
 use failures::Failures;
@@ -186,8 +188,8 @@ pub(super) struct Credentials {
     next: u64,
     new: Tally,
     again: Tally,
-    /// Until when the upstream is known to refuse a request without credentials.
-    challenges: Option<Monotonic>,
+    /// Until when each upstream is known to refuse a request without credentials.
+    challenges: HashMap<UpstreamId, Monotonic>,
     /// The last offer; most upstreams make one offer to everybody, which is then kept once.
     last_offer: Option<Arc<Offer>>,
 }
@@ -218,7 +220,7 @@ impl Credentials {
             next: 0,
             new: tally(memory.user_failures, memory.address_failures),
             again: tally(memory.user_repeats, memory.address_repeats),
-            challenges: None,
+            challenges: HashMap::new(),
             last_offer: None,
         }
     }
@@ -318,19 +320,19 @@ impl Credentials {
     }
 
     /// Whether the upstream has to be asked first whether it asks for credentials at all.
-    pub(super) fn wants_challenge(&self, now: Monotonic) -> bool {
-        self.challenges.is_none_or(|until| until <= now)
+    pub(super) fn wants_challenge(&self, now: Monotonic, at: UpstreamId) -> bool {
+        self.challenges.get(&at).is_none_or(|until| *until <= now)
     }
 
     /// The upstream takes anybody: its word was worth nothing, for as long as nobody noticed.
     pub(super) fn distrust(&mut self) {
-        self.challenges = None;
+        self.challenges.clear();
         self.known.clear();
         self.order.clear();
     }
 
-    pub(super) fn challenged(&mut self, now: Monotonic) {
-        self.challenges = Some(now + CHALLENGE_HOLDS);
+    pub(super) fn challenged(&mut self, now: Monotonic, at: UpstreamId) {
+        self.challenges.insert(at, now + CHALLENGE_HOLDS);
     }
 
     fn tally(&mut self, counted: Counted) -> &mut Tally {

@@ -14,8 +14,8 @@ pub enum Malformed {
     /// Any path but the one.
     #[error("the path does not exist here")]
     Path,
-    /// Neither OPTIONS nor POST.
-    #[error("the method is neither OPTIONS nor POST")]
+    /// One that the path does not have.
+    #[error("the method is not served at this path")]
     Method,
     /// HTTP/1.0 or older.
     #[error("the HTTP version is not supported")]
@@ -32,6 +32,9 @@ pub enum Malformed {
     /// A body in another coding than chunks: what it means behind us could differ.
     #[error("the transfer coding is not supported")]
     TransferCoding,
+    /// WebSocket, or another protocol that the connection is to become.
+    #[error("the connection stays one of HTTP: upgrades are not served")]
+    Upgrade,
     /// The query is not one.
     #[error(transparent)]
     Query(#[from] eas::Malformed),
@@ -46,7 +49,7 @@ impl Malformed {
             Self::Path => 404,
             Self::Method => 405,
             Self::HttpVersion => 505,
-            Self::TransferCoding => 501,
+            Self::TransferCoding | Self::Upgrade => 501,
             Self::Host | Self::HeaderTwice | Self::Header | Self::Connection | Self::Query(_) => {
                 400
             }
@@ -66,6 +69,7 @@ impl Malformed {
             Self::Header => "header",
             Self::Connection => "connection",
             Self::TransferCoding => "transfer-coding",
+            Self::Upgrade => "upgrade",
             Self::Query(_) => "query",
         }
     }

@@ -16,6 +16,7 @@ use http::Request;
 use http::StatusCode;
 use http::header;
 
+use crate::access::Correlation;
 use crate::access::CorrelationSource;
 use crate::access::Decided;
 use crate::access::Live;
@@ -28,6 +29,7 @@ use crate::eas::Status;
 use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Reason;
+use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 
@@ -55,7 +57,7 @@ use super::credential::Standing;
 use super::head::Head;
 use super::head::Peer;
 use super::head::Wanted;
-use super::head::Written;
+use super::head::set_forwarded;
 use super::header as headers;
 use super::login::Login;
 use super::message;
@@ -65,6 +67,8 @@ use super::roll::Care;
 use super::roll::Contact;
 use super::roll::Restored;
 use super::roll::Roll;
+use super::route::Route;
+use super::route::Router;
 use super::sighting::Sightings;
 use super::who::Who;
 use super::wipe;
@@ -85,6 +89,7 @@ pub struct Gateway {
     pub(super) looks: Mutex<Looks>,
     pub(super) words: ArcSwap<Words>,
     pub(super) sightings: Sightings,
+    pub(super) router: Router,
 }
 
 impl Gateway {
@@ -104,6 +109,7 @@ impl Gateway {
             looks: Mutex::default(),
             words: ArcSwap::from_pointee(config.words.clone()),
             sightings: Sightings::default(),
+            router: Router::new(config.routes.clone()),
             hasher,
             challenges: Challenges::new(&config),
             config,
@@ -127,8 +133,13 @@ impl Gateway {
 
     /// A request head has arrived.
     pub fn handle_head(&self, now: Now, peer: &Arc<Peer>, head: &Head<'_>) -> Step {
-        if check::is_for(head) {
-            return self.check_again(now, peer, head);
+        if !eas::is_path(head.uri.path()) {
+            if check::is_for(head) {
+                return self.check_again(now, peer, head);
+            }
+            if let Some(step) = self.elsewhere(now, peer, head) {
+                return step;
+            }
         }
         match self.understand(now, peer, head) {
             Ok(pending) => self.proceed(now, pending),
@@ -142,7 +153,8 @@ impl Gateway {
         let attempt = asked.attempt;
         match (asked.stage, told) {
             (Stage::Challenge, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
-                self.credentials().challenged(now.monotonic);
+                let at = asked.pending.who.route.upstream;
+                self.credentials().challenged(now.monotonic, at);
                 asked.stage = Stage::Credentials;
                 self.ask(asked)
             }
@@ -207,6 +219,10 @@ impl Gateway {
         }
     }
 
+    pub(super) fn next_correlation(&self) -> Correlation {
+        self.correlations.next()
+    }
+
     /// Everything that can be said of a head without anybody's word, and the headers to send on.
     fn understand(
         &self,
@@ -240,6 +256,10 @@ impl Gateway {
         }
         set_forwarded(&mut headers, peer, head);
         login.add_to(&mut headers, &self.config);
+        let device = wanted.device();
+        let route = self
+            .router
+            .route(&self.live, now.monotonic, &login.user, device.as_ref());
         let user_agent = headers
             .get(header::USER_AGENT)
             .and_then(|value| value.to_str().ok())
@@ -249,6 +269,7 @@ impl Gateway {
             Arc::clone(peer),
             login,
             user_agent,
+            route,
         );
         Ok(Pending {
             who,
@@ -257,7 +278,7 @@ impl Gateway {
         })
     }
 
-    fn proceed(&self, now: Now, pending: Pending) -> Step {
+    pub(super) fn proceed(&self, now: Now, pending: Pending) -> Step {
         let login = &pending.who.login;
         let standing = self.credentials().standing(now.monotonic, login.key);
         match standing {
@@ -279,7 +300,8 @@ impl Gateway {
                 Step::answer(reply)
             };
         }
-        let stage = if credentials.wants_challenge(now.monotonic) {
+        let at = pending.who.route.upstream;
+        let stage = if credentials.wants_challenge(now.monotonic, at) {
             Stage::Challenge
         } else {
             Stage::Credentials
@@ -302,9 +324,11 @@ impl Gateway {
         if asked.stage == Stage::Credentials {
             pending.who.login.add_to(&mut own, &self.config);
         }
-        match self.request(Method::OPTIONS, "", own) {
+        let to = pending.who.route;
+        match self.request(to, Method::OPTIONS, "", own) {
             Some(request) => Step {
                 action: Action::Ask(Ask {
+                    to,
                     request,
                     ticket: Ticket(Box::new(asked)),
                 }),
@@ -337,6 +361,8 @@ impl Gateway {
                 return Step::answer(Reply::offered(offer, self.config.oldest_version));
             }
             Wanted::Command(request) => *request,
+            Wanted::Discovery => return Self::read_discovery(who, headers),
+            Wanted::Visit(asked) => return self.let_in(now, who, *asked, headers),
         };
         let named = request.user.as_deref();
         if named.is_some_and(|named| !self.config.names.agree(&who.login.name, named)) {
@@ -376,10 +402,12 @@ impl Gateway {
             };
         }
         let query = way.request.query();
-        match self.request(Method::POST, &format!("?{query}"), headers) {
+        let to = way.who.route;
+        match self.request(to, Method::POST, &format!("?{query}"), headers) {
             Some(head) => {
                 let exchange = Exchange(Box::new(way));
                 let forward = Forward {
+                    to,
                     permit,
                     request: head,
                     exchange,
@@ -393,6 +421,11 @@ impl Gateway {
         }
     }
 
+    /// Decides, and registers the request if it is allowed.
+    pub(super) fn judge(&self, now: Now, subject: &Subject<'_>) -> (Decided, Option<Permit>) {
+        TRACE.with_borrow_mut(|trace| self.live.admit(now.wall, subject, trace))
+    }
+
     /// Decides, and registers the request if it is let in: because it is allowed, or, although it is
     /// not, until the time that is given with it.
     pub(super) fn admit(
@@ -403,8 +436,7 @@ impl Gateway {
         headers: &HeaderMap,
     ) -> (Decided, Option<Permit>, Option<Timestamp>) {
         who.with_subject(request, |subject| {
-            let (decided, permit) =
-                TRACE.with_borrow_mut(|trace| self.live.admit(now.wall, subject, trace));
+            let (decided, permit) = self.judge(now, subject);
             let words = self.words.load();
             let care: &Care = &words.care;
             // An Allow without permit is a change that came and went: it is no verdict.
@@ -454,11 +486,14 @@ impl Gateway {
     /// do.
     pub(super) fn request(
         &self,
+        to: Route,
         method: Method,
         query: &str,
         headers: HeaderMap,
     ) -> Option<Request<()>> {
-        let uri = self.config.upstream.uri(format!("{}{query}", eas::PATH))?;
+        let routes = self.router.routes();
+        let origin = routes.get(to.upstream)?.members.first()?;
+        let uri = origin.uri(format!("{}{query}", eas::PATH))?;
         let mut request = Request::new(());
         *request.method_mut() = method;
         *request.uri_mut() = uri;
@@ -476,7 +511,7 @@ impl Gateway {
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Gateway")
-            .field("upstream", &self.config.upstream)
+            .field("published", &self.config.published)
             .finish_non_exhaustive()
     }
 }
@@ -484,20 +519,6 @@ impl std::fmt::Debug for Gateway {
 thread_local! {
     /// One for each thread, because it is large and filled anew by each decision.
     static TRACE: RefCell<Trace> = RefCell::default();
-}
-
-/// The forwarding headers are ours: what the client sent under these names has not passed.
-fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, head: &Head<'_>) {
-    if let Ok(address) = HeaderValue::from_bytes(Written::new(peer.address).as_bytes()) {
-        headers.insert(headers::FORWARDED_FOR, address);
-    }
-    headers.insert(headers::FORWARDED_PROTO, HeaderValue::from_static("https"));
-    let host = head.headers.get(header::HOST).cloned();
-    let authority = head.uri.authority();
-    let host = host.or_else(|| HeaderValue::from_str(authority?.as_str()).ok());
-    if let Some(host) = host {
-        headers.insert(headers::FORWARDED_HOST, host);
-    }
 }
 
 /// The mailbox stays open: the client is told in the form of this one command.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use http::HeaderMap;
+use http::HeaderValue;
 use http::Method;
 use http::Uri;
 use http::Version;
@@ -16,9 +17,13 @@ use crate::model::EasDeviceId;
 
 use super::error::Malformed;
 use super::header::ACCEPT_MULTIPART;
+use super::header::FORWARDED_FOR;
+use super::header::FORWARDED_HOST;
+use super::header::FORWARDED_PROTO;
 use super::header::POLICY_KEY;
 use super::header::VERSION;
 use super::header::single_text;
+use super::web;
 
 /// Who is at the other end of the connection.
 #[derive(Clone, Debug)]
@@ -113,13 +118,17 @@ pub(super) enum Wanted {
     Offer,
     /// POST: a command.
     Command(Box<eas::Request>),
+    /// POST: where the mailbox of an address is.
+    Discovery,
+    /// A request for an application.
+    Visit(Box<web::Asked>),
 }
 
 impl Wanted {
     /// The DeviceId; OPTIONS has none.
     pub(super) fn device(&self) -> Option<EasDeviceId> {
         match self {
-            Self::Offer => None,
+            Self::Offer | Self::Discovery | Self::Visit(_) => None,
             Self::Command(request) => Some(request.device),
         }
     }
@@ -132,25 +141,7 @@ impl Head<'_> {
     ///
     /// The first that is not as it must be.
     pub(super) fn check(&self, peer: &Peer, published: &[String]) -> Result<Wanted, Malformed> {
-        if self.version != Version::HTTP_11 && self.version != Version::HTTP_2 {
-            return Err(Malformed::HttpVersion);
-        }
-        // Their targets are no paths: nothing below applies to them.
-        if self.method == Method::CONNECT || self.method == Method::TRACE {
-            return Err(Malformed::Method);
-        }
-        // RFC 9112 section 6.1: 501 for a coding that is not understood.
-        let mut codings = self.headers.get_all(header::TRANSFER_ENCODING).iter();
-        let only_chunks = codings.next().is_none_or(|coding| {
-            coding
-                .as_bytes()
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"chunked")
-        });
-        if !only_chunks || codings.next().is_some() {
-            return Err(Malformed::TransferCoding);
-        }
-        self.check_host(peer, published)?;
+        self.check_form(peer, published)?;
         if !eas::is_path(self.uri.path()) {
             return Err(Malformed::Path);
         }
@@ -180,12 +171,43 @@ impl Head<'_> {
         if self.version != Version::HTTP_11 && self.version != Version::HTTP_2 {
             return Err(Malformed::HttpVersion);
         }
+        self.check_host(peer, published).map(drop)
+    }
+
+    /// What has to be right whatever is asked for; gives the host.
+    ///
+    /// # Errors
+    ///
+    /// The first that is not.
+    pub(super) fn check_form<'p>(
+        &self,
+        peer: &Peer,
+        published: &'p [String],
+    ) -> Result<&'p str, Malformed> {
+        if self.version != Version::HTTP_11 && self.version != Version::HTTP_2 {
+            return Err(Malformed::HttpVersion);
+        }
+        // Their targets are no paths: nothing below applies to them.
+        if self.method == Method::CONNECT || self.method == Method::TRACE {
+            return Err(Malformed::Method);
+        }
+        // RFC 9112 section 6.1: 501 for a coding that is not understood.
+        let mut codings = self.headers.get_all(header::TRANSFER_ENCODING).iter();
+        let only_chunks = codings.next().is_none_or(|coding| {
+            coding
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"chunked")
+        });
+        if !only_chunks || codings.next().is_some() {
+            return Err(Malformed::TransferCoding);
+        }
         self.check_host(peer, published)
     }
 
     /// One host, said in every place in the same way, published here, and the one that the TLS
     /// handshake asked for.
-    fn check_host(&self, peer: &Peer, published: &[String]) -> Result<(), Malformed> {
+    fn check_host<'p>(&self, peer: &Peer, published: &'p [String]) -> Result<&'p str, Malformed> {
         let mut hosts = self.headers.get_all(header::HOST).iter();
         let stated = hosts
             .next()
@@ -215,16 +237,30 @@ impl Head<'_> {
             return Err(Malformed::Host);
         }
         let host = authority.host();
-        let is_published = published.iter().any(|name| name.eq_ignore_ascii_case(host));
+        let mut published = published.iter();
+        let known = published.find(|name| name.eq_ignore_ascii_case(host));
         let is_asked_for = peer
             .server_name
             .as_ref()
             .is_none_or(|name| name.eq_ignore_ascii_case(host));
-        if is_published && is_asked_for {
-            Ok(())
-        } else {
-            Err(Malformed::Misdirected)
+        match known {
+            Some(name) if is_asked_for => Ok(name),
+            Some(_) | None => Err(Malformed::Misdirected),
         }
+    }
+}
+
+/// The forwarding headers are ours: what the client sent under these names has not passed.
+pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, head: &Head<'_>) {
+    if let Ok(address) = HeaderValue::from_bytes(Written::new(peer.address).as_bytes()) {
+        headers.insert(FORWARDED_FOR, address);
+    }
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
+    let host = head.headers.get(header::HOST).cloned();
+    let authority = head.uri.authority();
+    let host = host.or_else(|| HeaderValue::from_str(authority?.as_str()).ok());
+    if let Some(host) = host {
+        headers.insert(FORWARDED_HOST, host);
     }
 }
 
@@ -235,8 +271,6 @@ fn same_authority(one: &Authority, other: &Authority) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]

@@ -195,7 +195,7 @@ pub(super) fn single_text<'a>(
 
 /// `Connection` must not name a header that counts: it would be a header for one server and none
 /// for the next.
-fn check_connection(headers: &HeaderMap) -> Result<(), Malformed> {
+pub(super) fn check_connection(headers: &HeaderMap) -> Result<(), Malformed> {
     for name in connection_names(headers) {
         let counts = HeaderName::from_bytes(name.as_bytes())
             .is_ok_and(|name| PASSED.contains(&name) || READ.contains(&name));

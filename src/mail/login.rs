@@ -129,6 +129,39 @@ impl Login {
         ))
     }
 
+    /// Who the client certificate says it is, without anybody's word.
+    ///
+    /// # Errors
+    ///
+    /// The reply, when there is none that counts.
+    pub(super) fn of_certificate(
+        config: &Config,
+        hasher: &Hasher,
+        now: Timestamp,
+        peer: &Peer,
+    ) -> Result<Self, Box<Reply>> {
+        let refused = |body| Err(Box::new(Reply::forbidden(body, Cause::Certificate)));
+        let Some(certificate) = &peer.certificate else {
+            return refused("This needs a client certificate.");
+        };
+        let is_valid = certificate.not_before <= now && now <= certificate.not_after;
+        if !is_valid {
+            return refused(Objection::NotValid.body());
+        }
+        if let Some(ambiguity) = certificate.ambiguity {
+            return refused(Objection::Ambiguous(ambiguity).body());
+        }
+        let fingerprint = certificate.fingerprint.octets();
+        let secret = [&b"certificate"[..], &fingerprint];
+        // A device's certificate may name no user; policies judge the device alone then.
+        let user = certificate.user().unwrap_or_default();
+        let mut login = Self::new(config, hasher, user, &secret, None, None);
+        if user.is_empty() {
+            login.user = String::new();
+        }
+        Ok(login)
+    }
+
     fn new(
         config: &Config,
         hasher: &Hasher,

@@ -228,8 +228,10 @@ impl Gateway {
     fn send_on(&self, aside: Aside) -> Next {
         let Aside(way, permit, headers) = aside;
         let query = way.request.query();
-        match self.request(Method::POST, &format!("?{query}"), headers) {
+        let to = way.who.route;
+        match self.request(to, Method::POST, &format!("?{query}"), headers) {
             Some(request) => Next::Forward(Forward {
+                to,
                 permit,
                 request,
                 exchange: Exchange(way),

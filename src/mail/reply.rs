@@ -61,8 +61,12 @@ pub enum Cause {
     NotActiveSync(StatusCode),
     /// The mail server lets requests without credentials pass: its word about credentials is void.
     NoChallenge,
+    /// The mail server sends the user to a place that is none of the configured ones.
+    SentElsewhere,
     /// The answer to OPTIONS.
     Offered,
+    /// The answer to Autodiscover.
+    Discovered,
     /// The verdict is Block.
     Blocked,
     /// The verdict is Quarantine.
@@ -161,7 +165,9 @@ impl Cause {
             Self::UpstreamBusy => "upstream-busy",
             Self::NotActiveSync(_) => "not-activesync",
             Self::NoChallenge => "no-challenge",
+            Self::SentElsewhere => "sent-elsewhere",
             Self::Offered => "offered",
+            Self::Discovered => "discovered",
             Self::Blocked => "blocked",
             Self::Quarantined => "quarantined",
             Self::Released => "released",
@@ -186,10 +192,12 @@ impl Cause {
             | Self::UserMismatch
             | Self::Certificate => Outcome::NotAuthenticated,
             Self::Throttled => Outcome::Throttled,
-            Self::Unavailable | Self::UpstreamBusy | Self::NotActiveSync(_) | Self::NoChallenge => {
-                Outcome::UpstreamFailed
-            }
-            Self::Offered => Outcome::Options,
+            Self::Unavailable
+            | Self::UpstreamBusy
+            | Self::NotActiveSync(_)
+            | Self::NoChallenge
+            | Self::SentElsewhere => Outcome::UpstreamFailed,
+            Self::Offered | Self::Discovered => Outcome::Options,
             Self::Blocked => Outcome::Block,
             Self::Quarantined => Outcome::Quarantine,
             Self::Revoked | Self::Released => Outcome::Changed,
@@ -369,6 +377,24 @@ impl Reply {
             let wait = HeaderValue::from_static("60");
             reply.headers.insert(header::RETRY_AFTER, wait);
         }
+        reply
+    }
+
+    /// The settings that Autodiscover gives.
+    pub(super) fn xml(body: String) -> Self {
+        Self::discovered(StatusCode::OK, "text/xml; charset=utf-8", body)
+    }
+
+    /// The same in JSON.
+    pub(super) fn json(status: u16, body: String) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        Self::discovered(status, "application/json; charset=utf-8", body)
+    }
+
+    fn discovered(status: StatusCode, kind: &'static str, body: String) -> Self {
+        let mut reply = Self::text(status, body, Cause::Discovered);
+        let kind = HeaderValue::from_static(kind);
+        reply.headers.insert(header::CONTENT_TYPE, kind);
         reply
     }
 

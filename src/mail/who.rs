@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::Called;
 use crate::access::ClientEntry;
 use crate::access::Correlation;
 use crate::access::Decided;
@@ -24,6 +25,8 @@ use crate::model::Timestamp;
 
 use super::head::Peer;
 use super::login::Login;
+use super::route::Placed;
+use super::route::Route;
 
 /// Who asks, apart from what is asked.
 #[derive(Debug)]
@@ -35,10 +38,20 @@ pub(super) struct Who {
     pub(super) user_agent: String,
     /// Whether the body of the command asks for an attachment.
     pub(super) attachment: bool,
+    /// Where the user's mailbox is.
+    pub(super) route: Route,
+    /// The name of that upstream, where it is not the usual one.
+    upstream: Option<Arc<str>>,
 }
 
 impl Who {
-    pub(super) fn new(id: Correlation, peer: Arc<Peer>, login: Login, user_agent: &str) -> Self {
+    pub(super) fn new(
+        id: Correlation,
+        peer: Arc<Peer>,
+        login: Login,
+        user_agent: &str,
+        Placed { route, name }: Placed,
+    ) -> Self {
         let end = user_agent.floor_char_boundary(MAX_USER_AGENT);
         let user_agent = user_agent.get(..end).unwrap_or_default().to_owned();
         Self {
@@ -47,12 +60,23 @@ impl Who {
             peer,
             user_agent,
             attachment: false,
+            route,
+            upstream: name,
         }
     }
 
     /// As much of the User-Agent as policies and records see.
     pub(super) fn user_agent(&self) -> &str {
         &self.user_agent
+    }
+
+    /// What a record names beside the request: an upstream that is not the usual one.
+    fn called(&self) -> Option<Box<Called>> {
+        let upstream = self.upstream.as_deref()?;
+        Some(Box::new(Called {
+            application: Box::default(),
+            upstream: upstream.into(),
+        }))
     }
 
     /// Lends the subject: the device first as the certificate proves it, then as it is claimed.
@@ -105,6 +129,7 @@ impl Who {
         });
         record.from = Some(self.peer.address.to_canonical());
         record.presented = Text::new(request.device.as_str());
+        record.called = self.called();
         record
     }
 
@@ -152,6 +177,7 @@ impl Who {
             outcome: Outcome::NotAuthenticated(Text::new(why)),
             advice: None,
             chain: None,
+            called: self.called(),
             rounds: 0,
             generation: Generation::default(),
         }

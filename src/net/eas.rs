@@ -26,6 +26,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::net::TcpListener;
@@ -38,11 +39,11 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 use tracing::warn;
 
-use crate::mail;
 use crate::mail::Action;
 use crate::mail::Ask;
+use crate::mail::Discover;
+use crate::mail::Discovery;
 use crate::mail::Event;
-use crate::mail::Forward;
 use crate::mail::Gateway;
 use crate::mail::Peer;
 use crate::mail::Read;
@@ -53,23 +54,29 @@ use crate::mail::network;
 use crate::model::CertificateIdentity;
 use crate::net::clock::Clock;
 use crate::net::places::Place;
+use crate::net::proxy_header::Ends;
 use crate::net::upstream;
 use crate::net::upstream::Ended;
 use crate::net::upstream::Failure;
 use crate::net::upstream::Upstream;
 
 mod aside;
+mod balanced;
 mod counters;
 mod http1;
 mod http2;
 mod lanes;
 mod limits;
+mod way;
 
 pub use counters::Counters;
 pub use lanes::Bound;
 pub use lanes::Lanes;
 pub use lanes::bind_lanes;
 pub use limits::Limits;
+
+use way::Going;
+use way::Way;
 
 /// Everything that a connection needs; shared by all.
 pub struct Front {
@@ -83,6 +90,8 @@ pub struct Front {
     pub clock: Clock,
     /// Where events go; must not block.
     pub events: Box<dyn Fn(Event) + Send + Sync>,
+    /// Load balancers whose connections begin with whose they are.
+    pub balancers: Vec<IpNet>,
     /// Bounds.
     pub limits: Limits,
     /// What has happened so far.
@@ -108,10 +117,17 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(listener)
 }
 
+impl Front {
+    fn is_balancer(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.balancers.iter().any(|known| known.contains(&address))
+    }
+}
+
 /// A front as one runtime serves it.
 struct Lane {
     front: Arc<Front>,
-    upstream: upstream::Lane,
+    upstream: Arc<upstream::Lane>,
 }
 
 /// Serves until `stop` turns true, then drains: no new connections, waiting Pings are sent home,
@@ -127,10 +143,14 @@ pub async fn serve(
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let lane = Arc::new(Lane {
-        upstream: front.upstream.open_lane(),
+        upstream: Arc::new(front.upstream.open_lane()),
         front,
     });
     let mut sweep = tokio::time::interval(SWEEP);
+    let mut watch = JoinSet::new();
+    if lane.upstream.watches {
+        watch.spawn(upstream::watch(Arc::clone(&lane.upstream)));
+    }
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -149,6 +169,13 @@ pub async fn serve(
             continue;
         };
         let front = &lane.front;
+        let (lane, stop) = (Arc::clone(&lane), stop.clone());
+        if front.is_balancer(from.ip()) {
+            connections.spawn(async move {
+                balanced::connection(&lane, stream, from, stop).await;
+            });
+            continue;
+        }
         let Some(place) = Place::take(
             &front.counters.places,
             front.limits.most(),
@@ -157,9 +184,10 @@ pub async fn serve(
             front.counters.turned_away.fetch_add(1, Ordering::Relaxed);
             continue;
         };
-        let (lane, stop) = (Arc::clone(&lane), stop.clone());
         connections.spawn(async move {
-            connection(&lane, stream, from.ip(), stop).await;
+            if let Ok(to) = stream.local_addr() {
+                connection(&lane, stream, Ends { from, to }, stop).await;
+            }
             drop(place);
         });
     }
@@ -173,17 +201,12 @@ pub async fn serve(
 }
 
 /// From the handshake to the close. A connection that waits keeps no room for its handshake.
-async fn connection(
-    lane: &Arc<Lane>,
-    stream: TcpStream,
-    address: IpAddr,
-    stop: watch::Receiver<bool>,
-) {
+async fn connection(lane: &Arc<Lane>, stream: TcpStream, ends: Ends, stop: watch::Receiver<bool>) {
     let front = &lane.front;
-    match Box::pin(open(front, stream, address, stop)).await {
+    match Box::pin(open(front, stream, ends, stop)).await {
         Some((Opened::Http1(client), peer)) => http1::serve(lane, &peer, client).await,
-        Some((Opened::Http2(stream, stop), peer)) => {
-            Box::pin(http2::serve(lane, &peer, *stream, stop)).await;
+        Some((Opened::Http2(stream, ends, stop), peer)) => {
+            Box::pin(http2::serve(lane, &peer, *stream, ends, stop)).await;
         }
         None => {
             let failed = &front.counters.handshakes_failed;
@@ -195,14 +218,14 @@ async fn connection(
 /// A connection whose handshake is done.
 enum Opened {
     Http1(Box<http1::Client>),
-    Http2(Box<TlsStream<TcpStream>>, watch::Receiver<bool>),
+    Http2(Box<TlsStream<TcpStream>>, Ends, watch::Receiver<bool>),
 }
 
 /// The handshake; `None` if it failed or took too long.
 async fn open(
     front: &Front,
     stream: TcpStream,
-    address: IpAddr,
+    ends: Ends,
     stop: watch::Receiver<bool>,
 ) -> Option<(Opened, Arc<Peer>)> {
     stream.set_nodelay(true).ok()?;
@@ -214,11 +237,11 @@ async fn open(
         .await
         .ok()?
         .ok()?;
-    let peer = peer(&stream, address)?;
+    let peer = peer(&stream, ends.from.ip())?;
     let opened = if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        Opened::Http2(Box::new(stream), stop)
+        Opened::Http2(Box::new(stream), ends, stop)
     } else {
-        Opened::Http1(Box::new(http1::Client::new(stream, Stop::new(stop))))
+        Opened::Http1(Box::new(http1::Client::new(stream, ends, Stop::new(stop))))
     };
     Some((opened, peer))
 }
@@ -270,7 +293,8 @@ fn peer(stream: &TlsStream<TcpStream>, address: IpAddr) -> Option<Arc<Peer>> {
 /// What is to be done with a request in the end.
 enum Settled {
     Answer(Reply),
-    Forward(Forward),
+    Go(Going),
+    Discover(Discovery),
     Read(Read),
 }
 
@@ -281,18 +305,20 @@ fn settle(front: &Front, step: Step) -> Result<Settled, Box<Ask>> {
     }
     match step.action {
         Action::Answer(reply) => Ok(Settled::Answer(reply)),
-        Action::Forward(forward) => Ok(Settled::Forward(forward)),
+        Action::Forward(forward) => Ok(Settled::Go(forward.into())),
+        Action::Publish(publish) => Ok(Settled::Go(publish.into())),
+        Action::Discover(discovery) => Ok(Settled::Discover(discovery)),
         Action::Read(read) => Ok(Settled::Read(read)),
         Action::Ask(ask) => Err(Box::new(ask)),
     }
 }
 
 /// Asks the mail server for the core, until it is clear what is to be done with a request.
-async fn ask(lane: &Lane, mut ask: Box<Ask>) -> Settled {
+async fn ask(lane: &Lane, ends: Ends, mut ask: Box<Ask>) -> Settled {
     let front = &lane.front;
     loop {
         front.counters.asked.fetch_add(1, Ordering::Relaxed);
-        let answer = Box::pin(lane.upstream.ask(ask.request)).await;
+        let answer = Box::pin(lane.upstream.ask(ask.to, ask.request, Some(ends))).await;
         let told = match &answer {
             Ok((status, headers)) => {
                 front.counters.upstream(None);
@@ -311,12 +337,38 @@ async fn ask(lane: &Lane, mut ask: Box<Ask>) -> Settled {
     }
 }
 
+/// Asks the mail server where a mailbox is, for a client whose request has this body.
+async fn discover(lane: &Lane, ends: Ends, discovery: Discovery, body: Option<&[u8]>) -> Reply {
+    let front = &lane.front;
+    let discover = match front.gateway.handle_discovery(discovery, body) {
+        Ok(discover) => discover,
+        Err(reply) => return *reply,
+    };
+    let Discover {
+        to,
+        request,
+        body,
+        discovery,
+    } = discover;
+    let most = Discovery::MAX_ANSWER;
+    let answer = Box::pin(lane.upstream.fetch(to, &request, &body, Some(ends), most)).await;
+    front.counters.upstream(answer.as_ref().err());
+    let answer = answer.as_ref().ok();
+    let answer = answer.map(|(status, headers, body)| (*status, headers, body.as_deref()));
+    let now = front.clock.now();
+    let (reply, event) = front.gateway.handle_discovered(now, &discovery, answer);
+    if let Some(event) = event {
+        (front.events)(event);
+    }
+    reply
+}
+
 /// What a client is told whose request has no answer of the mail server.
-fn conclude(front: &Front, exchange: &mail::Exchange, ended: Ended) -> Reply {
+fn conclude(front: &Front, way: &Way, ended: Ended) -> Reply {
     let failure = match ended {
         Ended::Revoked(decided) => {
             front.counters.revoked.fetch_add(1, Ordering::Relaxed);
-            let (reply, event) = front.gateway.handle_revoked(exchange, &decided);
+            let (reply, event) = way.revoked(front, &decided);
             if let Some(event) = event {
                 (front.events)(event);
             }

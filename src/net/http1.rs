@@ -24,4 +24,5 @@ pub use head::MAX_HEAD;
 pub use head::RequestHead;
 pub use head::end_of_head;
 pub use head::put_answer;
+pub use head::put_other_host;
 pub use head::put_request;

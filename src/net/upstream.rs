@@ -1,47 +1,77 @@
-//! Connections to the mail server: a pool, names, TLS, and two ways to send.
+//! Connections to the upstreams: pools of servers, names, TLS, and ways to send.
 //!
 //! [`Lane::ask`] sends an OPTIONS of our own. `Lane::forward` sends a client's request, and needs
 //! its [`Permit`]: it is polled beside the exchange, and when it resolves the exchange is cut.
 //! Bodies are streamed both ways and never held.
 //!
+//! An upstream has one or more members (`upstream/group.rs`). Which one a request goes to follows
+//! from its user or device, by the highest of one number for each member, so that one that is lost
+//! moves only its own. A member that does not answer is avoided for a while; one that fails its
+//! health check (`upstream/watch.rs`) gets nothing until it passes, and when all of them fail, the
+//! answer is 503 at once.
+//!
+//! **What is sent twice**: a request goes to another member as long as no connection could be
+//! opened. On a kept connection one of which nothing was written goes by another one; and so does
+//! one that was written where the server had closed the connection already, which shows in that its
+//! system has acknowledged no octet of it (`Exchange::may_begin_anew`). What may have been read by
+//! anybody is never sent again: a command may have been carried out, and the client is told 503.
+//!
 //! A server may answer before it has read all of a request, and stop listening: its answer counts,
 //! see `upstream/link.rs`.
 //!
-//! Each runtime has a pool of its own, of HTTP/1.1 connections. One that the server has closed is
-//! noticed before it is used; if it closes at that very moment, a request of which nothing has been
-//! written is sent on another connection, and any other fails: a command may have been carried out.
-//! A short idle time keeps that rare with servers that reset idle connections. A connection is used
-//! again only after an answer that was read to its end; octets after it close the connection.
+//! Each runtime has connections of its own, of HTTP/1.1. A connection is used again only after an
+//! answer that was read to its end; octets after it close the connection.
 //!
-//! No task: an exchange runs in the task of whoever waits for it, and an idle connection in none.
+//! Names are resolved for each new connection, and remembered for as long as DNS says; with idle
+//! times of seconds and a connection's age of at most ten minutes a change is followed soon.
+//!
+//! Tasks: the health checks, one task of one lane. Beside them an exchange runs in the task of
+//! whoever waits for it, and an idle connection in none.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::HeaderMap;
 use http::Request;
 use http::StatusCode;
-use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::access::Decided;
 use crate::access::Permit;
+use crate::mail::Route;
 use crate::model::causes;
 use crate::net::body::Cut;
 use crate::net::body::Nothing;
 use crate::net::http1::Length;
+use crate::net::proxy_header::Ends;
 
+mod connect;
 mod exchange;
+mod group;
+mod health;
 mod link;
 mod pool;
+mod watch;
 
+pub use connect::OpenError;
 pub(in crate::net) use exchange::Exchange;
-pub use pool::OpenError;
+pub use group::Check;
+pub use group::Settings;
+pub use group::Tls;
+pub(in crate::net) use watch::watch;
 
+use connect::Names;
+use exchange::Course;
+use group::Group;
+use group::Member;
 use pool::Pool;
 
 /// Times of the way to the mail server.
@@ -54,9 +84,9 @@ pub struct Timing {
     /// How long the mail server may be silent while a request is with it. Ping and Sync hold one
     /// for up to 3540 s (MS-ASCMD); 3600 s by default.
     pub hold: Duration,
-    /// How long an idle connection stays in the pool; 4 s by default, below what servers and
-    /// firewalls are known to allow.
-    pub idle: Duration,
+    /// From how long an idle time on the mail server may close a connection just as it is used
+    /// again, so that what is sent is kept until there is an answer; 250 ms by default.
+    pub doubt: Duration,
 }
 
 impl Default for Timing {
@@ -65,21 +95,42 @@ impl Default for Timing {
             connect: Duration::from_secs(10),
             ask: Duration::from_secs(10),
             hold: Duration::from_secs(3600),
-            idle: Duration::from_secs(4),
+            doubt: Duration::from_millis(250),
         }
     }
 }
 
-/// The mail server.
+/// All upstreams.
 pub struct Upstream {
-    tls: Arc<ClientConfig>,
+    groups: Arc<ArcSwap<Vec<Group>>>,
     timing: Timing,
+    name_servers: Vec<SocketAddr>,
+    lanes: AtomicUsize,
 }
 
-/// The mail server as one runtime reaches it: with connections of its own.
+/// The upstreams as one runtime reaches them: with connections of its own.
 pub struct Lane {
     pool: Arc<Pool>,
     timing: Timing,
+    /// Whether it is the one that asks servers how they are.
+    pub(in crate::net) watches: bool,
+}
+
+/// How a server of an upstream is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The upstream's name.
+    pub upstream: String,
+    /// Where the server is.
+    pub server: String,
+    /// `up`, `up (health check)`, `avoided: why`, `down: why`.
+    pub health: String,
+    /// Whether requests go there.
+    pub is_up: bool,
+    /// Requests that went there.
+    pub requests: u64,
+    /// Those of them that it did not answer.
+    pub failed: u64,
 }
 
 /// Why a request has no answer.
@@ -126,6 +177,9 @@ pub enum LinkError {
     /// It broke.
     #[error("the connection broke")]
     Io(#[source] io::Error),
+    /// It says nothing.
+    #[error("no answer came in time")]
+    Silent,
     /// What came is no answer of HTTP/1.1.
     #[error("the answer is none of HTTP/1.1")]
     NotHttp,
@@ -162,19 +216,78 @@ impl Failure {
 impl Upstream {
     /// Connects to nothing yet.
     #[must_use]
-    pub fn new(tls: ClientConfig, timing: Timing) -> Self {
+    pub fn new(upstreams: Vec<Settings>, timing: Timing) -> Self {
+        let groups = upstreams
+            .into_iter()
+            .map(|settings| Group::new(settings, &[]));
         Self {
-            tls: Arc::new(tls),
+            groups: Arc::new(ArcSwap::from_pointee(groups.collect())),
             timing,
+            name_servers: Vec::new(),
+            lanes: AtomicUsize::new(0),
         }
+    }
+
+    /// Asks these servers for names, in place of those of the system.
+    #[must_use]
+    pub fn with_name_servers(mut self, servers: Vec<SocketAddr>) -> Self {
+        self.name_servers = servers;
+        self
+    }
+
+    /// Takes other upstreams in their place. Servers that are the same keep their connections and
+    /// what is known of them; requests under way go on wherever they are.
+    pub fn replace(&self, upstreams: Vec<Settings>) {
+        let before = self.groups.load_full();
+        let groups: Vec<Group> = upstreams
+            .into_iter()
+            .map(|settings| Group::new(settings, &before))
+            .collect();
+        let stays = |member: &Member| {
+            let mut all = groups.iter().flat_map(|group| &group.members);
+            all.any(|other| other.number == member.number)
+        };
+        for member in before.iter().flat_map(|group| &group.members) {
+            if !stays(member) {
+                member.is_retired.store(true, Ordering::Relaxed);
+            }
+        }
+        for member in groups.iter().flat_map(|group| &group.members) {
+            if member.settings.check.is_none() {
+                member.health.is_not_checked();
+            }
+        }
+        self.groups.store(Arc::new(groups));
+    }
+
+    /// How every server is, in the order of the configuration.
+    #[must_use]
+    pub fn standing(&self) -> Vec<Standing> {
+        let groups = self.groups.load();
+        let members = groups.iter().flat_map(|group| &group.members);
+        let standing = members.map(|member| {
+            let (requests, failed) = member.health.counts();
+            Standing {
+                upstream: member.settings.name.to_string(),
+                server: member.origin.to_string(),
+                health: member.health.words(),
+                is_up: !member.health.is_down() && !member.health.is_avoided(),
+                requests,
+                failed,
+            }
+        });
+        standing.collect()
     }
 
     /// A way there for the runtime that calls.
     #[must_use]
     pub fn open_lane(&self) -> Lane {
+        let groups = Arc::clone(&self.groups);
+        let names = Names::new(&self.name_servers);
         Lane {
-            pool: Arc::new(Pool::new(Arc::clone(&self.tls), self.timing)),
+            pool: Arc::new(Pool::new(groups, names, self.timing)),
             timing: self.timing,
+            watches: self.lanes.fetch_add(1, Ordering::Relaxed) == 0,
         }
     }
 }
@@ -185,57 +298,138 @@ impl Lane {
     /// # Errors
     ///
     /// When there is none in time.
-    pub async fn ask(&self, request: Request<()>) -> Result<(StatusCode, HeaderMap), Failure> {
-        let timing = self.timing;
-        let (length, hold) = (Length::Known(0), timing.hold);
-        let mut exchange = Exchange::new(&self.pool, None, &request, length, timing.ask, hold);
-        let answer = poll_fn(|context| exchange.poll_answer(context, &mut Nothing));
-        let answer = timeout(timing.ask, answer).await;
-        let head = match answer.map_err(|_| Failure::Timeout)? {
-            Ok(head) => head,
-            Err(Ended::Failed(failure)) => return Err(failure),
-            // Nothing was permitted that could be taken back.
-            Err(Ended::Revoked(_)) => return Err(LinkError::Closed.into()),
+    pub async fn ask(
+        &self,
+        to: Route,
+        request: Request<()>,
+        ends: Option<Ends>,
+    ) -> Result<(StatusCode, HeaderMap), Failure> {
+        let course = Course {
+            to,
+            ends,
+            length: Length::Known(0),
+            patience: self.timing.ask,
         };
-        // Read to its end, if that is near, so that the connection can be used again.
-        let mut left = MAX_ASKED;
-        let rest = poll_fn(|context| {
-            loop {
-                match exchange.poll_piece(context, &mut Nothing) {
-                    Poll::Ready(Ok(0)) => {
-                        exchange.finish();
-                        return Poll::Ready(());
-                    }
-                    Poll::Ready(Ok(count)) if count <= left => {
-                        exchange.take(count);
-                        left -= count;
-                    }
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        });
-        let _unread = timeout(ASKED_BODY, rest).await;
-        Ok((head.status, head.headers))
+        let exchange = Exchange::new(&self.pool, None, &request, course);
+        let (status, headers, _) =
+            read_whole(exchange, &mut Nothing, self.timing.ask, MAX_ASKED).await?;
+        Ok((status, headers))
+    }
+
+    /// Sends a request of our own with a body, and reads an answer of at most `most` octets;
+    /// `None` in the place of a longer one.
+    ///
+    /// # Errors
+    ///
+    /// When there is none in time.
+    pub(in crate::net) async fn fetch(
+        &self,
+        to: Route,
+        request: &Request<()>,
+        body: &[u8],
+        ends: Option<Ends>,
+        most: usize,
+    ) -> Result<(StatusCode, HeaderMap, Option<Vec<u8>>), Failure> {
+        let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        let course = Course {
+            to,
+            ends,
+            length: Length::Known(length),
+            patience: self.timing.ask,
+        };
+        let mut exchange = Exchange::new(&self.pool, None, request, course);
+        exchange.begin_with(body);
+        read_whole(exchange, &mut Nothing, self.timing.ask, most).await
+    }
+
+    /// Asks a member how it is.
+    async fn probe(
+        &self,
+        member: &Arc<Member>,
+        request: Request<()>,
+        deadline: Duration,
+    ) -> Result<StatusCode, Failure> {
+        let here = SocketAddr::from(([127, 0, 0, 1], 0));
+        let course = Course {
+            to: Route::default(),
+            ends: Some(Ends {
+                from: here,
+                to: here,
+            }),
+            length: Length::Known(0),
+            patience: deadline,
+        };
+        let member = Arc::clone(member);
+        let mut exchange = Exchange::at(&self.pool, None, &request, course, member);
+        exchange.stay();
+        let (status, ..) = read_whole(exchange, &mut Nothing, deadline, MAX_ASKED).await?;
+        Ok(status)
     }
 
     /// Begins to send a client's request, whose body has this length; the client may be waited for
     /// `patience` in all. Needs the proof that it is allowed, and drops it with the request.
     pub(in crate::net) fn forward(
         &self,
+        to: Route,
         permit: Permit,
         request: &Request<()>,
+        ends: Ends,
         length: Length,
         patience: Duration,
     ) -> Exchange {
-        let hold = self.timing.hold;
-        Exchange::new(&self.pool, Some(permit), request, length, patience, hold)
+        let course = Course {
+            to,
+            ends: Some(ends),
+            length,
+            patience,
+        };
+        Exchange::new(&self.pool, Some(permit), request, course)
     }
 
     /// Closes connections that are idle for too long; to be called every second or so.
     pub fn sweep(&self) {
         self.pool.sweep();
     }
+}
+
+/// The head of an answer, and its body if that is not longer than `most` and comes soon.
+async fn read_whole(
+    mut exchange: Exchange,
+    source: &mut Nothing,
+    deadline: Duration,
+    most: usize,
+) -> Result<(StatusCode, HeaderMap, Option<Vec<u8>>), Failure> {
+    let answer = poll_fn(|context| exchange.poll_answer(context, source));
+    let Ok(answer) = timeout(deadline, answer).await else {
+        exchange.give_up();
+        return Err(Failure::Timeout);
+    };
+    let head = match answer {
+        Ok(head) => head,
+        Err(Ended::Failed(failure)) => return Err(failure),
+        // Nothing was permitted that could be taken back.
+        Err(Ended::Revoked(_)) => return Err(LinkError::Closed.into()),
+    };
+    // Read to its end, if that is near, so that the connection can be used again.
+    let mut body = Vec::new();
+    let rest = poll_fn(|context| {
+        loop {
+            match exchange.poll_piece(context, source) {
+                Poll::Ready(Ok(0)) => {
+                    exchange.finish();
+                    return Poll::Ready(true);
+                }
+                Poll::Ready(Ok(count)) if body.len() + count <= most => {
+                    body.extend_from_slice(exchange.piece(count));
+                    exchange.take(count);
+                }
+                Poll::Ready(_) => return Poll::Ready(false),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    });
+    let is_whole = timeout(ASKED_BODY, rest).await.unwrap_or(false);
+    Ok((head.status, head.headers, is_whole.then_some(body)))
 }
 
 impl fmt::Debug for Upstream {

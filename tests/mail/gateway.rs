@@ -537,12 +537,11 @@ fn answers_lead_nobody_round_the_gateway() {
     ] {
         answer.insert(name, HeaderValue::from_static(value));
     }
-    let ours = "https://mail.example.org/Microsoft-Server-ActiveSync";
     for (status, location, challenge, passes) in [
         (200, None, None, true),
         (403, None, None, true),
         (449, None, None, true),
-        (451, Some(ours), None, true),
+        (451, None, None, false),
         (503, None, None, true),
         (
             401,

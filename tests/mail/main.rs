@@ -38,10 +38,12 @@
     reason = "tests and their helpers fail by panic on what they do not expect"
 )]
 
+mod beside;
 mod clients;
 mod credentials;
 mod front;
 mod gateway;
+mod handshake;
 mod http2;
 mod identity;
 mod passing;
@@ -51,5 +53,6 @@ mod query;
 mod replies;
 mod site;
 mod upstream;
+mod upstreams;
 mod users;
 mod world;

@@ -171,9 +171,9 @@ async fn a_wait_is_bound_by_nothing_but_its_own_limit() {
         timing: Timing {
             connect: short,
             ask: Duration::from_secs(10),
-            idle: short,
             ..Timing::default()
         },
+        idle: short,
         ..Plan::default()
     })
     .await;

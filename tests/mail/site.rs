@@ -32,11 +32,13 @@ use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
 use portreeve::mail::Config;
 use portreeve::mail::Event;
+use portreeve::mail::UpstreamId;
 use portreeve::net::Clock;
 use portreeve::net::eas;
 use portreeve::net::eas::Front;
 use portreeve::net::eas::Limits;
 use portreeve::net::tls;
+use portreeve::net::upstream::Settings;
 use portreeve::net::upstream::Timing;
 use portreeve::net::upstream::Upstream;
 use rcgen::BasicConstraints;
@@ -120,6 +122,16 @@ impl Pki {
     pub(crate) fn device(&self, device: &str) -> Pem {
         let uri = format!("IntuneDeviceId://{device}");
         let names = vec![SanType::URI(uri.try_into().unwrap())];
+        self.issue(ExtendedKeyUsagePurpose::ClientAuth, names)
+    }
+
+    /// A device's certificate that names its user, too.
+    pub(crate) fn device_of(&self, user: &str, device: &str) -> Pem {
+        let uri = format!("IntuneDeviceId://{device}");
+        let names = vec![
+            SanType::URI(uri.try_into().unwrap()),
+            SanType::Rfc822Name(user.try_into().unwrap()),
+        ];
         self.issue(ExtendedKeyUsagePurpose::ClientAuth, names)
     }
 
@@ -316,11 +328,17 @@ impl Body for Reply {
 pub(crate) struct Plan {
     pub(crate) limits: Limits,
     pub(crate) timing: Timing,
+    /// How long an idle connection to the mail server is kept.
+    pub(crate) idle: Duration,
     pub(crate) client_certificates: bool,
     /// Another address than that of the mail server that is started.
     pub(crate) upstream: Option<String>,
     /// Whether the mail server that is started speaks TLS, under the name `localhost`.
     pub(crate) upstream_tls: bool,
+    /// Who is asked for the mail server's name.
+    pub(crate) name_servers: Vec<SocketAddr>,
+    /// Load balancers before the front.
+    pub(crate) balancers: Vec<ipnet::IpNet>,
 }
 
 impl Default for Plan {
@@ -331,9 +349,12 @@ impl Default for Plan {
                 ..Limits::default()
             },
             timing: Timing::default(),
+            idle: Duration::from_secs(4),
             client_certificates: false,
             upstream: None,
             upstream_tls: false,
+            name_servers: Vec::new(),
+            balancers: Vec::new(),
         }
     }
 }
@@ -378,7 +399,8 @@ impl Site {
         });
         tokio::spawn(Arc::clone(&origin).serve(listener, acceptor));
         let upstream = plan.upstream.unwrap_or(own);
-        let config = Config::new(vec![HOST.to_owned()], upstream.parse().unwrap());
+        let upstream: portreeve::mail::Origin = upstream.parse().unwrap();
+        let config = Config::new(vec![HOST.to_owned()], upstream.clone());
         let pem = pki.server(HOST);
         let root = pki.root();
         let server = tls::server(tls::ServerPem {
@@ -388,14 +410,18 @@ impl Site {
             upkeep: None,
         });
         let towards = tls::client(tls::Roots::Pem(root.as_bytes())).unwrap();
+        let mut settings = Settings::single(UpstreamId::DEFAULT, upstream, Arc::new(towards));
+        settings.idle = plan.idle;
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
         let front = Arc::new(Front {
             gateway: world.gateway_with(config),
-            upstream: Upstream::new(towards, plan.timing),
+            upstream: Upstream::new(vec![settings], plan.timing)
+                .with_name_servers(plan.name_servers),
             tls: ArcSwap::from_pointee(server.unwrap()),
             clock,
             events: Box::new(move |event| sink.lock().unwrap().push(event)),
+            balancers: plan.balancers,
             limits: plan.limits,
             counters: Arc::new(eas::Counters::default()),
         });
@@ -480,6 +506,31 @@ impl Site {
         self.stop.send(true).unwrap();
         self.served.await.unwrap().unwrap();
     }
+}
+
+/// Sends one request on a connection of its own.
+pub(crate) async fn over_http1(
+    stream: TlsStream<TcpStream>,
+    mut request: Request<Full<Bytes>>,
+) -> Response<Incoming> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let target = request.uri().path_and_query().unwrap().to_string();
+    *request.uri_mut() = target.parse().unwrap();
+    request.headers_mut().insert("host", HOST.parse().unwrap());
+    sender.send_request(request).await.unwrap()
+}
+
+/// The same over HTTP/2.
+pub(crate) async fn over_http2(
+    stream: TlsStream<TcpStream>,
+    request: Request<Full<Bytes>>,
+) -> Response<Incoming> {
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    sender.send_request(request).await.unwrap()
 }
 
 /// A command of a device of alice, whose password is right; `act` is what the mail server does.

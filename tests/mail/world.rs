@@ -86,7 +86,7 @@ then = "block"
 
 [[conditional]]
 name = "Mail"
-planes = ["mail"]
+planes = ["mail", "web"]
 targets = ["staff"]
 require = ["managed", "compliant"]
 otherwise = "block"
@@ -363,6 +363,7 @@ pub(crate) fn reply(step: Step) -> Reply {
         Action::Ask(ask) => panic!("asked {ask:?}"),
         Action::Forward(forward) => panic!("forwarded {:?}", forward.request),
         Action::Read(read) => panic!("wants its body: {read:?}"),
+        Action::Publish(_) | Action::Discover(_) => panic!("something beside ActiveSync"),
     }
 }
 
@@ -372,6 +373,7 @@ pub(crate) fn read(step: Step) -> Read {
         Action::Answer(reply) => panic!("answered {reply:?}"),
         Action::Ask(ask) => panic!("asked {ask:?}"),
         Action::Forward(forward) => panic!("forwarded {:?}", forward.request),
+        Action::Publish(_) | Action::Discover(_) => panic!("something beside ActiveSync"),
     }
 }
 
@@ -381,6 +383,7 @@ pub(crate) fn ask(step: Step) -> Ask {
         Action::Answer(reply) => panic!("answered {reply:?}"),
         Action::Forward(forward) => panic!("forwarded {:?}", forward.request),
         Action::Read(read) => panic!("wants its body: {read:?}"),
+        Action::Publish(_) | Action::Discover(_) => panic!("something beside ActiveSync"),
     }
 }
 
@@ -390,5 +393,6 @@ pub(crate) fn forward(step: Step) -> Forward {
         Action::Answer(reply) => panic!("answered {reply:?}"),
         Action::Ask(ask) => panic!("asked {ask:?}"),
         Action::Read(read) => panic!("wants its body: {read:?}"),
+        Action::Publish(_) | Action::Discover(_) => panic!("something beside ActiveSync"),
     }
 }

@@ -10,6 +10,7 @@ use crate::directory;
 use crate::model::Plain;
 use crate::net::eas;
 use crate::net::radsec;
+use crate::net::upstream::Standing;
 use crate::network::Home;
 
 pub(super) fn counts(counts: &[(&'static str, u64)]) -> Value {
@@ -125,7 +126,8 @@ pub(super) fn directories_json(status: &directory::Status) -> Value {
     })
 }
 
-pub(super) fn mail_lines(mail: &eas::Counters) -> String {
+pub(super) fn mail_lines(front: &eas::Front) -> String {
+    let mail = &front.counters;
     let replies = counts_line(&mail.replies());
     let asked = mail.asked.load(Ordering::Relaxed);
     let ended = mail.revoked.load(Ordering::Relaxed);
@@ -134,14 +136,40 @@ pub(super) fn mail_lines(mail: &eas::Counters) -> String {
     } else {
         "; the mail server cannot be reached"
     };
+    let servers = front.upstream.standing().into_iter().map(|one| {
+        let Standing {
+            upstream,
+            server,
+            health,
+            is_up: _,
+            requests,
+            failed,
+        } = one;
+        format!(
+            "mail upstream {upstream}: {server} {health}; {requests} requests, {failed} failed\n"
+        )
+    });
+    let servers: String = servers.collect();
     format!(
         "mail replies: {replies}\n\
-         mail: {asked} credential checks, {ended} requests ended by a change{upstream}\n"
+         mail: {asked} credential checks, {ended} requests ended by a change{upstream}\n{servers}"
     )
 }
 
-pub(super) fn mail_json(mail: &eas::Counters) -> Value {
+pub(super) fn mail_json(front: &eas::Front) -> Value {
+    let mail = &front.counters;
+    let servers = front.upstream.standing().into_iter().map(|one| {
+        json!({
+            "upstream": one.upstream,
+            "server": one.server,
+            "up": one.is_up,
+            "health": one.health,
+            "requests": one.requests,
+            "failed": one.failed,
+        })
+    });
     json!({
+        "servers": servers.collect::<Vec<_>>(),
         "replies": counts(&mail.replies()),
         "answered": counts(&mail.answered()),
         "credential_checks": mail.asked.load(Ordering::Relaxed),

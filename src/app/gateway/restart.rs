@@ -16,7 +16,7 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
         ("accounting", old.accounting != new.accounting),
         ("bounds of radsec", radsec_bounds(old) != radsec_bounds(new)),
         (
-            "mail, but for its certificates and messages",
+            "mail, but for its certificates, messages and upstreams",
             mail_differs(old, new),
         ),
         ("log", old.log != new.log),
@@ -37,26 +37,28 @@ const fn radsec_bounds(config: &Config) -> (usize, usize, Duration) {
     )
 }
 
-/// Whether anything but the front's certificates and what people are told differs.
+/// Whether anything differs but the front's certificates, what people are told, the upstreams, and who
+/// is where.
 fn mail_differs(old: &Config, new: &Config) -> bool {
-    let old = old.mail.clone();
-    let new = new.mail.clone();
-    let (certificate, key, client_ca) = (
-        old.certificate.clone(),
-        old.key.clone(),
-        old.client_ca.clone(),
-    );
-    let (quarantine, message) = (old.quarantine, old.message.clone());
+    let known = old.mail.clone();
     // Its waits and bounds are taken over; its server is not.
-    let mut notify = new.notify.clone();
-    notify.care = old.notify.care.clone();
-    old != config::Mail {
-        certificate,
-        key,
-        client_ca,
-        quarantine,
-        message,
-        notify,
-        ..new
-    }
+    let mut notify = new.mail.notify.clone();
+    notify.care = known.notify.care;
+    old.mail
+        != config::Mail {
+            certificate: known.certificate,
+            key: known.key,
+            client_ca: known.client_ca,
+            quarantine: known.quarantine,
+            message: known.message,
+            notify,
+            upstream: known.upstream,
+            upstream_ca: known.upstream_ca,
+            upstreams: known.upstreams,
+            routes: known.routes,
+            learn_redirects: known.learn_redirects,
+            autodiscover: known.autodiscover,
+            applications: known.applications,
+            ..new.mail.clone()
+        }
 }

@@ -36,6 +36,11 @@ impl Gathered {
     pub(super) fn octets(&self) -> &[u8] {
         self.octets.filled()
     }
+
+    /// The same, if they are all that comes.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        self.is_whole.then(|| self.octets.filled())
+    }
 }
 
 /// Reads a body to its end, or a piece beyond `limit` octets. Its sender is waited for so long.

@@ -28,6 +28,7 @@ use crate::net::http1::RequestHead;
 use crate::net::http1::date;
 use crate::net::http1::end_of_head;
 use crate::net::http1::put_answer;
+use crate::net::proxy_header::Ends;
 
 use super::DISCARD_TIME;
 use super::DISCARDED;
@@ -44,6 +45,7 @@ mod read;
 mod wire;
 
 use carry::Forwarded;
+use read::Discovering;
 use read::Reading;
 
 /// Serves a connection until it ends.
@@ -60,6 +62,9 @@ pub(super) async fn serve(lane: &Lane, peer: &Arc<Peer>, mut client: Box<Client>
         if let Turn::Read(reading) = turn {
             turn = Box::pin(client.read(lane, reading)).await;
         }
+        if let Turn::Discover(discovering) = turn {
+            turn = Box::pin(client.discover(lane, discovering)).await;
+        }
         if let Turn::Carry(forwarded) = turn {
             turn = client.carry(lane, forwarded).await;
         }
@@ -69,7 +74,11 @@ pub(super) async fn serve(lane: &Lane, peer: &Arc<Peer>, mut client: Box<Client>
         let goes_on = match turn {
             Turn::Reply { keeps } => client.send_reply(keeps).await,
             Turn::Over { keeps } => keeps,
-            Turn::Ask(_) | Turn::Read(_) | Turn::Carry(_) | Turn::Wait { .. } => false,
+            Turn::Ask(_)
+            | Turn::Read(_)
+            | Turn::Discover(_)
+            | Turn::Carry(_)
+            | Turn::Wait { .. } => false,
         };
         if !goes_on {
             break;
@@ -84,6 +93,8 @@ enum Turn {
     Ask(Box<Asking>),
     /// Its body is to be read first.
     Read(Box<Reading>),
+    /// Where a mailbox is has to be found out.
+    Discover(Box<Discovering>),
     /// A request is let through.
     Carry(Box<Forwarded>),
     /// A request waits in quarantine.
@@ -104,6 +115,7 @@ struct Asking {
 /// A client of HTTP/1.1.
 pub(super) struct Client {
     stream: TlsStream<TcpStream>,
+    ends: Ends,
     stop: Stop,
     /// What has come and was not read: of a head, of a body, of the next request.
     input: Buffer,
@@ -129,11 +141,12 @@ enum NoHead {
 }
 
 impl Client {
-    pub(super) fn new(mut stream: TlsStream<TcpStream>, stop: Stop) -> Self {
+    pub(super) fn new(mut stream: TlsStream<TcpStream>, ends: Ends, stop: Stop) -> Self {
         // Room for what a full buffer and a head become.
         stream.get_mut().1.set_buffer_limit(Some(MAX_UNSENT));
         Self {
             stream,
+            ends,
             stop,
             input: Buffer::default(),
             output: Buffer::default(),
@@ -233,14 +246,19 @@ impl Client {
     }
 
     async fn ask(&mut self, lane: &Lane, asking: Box<Asking>) -> Turn {
-        let settled = ask(lane, asking.ask).await;
+        let settled = ask(lane, self.ends, asking.ask).await;
         self.begin(lane, settled, asking.length, asking.keeps)
     }
 
     fn begin(&mut self, lane: &Lane, settled: Settled, length: Length, keeps: bool) -> Turn {
         match settled {
             Settled::Answer(reply) => self.reply(lane, reply, keeps),
-            Settled::Forward(forward) => Turn::Carry(Forwarded::new(lane, forward, length, keeps)),
+            Settled::Go(going) => {
+                Turn::Carry(Forwarded::new(lane, going, self.ends, length, keeps))
+            }
+            Settled::Discover(discovery) => {
+                Turn::Discover(Box::new(Discovering { discovery, keeps }))
+            }
             Settled::Read(read) => Turn::Read(Box::new(Reading {
                 read,
                 length,

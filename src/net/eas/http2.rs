@@ -24,9 +24,7 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
-use crate::eas::Command;
-use crate::mail;
-use crate::mail::Forward;
+use crate::mail::Discovery;
 use crate::mail::Head;
 use crate::mail::Next;
 use crate::mail::Outcome;
@@ -38,6 +36,7 @@ use crate::net::body::Alarm;
 use crate::net::body::Download;
 use crate::net::body::Relay;
 use crate::net::http1::Length;
+use crate::net::proxy_header::Ends;
 use crate::net::upstream::Exchange;
 use crate::net::upstream::Failure;
 
@@ -54,21 +53,25 @@ use super::aside::go_on;
 use super::aside::not_gathered;
 use super::ask;
 use super::conclude;
+use super::discover;
 use super::settle;
 use super::tell;
+use super::way::Going;
+use super::way::Way;
 
 /// Serves a connection until it ends.
 pub(super) async fn serve(
     lane: &Arc<Lane>,
     peer: &Arc<Peer>,
     stream: TlsStream<TcpStream>,
+    ends: Ends,
     stop: watch::Receiver<bool>,
 ) {
     let exchange_stop = stop.clone();
     let service = service_fn(move |request| {
         let (lane, peer) = (Arc::clone(lane), Arc::clone(peer));
         let stop = exchange_stop.clone();
-        async move { Ok::<_, Infallible>(respond(&lane, &peer, request, stop).await) }
+        async move { Ok::<_, Infallible>(respond(&lane, &peer, ends, request, stop).await) }
     });
     let mut stop = Stop::new(stop);
     let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service));
@@ -103,6 +106,7 @@ fn builder() -> http2::Builder<TokioExecutor> {
 async fn respond(
     lane: &Lane,
     peer: &Arc<Peer>,
+    ends: Ends,
     request: Request<Incoming>,
     stop: watch::Receiver<bool>,
 ) -> Response<Download> {
@@ -118,25 +122,45 @@ async fn respond(
     drop(parts);
     let settled = match settle(front, step) {
         Ok(settled) => settled,
-        Err(first) => Box::pin(ask(lane, first)).await,
+        Err(first) => Box::pin(ask(lane, ends, first)).await,
     };
     match settled {
         Settled::Answer(reply) => {
             discard(body).await;
             local(front, reply)
         }
-        Settled::Forward(forward) => {
-            let exchange = begin(lane, forward, length_of(&body), &[]);
+        Settled::Go(going) => {
+            let exchange = begin(lane, going, ends, length_of(&body), &[]);
             carry(lane, exchange, body, stop).await
         }
-        Settled::Read(aside) => Box::pin(read(lane, aside, body, stop)).await,
+        Settled::Discover(discovery) => Box::pin(find_out(lane, discovery, ends, body)).await,
+        Settled::Read(aside) => Box::pin(read(lane, aside, ends, body, stop)).await,
     }
+}
+
+/// A request for Autodiscover whose credentials are good.
+async fn find_out(
+    lane: &Lane,
+    discovery: Discovery,
+    ends: Ends,
+    mut body: Incoming,
+) -> Response<Download> {
+    let front = &lane.front;
+    let patience = front.limits.body;
+    let gathered = match gather(&mut body, Discovery::MAX_REQUEST, patience).await {
+        Ok(gathered) => gathered,
+        Err(cut) => return local(front, not_gathered(&cut)),
+    };
+    let reply = discover(lane, ends, discovery, gathered.whole()).await;
+    discard(body).await;
+    local(front, reply)
 }
 
 /// A request whose body is read first.
 async fn read(
     lane: &Lane,
     read: Read,
+    ends: Ends,
     mut body: Incoming,
     stop: watch::Receiver<bool>,
 ) -> Response<Download> {
@@ -152,7 +176,7 @@ async fn read(
             local(front, reply)
         }
         Next::Forward(forward) => {
-            let begun = begin(lane, forward, length, gathered.octets());
+            let begun = begin(lane, forward.into(), ends, length, gathered.octets());
             carry(lane, begun, body, stop).await
         }
         Next::Wait(wait) => {
@@ -194,19 +218,17 @@ fn length_of(body: &Incoming) -> Length {
 }
 
 /// Begins a request that is let through, with what has been read of its body already.
-fn begin(
-    lane: &Lane,
-    forward: Forward,
-    length: Length,
-    octets: &[u8],
-) -> (Exchange, mail::Exchange) {
-    let Forward {
+fn begin(lane: &Lane, going: Going, ends: Ends, length: Length, octets: &[u8]) -> (Exchange, Way) {
+    let Going {
+        to,
         permit,
         request,
-        exchange: way,
-    } = forward;
+        way,
+    } = going;
     let patience = lane.front.limits.body;
-    let mut exchange = lane.upstream.forward(permit, &request, length, patience);
+    let mut exchange = lane
+        .upstream
+        .forward(to, permit, &request, ends, length, patience);
     exchange.begin_with(octets);
     (exchange, way)
 }
@@ -214,13 +236,13 @@ fn begin(
 /// A request that is let through.
 async fn carry(
     lane: &Lane,
-    (mut exchange, way): (Exchange, mail::Exchange),
+    (mut exchange, way): (Exchange, Way),
     mut body: Incoming,
     stop: watch::Receiver<bool>,
 ) -> Response<Download> {
     let front = &lane.front;
     // A Ping would hold the drain up; its client asks again, and meets whoever serves then.
-    let mut stop = (way.command() == Command::Ping).then(|| Stop::new(stop));
+    let mut stop = way.goes_home().then(|| Stop::new(stop));
     let mut alarm = Alarm::default();
     let answer = poll_fn(|context| {
         if let Poll::Ready(answer) = exchange.poll_answer(context, &mut body) {
@@ -238,10 +260,7 @@ async fn carry(
         Some(Ok(head)) => head,
     };
     front.counters.upstream(None);
-    let now = front.clock.now();
-    let (outgoing, event) = front
-        .gateway
-        .handle_answer(now, &way, head.status, head.headers);
+    let (outgoing, event) = way.answer(front, head.status, head.headers);
     if let Some(event) = event {
         (front.events)(event);
     }

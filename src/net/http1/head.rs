@@ -261,16 +261,16 @@ fn expects_continue(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// Writes the head of a request with a body of this length. Headers of the body's framing must not
-/// be among its own.
-pub fn put_request(output: &mut Buffer, request: &Request<()>, length: Length) {
-    let uri = request.uri();
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+/// Writes the head of a request to `host` with a body of this length. Headers of the body's framing
+/// and Host must not be among its own.
+pub fn put_request(output: &mut Buffer, request: &Request<()>, host: &str, length: Length) {
+    let target = request.uri().path_and_query();
+    let target = target.map_or("/", |target| target.as_str());
     output.append(request.method().as_str().as_bytes());
     output.append(b" ");
     output.append(target.as_bytes());
     output.append(b" HTTP/1.1\r\nhost: ");
-    output.append(uri.authority().map_or("", |host| host.as_str()).as_bytes());
+    output.append(host.as_bytes());
     output.append(b"\r\n");
     put_headers(output, request.headers());
     // A server may answer a POST without any length with 411.
@@ -278,6 +278,22 @@ pub fn put_request(output: &mut Buffer, request: &Request<()>, length: Length) {
         put_length(output, length);
     }
     output.append(b"\r\n");
+}
+
+/// Writes a request that [`put_request`] has begun, and what follows it, for another host.
+pub fn put_other_host(output: &mut Buffer, request: &[u8], host: &str) {
+    let line_end = |from: usize| {
+        let rest = request.get(from..).unwrap_or_default();
+        let at = rest.iter().position(|&octet| octet == b'\n');
+        at.map_or(request.len(), |at| from + at + 1)
+    };
+    let first = line_end(0);
+    let second = line_end(first);
+    output.append(request.get(..first).unwrap_or_default());
+    output.append(b"host: ");
+    output.append(host.as_bytes());
+    output.append(b"\r\n");
+    output.append(request.get(second..).unwrap_or_default());
 }
 
 /// Writes the head of an answer. Where its length is known and its headers do not state it, or it
@@ -449,11 +465,17 @@ mod tests {
             .body(())
             .unwrap();
         let mut output = Buffer::default();
-        put_request(&mut output, &request, Length::Known(4));
+        put_request(&mut output, &request, "mail.internal:444", Length::Known(4));
         assert_eq!(
             output.filled(),
             b"POST /x?y=1 HTTP/1.1\r\nhost: mail.internal:444\r\nx-a: b\r\n\
               content-length: 4\r\n\r\n"
+        );
+        let mut other = Buffer::default();
+        put_other_host(&mut other, output.filled(), "b");
+        assert_eq!(
+            other.filled(),
+            b"POST /x?y=1 HTTP/1.1\r\nhost: b\r\nx-a: b\r\ncontent-length: 4\r\n\r\n"
         );
         let mut output = Buffer::default();
         let headers = HeaderMap::new();

@@ -9,11 +9,13 @@ use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
+use http::Method;
 use http::Request;
-use http::Uri;
 use tokio::time::Instant;
+use tracing::info;
 
 use crate::access::Permit;
+use crate::mail::Route;
 use crate::net::body::Cut;
 use crate::net::body::Pace;
 use crate::net::body::Source;
@@ -26,26 +28,48 @@ use crate::net::http1::end_of_head;
 use crate::net::http1::put_end;
 use crate::net::http1::put_piece;
 use crate::net::http1::put_request;
+use crate::net::proxy_header::Ends;
+use crate::net::proxy_header::ProxyHeader;
 
 use super::Ended;
 use super::Failure;
 use super::LinkError;
+use super::connect::OpenError;
+use super::connect::Opening;
+use super::group::Member;
 use super::link::Link;
-use super::pool::Opening;
 use super::pool::Pool;
+
+mod again;
 
 /// One request at the mail server. Dropping it ends it there, too.
 pub(in crate::net) struct Exchange {
     pool: Arc<Pool>,
     /// While it is held a change finds the request. Questions of our own have none.
     permit: Option<Permit>,
-    server: Uri,
+    /// Where it goes, and for whom.
+    to: Route,
+    ends: Option<Ends>,
+    member: Option<Arc<Member>>,
+    /// Members that could not be connected to.
+    tried: Vec<u64>,
+    /// Whether no other member will do.
+    stays: bool,
     state: State,
-    /// The head and so much of the body as was not written yet.
+    /// The head and so much of the body as was not written yet; on a connection that had been idle
+    /// also what was written, for as long as it may have to be sent again.
     output: Buffer,
+    /// Octets of `output` that were written.
+    written: usize,
+    /// Whether what was written is kept, and what the other end had acknowledged before it.
+    kept: Option<u64>,
     /// Whether nothing has left yet: the request may go by another connection.
     is_unsent: bool,
+    /// Whether it may be sent twice without harm: a question of our own.
+    is_harmless: bool,
     is_flushed: bool,
+    /// Whether its answer has no body, whatever its head says (RFC 9110 section 9.3.2).
+    is_head: bool,
     length: Length,
     /// Whether all of the body has come.
     is_uploaded: bool,
@@ -60,10 +84,22 @@ pub(in crate::net) struct Exchange {
     keeps: bool,
 }
 
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Course {
+    pub(super) to: Route,
+    /// Of the client's connection.
+    pub(super) ends: Option<Ends>,
+    pub(super) length: Length,
+    pub(super) patience: Duration,
+}
+
 enum State {
     Begun,
     Opening(Opening),
     Open(Box<Link>),
+    /// There is no member to send it to.
+    Nowhere(OpenError),
     Over,
 }
 
@@ -72,23 +108,64 @@ impl Exchange {
         pool: &Arc<Pool>,
         permit: Option<Permit>,
         request: &Request<()>,
-        length: Length,
-        patience: Duration,
-        hold: Duration,
+        course: Course,
     ) -> Self {
-        let mut output = Buffer::default();
-        put_request(&mut output, request, length);
+        match pool.choose(course.to, &[]) {
+            Ok(member) => Self::at(pool, permit, request, course, member),
+            Err(error) => {
+                let mut exchange = Self::blank(pool, permit, course);
+                exchange.state = State::Nowhere(error);
+                exchange
+            }
+        }
+    }
+
+    /// One with a member that is chosen already.
+    pub(super) fn at(
+        pool: &Arc<Pool>,
+        permit: Option<Permit>,
+        request: &Request<()>,
+        course: Course,
+        member: Arc<Member>,
+    ) -> Self {
+        let mut exchange = Self::blank(pool, permit, course);
+        put_request(
+            &mut exchange.output,
+            request,
+            member.origin.authority(),
+            course.length,
+        );
+        if member.settings.proxy_header == ProxyHeader::Off {
+            exchange.ends = None;
+        }
+        exchange.is_harmless = exchange.permit.is_none() && course.length == Length::Known(0);
+        exchange.is_head = request.method() == Method::HEAD;
+        member.health.begin();
+        exchange.member = Some(member);
+        exchange
+    }
+
+    fn blank(pool: &Arc<Pool>, permit: Option<Permit>, course: Course) -> Self {
+        let hold = pool.timing.hold;
         Self {
             pool: Arc::clone(pool),
             permit,
-            server: request.uri().clone(),
+            to: course.to,
+            ends: course.ends,
+            member: None,
+            tried: Vec::new(),
+            stays: false,
             state: State::Begun,
-            output,
+            output: Buffer::default(),
+            written: 0,
+            kept: None,
             is_unsent: true,
+            is_harmless: false,
             is_flushed: true,
-            length,
-            is_uploaded: length == Length::Known(0),
-            pace: Pace::new(patience),
+            is_head: false,
+            length: course.length,
+            is_uploaded: course.length == Length::Known(0),
+            pace: Pace::new(course.patience),
             hold,
             silent_until: Instant::now() + hold,
             scanned: 0,
@@ -120,26 +197,14 @@ impl Exchange {
             {
                 return Poll::Ready(Err(Ended::Revoked(Box::new(decided))));
             }
-            match &mut self.state {
-                State::Begun => {
-                    self.state = match self.pool.take(&self.server) {
-                        Some(link) => State::Open(link),
-                        None => State::Opening(self.pool.open(self.server.clone())),
-                    };
-                    continue;
+            if let Err(error) = match self.poll_link(context) {
+                Poll::Ready(opened) => opened,
+                Poll::Pending => {
+                    self.output.park();
+                    return Poll::Pending;
                 }
-                State::Opening(opening) => match opening.as_mut().poll(context) {
-                    Poll::Ready(Ok(link)) => self.state = State::Open(link),
-                    Poll::Ready(Err(error)) => {
-                        return Poll::Ready(Err(LinkError::Open(error).into()));
-                    }
-                    Poll::Pending => {
-                        self.output.park();
-                        return Poll::Pending;
-                    }
-                },
-                State::Open(_) => {}
-                State::Over => return Poll::Ready(Err(LinkError::Closed.into())),
+            } {
+                return Poll::Ready(Err(error.into()));
             }
             if let Err(cut) = self.pump(context, source) {
                 return Poll::Ready(Err(Failure::from(cut).into()));
@@ -153,7 +218,11 @@ impl Exchange {
                 let head = AnswerHead::parse(filled.get(..end).unwrap_or_default());
                 link.input.consume(end);
                 self.scanned = 0;
-                let head = head.map_err(|_| LinkError::NotHttp)?;
+                let mut head = head.map_err(|_| LinkError::NotHttp)?;
+                if self.is_head {
+                    head.length = Length::Known(0);
+                }
+                self.let_go();
                 if head.status.is_informational() {
                     self.interim += 1;
                     // 101 would turn the connection into something else.
@@ -165,18 +234,34 @@ impl Exchange {
                 self.silent_until = Instant::now() + self.hold;
                 self.decoder = Decoder::new(head.length);
                 self.keeps = head.keeps && head.length != Length::UntilClose;
+                if let Some(member) = &self.member
+                    && member.health.succeed()
+                {
+                    let (upstream, server) = (&member.settings.name, &member.origin);
+                    info!(%upstream, %server, "a server answers again");
+                }
                 return Poll::Ready(Ok(head));
             }
             self.scanned = filled.len();
             if link.input.is_full() {
                 return Poll::Ready(Err(LinkError::NotHttp.into()));
             }
-            match link.poll_fill(context) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(LinkError::Closed.into())),
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(LinkError::Io(error).into())),
-                Poll::Pending => return Poll::Pending,
+            let error = match link.poll_fill(context) {
+                Poll::Ready(Ok(0)) => LinkError::Closed,
+                Poll::Ready(Ok(_)) => continue,
+                Poll::Ready(Err(error)) => LinkError::Io(error),
+                Poll::Pending => {
+                    if self.kept.is_some() {
+                        self.output.park();
+                    }
+                    return Poll::Pending;
+                }
+            };
+            if !self.may_begin_anew() {
+                self.note(&error, true);
+                return Poll::Ready(Err(error.into()));
             }
+            self.begin_anew();
         }
     }
 
@@ -218,7 +303,7 @@ impl Exchange {
     pub(in crate::net) fn piece(&self, count: usize) -> &[u8] {
         match &self.state {
             State::Open(link) => link.input.filled().get(..count).unwrap_or_default(),
-            State::Begun | State::Opening(_) | State::Over => &[],
+            State::Begun | State::Opening(_) | State::Nowhere(_) | State::Over => &[],
         }
     }
 
@@ -258,8 +343,11 @@ impl Exchange {
             return;
         };
         let is_clean = self.is_uploaded && self.output.is_empty() && link.input.is_empty();
-        if self.keeps && is_clean && self.decoder.is_over() && !link.is_deaf() {
-            self.pool.give(link);
+        let may_serve = self.keeps && is_clean && self.decoder.is_over() && !link.is_deaf();
+        if let Some(member) = &self.member
+            && may_serve
+        {
+            self.pool.give(member, link);
         }
     }
 
@@ -270,13 +358,14 @@ impl Exchange {
         };
         if link.is_deaf() {
             self.output.consume(usize::MAX);
+            self.written = 0;
             self.pace.go_on(0);
             return Ok(());
         }
         let is_chunked = self.length == Length::Chunked;
         let mut is_waiting = self.is_uploaded;
         loop {
-            while !is_waiting && self.output.len() < ENOUGH {
+            while !is_waiting && self.output.len() - self.written < ENOUGH {
                 match source.poll_octets(context, &mut self.output, is_chunked) {
                     Poll::Ready(Ok(0)) => {
                         put_end(&mut self.output, is_chunked);
@@ -289,25 +378,36 @@ impl Exchange {
                     Poll::Pending => is_waiting = true,
                 }
             }
-            if self.output.is_empty() {
+            let unsent = self.output.filled().get(self.written..);
+            let unsent = unsent.unwrap_or_default();
+            if unsent.is_empty() {
                 if !self.is_uploaded {
                     self.pace.wait();
                 }
                 break;
             }
-            match link.poll_write(context, self.output.filled()) {
+            match link.poll_write(context, unsent) {
                 Poll::Ready(Ok(count)) => {
-                    self.output.consume(count);
+                    if self.kept.is_some() && self.output.len() <= MAX_KEPT {
+                        self.written += count;
+                    } else {
+                        self.kept = None;
+                        self.output.consume(self.written + count);
+                        self.written = 0;
+                    }
                     self.is_unsent = false;
                     self.is_flushed = false;
                 }
                 Poll::Ready(Err(_)) if self.is_unsent && link.was_used => {
-                    self.state = State::Opening(self.pool.open(self.server.clone()));
+                    self.begin_anew();
                     return Ok(());
                 }
+                // What is known of a dead connection is found out when it is read.
+                Poll::Ready(Err(_)) if self.kept.is_some() => return Ok(()),
                 Poll::Ready(Err(_)) => {
                     link.turn_deaf();
                     self.output.consume(usize::MAX);
+                    self.written = 0;
                     return Ok(());
                 }
                 Poll::Pending => break,
@@ -317,7 +417,7 @@ impl Exchange {
             && let Poll::Ready(flushed) = link.poll_flush(context)
         {
             self.is_flushed = true;
-            if flushed.is_err() {
+            if flushed.is_err() && self.kept.is_none() {
                 link.turn_deaf();
             }
         }
@@ -328,12 +428,14 @@ impl Exchange {
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange")
-            .field("server", &self.server)
+            .field("member", &self.member.as_ref().map(|member| &member.origin))
             .field("is_uploaded", &self.is_uploaded)
             .finish_non_exhaustive()
     }
 }
 
+/// Octets of a request that are kept to be sent again; those of commands without a mail have less.
+const MAX_KEPT: usize = 16 << 10;
 /// So much of a body is written at once.
 const ENOUGH: usize = 16 << 10;
 /// Interim answers (RFC 9110 section 15.2) before the answer; more are no server's.

@@ -12,7 +12,8 @@ use std::task::Poll;
 use std::task::Waker;
 use std::task::ready;
 
-use http::Uri;
+use nix::libc;
+use nix::sys::socket::getsockopt;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
@@ -21,13 +22,14 @@ use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use crate::net::http1::Buffer;
+use crate::net::proxy_header::Ends;
 
 /// A connection, and what has been read from it.
 #[derive(Debug)]
 pub(super) struct Link {
     stream: Stream,
-    /// Of whom; the path does not count.
-    server: Uri,
+    /// Whose it is, if it begins with that.
+    pub(super) ends: Option<Ends>,
     pub(super) input: Buffer,
     /// Nobody listens any more; what is written is dropped.
     is_deaf: bool,
@@ -35,6 +37,7 @@ pub(super) struct Link {
     pub(super) was_used: bool,
     /// Since when it serves none.
     pub(super) idle_since: Instant,
+    pub(super) opened: Instant,
 }
 
 #[derive(Debug)]
@@ -44,28 +47,35 @@ enum Stream {
 }
 
 impl Link {
-    pub(super) fn plain(server: Uri, stream: TcpStream) -> Self {
-        Self::new(server, Stream::Plain(stream))
+    pub(super) fn plain(stream: TcpStream, ends: Option<Ends>) -> Self {
+        Self::new(Stream::Plain(stream), ends)
     }
 
-    pub(super) fn tls(server: Uri, stream: TlsStream<TcpStream>) -> Self {
-        Self::new(server, Stream::Tls(Box::new(stream)))
+    pub(super) fn tls(stream: TlsStream<TcpStream>, ends: Option<Ends>) -> Self {
+        Self::new(Stream::Tls(Box::new(stream)), ends)
     }
 
-    fn new(server: Uri, stream: Stream) -> Self {
+    fn new(stream: Stream, ends: Option<Ends>) -> Self {
+        let now = Instant::now();
         Self {
             stream,
-            server,
+            ends,
             input: Buffer::default(),
             is_deaf: false,
             was_used: false,
-            idle_since: Instant::now(),
+            idle_since: now,
+            opened: now,
         }
     }
 
-    /// Whether it leads to the server of this address.
-    pub(super) fn leads_to(&self, uri: &Uri) -> bool {
-        self.server.scheme() == uri.scheme() && self.server.authority() == uri.authority()
+    /// Octets that the other end's system has acknowledged so far; what a server that had closed
+    /// the connection already never does. `None` if this system does not tell.
+    pub(super) fn acknowledged(&self) -> Option<u64> {
+        let stream = match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        getsockopt(stream, TcpInfo).ok()?.last().copied()
     }
 
     /// Whether an idle connection is still good: open, and silent.
@@ -131,3 +141,16 @@ impl Link {
         Poll::Ready(Ok(count))
     }
 }
+
+/// The first 128 octets of `struct tcp_info` (linux/tcp.h), whose last eight are
+/// `tcpi_bytes_acked`.
+#[derive(Clone, Copy, Debug)]
+struct TcpInfo;
+
+nix::getsockopt_impl!(
+    TcpInfo,
+    libc::IPPROTO_TCP,
+    libc::TCP_INFO,
+    [u64; 16],
+    nix::sys::socket::sockopt::GetStruct<[u64; 16]>
+);

@@ -71,7 +71,9 @@ pub fn drive(octets: &[u8]) {
             return;
         }
         Action::Ask(ask) => ask,
-        Action::Forward(_) | Action::Read(_) => panic!("let in before anybody was asked"),
+        Action::Forward(_) | Action::Publish(_) | Action::Discover(_) | Action::Read(_) => {
+            panic!("let in before anybody was asked")
+        }
     };
     assert!(!first.request.headers().contains_key("authorization"));
     let second = refused(&gateway, first).expect("a credential to ask about");
@@ -92,7 +94,9 @@ fn refused(gateway: &Gateway, ask: Ask) -> Option<Ask> {
             assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
             None
         }
-        Action::Forward(_) | Action::Read(_) => panic!("let in although refused"),
+        Action::Forward(_) | Action::Publish(_) | Action::Discover(_) | Action::Read(_) => {
+            panic!("let in although refused")
+        }
     }
 }
 

@@ -58,7 +58,7 @@ fn written_again(head: &RequestHead) {
         return;
     }
     let mut output = Buffer::default();
-    put_request(&mut output, &request, head.length);
+    put_request(&mut output, &request, "h", head.length);
     let octets = output.filled();
     assert_eq!(end_of_head(octets, 0), Some(octets.len()));
     let Ok(again) = RequestHead::parse(octets) else {

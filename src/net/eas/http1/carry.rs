@@ -9,20 +9,20 @@ use std::task::ready;
 
 use tracing::debug;
 
-use crate::eas::Command;
-use crate::mail;
-use crate::mail::Forward;
 use crate::mail::Outcome;
 use crate::mail::Outgoing;
 use crate::net::body::Cut;
 use crate::net::body::ended_early;
 use crate::net::eas::Lane;
 use crate::net::eas::conclude;
+use crate::net::eas::way::Going;
+use crate::net::eas::way::Way;
 use crate::net::http1::AnswerHead;
 use crate::net::http1::Length;
 use crate::net::http1::put_answer;
 use crate::net::http1::put_end;
 use crate::net::http1::put_piece;
+use crate::net::proxy_header::Ends;
 use crate::net::upstream::Ended;
 use crate::net::upstream::Exchange;
 use crate::net::upstream::Failure;
@@ -33,7 +33,7 @@ use super::Turn;
 /// A request under way; in one piece, so that what waits with it is small.
 pub(super) struct Forwarded {
     exchange: Exchange,
-    way: mail::Exchange,
+    way: Way,
     /// Whether its client wants to send another.
     keeps: bool,
     /// A Ping would hold the drain up; its client asks again, and meets whoever serves then.
@@ -41,16 +41,25 @@ pub(super) struct Forwarded {
 }
 
 impl Forwarded {
-    pub(super) fn new(lane: &Lane, forward: Forward, length: Length, keeps: bool) -> Box<Self> {
-        let Forward {
+    pub(super) fn new(
+        lane: &Lane,
+        going: Going,
+        ends: Ends,
+        length: Length,
+        keeps: bool,
+    ) -> Box<Self> {
+        let Going {
+            to,
             permit,
             request,
-            exchange: way,
-        } = forward;
+            way,
+        } = going;
         let patience = lane.front.limits.body;
         Box::new(Self {
-            exchange: lane.upstream.forward(permit, &request, length, patience),
-            goes_home: way.command() == Command::Ping,
+            exchange: lane
+                .upstream
+                .forward(to, permit, &request, ends, length, patience),
+            goes_home: way.goes_home(),
             keeps,
             way,
         })
@@ -152,11 +161,7 @@ impl Client {
             Waited::Gone => return Answered::Instead(Turn::Over { keeps: false }),
         };
         front.counters.upstream(None);
-        let now = front.clock.now();
-        let (outgoing, event) =
-            front
-                .gateway
-                .handle_answer(now, &forwarded.way, head.status, head.headers);
+        let (outgoing, event) = forwarded.way.answer(front, head.status, head.headers);
         if let Some(event) = event {
             (front.events)(event);
         }

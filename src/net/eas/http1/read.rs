@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use tracing::debug;
 
+use crate::mail::Discovery;
 use crate::mail::Next;
 use crate::mail::Read;
 use crate::net::eas::Lane;
@@ -14,6 +15,7 @@ use crate::net::eas::aside::Waiting;
 use crate::net::eas::aside::gather;
 use crate::net::eas::aside::go_on;
 use crate::net::eas::aside::not_gathered;
+use crate::net::eas::discover;
 use crate::net::http1::Length;
 
 use super::Client;
@@ -27,7 +29,28 @@ pub(super) struct Reading {
     pub(super) keeps: bool,
 }
 
+/// A request for Autodiscover whose credentials are good.
+pub(super) struct Discovering {
+    pub(super) discovery: Discovery,
+    pub(super) keeps: bool,
+}
+
 impl Client {
+    /// Reads the body, and answers with what the mail server says.
+    pub(super) async fn discover(&mut self, lane: &Lane, discovering: Box<Discovering>) -> Turn {
+        let Discovering { discovery, keeps } = *discovering;
+        let patience = lane.front.limits.body;
+        let gathered = match gather(self, Discovery::MAX_REQUEST, patience).await {
+            Ok(gathered) => gathered,
+            Err(cut) => {
+                debug!(error = %cut, "a client's body did not arrive");
+                return self.reply(lane, not_gathered(&cut), false);
+            }
+        };
+        let reply = discover(lane, self.ends, discovery, gathered.whole()).await;
+        self.reply(lane, reply, keeps)
+    }
+
     /// Reads the body, and begins what is to be done then.
     pub(super) async fn read(&mut self, lane: &Lane, reading: Box<Reading>) -> Turn {
         let front = &lane.front;
@@ -46,7 +69,8 @@ impl Client {
         match go_on(front, read.aside, &gathered) {
             Next::Answer(reply) => self.reply(lane, reply, keeps),
             Next::Forward(forward) => {
-                let mut forwarded = Forwarded::new(lane, forward, length, keeps);
+                let going = forward.into();
+                let mut forwarded = Forwarded::new(lane, going, self.ends, length, keeps);
                 forwarded.begin_with(gathered.octets());
                 Turn::Carry(forwarded)
             }

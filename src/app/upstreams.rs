@@ -1,0 +1,161 @@
+//! Upstreams, who is where, and what is published, from the configuration.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use http::HeaderName;
+use rustls::pki_types::ServerName;
+
+use crate::app::material::problem;
+use crate::config::Config;
+use crate::config::MailUpstream;
+use crate::mail::Application;
+use crate::mail::Names;
+use crate::mail::Origin;
+use crate::mail::Resource;
+use crate::mail::Routes;
+use crate::mail::Rule;
+use crate::mail::UpstreamId;
+use crate::mail::Whose;
+use crate::model::GroupId;
+use crate::model::Problem;
+use crate::model::causes;
+use crate::net::tls;
+use crate::net::upstream::Check;
+use crate::net::upstream::Settings;
+use crate::net::upstream::Tls;
+
+/// Every upstream with its name, the usual one first.
+fn all(config: &Config) -> Vec<(String, MailUpstream)> {
+    let mail = &config.mail;
+    let mut usual = mail
+        .upstreams
+        .get(UpstreamId::DEFAULT)
+        .cloned()
+        .unwrap_or_default();
+    usual.urls.clone_from(&mail.upstream);
+    if usual.ca.is_none() {
+        usual.ca.clone_from(&mail.upstream_ca);
+    }
+    let others = mail
+        .upstreams
+        .iter()
+        .filter(|(name, _)| *name != UpstreamId::DEFAULT);
+    let others = others.map(|(name, upstream)| (name.clone(), upstream.clone()));
+    std::iter::once((UpstreamId::DEFAULT.to_owned(), usual))
+        .chain(others)
+        .collect()
+}
+
+/// How they are reached.
+pub(super) fn settings(config: &Config) -> Result<Vec<Settings>, Vec<Problem>> {
+    let file = config.folder.join("gateway.toml");
+    let each = all(config).into_iter().map(|(name, upstream)| {
+        let key = format!("mail.upstreams.{name}");
+        let wrong = |key: &str, error: &str| vec![problem(&file, key, error)];
+        let members = members(&file, &key, &upstream)?;
+        let roots = match &upstream.ca {
+            Some(path) => Some(read(path, &format!("{key}.ca"))?),
+            None => None,
+        };
+        let client = tls::client(roots.as_deref().map_or(tls::Roots::System, tls::Roots::Pem));
+        let client = client.map_err(|error| wrong(&format!("{key}.ca"), &causes(&error)))?;
+        let server_name = match &upstream.server_name {
+            Some(name) => {
+                let name = ServerName::try_from(name.clone());
+                Some(name.map_err(|error| wrong(&key, &error.to_string()))?)
+            }
+            None => None,
+        };
+        Ok(Settings {
+            name: name.as_str().into(),
+            members,
+            tls: Tls {
+                config: Arc::new(client),
+                roots: roots.map(Arc::from),
+                server_name,
+            },
+            check: upstream.check.map(|path| Check {
+                path,
+                interval: upstream.check_interval,
+                deadline: upstream.check_deadline,
+            }),
+            proxy_header: upstream.proxy_protocol,
+            sources: upstream.source_addresses,
+            idle: upstream.idle,
+        })
+    });
+    each.collect()
+}
+
+/// Who is where, and what is published.
+pub(super) fn routes(config: &Config, names: &Names) -> Result<Routes, Vec<Problem>> {
+    let file = config.folder.join("gateway.toml");
+    let resources = all(config).into_iter().map(|(name, upstream)| {
+        let key = format!("mail.upstreams.{name}");
+        Ok(Resource {
+            members: members(&file, &key, &upstream)?,
+            name: name.into(),
+            also_known: upstream.also_known,
+            affinity: upstream.affinity,
+        })
+    });
+    let mut rules = Vec::new();
+    for route in &config.mail.routes {
+        let upstream = UpstreamId::of(&route.upstream);
+        let users = route
+            .users
+            .iter()
+            .map(|user| match user.strip_prefix("*@") {
+                Some(suffix) => Whose::Suffix(suffix.trim().to_ascii_lowercase()),
+                None => Whose::User(names.canonical(user)),
+            });
+        let groups = route.groups.iter();
+        let groups = groups.map(|group| Whose::Group(GroupId::named(group)));
+        rules.extend(users.chain(groups).map(|whose| Rule { whose, upstream }));
+    }
+    let mut applications: Vec<Arc<Application>> = config
+        .mail
+        .applications
+        .iter()
+        .map(|(name, application)| {
+            let headers = application.pass_headers.iter();
+            Arc::new(Application {
+                name: name.clone(),
+                hosts: application.hosts.clone(),
+                path: application.path.clone(),
+                upstream: UpstreamId::of(&application.upstream),
+                resource: application.upstream_path.trim_end_matches('/').to_owned(),
+                sign_in: application.sign_in,
+                headers: headers
+                    .filter_map(|name| name.parse::<HeaderName>().ok())
+                    .collect(),
+                redirects: application.redirects.clone(),
+            })
+        })
+        .collect();
+    // A path within another's is looked at first.
+    applications.sort_by_key(|application| std::cmp::Reverse(application.path.len()));
+    Ok(Routes {
+        resources: resources.collect::<Result<_, Vec<Problem>>>()?,
+        rules,
+        learn: config.mail.learn_redirects,
+        applications,
+        autodiscover: config.mail.autodiscover,
+    })
+}
+
+fn members(file: &Path, key: &str, upstream: &MailUpstream) -> Result<Vec<Origin>, Vec<Problem>> {
+    let origins = upstream.urls.iter().map(|url| url.parse::<Origin>());
+    let origins: Result<Vec<_>, _> = origins.collect();
+    match origins {
+        Ok(origins) if !origins.is_empty() => Ok(origins),
+        Ok(_) => Err(vec![problem(file, key, "it has no server")]),
+        Err(error) => Err(vec![problem(file, key, &error.to_string())]),
+    }
+}
+
+fn read(file: &Path, key: &str) -> Result<Vec<u8>, Vec<Problem>> {
+    fs::read(file).map_err(|error| vec![problem(file, key, &format!("cannot be read: {error}"))])
+}

@@ -1,0 +1,172 @@
+//! What becomes of a request that went to an application.
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::StatusCode;
+use http::Uri;
+use http::header as names;
+
+use crate::access::Correlation;
+use crate::access::Decided;
+use crate::mail::action::Event;
+use crate::mail::action::Outgoing;
+use crate::mail::gateway::Gateway;
+use crate::mail::gateway::LONG_WAIT;
+use crate::mail::header as headers;
+use crate::mail::reply::Cause;
+use crate::mail::reply::Reply;
+use crate::mail::route::Routes;
+use crate::model::Now;
+
+use super::SignIn;
+use super::Visit;
+use super::Visitor;
+
+impl Visit {
+    /// The number under which the decision is recorded.
+    #[must_use]
+    pub fn id(&self) -> Correlation {
+        self.0.who.id
+    }
+}
+
+impl Gateway {
+    /// The application has answered.
+    pub fn handle_visited(
+        &self,
+        now: Now,
+        visit: &Visit,
+        status: StatusCode,
+        mut answer: HeaderMap,
+    ) -> (Outgoing, Option<Event>) {
+        let visitor = &*visit.0;
+        let location = answer.remove(names::LOCATION);
+        let challenges: Vec<HeaderValue> = answer
+            .get_all(names::WWW_AUTHENTICATE)
+            .iter()
+            .filter(|value| is_of_a_request(value))
+            .cloned()
+            .collect();
+        headers::strip_answer(&mut answer);
+        if status.is_informational() || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            let reply = Reply::unavailable(LONG_WAIT, Cause::Unavailable);
+            return (Outgoing::Answer(reply), None);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            if visitor.asked.application.sign_in == SignIn::Password {
+                self.credentials().forget(visitor.who.login.key);
+                self.challenges.set(&mut answer);
+            } else {
+                for challenge in challenges {
+                    answer.append(names::WWW_AUTHENTICATE, challenge);
+                }
+            }
+        }
+        if let Some(location) = location {
+            match visitor.led(&self.router.routes(), &self.config.published, &location) {
+                Ok(ours) => answer.insert(names::LOCATION, ours),
+                Err(host) => {
+                    let text = format!(
+                        "the application sends the user to {host}, which is none of its redirects"
+                    );
+                    let mut record = visitor.who.refusal_record(now.wall, &text);
+                    visitor.sign(&mut record);
+                    let reply = Reply::unavailable(LONG_WAIT, Cause::SentElsewhere);
+                    let event = Event::Decision(Box::new(record));
+                    return (Outgoing::Answer(reply), Some(event));
+                }
+            };
+        }
+        (Outgoing::Pass(status, answer), None)
+    }
+
+    /// The permission of a request was taken back before its answer had begun.
+    pub fn handle_visit_revoked(&self, visit: &Visit, decided: &Decided) -> (Reply, Option<Event>) {
+        let visitor = &*visit.0;
+        let record = visitor.record_of(decided);
+        let reply = visitor.refused(decided);
+        (reply, Some(Event::Decision(Box::new(record))))
+    }
+}
+
+impl Visitor {
+    /// Where a redirection leads the client: names of upstreams become ours.
+    ///
+    /// # Errors
+    ///
+    /// The host, if it is none that users may be sent to.
+    fn led(
+        &self,
+        routes: &Routes,
+        published: &[String],
+        location: &HeaderValue,
+    ) -> Result<HeaderValue, String> {
+        let odd = || "a place that is none".to_owned();
+        let text = location.to_str().map_err(|_| odd())?;
+        if text.contains('\\') || text.bytes().any(|octet| octet.is_ascii_control()) {
+            return Err(odd());
+        }
+        let absolute = text
+            .strip_prefix("//")
+            .map(|rest| format!("https://{rest}"));
+        let absolute = absolute.as_deref().unwrap_or(text);
+        let has_scheme = absolute.split(['/', '?', '#']).next();
+        let has_scheme = has_scheme.is_some_and(|first| first.contains(':'));
+        if !has_scheme {
+            return self.written(text).ok_or_else(odd);
+        }
+        let (place, fragment) = match absolute.split_once('#') {
+            Some((place, fragment)) => (place, Some(fragment)),
+            None => (absolute, None),
+        };
+        let uri: Uri = place.parse().map_err(|_| odd())?;
+        let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+        let authority = uri.authority().filter(|_| is_web).ok_or_else(odd)?;
+        if authority.as_str().contains('@') {
+            return Err(odd());
+        }
+        let host = authority.host();
+        let is_one_of = |known: &[String]| known.iter().any(|one| one.eq_ignore_ascii_case(host));
+        if is_one_of(&self.asked.application.redirects) {
+            return Ok(location.clone());
+        }
+        if !is_one_of(published) && routes.at(host).is_none() {
+            return Err(host.to_owned());
+        }
+        let mut ours = uri
+            .path_and_query()
+            .map_or("/", |path| path.as_str())
+            .to_owned();
+        if let Some(fragment) = fragment {
+            ours.push('#');
+            ours.push_str(fragment);
+        }
+        let ours = self.written(&ours).ok_or_else(odd)?;
+        let ours = ours.to_str().map_err(|_| odd())?;
+        let whole = format!("https://{}{ours}", self.asked.host);
+        HeaderValue::from_str(&whole).map_err(|_| odd())
+    }
+
+    /// A path of the application's upstream as clients know it.
+    fn written(&self, path: &str) -> Option<HeaderValue> {
+        let application = &self.asked.application;
+        let below = path
+            .strip_prefix(application.resource.as_str())
+            .filter(|below| {
+                path.starts_with('/') && !below.starts_with(|c: char| c.is_alphanumeric())
+            });
+        match below {
+            Some(below) => HeaderValue::from_str(&format!("{}{below}", application.path)).ok(),
+            None => HeaderValue::from_str(path).ok(),
+        }
+    }
+}
+
+/// Whether a challenge is for the request alone.
+fn is_of_a_request(challenge: &HeaderValue) -> bool {
+    let text = challenge.as_bytes();
+    [&b"basic"[..], b"bearer", b"digest"].iter().any(|known| {
+        text.get(..known.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(known))
+    })
+}

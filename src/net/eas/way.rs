@@ -1,0 +1,86 @@
+//! What a request that is let through is one of: the core has a word for each when it ends.
+
+use http::HeaderMap;
+use http::Request;
+use http::StatusCode;
+
+use crate::access::Decided;
+use crate::access::Permit;
+use crate::eas::Command;
+use crate::mail;
+use crate::mail::Event;
+use crate::mail::Forward;
+use crate::mail::Outgoing;
+use crate::mail::Publish;
+use crate::mail::Reply;
+use crate::mail::Route;
+use crate::mail::Visit;
+
+use super::Front;
+
+/// A request that is let through, whatever it is for.
+pub(super) struct Going {
+    pub(super) to: Route,
+    pub(super) permit: Permit,
+    pub(super) request: Request<()>,
+    pub(super) way: Way,
+}
+
+/// What it is for.
+pub(super) enum Way {
+    Mail(mail::Exchange),
+    Web(Visit),
+}
+
+impl From<Forward> for Going {
+    fn from(forward: Forward) -> Self {
+        Self {
+            to: forward.to,
+            permit: forward.permit,
+            request: forward.request,
+            way: Way::Mail(forward.exchange),
+        }
+    }
+}
+
+impl From<Publish> for Going {
+    fn from(publish: Publish) -> Self {
+        Self {
+            to: publish.to,
+            permit: publish.permit,
+            request: publish.request,
+            way: Way::Web(publish.visit),
+        }
+    }
+}
+
+impl Way {
+    /// Whether its client is sent home when the front stops: a Ping would hold the drain up, and
+    /// its client asks again.
+    pub(super) fn goes_home(&self) -> bool {
+        match self {
+            Self::Mail(exchange) => exchange.command() == Command::Ping,
+            Self::Web(_) => false,
+        }
+    }
+
+    pub(super) fn answer(
+        &self,
+        front: &Front,
+        status: StatusCode,
+        headers: HeaderMap,
+    ) -> (Outgoing, Option<Event>) {
+        let now = front.clock.now();
+        match self {
+            Self::Mail(exchange) => front.gateway.handle_answer(now, exchange, status, headers),
+            Self::Web(visit) => front.gateway.handle_visited(now, visit, status, headers),
+        }
+    }
+
+    pub(super) fn revoked(&self, front: &Front, decided: &Decided) -> (Reply, Option<Event>) {
+        match self {
+            Self::Mail(exchange) => front.gateway.handle_revoked(exchange, decided),
+            Self::Web(visit) => front.gateway.handle_visit_revoked(visit, decided),
+        }
+    }
+}
