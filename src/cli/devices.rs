@@ -301,7 +301,7 @@ mod tests {
         let rows = [row("alice@example.com", "1"), row("b\u{1b}[31m", "22")];
         assert_eq!(
             table(&rows, &["User", "ID"]),
-            "User               ID\nalice@example.com  1\nb\u{fffd}[31m            22\n"
+            "User               ID\nalice@example.com  1\nb\u{fffd}[31m             22\n"
         );
         assert_eq!(csv(&rows[..1]), "User,ID\r\nalice@example.com,1\r\n");
     }

@@ -23,12 +23,9 @@ use crate::access::Live;
 use crate::access::Permit;
 use crate::access::Trace;
 use crate::eas;
-use crate::eas::Command;
 use crate::eas::Refusal;
-use crate::eas::Status;
 use crate::model::Monotonic;
 use crate::model::Now;
-use crate::model::Reason;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
@@ -460,14 +457,6 @@ impl Gateway {
         })
     }
 
-    /// Whether the body of an allowed command says something that is asked for: what the client tells
-    /// of its device, or whether it fetches an attachment.
-    fn must_be_read(&self, request: &eas::Request) -> bool {
-        let command = request.command;
-        matches!(command, Command::Settings | Command::Provision)
-            || command == Command::ItemOperations && self.live.asks_about_attachments()
-    }
-
     /// The refusal that a verdict means; an Allow without permit is a change that came and went.
     pub(super) fn reply(&self, who: &Who, request: &eas::Request, decided: &Decided) -> Reply {
         let reason = decided.decision.reason;
@@ -475,7 +464,9 @@ impl Gateway {
             Verdict::Block if wipe::due(request, decided).is_some() => {
                 wipe::ask_for_orders(who, request, decided)
             }
-            Verdict::Block if reason.is_of_one_command() => refuse_command(who, request, reason),
+            Verdict::Block if reason.is_of_one_command() => {
+                Reply::refused_command(request, reason, who.id)
+            }
             Verdict::Block => Reply::blocked(request, self.config.refused, reason, who.id),
             Verdict::Quarantine => Reply::refused(Refusal::Quarantined, reason, who.id),
             Verdict::Allow => Reply::unavailable(SHORT_WAIT, Cause::Revoked),
@@ -519,23 +510,6 @@ impl std::fmt::Debug for Gateway {
 thread_local! {
     /// One for each thread, because it is large and filled anew by each decision.
     static TRACE: RefCell<Trace> = RefCell::default();
-}
-
-/// The mailbox stays open: the client is told in the form of this one command.
-fn refuse_command(who: &Who, request: &eas::Request, reason: Reason) -> Reply {
-    let sends = matches!(
-        request.command,
-        Command::SendMail | Command::SmartForward | Command::SmartReply
-    );
-    let status = if sends {
-        Status::MailSubmissionFailed
-    } else {
-        Status::AccessDenied
-    };
-    match status.body(request.command, request.version) {
-        Some(body) => Reply::of_blocked(200, body, reason, who.id),
-        None => Reply::refused(Refusal::Blocked, reason, who.id),
-    }
 }
 
 /// Whether an answer to OPTIONS is none that an ActiveSync server gives, however bad its day: a

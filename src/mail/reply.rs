@@ -10,6 +10,7 @@ use http::header;
 
 use crate::access::Correlation;
 use crate::eas;
+use crate::eas::Command;
 use crate::eas::Refusal;
 use crate::eas::Refused;
 use crate::eas::Status;
@@ -338,6 +339,24 @@ impl Reply {
     /// What a client is told that is blocked, in the form of its command.
     pub(super) fn of_blocked(status: u16, body: Vec<u8>, reason: Reason, id: Correlation) -> Self {
         Self::wbxml(status, body, Cause::Blocked).because(reason, id)
+    }
+
+    /// What a client is told whose command is refused while its mailbox stays open, in the form of this
+    /// one command.
+    pub(super) fn refused_command(request: &eas::Request, reason: Reason, id: Correlation) -> Self {
+        let sends = matches!(
+            request.command,
+            Command::SendMail | Command::SmartForward | Command::SmartReply
+        );
+        let status = if sends {
+            Status::MailSubmissionFailed
+        } else {
+            Status::AccessDenied
+        };
+        match status.body(request.command, request.version) {
+            Some(body) => Self::of_blocked(200, body, reason, id),
+            None => Self::refused(Refusal::Blocked, reason, id),
+        }
     }
 
     /// WBXML; an empty body has no type (MS-ASHTTP 2.2.2.1.2).

@@ -60,6 +60,14 @@ impl Gateway {
         self.sightings.lost.load(Ordering::Relaxed)
     }
 
+    /// Whether the body of an allowed command says something that is asked for: what the client tells
+    /// of its device, or whether it fetches an attachment.
+    pub(super) fn must_be_read(&self, request: &eas::Request) -> bool {
+        let command = request.command;
+        matches!(command, Command::Settings | Command::Provision)
+            || command == Command::ItemOperations && self.live.asks_about_attachments()
+    }
+
     /// A client was decided about.
     pub(super) fn note_decision(&self, who: &Who, request: &eas::Request, decided: &Decided) {
         let Some(known) = decided.client else {
