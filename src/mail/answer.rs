@@ -167,3 +167,15 @@ const TOLD_FOR: Duration = Duration::from_mins(10);
 /// How many bindings are remembered as told; when it is full all are forgotten and told once more,
 /// which changes nothing in the inventory.
 const MAX_BOUND: usize = 65_536;
+
+/// Whether an answer to OPTIONS is none that an ActiveSync server gives, however bad its day: a
+/// success (with its versions it was looked at before), a redirection, or a path or method that is
+/// not there.
+pub(super) fn is_of_another_server(status: StatusCode) -> bool {
+    let missing = [
+        StatusCode::NOT_FOUND,
+        StatusCode::METHOD_NOT_ALLOWED,
+        StatusCode::NOT_IMPLEMENTED,
+    ];
+    status.is_success() || status.is_redirection() || missing.contains(&status)
+}

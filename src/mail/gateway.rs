@@ -42,6 +42,7 @@ use super::action::Step;
 use super::action::Ticket;
 use super::action::Told;
 use super::action::Way;
+use super::answer::is_of_another_server;
 use super::challenge::Challenges;
 use super::check;
 use super::check::Looks;
@@ -439,7 +440,9 @@ impl Gateway {
             // An Allow without permit is a change that came and went: it is no verdict.
             let verdict = decided.decision.verdict;
             let is_verdict = permit.is_some() == (verdict == Verdict::Allow);
-            if !is_verdict || !self.roll.wants(verdict, care) {
+            // Nor does an order to wipe wait.
+            let is_wiped = wipe::due(request, &decided).is_some();
+            if !is_verdict || is_wiped || !self.roll.wants(verdict, care) {
                 return (decided, permit, None);
             }
             let contact = Contact {
@@ -510,18 +513,6 @@ impl std::fmt::Debug for Gateway {
 thread_local! {
     /// One for each thread, because it is large and filled anew by each decision.
     static TRACE: RefCell<Trace> = RefCell::default();
-}
-
-/// Whether an answer to OPTIONS is none that an ActiveSync server gives, however bad its day: a
-/// success (with its versions it was looked at before), a redirection, or a path or method that is
-/// not there.
-fn is_of_another_server(status: StatusCode) -> bool {
-    let missing = [
-        StatusCode::NOT_FOUND,
-        StatusCode::METHOD_NOT_ALLOWED,
-        StatusCode::NOT_IMPLEMENTED,
-    ];
-    status.is_success() || status.is_redirection() || missing.contains(&status)
 }
 
 /// Retry-After when the upstream may be back any moment.

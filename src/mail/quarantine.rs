@@ -145,8 +145,8 @@ impl Gateway {
         match (aside.0.decided.decision.verdict, aside.0.until) {
             (Verdict::Quarantine, None) => self.answer_held(now, aside, body),
             // Set aside all the same: it is told that it is to be wiped.
-            (Verdict::Block, _) => self.answer_wiped(now, &aside, body),
-            (Verdict::Quarantine, Some(_)) | (Verdict::Allow, _) => {
+            (Verdict::Block, None) => self.answer_wiped(now, &aside, body),
+            (Verdict::Quarantine | Verdict::Block, Some(_)) | (Verdict::Allow, _) => {
                 self.answer_returned(aside, body)
             }
         }

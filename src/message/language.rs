@@ -29,7 +29,7 @@ impl Language {
 
     /// The languages of an Accept-Language header, the most wanted first (RFC 9110 section 12.5.4).
     /// What cannot be read, and what is not wanted (`q=0`), is left out; of more than
-    /// [`MAX_WANTED`] only the first are read.
+    /// `MAX_WANTED` only the first are read.
     #[must_use]
     pub fn wanted(header: &str) -> Vec<Self> {
         let mut wanted: Vec<(u16, Self)> = header

@@ -1,4 +1,4 @@
-//! The ActiveSync front: accepts TLS, reads heads, carries out what [`mail`] says.
+//! The ActiveSync front: accepts TLS, reads heads, carries out what [`crate::mail`] says.
 //!
 //! Each call of [`serve`] is a lane: one listener, its connections and its own connections to the
 //! mail server, all in one runtime; lanes share what [`Front`] holds and nothing else. [`Lanes`] runs

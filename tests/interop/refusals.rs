@@ -177,7 +177,7 @@ fn a_peer_that_distrusts_the_gateway_is_explained_rfc8446_6_2() {
     }
     // One who shows nothing.
     let network = format!(
-        "network={{\nkey_mgmt=IEEE8021X\neap=PEAP\nidentity=\"alice@example.com\"\npassword=\"wrong\"\n\
+        "network={{\nkey_mgmt=IEEE8021X\neap=PEAP\nidentity=\"carol\"\npassword=\"wrong\"\n\
          ca_cert=\"{}\"\nphase2=\"auth=GTC\"\n}}\n",
         gateway.path("certs/root.pem").display(),
     );
