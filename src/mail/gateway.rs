@@ -440,9 +440,9 @@ impl Gateway {
             // An Allow without permit is a change that came and went: it is no verdict.
             let verdict = decided.decision.verdict;
             let is_verdict = permit.is_some() == (verdict == Verdict::Allow);
-            // Nor does an order to wipe wait.
-            let is_wiped = wipe::due(request, &decided).is_some();
-            if !is_verdict || is_wiped || !self.roll.wants(verdict, care) {
+            // Nor is it one on the device, if only this command is refused.
+            let of_command = decided.decision.reason.is_of_one_command();
+            if !is_verdict || of_command || !self.roll.wants(verdict, care) {
                 return (decided, permit, None);
             }
             let contact = Contact {

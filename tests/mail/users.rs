@@ -312,6 +312,22 @@ fn a_device_that_was_let_in_is_let_in_until_its_wait_is_over_r33() {
 }
 
 #[test]
+fn a_command_that_is_refused_alone_neither_waits_nor_says_anything_of_its_device_r33() {
+    let world = World::new();
+    let gateway = caring(&world, waits(100));
+    drop(forward(send(&gateway, start(), "good", "Ping")));
+    world.with_policies(
+        "[[conditional]]\nname = \"Read only\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+         when = { commands = [\"SendMail\"], established = [\"claimed\"] }\naction = \"block\"\n",
+    );
+    let refused = reply(send(&gateway, later(1), "good", "SendMail"));
+    assert_eq!(refused.headers["x-portreeve-reason"], "54021");
+    assert_eq!(standing(&gateway, "good").phase, Phase::Allowed);
+    assert!(gateway.poll_post(later(2)).is_none(), "nor is anybody told");
+    drop(forward(send(&gateway, later(3), "good", "Ping")));
+}
+
+#[test]
 fn nothing_waits_unless_it_is_configured() {
     let world = World::new();
     let gateway = world.gateway();
