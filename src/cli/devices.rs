@@ -114,7 +114,7 @@ pub(super) fn run(arguments: &Arguments) -> Done {
     if arguments.json {
         print_json(&Value::from(rows.clone()))?;
     } else if arguments.csv {
-        print(csv(&rows).trim_end())?;
+        print(csv(&rows, &SHOWN).trim_end())?;
     } else if rows.is_empty() {
         say("no mail client is like that");
     } else {
@@ -167,13 +167,19 @@ pub(super) fn all_rows(
     }
 }
 
-/// All columns; the names are those of the first row.
-fn csv(rows: &[Map<String, Value>]) -> String {
+/// All columns that the first row has: those that are named in the order given, then the others.
+fn csv(rows: &[Map<String, Value>], names: &[&str]) -> String {
     let mut text = String::new();
     let Some(first) = rows.first() else {
         return text;
     };
-    let names: Vec<&String> = first.keys().collect();
+    let named = names
+        .iter()
+        .copied()
+        .filter(|name| first.contains_key(*name));
+    let others = first.keys().map(String::as_str);
+    let others = others.filter(|name| !names.contains(name));
+    let names: Vec<&str> = named.chain(others).collect();
     let mut line = |cells: Vec<String>| {
         text.push_str(&cells.join(","));
         text.push_str("\r\n");
@@ -303,6 +309,9 @@ mod tests {
             table(&rows, &["User", "ID"]),
             "User               ID\nalice@example.com  1\nb\u{fffd}[31m             22\n"
         );
-        assert_eq!(csv(&rows[..1]), "User,ID\r\nalice@example.com,1\r\n");
+        assert_eq!(
+            csv(&rows[..1], &["User"]),
+            "User,ID\r\nalice@example.com,1\r\n"
+        );
     }
 }
