@@ -91,8 +91,9 @@ impl Gateway {
     /// The record of its decisions so far.
     pub(crate) fn journal(&self) -> String {
         let files = fs::read_dir(self.path("var/journal")).unwrap();
-        let texts = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
-        texts.collect()
+        files
+            .map(|file| whole_lines(&file.unwrap().path()))
+            .collect()
     }
 
     /// The record of accounting so far; the store is beside it.
@@ -101,7 +102,7 @@ impl Gateway {
         let paths = files.map(|file| file.unwrap().path());
         paths
             .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
-            .map(|path| fs::read_to_string(path).unwrap())
+            .map(|path| whole_lines(&path))
             .collect()
     }
 
@@ -225,4 +226,12 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         );
         std::thread::yield_now();
     }
+}
+
+/// A line that is being written is none yet.
+fn whole_lines(path: &Path) -> String {
+    let text = fs::read(path).unwrap();
+    let end = text.iter().rposition(|octet| *octet == b'\n');
+    let whole = text[..end.map_or(0, |end| end + 1)].to_vec();
+    String::from_utf8(whole).unwrap()
 }
