@@ -61,7 +61,10 @@ impl Folder {
         fs::create_dir_all(&into)?;
         for entry in fs::read_dir(&self.conf)? {
             let entry = entry?;
-            fs::copy(entry.path(), into.join(entry.file_name()))?;
+            // What is in folders is built into the program, too: messages for example.
+            if entry.file_type()?.is_file() {
+                fs::copy(entry.path(), into.join(entry.file_name()))?;
+            }
         }
         Ok(into)
     }
