@@ -11,7 +11,7 @@ use std::process::Stdio;
 use crate::gateway::Conf;
 use crate::gateway::Gateway;
 use crate::gateway::until;
-use crate::radsecproxy::free_port;
+use crate::ports;
 
 /// FreeRADIUS with a door for such requests.
 struct Nas(Child);
@@ -57,7 +57,7 @@ impl Nas {
 /// A device that is in at a port of Cisco's kind, and then turns bad; what is recorded of the
 /// requests to its NAS, as many as `count`.
 fn turn_bad(policy: &str, count: usize) -> (Gateway, Nas, Vec<String>) {
-    let port = free_port().port();
+    let port = ports::udp().port();
     let gateway = Gateway::start(|conf| {
         secret(conf, "not what the NAS has");
         conf.replace(

@@ -15,11 +15,11 @@ use crate::freeradius::FreeRadius;
 use crate::gateway::Gateway;
 use crate::gateway::until;
 use crate::pki::Wrong;
+use crate::ports;
 use crate::radclient::SIGNED;
 use crate::radclient::metrics;
 use crate::radclient::send;
 use crate::radsec::Site;
-use crate::radsecproxy::free_port;
 
 /// A running DNS server; dropping it kills it.
 struct Unbound(Child);
@@ -100,7 +100,7 @@ fn why(gateway: &Gateway, user: &str) -> String {
 
 #[test]
 fn dns_leads_to_freeradius_whose_certificate_bears_the_realm_rfc7585() {
-    let (dns, home, ours) = (free_port(), free_port(), free_port());
+    let (dns, home, ours) = (ports::udp(), ports::udp(), ports::udp());
     let site = Site::with("", |conf| {
         let door = format!("radsec = [\"{ours}\"]");
         conf.replace("gateway.toml", "radsec = [\"127.0.0.1:0\"]", &door);
@@ -184,7 +184,7 @@ fn dns_leads_to_freeradius_whose_certificate_bears_the_realm_rfc7585() {
 
 #[test]
 fn a_certificate_of_another_authority_is_not_believed_whatever_realm_it_bears() {
-    let (dns, home) = (free_port(), free_port());
+    let (dns, home) = (ports::udp(), ports::udp());
     let site = Site::with("", |conf| {
         // Not even where the name that DNS gives is enough.
         let text = discovering(dns, "check = \"name\"");

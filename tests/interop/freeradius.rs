@@ -9,12 +9,12 @@ use std::process::Stdio;
 use crate::gateway::Gateway;
 use crate::gateway::until;
 use crate::pki::Holder;
+use crate::ports;
 use crate::radclient::SIGNED;
 use crate::radclient::send;
 use crate::radsec::Site;
 use crate::radsecproxy::Proxy;
 use crate::radsecproxy::UDP_SECRET;
-use crate::radsecproxy::free_port;
 
 /// FreeRADIUS in a folder of the gateway's.
 pub(crate) struct FreeRadius(Child);
@@ -65,7 +65,7 @@ impl FreeRadius {
             certificate = file("home.crt"),
             ca = file("conf/nas-ca.crt"),
         );
-        Self::listening(gateway, (free_port(), free_port()), &listen)
+        Self::listening(gateway, (ports::udp(), ports::udp()), &listen)
     }
 
     fn listening(
@@ -137,7 +137,7 @@ pub(crate) fn in_front(site: &Site, holder: &Holder) -> Proxy {
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("front.crt"), holder.pem()).unwrap();
     fs::write(folder.join("front.key"), holder.key_pem()).unwrap();
-    let (path, address) = (folder.display(), free_port());
+    let (path, address) = (folder.display(), ports::udp());
     let ca = site.gateway.path("conf/nas-ca.crt");
     let config = format!(
         "prefix = {path}\nlogdir = {path}\nrun_dir = {path}\nraddbdir = {path}\n\

@@ -30,6 +30,7 @@ use crate::gateway::until;
 use crate::pki::Holder;
 use crate::pki::Pki;
 use crate::pki::Wrong;
+use crate::ports;
 use crate::radclient::SIGNED;
 use crate::radclient::metrics;
 use crate::radclient::send;
@@ -37,7 +38,6 @@ use crate::radsec::NAME;
 use crate::radsec::Site;
 use crate::radsecproxy::Proxy;
 use crate::radsecproxy::UDP_SECRET;
-use crate::radsecproxy::free_port;
 
 /// The name that home servers' certificates must have.
 const HOME: &str = "home.example.org";
@@ -81,7 +81,7 @@ fn login(to: SocketAddr, secret: &str, user: &str, password: &str) -> String {
 
 #[test]
 fn a_login_goes_by_radsecproxy_us_and_radsecproxy_to_freeradius_and_back() {
-    let behind = free_port();
+    let behind = ports::udp();
     let site = Site::with(&branch(), |conf| {
         conf.replace(
             "policy.toml",
@@ -91,7 +91,7 @@ fn a_login_goes_by_radsecproxy_us_and_radsecproxy_to_freeradius_and_back() {
         let home = home("behind", behind, "example.com", "radius_1_1 = \"forbid\"");
         conf.append("proxy.toml", &home);
     });
-    let (authentication, accounting) = (free_port(), free_port());
+    let (authentication, accounting) = (ports::udp(), ports::udp());
     let _freeradius = FreeRadius::start(&site.gateway, authentication, accounting);
     let holder = site.pki.issue(HOME, 7, Wrong::Nothing);
     let server = (authentication, accounting, SECRET);
@@ -149,7 +149,7 @@ fn a_login_goes_by_radsecproxy_us_and_radsecproxy_to_freeradius_and_back() {
 
 #[test]
 fn freeradius_is_asked_at_its_own_door_for_tls_rfc6614() {
-    let door = free_port();
+    let door = ports::udp();
     let site = Site::with(&branch(), |conf| {
         let mut home = home("freeradius", door, "example.com", "");
         home.push_str("judge = false\n");

@@ -14,11 +14,11 @@ use crate::eapol_test::run_tunnel;
 use crate::gateway::Conf;
 use crate::gateway::Gateway;
 use crate::gateway::until;
+use crate::ports;
 use crate::radclient::SIGNED;
 use crate::radclient::begin;
 use crate::radclient::send;
 use crate::slapd::Slapd;
-use crate::slapd::free_port;
 use crate::teap::PAC;
 use crate::teap::PUT_RIGHT;
 
@@ -333,7 +333,7 @@ fn hanging() -> (TcpListener, String) {
 fn the_next_server_is_asked_when_one_is_dead_or_hangs() {
     let slapd = Slapd::start();
     let (_listener, hangs) = hanging();
-    let dead = format!("ldap://127.0.0.1:{}", free_port());
+    let dead = format!("ldap://127.0.0.1:{}", ports::tcp());
     let servers = [vec![dead, hangs], clear(&slapd)].concat();
     let gateway = start(|conf| directory(conf, &servers, CLEAR));
     // Three times the first two are tried, then they are left alone.
@@ -355,7 +355,7 @@ fn the_next_server_is_asked_when_one_is_dead_or_hangs() {
 #[test]
 fn a_reload_keeps_what_is_known_of_the_servers_of_a_directory() {
     let slapd = Slapd::start();
-    let dead = format!("ldap://127.0.0.1:{}", free_port());
+    let dead = format!("ldap://127.0.0.1:{}", ports::tcp());
     let servers = [vec![dead], clear(&slapd)].concat();
     let gateway = start(|conf| directory(conf, &servers, CLEAR));
     for _ in 0..3 {
@@ -430,7 +430,7 @@ fn a_directory_that_hangs_costs_only_those_who_need_it() {
 #[test]
 fn no_answer_is_given_where_the_nas_is_to_ask_elsewhere() {
     let gateway = start(|conf| {
-        directory(conf, &[format!("ldap://127.0.0.1:{}", free_port())], CLEAR);
+        directory(conf, &[format!("ldap://127.0.0.1:{}", ports::tcp())], CLEAR);
         conf.replace(
             "gateway.toml",
             "when_unavailable = \"reject\"",

@@ -21,8 +21,8 @@ use crate::ldap::clear;
 use crate::ldap::directory;
 use crate::ldap::last_record;
 use crate::ldap::status;
+use crate::ports;
 use crate::slapd::Slapd;
-use crate::slapd::free_port;
 
 /// A gateway that looks the groups of certificates up, in seconds rather than minutes.
 fn start(servers: &[String], more: &str, edit: impl FnOnce(&Conf)) -> Gateway {
@@ -287,7 +287,7 @@ fn without_an_answer_what_was_known_counts_for_its_time_and_then_what_is_configu
 
 #[test]
 fn whoever_cannot_be_looked_up_is_not_answered_where_the_nas_is_to_ask_elsewhere() {
-    let nowhere = [format!("ldap://127.0.0.1:{}", free_port())];
+    let nowhere = [format!("ldap://127.0.0.1:{}", ports::tcp())];
     let gateway = start(&nowhere, "certificates = \"require\"", |conf| {
         conf.replace(
             "gateway.toml",

@@ -27,6 +27,7 @@ mod nginx;
 mod openvpn;
 mod overlay;
 mod pki;
+mod ports;
 mod radclient;
 mod radsec;
 mod radsecproxy;

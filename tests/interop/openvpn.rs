@@ -15,15 +15,11 @@ use crate::gateway::Gateway;
 use crate::gateway::until;
 use crate::ldap::allow_users;
 use crate::ldap::last_record;
+use crate::ports;
 
 /// Both ends, of the range for tests of network devices (RFC 2544).
 const NEAR: &str = "198.18.29.1";
 const FAR: &str = "198.18.29.2";
-
-fn free_port() -> u16 {
-    let socket = UdpSocket::bind("[::]:0").unwrap();
-    socket.local_addr().unwrap().port()
-}
 
 /// Two ports below 10,000 that nobody listens on.
 fn short_ports() -> [u16; 2] {
@@ -121,7 +117,7 @@ fn a_password_brings_a_tunnel_of_openvpn_up_and_it_is_accounted() {
         eprintln!("not run: this system gives no network namespaces, or no tunnels");
         return;
     };
-    let port = free_port();
+    let [port] = ports::udp_anywhere();
     let gateway = Gateway::start(|conf| {
         allow_users(conf);
         // It reads four digits of a port and no fifth.

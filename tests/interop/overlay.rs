@@ -8,10 +8,10 @@ use crate::freeradius::FreeRadius;
 use crate::freeradius::SECRET;
 use crate::gateway::Gateway;
 use crate::gateway::until;
+use crate::ports;
 use crate::radclient::SIGNED;
 use crate::radclient::metrics;
 use crate::radclient::send;
-use crate::radsecproxy::free_port;
 
 /// A gateway that asks FreeRADIUS about everybody of a realm.
 struct Site {
@@ -21,7 +21,7 @@ struct Site {
 
 impl Site {
     fn start(realm: &str) -> Self {
-        let (authentication, accounting) = (free_port(), free_port());
+        let (authentication, accounting) = (ports::udp(), ports::udp());
         let gateway = Gateway::start(|conf| {
             // Calling-Station-Id proves nothing.
             conf.replace(

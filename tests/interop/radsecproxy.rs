@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
 use crate::pki::Holder;
+use crate::ports;
 use crate::radsec::Site;
 
 /// `radsecproxy` between UDP clients and a server over TLS.
@@ -34,7 +34,7 @@ impl Proxy {
         let file = |name: &str| site.gateway.path(name).display().to_string();
         fs::write(file("proxy.crt"), holder.pem()).unwrap();
         fs::write(file("proxy.key"), holder.key_pem()).unwrap();
-        let address = free_port();
+        let address = ports::udp();
         let config = format!(
             "ListenUDP 127.0.0.1:{port}\nLogLevel 2\nLogDestination file://{log}\n\
              tls default {{\n CACertificateFile {ca}\n CertificateFile {certificate}\n \
@@ -108,9 +108,4 @@ impl Proxy {
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
-}
-
-pub(crate) fn free_port() -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap()
 }

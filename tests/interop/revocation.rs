@@ -31,6 +31,7 @@ use crate::eapol_test::run;
 use crate::gateway::Conf;
 use crate::gateway::Gateway;
 use crate::gateway::until;
+use crate::ports;
 
 /// A web server with one document, which can be changed or taken away.
 #[derive(Clone)]
@@ -205,12 +206,6 @@ impl Drop for Responder {
     }
 }
 
-/// A port that nobody listens at.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 fn section(conf: &Conf, lines: &str) {
     let text = conf.read("gateway.toml");
     let start = text.find("\n[revocation]\n").unwrap() + 1;
@@ -261,7 +256,7 @@ pub(crate) fn refusals(gateway: &Gateway, count: usize) -> Vec<String> {
 
 #[test]
 fn hard_mode_waits_for_the_responder_and_lets_in_only_the_good_rfc6960() {
-    let port = free_port();
+    let port = ports::tcp();
     let gateway = asking("hard", port, "");
     let mut responder = Responder::at(port);
     responder.start(&gateway, &[(1, 'V'), (2, 'R'), (4, 'V'), (5, 'R')], None);
@@ -315,7 +310,7 @@ fn hard_mode_waits_for_the_responder_and_lets_in_only_the_good_rfc6960() {
 
 #[test]
 fn hard_mode_refuses_when_the_responder_is_old_dead_slow_or_lies_rfc6960_3_2() {
-    let port = free_port();
+    let port = ports::tcp();
     let gateway = asking("hard", port, "responder_deadline = \"1s\"");
     let mut responder = Responder::at(port);
     let mut rows = 0;
@@ -363,7 +358,7 @@ fn hard_mode_refuses_when_the_responder_is_old_dead_slow_or_lies_rfc6960_3_2() {
 
 #[test]
 fn an_answer_that_somebody_else_has_signed_lets_nobody_in_rfc6960_3_2() {
-    let port = free_port();
+    let port = ports::tcp();
     let gateway = asking("hard", port, "");
     let foreign = Gateway::start(|_| {});
     // The responder signs with another root's key, and says that it is the issuer.
@@ -408,7 +403,7 @@ fn an_answer_that_somebody_else_has_signed_lets_nobody_in_rfc6960_3_2() {
 
 #[test]
 fn soft_mode_lets_in_at_once_and_cuts_when_the_answer_is_revoked_rfc5176() {
-    let port = free_port();
+    let port = ports::tcp();
     let nas = UdpSocket::bind("127.0.0.1:0").unwrap();
     nas.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let dynamic = nas.local_addr().unwrap().port();
@@ -450,7 +445,7 @@ fn soft_mode_lets_in_at_once_and_cuts_when_the_answer_is_revoked_rfc5176() {
 
 #[test]
 fn the_responder_that_a_certificate_names_is_asked_rfc5280_4_2_2_1() {
-    let port = free_port();
+    let port = ports::tcp();
     let gateway = Gateway::start(|conf| section(conf, "ocsp = \"hard\""));
     let mut responder = Responder::at(port);
     responder.start(&gateway, &[(1, 'V')], None);

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::net::TcpListener;
 use std::net::TcpStream;
 use std::process::Child;
 use std::process::Command;
@@ -20,6 +19,7 @@ use rcgen::KeyPair;
 use tempfile::TempDir;
 
 use crate::gateway::until;
+use crate::ports;
 
 /// A running slapd; dropping it kills it.
 pub(crate) struct Slapd {
@@ -111,7 +111,7 @@ impl Slapd {
         )
         .unwrap();
         fs::write(path("slapd.conf"), conf).unwrap();
-        let (port, tls_port) = (free_port(), free_port());
+        let (port, tls_port) = (ports::tcp(), ports::tcp());
         let child = Command::new("/usr/sbin/slapd")
             .args(["-f"])
             .arg(path("slapd.conf"))
@@ -200,12 +200,6 @@ impl Drop for Slapd {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// Writes an authority, another one, and a server's certificate of this name.

@@ -26,7 +26,7 @@ use nix::unistd::User;
 use tempfile::TempDir;
 
 use crate::gateway::until;
-use crate::slapd::free_port;
+use crate::ports;
 
 /// A running SOGo that alice and bob can sign in to; dropping it ends all its programs.
 pub(crate) struct Sogo {
@@ -48,8 +48,8 @@ impl Sogo {
         let mut sogo = Self {
             programs: Vec::new(),
             folder,
-            port: free_port(),
-            imap: free_port(),
+            port: ports::tcp(),
+            imap: ports::tcp(),
             sent: Arc::default(),
         };
         let smtp = take_mail(Arc::clone(&sogo.sent));
@@ -132,7 +132,7 @@ impl Sogo {
             .output()
             .expect("postgresql is installed by tests/run");
         assert!(made.status.success(), "{made:?}");
-        let port = free_port();
+        let port = ports::tcp();
         let mut command = as_user("postgres", &programs.join("postgres"));
         command
             .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
@@ -168,7 +168,7 @@ impl Sogo {
     }
 
     fn memcached(&mut self) -> u16 {
-        let port = free_port();
+        let port = ports::tcp();
         let mut command = Command::new("/usr/bin/memcached");
         command.args(["-u", "nobody", "-l", "127.0.0.1", "-p", &port.to_string()]);
         self.spawn("memcached.log", &mut command);
@@ -204,7 +204,7 @@ impl Sogo {
     }
 
     fn sogod(&mut self, database: &str, cache: u16, smtp: u16) -> u16 {
-        let (port, imap) = (free_port(), self.imap);
+        let (port, imap) = (ports::tcp(), self.imap);
         let home = self.folder_of("sogo", "sogo");
         let people = format!(
             "({{type = sql; id = people; viewURL = \"{database}/people\"; canAuthenticate = YES; \

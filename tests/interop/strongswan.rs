@@ -6,7 +6,6 @@
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
-use std::net::UdpSocket;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,6 +19,7 @@ use crate::gateway::Conf;
 use crate::gateway::Gateway;
 use crate::gateway::until;
 use crate::ldap::last_record;
+use crate::ports;
 
 /// One charon with its folder and control socket.
 struct Charon {
@@ -115,12 +115,6 @@ const FAR: &str = "198.18.25.2";
 /// What the tunnel leads to.
 const INSIDE: &str = "198.18.26.1";
 const POOL: &str = "198.18.27.0/28";
-
-/// Ports that nobody listens on: of IKE, of IKE behind a NAT, and of Disconnect-Requests.
-fn free_ports() -> [u16; 3] {
-    let sockets = [(); 3].map(|()| UdpSocket::bind("[::]:0").unwrap());
-    sockets.map(|socket| socket.local_addr().unwrap().port())
-}
 
 /// A cable whose ends have addresses. `None` where the system gives no namespaces or no tunnels.
 fn cable() -> Option<Cable> {
@@ -254,7 +248,8 @@ fn a_tunnel_comes_up_in_the_group_of_its_device_and_goes_down_with_its_complianc
         eprintln!("not run: this system gives no network namespaces, or no tunnels");
         return;
     };
-    let ports = free_ports();
+    // Of IKE, of IKE behind a NAT, and of Disconnect-Requests.
+    let ports: [u16; 3] = ports::udp_anywhere();
     let [_, port, das] = ports;
     let gateway = Gateway::start(|conf| configure(conf, das));
     let concentrator = concentrator(&gateway, ports);

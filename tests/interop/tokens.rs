@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::gateway::Gateway;
 use crate::gateway::until;
-use crate::slapd::free_port;
+use crate::ports;
 
 /// HAProxy with the issuer's public key; dropping it ends it.
 struct Haproxy {
@@ -31,7 +31,7 @@ impl Haproxy {
             openssl(root, &["genrsa", "-out", name, "2048"]);
         }
         openssl(root, &["rsa", "-in", "issuer", "-pubout", "-out", "public"]);
-        let port = free_port();
+        let port = ports::tcp();
         fs::write(root.join("conf"), configuration(root, port)).unwrap();
         let child = Command::new("haproxy")
             .env("PATH", format!("{}:/usr/sbin:/sbin", env!("PATH")))
