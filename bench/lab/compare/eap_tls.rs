@@ -230,12 +230,16 @@ pub(super) fn start_ours(setting: &Setting, pki: &Pki, folder: &str) -> io::Resu
     let mut gateway = Gateway::new(setting, folder, DEVICES, USERS)?;
     let port = gateway.open("authentication")?;
     let quoted = |file: &str| format!("\"{}\"", pki.file(file));
-    gateway.set("certificate", quoted("server.pem"));
-    gateway.set("key", quoted("server.key"));
-    gateway.set("client_ca", format!("[{}]", quoted("root.pem")));
-    gateway.set("revocation_lists", format!("[{}]", quoted("revoked.pem")));
-    gateway.set("demand_revocation", "true".to_owned());
-    gateway.set("remembered_chains", REMEMBERED.to_string());
+    gateway.set("[eap]", "certificate", quoted("server.pem"));
+    gateway.set("[eap]", "key", quoted("server.key"));
+    gateway.set("[eap]", "client_ca", format!("[{}]", quoted("root.pem")));
+    gateway.set(
+        "[eap]",
+        "revocation_lists",
+        format!("[{}]", quoted("revoked.pem")),
+    );
+    gateway.set("[eap]", "demand_revocation", "true".to_owned());
+    gateway.set("[eap]", "remembered_chains", REMEMBERED.to_string());
     let ours = gateway.start(setting);
     let secret_of_ours = gateway.file("certs/secrets/nas-local");
     let ours = ours.map(|program| (program, door(port, &secret_of_ours)));

@@ -23,10 +23,8 @@ pub(super) struct Gateway {
     folder: PathBuf,
     devices: u32,
     metrics: u16,
-    /// Lines of gateway.toml: key and value.
-    settings: Vec<(&'static str, String)>,
-    /// The same of keys that stand elsewhere before: table, key and value.
-    of_tables: Vec<(&'static str, &'static str, String)>,
+    /// Lines of gateway.toml: table, key and value.
+    settings: Vec<(&'static str, &'static str, String)>,
 }
 
 impl Gateway {
@@ -35,37 +33,31 @@ impl Gateway {
         let conf = setting.folder.copy_conf(&format!("{name}/conf"))?;
         make_world(setting, &conf, devices, users)?;
         let metrics = free_port()?;
-        let closed = || "[]".to_owned();
+        let door = |name, place: String| (LISTEN, name, place);
+        let closed = |name| door(name, "[]".to_owned());
         Ok(Self {
             folder: setting.folder.path(name),
             name: name.to_owned(),
             devices,
             metrics,
             settings: vec![
-                ("authentication", closed()),
-                ("accounting", closed()),
-                ("mail", closed()),
-                ("metrics", listen(metrics)),
+                closed("authentication"),
+                closed("accounting"),
+                closed("mail"),
+                door("metrics", listen(metrics)),
             ],
-            of_tables: Vec::new(),
         })
     }
 
-    /// Gives a key of gateway.toml another value.
-    pub(super) fn set(&mut self, key: &'static str, value: String) {
-        self.settings.retain(|(known, _)| *known != key);
-        self.settings.push((key, value));
-    }
-
-    /// The same of a key in this table.
-    pub(super) fn set_in(&mut self, table: &'static str, key: &'static str, value: String) {
-        self.of_tables.push((table, key, value));
+    /// Gives a key in this table of gateway.toml another value; what is set last counts.
+    pub(super) fn set(&mut self, table: &'static str, key: &'static str, value: String) {
+        self.settings.push((table, key, value));
     }
 
     /// Opens a door at a free port of the loopback address.
     pub(super) fn open(&mut self, door: &'static str) -> io::Result<u16> {
         let port = free_port()?;
-        self.set(door, listen(port));
+        self.set(LISTEN, door, listen(port));
         Ok(port)
     }
 
@@ -87,14 +79,8 @@ impl Gateway {
     pub(super) fn start(&self, setting: &Setting) -> io::Result<Program> {
         let file = self.folder.join("conf/gateway.toml");
         let mut gateway = fs::read_to_string(&file)?;
-        for (key, value) in &self.settings {
-            gateway = with(&gateway, key, value)?;
-        }
-        for (table, key, value) in &self.of_tables {
-            let missing = || io::Error::other(format!("gateway.toml has no {table}"));
-            let at = gateway.find(table).ok_or_else(missing)?;
-            let (before, after) = gateway.split_at(at);
-            gateway = format!("{before}{}", with(after, key, value)?);
+        for (table, key, value) in &self.settings {
+            gateway = with(&gateway, table, key, value)?;
         }
         // The answers of all servers are alike: VLAN, filter, time limit, and no text.
         let gateway: Vec<&str> = gateway
@@ -161,15 +147,18 @@ fn listen(port: u16) -> String {
     format!("[\"127.0.0.1:{port}\"]")
 }
 
-/// `gateway` with another value of `key`, which stands there once, in use or as a comment.
-fn with(gateway: &str, key: &str, value: &str) -> io::Result<String> {
-    let mut found = false;
+/// `gateway` with another value of `key`, which stands in this table, in use or as a comment.
+fn with(gateway: &str, table: &str, key: &str, value: &str) -> io::Result<String> {
+    let (mut inside, mut found) = (false, false);
     let lines = gateway.lines().map(|line| {
+        if line.starts_with('[') {
+            inside = line == table;
+        }
         let bare = line.trim_start_matches("# ");
         let is_it = bare
             .strip_prefix(key)
             .is_some_and(|rest| rest.trim_start().starts_with('='));
-        if is_it && !found {
+        if inside && is_it && !found {
             found = true;
             format!("{key} = {value}\n")
         } else {
@@ -180,7 +169,9 @@ fn with(gateway: &str, key: &str, value: &str) -> io::Result<String> {
     if found {
         Ok(changed)
     } else {
-        Err(io::Error::other(format!("gateway.toml has no {key}")))
+        Err(io::Error::other(format!(
+            "gateway.toml has no {key} in {table}"
+        )))
     }
 }
 
@@ -202,6 +193,8 @@ pub(super) const USERS: u32 = 1_000;
 
 /// Time to load a million devices, in all.
 const TRIES: u32 = 240;
+/// The table of the doors.
+const LISTEN: &str = "[listen]";
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -210,36 +203,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_get_other_values_once() {
-        let text = "# mail is a door\nmail = [1]\n[mail]\n# key_x = 1\nmail = 2";
-        let changed = with(text, "mail", "[]").unwrap();
+    fn a_key_gets_another_value_in_its_table_and_nowhere_else() {
+        let text =
+            "[listen]\n# mail is a door\nmail = [1]\nmost = 5\n[mail]\n# key_x = 1\nmost = 2";
         assert_eq!(
-            changed,
-            "# mail is a door\nmail = []\n[mail]\n# key_x = 1\nmail = 2\n"
+            with(text, "[mail]", "most", "3").unwrap(),
+            "[listen]\n# mail is a door\nmail = [1]\nmost = 5\n[mail]\n# key_x = 1\nmost = 3\n"
         );
-        assert!(with(text, "key_x", "3").unwrap().contains("\nkey_x = 3\n"));
-        assert!(with(text, "key", "3").is_err());
+        let changed = with(text, "[mail]", "key_x", "3").unwrap();
+        assert!(changed.contains("\nkey_x = 3\n"));
+        for (table, key) in [("[listen]", "key_x"), ("[mail]", "key"), ("[post]", "most")] {
+            assert!(with(text, table, key, "3").is_err(), "row {table} {key}");
+        }
     }
 
     #[test]
     fn the_sample_configuration_has_every_key_that_is_set() {
         let sample = include_str!("../../../conf/gateway.toml");
-        for key in [
-            "authentication",
-            "accounting",
-            "mail",
-            "metrics",
-            "certificate",
-            "key",
-            "client_ca",
-            "revocation_lists",
-            "demand_revocation",
-            "remembered_chains",
-            "upstream",
-            "max_connections",
-            "max_connections_per_address",
-        ] {
-            assert!(with(sample, key, "[]").is_ok(), "row {key}");
+        let rows: [(&str, &[&str]); 5] = [
+            (LISTEN, &["authentication", "accounting", "mail", "metrics"]),
+            (
+                "[eap]",
+                &[
+                    "certificate",
+                    "key",
+                    "client_ca",
+                    "revocation_lists",
+                    "demand_revocation",
+                    "remembered_chains",
+                ],
+            ),
+            ("[eap.teap]", &["tls_max"]),
+            ("[methods]", &["allow", "inside"]),
+            (
+                "[mail]",
+                &["upstream", "max_connections", "max_connections_per_address"],
+            ),
+        ];
+        for (table, keys) in rows {
+            for key in keys {
+                assert!(with(sample, table, key, "[]").is_ok(), "row {table} {key}");
+            }
         }
     }
 }

@@ -157,9 +157,17 @@ impl Scene {
             self.users,
         )?;
         let port = gateway.open("mail")?;
-        gateway.set("upstream", format!("\"http://127.0.0.1:{origin_port}\""));
-        gateway.set("max_connections", CONNECTIONS.to_owned());
-        gateway.set("max_connections_per_address", CONNECTIONS.to_owned());
+        gateway.set(
+            "[mail]",
+            "upstream",
+            format!("\"http://127.0.0.1:{origin_port}\""),
+        );
+        gateway.set("[mail]", "max_connections", CONNECTIONS.to_owned());
+        gateway.set(
+            "[mail]",
+            "max_connections_per_address",
+            CONNECTIONS.to_owned(),
+        );
         let started = gateway.start(setting);
         let root = gateway.file("certs/root.pem");
         let users = format!("load{{n}}@example.com:password{{n}}+{}", self.users);

@@ -104,12 +104,16 @@ fn start(setting: &Setting, pki: &Pki, cache: &Cache) -> io::Result<Vec<Contende
     let mut gateway = Gateway::new(setting, "portreeve-tunnels", USERS, USERS)?;
     let port = gateway.open("authentication")?;
     let quoted = |file: &str| format!("\"{}\"", pki.file(file));
-    gateway.set("certificate", quoted("server.pem"));
-    gateway.set("key", quoted("server.key"));
-    gateway.set("client_ca", format!("[{}]", quoted("root.pem")));
-    gateway.set("allow", r#"["peap", "eap-ttls", "teap"]"#.to_owned());
-    gateway.set("inside", r#"["mschapv2", "pap"]"#.to_owned());
-    gateway.set_in("[eap.teap]", "tls_max", "\"1.3\"".to_owned());
+    gateway.set("[eap]", "certificate", quoted("server.pem"));
+    gateway.set("[eap]", "key", quoted("server.key"));
+    gateway.set("[eap]", "client_ca", format!("[{}]", quoted("root.pem")));
+    gateway.set(
+        "[methods]",
+        "allow",
+        r#"["peap", "eap-ttls", "teap"]"#.to_owned(),
+    );
+    gateway.set("[methods]", "inside", r#"["mschapv2", "pap"]"#.to_owned());
+    gateway.set("[eap.teap]", "tls_max", "\"1.3\"".to_owned());
     let started = gateway.start(setting);
     let secret_of_ours = gateway.file("certs/secrets/nas-local");
     let started = started.map(|program| (program, door(port, &secret_of_ours)));
