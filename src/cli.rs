@@ -23,6 +23,7 @@ mod output;
 mod probe;
 mod release;
 mod run;
+mod sheet;
 mod status;
 mod sync;
 mod wipe;

@@ -13,8 +13,10 @@ use super::moment::moment;
 use super::output::Answer;
 use super::output::Done;
 use super::output::Failed;
+use super::output::json_line;
 use super::output::now;
 use super::output::say;
+use super::sheet::Sheet;
 use crate::config;
 use crate::journal;
 use crate::journal::ExportError;
@@ -154,7 +156,7 @@ fn day(text: &str) -> Result<Timestamp, String> {
 enum Out<W: io::Write> {
     Lines(io::BufWriter<W>),
     /// And whether the head has been printed.
-    Table(Box<csv::Writer<W>>, bool),
+    Table(Box<Sheet<W>>, bool),
 }
 
 impl<W: io::Write> Out<W> {
@@ -162,22 +164,22 @@ impl<W: io::Write> Out<W> {
         if json {
             return Self::Lines(io::BufWriter::new(to));
         }
-        Self::Table(Box::new(csv::Writer::from_writer(to)), false)
+        Self::Table(Box::new(Sheet::new(to)), false)
     }
 
     fn put(&mut self, line: &str) -> io::Result<()> {
         match self {
             Self::Lines(to) => {
-                io::Write::write_all(to, line.as_bytes())?;
+                io::Write::write_all(to, json_line(line).as_bytes())?;
                 io::Write::write_all(to, b"\n")
             }
             Self::Table(table, has_head) => {
                 if !std::mem::replace(has_head, true) {
-                    table.write_record(COLUMNS)?;
+                    table.put(COLUMNS)?;
                 }
                 let report: Value = serde_json::from_str(line).unwrap_or(Value::Null);
                 let cells = COLUMNS.map(|column| cell(report.get(column)));
-                table.write_record(&cells).map_err(io::Error::from)
+                table.put(cells.iter().map(String::as_str))
             }
         }
     }
@@ -185,19 +187,14 @@ impl<W: io::Write> Out<W> {
     fn end(&mut self) -> io::Result<()> {
         match self {
             Self::Lines(to) => io::Write::flush(to),
-            Self::Table(table, _) => table.flush(),
+            Self::Table(table, _) => table.end(),
         }
     }
 }
 
-/// A text that a spreadsheet would take for a formula gets an apostrophe before it: peers choose
-/// their names.
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
-            format!("'{text}")
-        }
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     }
@@ -250,13 +247,15 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_printed_as_they_stand() {
+    fn lines_are_printed_as_they_stand_but_for_what_a_terminal_obeys() {
         let mut octets = Vec::new();
         let mut out = Out::new(&mut octets, true);
-        out.put("{\"a\":1}").unwrap();
+        out.put("{\"a\":1,\"b\":\"\u{e9}\u{9b}31m\u{7f}\"}")
+            .unwrap();
         out.end().unwrap();
         drop(out);
-        assert_eq!(octets, b"{\"a\":1}\n");
+        let expected = "{\"a\":1,\"b\":\"\u{e9}\\u009b31m\\u007f\"}\n";
+        assert_eq!(String::from_utf8(octets).unwrap(), expected);
     }
 
     #[test]

@@ -67,7 +67,12 @@ fn plain(lines: &str) -> String {
 }
 
 fn print_as_it_is(text: &str) -> Result<(), Failed> {
-    match writeln!(io::stdout().lock(), "{text}") {
+    printed(writeln!(io::stdout().lock(), "{text}"))
+}
+
+/// How printing went: a reader that has had enough is no failure.
+pub(super) fn printed(how: io::Result<()>) -> Result<(), Failed> {
+    match how {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }
@@ -86,8 +91,13 @@ pub(super) fn print_json(value: &serde_json::Value) -> Result<(), Failed> {
 /// Indented JSON in which what a terminal would obey is escaped too, where JSON lets it stand: DEL, the
 /// C1 controls, marks of direction. Those stand in strings only.
 fn json(value: &serde_json::Value) -> String {
-    let mut text = String::new();
-    for character in format!("{value:#}").chars() {
+    json_line(&format!("{value:#}"))
+}
+
+/// JSON that stands somewhere already, with the same characters escaped.
+pub(super) fn json_line(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for character in line.chars() {
         if is_plain(character) || character == '\n' {
             text.push(character);
         } else {

@@ -73,6 +73,17 @@ fn a_phone_is_on_record_and_is_erased_when_an_administrator_says_so_r36_r41() {
         let csv = gateway.command(&["devices", name, "--csv"]).stdout;
         let csv = String::from_utf8(csv).unwrap();
         assert!(csv.contains(",'=iPhone15C2,"), "{csv}");
+        let heading = csv.lines().next().unwrap();
+        assert!(csv.starts_with(&format!("{heading}\r\n")), "{csv}");
+        assert!(
+            heading.ends_with(|last: char| last.is_ascii_alphanumeric()),
+            "{csv}"
+        );
+        // Any name that the inventory has for the user finds it.
+        for user in ["alice", "EXAMPLE\\Alice", "alice@example.com"] {
+            let found = gateway.command(&["devices", name, "--user", user, "--json"]);
+            assert_eq!(found.status.code(), Some(0), "row {user}");
+        }
         // An attachment is refused in the form of its command; SOGo never hears of it.
         let fetch = written(item_operations::ITEM_OPERATIONS, |writer| {
             writer.element(item_operations::FETCH, |writer| {
