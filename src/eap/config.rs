@@ -26,6 +26,7 @@ use super::resumption::Resumption;
 use super::teap::TeapSettings;
 use super::turnstile::Turnstile;
 use crate::model::CertificateId;
+use crate::trust;
 use crate::trust::Material;
 use crate::trust::SIGNATURES_192;
 use crate::trust::Upkeep;
@@ -366,9 +367,9 @@ fn cheapest_first(provider: &CryptoProvider) -> CryptoProvider {
     provider
 }
 
-/// The one cipher provider: ECDHE with AES-GCM or ChaCha20-Poly1305 only (RFC 9325).
+/// The one cipher provider.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+    Arc::new(trust::provider())
 }
 
 /// That of the 192-bit mode.
@@ -377,13 +378,13 @@ fn strong_provider() -> Arc<CryptoProvider> {
     use rustls::crypto::aws_lc_rs::kx_group;
     Arc::new(CryptoProvider {
         cipher_suites: vec![
-            cipher_suite::TLS13_AES_256_GCM_SHA384,
+            trust::ours(cipher_suite::TLS13_AES_256_GCM_SHA384),
             cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
             cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
         ],
         kx_groups: vec![kx_group::SECP384R1],
         signature_verification_algorithms: SIGNATURES_192,
-        ..rustls::crypto::aws_lc_rs::default_provider()
+        ..trust::provider()
     })
 }
 

@@ -25,6 +25,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerified;
 use rustls::server::danger::ClientCertVerifier;
 
+use crate::trust;
 use crate::trust::Material;
 use crate::trust::Unusable;
 use crate::trust::Upkeep;
@@ -174,7 +175,7 @@ pub enum TlsError {
 }
 
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(aws_lc_rs::default_provider())
+    Arc::new(trust::provider())
 }
 
 fn client_verifier(
