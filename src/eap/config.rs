@@ -22,6 +22,7 @@ use rustls::time_provider::TimeProvider;
 
 use super::error::Misconfigured;
 use super::offer::Offer;
+use super::offer::Outer;
 use super::resumption::Resumption;
 use super::teap::TeapSettings;
 use super::turnstile::Turnstile;
@@ -326,6 +327,15 @@ impl Config {
             inside: Some(Arc::new(inside)),
             eap_tls,
         })
+    }
+
+    /// Whether a peer is asked for a certificate when its tunnel is made.
+    pub(super) fn asks_certificate(&self, outer: Outer) -> bool {
+        match outer {
+            Outer::Tls => true,
+            Outer::Ttls | Outer::Peap => self.tunnel.ask_certificate,
+            Outer::Teap => self.teap.certificate.is_asked(),
+        }
     }
 
     /// Fills `octets` at random.

@@ -13,8 +13,8 @@ use super::error::InnerRefusal;
 use super::error::Silence;
 use super::inner::InnerEap;
 use super::inner::Said;
+use super::key::Keys;
 use super::offer::Inner;
-use super::offer::Outer;
 use super::packet::Packet;
 use super::packet::Type;
 use super::proof::Completed;
@@ -51,6 +51,8 @@ struct Conclusion {
     completed: Completed,
     nonce: [u8; 32],
     binding: Binding,
+    /// Those of the tunnel.
+    keys: Box<Keys>,
     /// Whether no method was spoken, because the tunnel is one of an earlier conversation.
     resumed: bool,
 }
@@ -188,24 +190,25 @@ fn say(scene: &Scene<'_>, said: Said) -> Next {
 
 /// Says that all is well, and binds the tunnel to what was spoken inside.
 fn conclude(scene: &Scene<'_>, completed: Completed, resumed: bool) -> Next {
-    let prepared = scene.tunnel.keys(Outer::Peap).and_then(|keys| {
-        let key = keys.tunnel_key();
-        let binding = if resumed {
-            Binding::resumed(key)
-        } else {
-            Binding::new(key, completed.key())
-        };
-        Ok((binding, scene.round.config.random::<32>()?))
-    });
-    let (binding, nonce) = match prepared {
-        Ok(prepared) => prepared,
+    let keys = match scene.keys() {
+        Ok(keys) => keys,
+        Err(refusal) => return Next::Fail(refusal),
+    };
+    let nonce = match scene.round.config.random::<32>() {
+        Ok(nonce) => nonce,
         Err(error) => return Next::Fail(Refusal::internal(&error.to_string())),
+    };
+    let binding = if resumed {
+        Binding::resumed(keys.tunnel_key())
+    } else {
+        Binding::new(keys.tunnel_key(), completed.key())
     };
     let words = extension::result(scene.round.next, true, &binding.tlv(&nonce, false));
     let state = State::Concluding(Box::new(Conclusion {
         completed,
         nonce,
         binding,
+        keys,
         resumed,
     }));
     Next::Say(words, Talk::Peap(Peap { state }))
@@ -224,13 +227,14 @@ impl Conclusion {
         let refused = |why| refuse(scene, Refusal::of(why).about(self.completed.principal()));
         match (said.success, said.binding) {
             (Some(true), Some(value)) if self.binding.holds(&self.nonce, value) => {
-                Next::Succeed(self.completed, Some(self.binding.keys()))
+                let keys = self.keys.bound(&self.binding.keys());
+                Next::Succeed(self.completed, Box::new(keys))
             }
             (Some(true), Some(_)) => refused(InnerRefusal::Binding),
             (Some(true), None) if scene.round.config.tunnel.require_binding => {
                 refused(InnerRefusal::Unbound)
             }
-            (Some(true), None) => Next::Succeed(self.completed, None),
+            (Some(true), None) => Next::Succeed(self.completed, self.keys),
             (Some(false) | None, _) if self.resumed => greet(),
             (Some(false) | None, _) => refused(InnerRefusal::Result),
         }

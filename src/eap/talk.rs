@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::chosen::Round;
 use super::config::TlsVersion;
 use super::identity::Identity;
+use super::key::Keys;
 use super::offer::Offer;
 use super::offer::Outer;
 use super::peap::Peap;
@@ -35,12 +36,10 @@ pub(super) enum Next {
     /// Say this, if it is not empty, then it is the peer's turn.
     Say(Zeroizing<Vec<u8>>, Talk),
     Ask(Question, Talk),
-    Succeed(Completed, Bound),
+    /// With the keys that the tunnel leaves, bound to the method inside if both sides bound it.
+    Succeed(Completed, Box<Keys>),
     Fail(Refusal),
 }
-
-/// Keys that both sides bound the tunnel and the method inside with, in the place of the tunnel's.
-pub(super) type Bound = Option<Zeroizing<[u8; 128]>>;
 
 /// What a turn inside may need.
 pub(super) struct Scene<'a> {
@@ -60,6 +59,13 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     pub(super) fn device(&self) -> Option<Arc<CertificateIdentity>> {
         self.device.map(|chain| Arc::clone(chain.certificate()))
+    }
+
+    /// The keys of the tunnel.
+    pub(super) fn keys(&self) -> Result<Box<Keys>, Refusal> {
+        let keys = self.tunnel.keys(self.outer);
+        let keys = keys.map_err(|error| Refusal::internal(&error.to_string()))?;
+        Ok(Box::new(keys))
     }
 
     /// Asks whether whoever knows a password may pass; in TEAP that is asked when all have spoken.

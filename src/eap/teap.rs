@@ -27,6 +27,7 @@ use super::error::InnerRefusal;
 use super::error::Silence;
 use super::inner;
 use super::inner::Said;
+use super::key::Keys;
 use super::offer::Inner;
 use super::packet;
 use super::packet::Code;
@@ -193,7 +194,7 @@ impl Teap {
                     (None, Some(true)) => Ok(()),
                 };
                 match bound.map(|()| self.bound.keys(scene)) {
-                    Ok(Ok(keys)) => Next::Succeed(completed, Some(keys)),
+                    Ok(Ok(keys)) => Next::Succeed(completed, Box::new(Keys::of_chain(&keys))),
                     Ok(Err(refusal)) => Next::Fail(refusal),
                     Err(why) => self.refuse_about(Refusal::of(why).about(completed.principal())),
                 }

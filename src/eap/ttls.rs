@@ -89,9 +89,10 @@ impl Ttls {
                 Ok(message) => hear(scene, &message),
                 Err(why) => Next::Fail(Refusal::of(why)),
             },
-            State::Confirming(admitted) if inside.is_empty() => {
-                succeed(admitted.complete(Inner::MsChapV2, InnerKey::default()))
-            }
+            State::Confirming(admitted) if inside.is_empty() => succeed(
+                scene,
+                admitted.complete(Inner::MsChapV2, InnerKey::default()),
+            ),
             State::Eap(eap, identifier) => match Message::parse(inside) {
                 Ok(message) => match message.credential() {
                     Ok(Credential::Eap(octets)) => packet(scene, eap, octets, Some(identifier)),
@@ -124,7 +125,7 @@ impl Ttls {
                 match (admitted, login) {
                     (Err(refusal), _) => Next::Fail(refusal),
                     (Ok((admitted, _)), None) => {
-                        succeed(admitted.complete(inner, InnerKey::default()))
+                        succeed(scene, admitted.complete(inner, InnerKey::default()))
                     }
                     (Ok((_, None)), Some(_)) => {
                         Next::Fail(Refusal::internal("the directory gives no key for MSCHAPv2"))
@@ -139,7 +140,7 @@ impl Ttls {
                     }
                 }
             }
-            State::Eap(eap, identifier) => say(eap.answered(scene, answered), identifier),
+            State::Eap(eap, identifier) => say(scene, eap.answered(scene, answered), identifier),
             State::Waiting | State::Confirming(_) => {
                 Next::Fail(Refusal::internal("an answer to no question"))
             }
@@ -278,14 +279,14 @@ fn packet(scene: &Scene<'_>, eap: InnerEap, octets: &[u8], expected: Option<u8>)
     match (packet.code(), packet.kind()) {
         (Code::Response, Some(kind)) if fits => {
             let said = eap.take(scene, kind, packet.data());
-            say(said, packet.identifier())
+            say(scene, said, packet.identifier())
         }
         _ => Next::Fail(Refusal::of(InnerRefusal::Order)),
     }
 }
 
 /// Wraps what EAP says in answer to a packet with this identifier.
-fn say(said: Said, answered: u8) -> Next {
+fn say(scene: &Scene<'_>, said: Said, answered: u8) -> Next {
     match said {
         Said::Request(kind, data, eap) => {
             let identifier = answered.wrapping_add(1);
@@ -299,14 +300,14 @@ fn say(said: Said, answered: u8) -> Next {
             let state = State::Eap(eap, answered);
             Next::Ask(question, Talk::Ttls(Ttls { state }))
         }
-        Said::Proven(proven) => succeed(proven),
+        Said::Proven(proven) => succeed(scene, proven),
         Said::Refused(refusal) => Next::Fail(refusal),
     }
 }
 
-fn succeed(proven: Proven) -> Next {
-    match Completed::alone(proven) {
-        Ok(completed) => Next::Succeed(completed, None),
+fn succeed(scene: &Scene<'_>, proven: Proven) -> Next {
+    match Completed::alone(proven).and_then(|completed| Ok((completed, scene.keys()?))) {
+        Ok((completed, keys)) => Next::Succeed(completed, keys),
         Err(refusal) => Next::Fail(refusal),
     }
 }

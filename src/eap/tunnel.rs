@@ -116,6 +116,13 @@ impl Tunnel {
         self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
+    /// Whether our part of a full handshake of TLS 1.3 is done, so that without a certificate the peer
+    /// has nothing left to say but that it has finished. After a HelloRetryRequest nothing is done.
+    pub(super) fn awaits_finished(&self) -> bool {
+        self.version() == Some(TlsVersion::Tls13)
+            && self.connection.handshake_kind() == Some(HandshakeKind::Full)
+    }
+
     /// The peer's own certificate.
     pub(super) fn leaf(&self) -> &[u8] {
         let chain = self.connection.peer_certificates();

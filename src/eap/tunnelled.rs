@@ -40,7 +40,6 @@ use super::proof::Inners;
 use super::proof::Question;
 use super::proof::Refusal;
 use super::spoken::Spoken;
-use super::talk::Bound;
 use super::talk::Next;
 use super::talk::Scene;
 use super::talk::Talk;
@@ -211,7 +210,10 @@ impl Tunnelled {
     pub(super) fn is_light(&self, config: &Config) -> bool {
         match &self.state {
             State::Working(message, Work::Handshake) => match &self.link {
-                Some(link) => link.tunnel.is_resumed(),
+                Some(link) => {
+                    link.tunnel.is_resumed()
+                        || link.tunnel.awaits_finished() && !config.asks_certificate(self.outer)
+                }
                 None => hello::is_known(message, config),
             },
             State::Working(_, Work::Talk(talk)) => talk.is_light(),
@@ -340,7 +342,11 @@ impl Tunnelled {
                     return Turn::fail(Refusal::internal(&error.to_string()));
                 }
                 let flight = link.tunnel.take_output();
-                match self.authenticated(completed, None) {
+                let keys = match link.tunnel.keys(outer) {
+                    Ok(keys) => keys,
+                    Err(error) => return Turn::fail(Refusal::internal(&error.to_string())),
+                };
+                match self.authenticated(completed, keys) {
                     Ok(done) if flight.is_empty() => Turn::Success(done),
                     Ok(done) => {
                         self.state = State::Confirming(done);
@@ -428,7 +434,7 @@ impl Tunnelled {
                 self.state = State::Asking(question, talk);
                 Turn::Ask
             }
-            Next::Succeed(completed, bound) => match self.authenticated(completed, bound) {
+            Next::Succeed(completed, keys) => match self.authenticated(completed, *keys) {
                 Ok(done) => Turn::Success(done),
                 Err(refusal) => Turn::fail(refusal),
             },
@@ -440,7 +446,7 @@ impl Tunnelled {
     fn authenticated(
         &self,
         completed: Completed,
-        bound: Bound,
+        keys: Keys,
     ) -> Result<Box<Authenticated>, Refusal> {
         let missing = || Refusal::internal("a success without a connection");
         let link = self.link.as_ref().ok_or_else(missing)?;
@@ -448,18 +454,6 @@ impl Tunnelled {
             version: link.tunnel.version().ok_or_else(missing)?,
             suite: link.tunnel.suite(),
             resumed: link.tunnel.is_resumed(),
-        };
-        let of_tunnel = || {
-            let keys = link.tunnel.keys(self.outer);
-            keys.map_err(|error| Refusal::internal(&error.to_string()))
-        };
-        let keys = match (self.outer, &bound) {
-            (Outer::Teap, Some(material)) => Keys::of_chain(material),
-            (Outer::Teap, None) => return Err(Refusal::internal("TEAP without a binding")),
-            (Outer::Tls | Outer::Ttls | Outer::Peap, Some(material)) => {
-                of_tunnel()?.bound(material)
-            }
-            (Outer::Tls | Outer::Ttls | Outer::Peap, None) => of_tunnel()?,
         };
         let device = link.device.clone();
         link.gate.commit(&completed, device, connection.resumed);

@@ -8,6 +8,7 @@
 mod conversation;
 mod hostile;
 mod keys;
+mod light;
 mod online;
 mod policy;
 mod property;
