@@ -6,7 +6,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `network`, `handshake`, `decision`, `codecs` | the cases |
+//! | `network`, `handshake`, `tunnels`, `decision`, `codecs` | the cases |
 //! | `callgrind` | this program under valgrind, and its counts |
 //! | `budget` | the stored counts and the verdict |
 //!
@@ -39,6 +39,8 @@ mod pair;
 #[path = "../tests/support/pki.rs"]
 #[allow(clippy::unwrap_used, reason = "it belongs to tests")]
 mod pki;
+#[path = "instructions/tunnels.rs"]
+mod tunnels;
 #[path = "decide/world.rs"]
 mod world;
 
@@ -75,6 +77,7 @@ fn run(over: &mut dyn FnMut(&str, u32)) {
     decision::run(over);
     codecs::run(over);
     handshake::run(over);
+    tunnels::run(over);
 }
 
 /// Carries out what is counted: callgrind collects while it is inside this function.

@@ -5,18 +5,25 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use portreeve::access::CorrelationSource;
 use portreeve::access::DecisionPoint;
 use portreeve::access::RecordQueue;
 use portreeve::access::Sessions;
+use portreeve::directory::Entry;
+use portreeve::directory::Outcome;
+use portreeve::directory::Password;
+use portreeve::directory::Users;
+use portreeve::directory::Verification;
 use portreeve::eap;
 use portreeve::model::MacAddress;
 use portreeve::model::Monotonic;
 use portreeve::model::Now;
 use portreeve::model::Proof;
 use portreeve::model::Secret;
+use portreeve::model::UserId;
 use portreeve::network::Admissions;
 use portreeve::network::ChargingKey;
 use portreeve::network::Check;
@@ -59,13 +66,22 @@ impl Gateway {
 
     /// With another world.
     pub(crate) fn with(point: Arc<DecisionPoint>, eap: Option<eap::Config>) -> Self {
+        Self::offering(Methods::default(), point, eap)
+    }
+
+    /// With other methods.
+    pub(crate) fn offering(
+        methods: Methods,
+        point: Arc<DecisionPoint>,
+        eap: Option<eap::Config>,
+    ) -> Self {
         let now = noon();
         let settings = Settings {
             nas: table(),
             eap: eap.map(Arc::new),
             eap_groups: HashMap::new(),
             enforcement: enforcement(),
-            methods: Methods::default(),
+            methods,
             passwords: Arc::new(OneForAll),
             charging: ChargingKey::new(&[7; 32]),
             routes: None,
@@ -215,7 +231,7 @@ fn enforcement() -> Enforcement {
     }
 }
 
-/// A password in the clear, compared at once.
+/// A password in the clear, compared at once; of MSCHAP as the users file compares it.
 #[derive(Debug)]
 struct OneForAll;
 
@@ -223,10 +239,24 @@ impl Passwords for OneForAll {
     fn check(&self, _: &str, proof: &Proof<'_>) -> Check {
         match proof {
             Proof::Password(PASSWORD) => Check::Accepted(None),
-            Proof::Password(_) | Proof::Chap { .. } | Proof::MsChap { .. } => Check::Refused,
+            Proof::Password(_) | Proof::Chap { .. } => Check::Refused,
+            Proof::MsChap { .. } => match USERS.verify(ANYBODY, proof) {
+                Verification::Immediate(Outcome::Accepted(key)) => Check::Accepted(key),
+                Verification::Immediate(_) | Verification::Slow(_) => Check::Refused,
+            },
         }
     }
 }
+
+static USERS: LazyLock<Users> = LazyLock::new(|| {
+    let entry = Entry {
+        name: UserId::parse(ANYBODY).expect("a name of ours"),
+        password: Password::Clear(Secret::new(PASSWORD.to_vec())),
+    };
+    Users::new(vec![entry]).expect("one name")
+});
+
+const ANYBODY: &str = "anybody";
 
 /// When the facts of the world are fresh and the certificates of `pki` valid.
 pub(crate) fn noon() -> Now {
@@ -255,7 +285,8 @@ pub(crate) const ACCOUNTING: Door = Door {
 /// What NAS and gateway share.
 pub(crate) const SECRET: &[u8] = b"a secret of 24 octets...";
 
-const PASSWORD: &[u8] = b"correct horse battery";
+/// Everybody's.
+pub(crate) const PASSWORD: &[u8] = b"correct horse battery";
 
 /// Enough for look-ups that find no neighbour's cache line.
 pub(crate) const DEVICES: u32 = 2_000;

@@ -47,7 +47,7 @@ pub(crate) fn run(over: &mut dyn FnMut(&str, u32)) {
 }
 
 /// One login that ends well; `count` is given the server's part of it.
-fn login(
+pub(crate) fn login(
     gateway: &mut Gateway,
     device: &Arc<Profile>,
     resumed: bool,
@@ -71,10 +71,11 @@ fn login(
     assert_eq!(pair.report().resumed, resumed, "resumed");
 }
 
-fn server(root: &Authority, version: TlsVersion) -> eap::Config {
+pub(crate) fn server(root: &Authority, version: TlsVersion) -> eap::Config {
     let Holder { chain, key } = root.server("radius.example.org");
     let mut settings = eap::Settings::new(chain, key, vec![root.certificate()]);
     (settings.lowest, settings.highest) = (version, version);
+    settings.teap.tls_max = version;
     settings.resumption = Some(Arc::<Resumption>::default());
     let revoked: Vec<u8> = (100..=250).collect();
     settings.revocation_lists = vec![root.revocation_list(&revoked)];
@@ -98,5 +99,5 @@ fn device(root: &Authority, remembered: usize) -> Arc<Profile> {
 
 /// Signatures differ in what their verification costs; the average of so many moves by less than
 /// 1 %.
-const CONVERSATIONS: usize = 40;
-const WARM_UP: usize = 4;
+pub(crate) const CONVERSATIONS: usize = 40;
+pub(crate) const WARM_UP: usize = 4;
