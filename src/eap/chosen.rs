@@ -111,7 +111,10 @@ impl Method {
                 let turn = method.handle(type_data);
                 of_tls(turn, method)
             }
-            Self::Tunnel(method) => method.handle(type_data),
+            Self::Tunnel(method) => {
+                let turn = method.handle(type_data);
+                method.naming(turn)
+            }
         }
     }
 
@@ -122,7 +125,10 @@ impl Method {
                 let turn = method.work(round.now, round.config, round.judge);
                 of_tls(turn, method)
             }
-            Self::Tunnel(method) => method.work(round),
+            Self::Tunnel(method) => {
+                let turn = method.work(round);
+                method.naming(turn)
+            }
         }
     }
 
@@ -173,7 +179,10 @@ impl Method {
     pub(super) fn answer(&mut self, round: &Round<'_>, answer: Answer) -> Turn {
         match self {
             Self::Tls(_) => Turn::fail(Refusal::internal("an answer to no question")),
-            Self::Tunnel(method) => method.answer(round, answer),
+            Self::Tunnel(method) => {
+                let turn = method.answer(round, answer);
+                method.naming(turn)
+            }
         }
     }
 }

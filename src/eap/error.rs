@@ -107,7 +107,7 @@ pub struct Failed {
     /// Who the peer presented itself as, if it came to that; proven only if the reason is
     /// [`FailureReason::Blocked`].
     pub presented: Option<Principal>,
-    /// The name inside of the tunnel of a peer that has proved nothing.
+    /// The name inside of the tunnel: that of whom the peer had proved to be, else what it said.
     pub claimed: Option<Arc<str>>,
     /// The chain of a peer whose certificate was refused.
     pub shown: Option<Arc<Shown>>,

@@ -17,6 +17,7 @@ use super::key::Keys;
 use super::offer::Inner;
 use super::packet::Packet;
 use super::packet::Type;
+use super::principal::Principal;
 use super::proof::Completed;
 use super::proof::Refusal;
 use super::proof::Verified;
@@ -108,6 +109,14 @@ impl Peap {
             State::Greeting | State::Refusing(_) => None,
             State::Eap(eap) => eap.inner(),
             State::Concluding(conclusion) => conclusion.completed.inners()[0],
+        }
+    }
+
+    /// Who the peer has proved to be so far.
+    pub(super) fn proved(&self) -> Option<Principal> {
+        match &self.state {
+            State::Concluding(conclusion) => Some(conclusion.completed.principal().clone()),
+            State::Greeting | State::Eap(_) | State::Refusing(_) => None,
         }
     }
 
@@ -224,7 +233,7 @@ fn refuse(scene: &Scene<'_>, refusal: Refusal) -> Next {
 impl Conclusion {
     /// The peer's Result.
     fn end(self, scene: &Scene<'_>, said: &Extensions<'_>) -> Next {
-        let refused = |why| refuse(scene, Refusal::of(why).about(self.completed.principal()));
+        let refused = |why| refuse(scene, Refusal::of(why));
         match (said.success, said.binding) {
             (Some(true), Some(value)) if self.binding.holds(&self.nonce, value) => {
                 let keys = self.keys.bound(&self.binding.keys());

@@ -186,6 +186,10 @@ pub(super) struct Admitted {
 }
 
 impl Admitted {
+    pub(super) const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// The inner method has come to its end, and left this key.
     pub(super) fn complete(self, inner: Inner, key: InnerKey) -> Proven {
         Proven {
@@ -242,7 +246,7 @@ impl Proven {
         self.emsk.as_ref()
     }
 
-    fn proved(&self) -> Proved {
+    pub(super) fn proved(&self) -> Proved {
         match &self.principal {
             Principal::Certificate(certificate) => Proved::Certificate(Arc::clone(certificate)),
             Principal::Password { user, .. }
@@ -410,7 +414,7 @@ pub(super) struct Refusal {
     pub(super) reason: FailureReason,
     /// Who was judged, or presented a certificate that was refused.
     pub(super) presented: Option<Principal>,
-    /// The name inside of the tunnel of a peer that has proved nothing.
+    /// The name inside of the tunnel: that of whom the peer had proved to be, else what it said.
     pub(super) claimed: Option<Arc<str>>,
     /// The chain that was refused.
     pub(super) shown: Option<Arc<Shown>>,
@@ -430,10 +434,23 @@ impl Refusal {
         Self::of(FailureReason::Internal(why.to_owned()))
     }
 
-    /// About a peer that had been let in.
+    /// About a peer that had proved who it is.
     pub(super) fn about(self, principal: &Principal) -> Self {
-        let presented = Some(principal.clone());
-        Self { presented, ..self }
+        Self {
+            presented: Some(principal.clone()),
+            claimed: principal.user().map(Arc::from),
+            ..self
+        }
+    }
+
+    /// About a peer of whom that much is proved, where the refusal itself does not say more.
+    pub(super) fn or_about(mut self, proved: Option<&Principal>) -> Self {
+        if let Some(principal) = proved {
+            let user = || principal.user().map(Arc::from);
+            self.claimed = self.claimed.or_else(user);
+            self.presented = self.presented.or_else(|| Some(principal.clone()));
+        }
+        self
     }
 
     pub(super) fn named(self, name: &Arc<str>) -> Self {

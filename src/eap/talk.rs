@@ -8,9 +8,11 @@ use super::chosen::Round;
 use super::config::TlsVersion;
 use super::identity::Identity;
 use super::key::Keys;
+use super::offer::Inner;
 use super::offer::Offer;
 use super::offer::Outer;
 use super::peap::Peap;
+use super::principal::Principal;
 use super::proof::Admitted;
 use super::proof::Completed;
 use super::proof::Inners;
@@ -59,6 +61,12 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     pub(super) fn device(&self) -> Option<Arc<CertificateIdentity>> {
         self.device.map(|chain| Arc::clone(chain.certificate()))
+    }
+
+    /// Whether who has no method of EAP inside may still be asked for a password without: TEAP's
+    /// Basic-Password-Auth, where it was not asked for before.
+    pub(super) fn may_ask_password(&self) -> bool {
+        self.outer == Outer::Teap && self.offer.allows(Inner::Pap) && !self.offer.prefers_password()
     }
 
     /// The keys of the tunnel.
@@ -123,6 +131,15 @@ impl Talk {
             Self::Ttls(ttls) => [ttls.inner(), None],
             Self::Peap(peap) => [peap.inner(), None],
             Self::Teap(teap) => teap.inners(),
+        }
+    }
+
+    /// Who the peer has proved to be so far.
+    pub(super) fn proved(&self) -> Option<Principal> {
+        match self {
+            Self::Ttls(ttls) => ttls.proved(),
+            Self::Peap(peap) => peap.proved(),
+            Self::Teap(teap) => teap.proved(),
         }
     }
 

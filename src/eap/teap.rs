@@ -33,6 +33,7 @@ use super::packet;
 use super::packet::Code;
 use super::packet::Packet;
 use super::packet::Type;
+use super::principal::Principal;
 use super::proof::Completed;
 use super::proof::InnerKey;
 use super::proof::Inners;
@@ -196,7 +197,7 @@ impl Teap {
                 match bound.map(|()| self.bound.keys(scene)) {
                     Ok(Ok(keys)) => Next::Succeed(completed, Box::new(Keys::of_chain(&keys))),
                     Ok(Err(refusal)) => Next::Fail(refusal),
-                    Err(why) => self.refuse_about(Refusal::of(why).about(completed.principal())),
+                    Err(why) => self.refuse(why),
                 }
             }
             State::Refusing(refusal) => Next::Fail(refusal),
@@ -245,6 +246,18 @@ impl Teap {
         };
         let mut all = done.into_iter().flatten().chain(now);
         [all.next(), all.next()]
+    }
+
+    /// Who the peer has proved to be so far.
+    pub(super) fn proved(&self) -> Option<Principal> {
+        if let State::Concluding(_, completed) = &self.state {
+            return Some(completed.principal().clone());
+        }
+        let [machine, user] = [&self.machine, &self.user].map(|place| match place {
+            Place::Proven(proven) => Some(proven.proved()),
+            Place::Open | Place::Passed => None,
+        });
+        Principal::of(machine, user)
     }
 
     /// Where the peer has fallen silent, or why it was refused.
@@ -442,7 +455,7 @@ impl Teap {
             Said::Proven(proven) => self.proven(scene, kind, proven),
             Said::Refused(refusal) => {
                 let none = refusal.reason.is_about_inner_methods();
-                if none && scene.offer.allows(Inner::Pap) && !scene.offer.prefers_password() {
+                if none && scene.may_ask_password() {
                     return self.ask_by(scene, kind, false);
                 }
                 self.refuse_about(refusal)

@@ -19,6 +19,7 @@ use super::offer::Inner;
 use super::packet;
 use super::packet::Code;
 use super::packet::Packet;
+use super::principal::Principal;
 use super::proof::Admitted;
 use super::proof::Completed;
 use super::proof::InnerKey;
@@ -104,6 +105,14 @@ impl Ttls {
             State::Asking(..) | State::Confirming(_) => {
                 Next::Fail(Refusal::of(InnerRefusal::Order))
             }
+        }
+    }
+
+    /// Who the peer has proved to be so far.
+    pub(super) fn proved(&self) -> Option<Principal> {
+        match &self.state {
+            State::Confirming(admitted) => Some(admitted.principal().clone()),
+            State::Waiting | State::Asking(..) | State::Eap(..) => None,
         }
     }
 

@@ -118,7 +118,7 @@ impl Tunnel {
 
     /// Whether our part of a full handshake of TLS 1.3 is done, so that without a certificate the peer
     /// has nothing left to say but that it has finished. After a HelloRetryRequest nothing is done.
-    pub(super) fn awaits_finished(&self) -> bool {
+    pub(super) fn expects_finished(&self) -> bool {
         self.version() == Some(TlsVersion::Tls13)
             && self.connection.handshake_kind() == Some(HandshakeKind::Full)
     }

@@ -61,6 +61,8 @@ pub(super) struct Tunnelled {
     link: Option<Link>,
     /// What is spoken inside, as far as that is known.
     inners: Inners,
+    /// Who the peer has proved to be so far.
+    proved: Option<Principal>,
     /// What stood beside TLS in the peer's first packet of TEAP.
     peer_tlvs: Vec<u8>,
 }
@@ -96,6 +98,7 @@ impl Tunnelled {
             state: State::Handshaking,
             link: None,
             inners: [None; 2],
+            proved: None,
             peer_tlvs: Vec::new(),
         }
     }
@@ -212,7 +215,7 @@ impl Tunnelled {
             State::Working(message, Work::Handshake) => match &self.link {
                 Some(link) => {
                     link.tunnel.is_resumed()
-                        || link.tunnel.awaits_finished() && !config.asks_certificate(self.outer)
+                        || link.tunnel.expects_finished() && !config.asks_certificate(self.outer)
                 }
                 None => hello::is_known(message, config),
             },
@@ -397,8 +400,11 @@ impl Tunnelled {
         Turn::fail(Refusal::of(reason))
     }
 
-    /// Remembers what is spoken.
+    /// Remembers what is spoken, and by whom.
     fn notes(&mut self, talk: &Talk) {
+        if let Some(proved) = talk.proved() {
+            self.proved = Some(proved);
+        }
         for (known, now) in self.inners.iter_mut().zip(talk.inners()) {
             *known = now.or(*known);
         }

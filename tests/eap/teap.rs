@@ -589,7 +589,47 @@ fn a_crypto_binding_that_is_missing_or_wrong_ends_it_rfc9930_4_2_13() {
                     "{row}"
                 );
                 assert!(world.resumption.is_empty(), "{row}: behind a ticket");
+                let failed = seen.failed();
+                let named = failed.presented.as_ref().unwrap();
+                let certificate = named.certificate().is_some();
+                assert_eq!(certificate, machine.is_some(), "{row}: about whom");
+                let user = machine.is_none().then_some("alice@contoso.com");
+                assert_eq!(failed.claimed.as_deref(), user, "{row}: about whom");
             }
+        }
+    }
+}
+
+/// A login that failed at the binding was recorded under the name outside, though the name inside
+/// had been proved.
+#[test]
+fn a_peer_that_reports_an_error_in_the_place_of_its_binding_is_named() {
+    for version in BOTH {
+        for (machine, device) in [(None, false), (Some(Inner::Tls), true)] {
+            let world = World::with_tunnels();
+            let mut settings = peer(&world, machine, Some(Inner::Gtc));
+            settings.highest = version;
+            let bindings = Arc::new(Mutex::new(0));
+            let last = if device { 2 } else { 1 };
+            settings.spoil = Some(Spoil(Arc::new(move |_, words| {
+                if binding_of(words).is_some() {
+                    *bindings.lock().unwrap() += 1;
+                    if *bindings.lock().unwrap() == last {
+                        *words = vec![0x80, 5, 0, 4, 0, 0, 7, 0xd1];
+                    }
+                }
+            })));
+            let seen = connect(&world, &world.config(), settings);
+            let (failed, row) = (seen.failed(), format!("row {machine:?}, {version}"));
+            let reason = FailureReason::Inner(InnerRefusal::Reported(2001));
+            assert_eq!(failed.reason, reason, "{row}");
+            assert_eq!(
+                failed.claimed.as_deref(),
+                Some("alice@contoso.com"),
+                "{row}"
+            );
+            let presented = failed.presented.as_ref().unwrap();
+            assert_eq!(presented.certificate().is_some(), device, "{row}");
         }
     }
 }

@@ -458,6 +458,7 @@ fn a_crypto_binding_that_does_not_hold_is_refused_and_one_may_be_demanded() {
         let seen = connect(&world, &world.config(), lies);
         let failed = seen.failed();
         assert_eq!(failed.reason, FailureReason::Inner(InnerRefusal::Binding));
+        assert_eq!(failed.claimed.as_deref(), Some("alice"), "about whom");
         assert!(world.resumption.is_empty());
 
         let without = || {
@@ -473,6 +474,7 @@ fn a_crypto_binding_that_does_not_hold_is_refused_and_one_may_be_demanded() {
         let seen = connect(&world, &config, without());
         let failed = seen.failed();
         assert_eq!(failed.reason, FailureReason::Inner(InnerRefusal::Unbound));
+        assert_eq!(failed.claimed.as_deref(), Some("alice"), "about whom");
     }
 }
 

@@ -16,6 +16,7 @@ use portreeve::probe::InsideSettings;
 use portreeve::probe::Machine;
 use portreeve::probe::Profile;
 use portreeve::probe::ProfileSettings;
+use portreeve::probe::Spoil;
 use portreeve::probe::TeapPeer;
 use portreeve::radius::AttributeType;
 
@@ -133,6 +134,28 @@ fn a_wrong_password_is_recorded_with_the_name_inside() {
         let record = lab.record();
         assert_eq!(record.user.as_str(), ALICE, "row {method}");
         assert!(refusal(&record).contains("the password is not this user's"));
+    }
+}
+
+/// Such a login may be one that is relayed: its record was of the name outside.
+#[test]
+fn a_binding_that_does_not_hold_is_recorded_with_the_name_inside() {
+    for outer in [Outer::Peap, Outer::Teap] {
+        let mut lab = Lab::new();
+        let mut settings = settings(&lab, outer, Inner::Gtc, ALICE);
+        settings.spoil = Some(Spoil(Arc::new(|_, said| {
+            let binding = |head: &[u8]| head[1] == 12 && matches!(head[2..], [0, 56 | 76]);
+            if let Some(at) = said.windows(4).position(binding) {
+                // In its nonce.
+                said[at + 10] ^= 1;
+            }
+        })));
+        let mut pair = pair(&lab, settings, GOOD_MAC);
+        lab.login(&mut pair).rejected();
+        let record = lab.record();
+        assert_eq!(record.user.as_str(), ALICE, "row {outer:?}");
+        let why = refusal(&record);
+        assert!(why.contains("binding"), "row {outer:?}: {why}");
     }
 }
 
