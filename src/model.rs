@@ -58,6 +58,7 @@ pub use problem::Problem;
 pub use problem::Severity;
 pub use proof::NtKey;
 pub use proof::Proof;
+pub use proof::ProofKind;
 pub use secret::Secret;
 pub use secret::WeakSecret;
 pub use shown::Shown;

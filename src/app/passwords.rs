@@ -10,6 +10,7 @@ use crate::directory;
 use crate::directory::Certificates;
 use crate::directory::Directories;
 use crate::directory::Outcome;
+use crate::directory::Password;
 use crate::directory::Question;
 use crate::directory::Told;
 use crate::directory::Users;
@@ -18,6 +19,7 @@ use crate::eap::Principal;
 use crate::inventory::Origin;
 use crate::model::Problem;
 use crate::model::Proof;
+use crate::model::ProofKind;
 use crate::network::Answer;
 use crate::network::Check;
 use crate::network::Inquiry;
@@ -44,6 +46,29 @@ impl Book {
             directories,
             learner,
         }
+    }
+
+    /// What the file has of a user: by the name as it is, else by another name that the inventory has of
+    /// the same user, such as an alias of users.csv.
+    fn find(&self, name: &str) -> Option<&Password> {
+        self.users.find(name).or_else(|| {
+            let same = self.learner.reader().user(name)?.user;
+            let own = self.learner.reader().user_name(same)?.as_str();
+            let is_same = |other: &str| {
+                let other = self.learner.reader().user(other);
+                other.is_some_and(|other| other.user == same)
+            };
+            (self.users.find(own))
+                .or_else(|| self.users.find_account(name, is_same))
+                .or_else(|| self.users.find_account(own, is_same))
+        })
+    }
+
+    /// What the file has of a user, if the file is asked: who is not in it may be in a directory.
+    fn in_file(&self, name: &str) -> Option<Option<&Password>> {
+        let found = self.find(name);
+        let elsewhere = found.is_none() && self.directories.serves(name);
+        (!elsewhere).then_some(found)
     }
 
     /// Looks the groups of a name up that are not known, or no longer.
@@ -79,7 +104,7 @@ impl Book {
 impl Passwords for Book {
     /// Of a user whom a directory may have it is not known at once.
     fn knows(&self, user: &str) -> bool {
-        self.users.knows(user) || self.directories.serves(user)
+        self.find(user).is_some() || self.directories.serves(user)
     }
 
     fn look_up(&self, principal: &Principal) -> LookUp {
@@ -94,7 +119,7 @@ impl Passwords for Book {
             return LookUp::default();
         };
         // A user of the file who resumes a tunnel is in no directory.
-        let wanted = if principal.is_by_password() && self.users.knows(name) {
+        let wanted = if principal.is_by_password() && self.find(name).is_some() {
             Certificates::Off
         } else {
             self.directories.certificates(name)
@@ -106,10 +131,17 @@ impl Passwords for Book {
         LookUp { machine, inquiry }
     }
 
+    fn suits(&self, user: &str, kind: ProofKind) -> bool {
+        match self.in_file(user) {
+            Some(found) => self.users.suits(found, kind),
+            None => self.directories.can_check(user, kind),
+        }
+    }
+
     fn check(&self, user: &str, proof: &Proof<'_>) -> Check {
         let directories = &self.directories;
-        if directories.is_empty() || self.users.knows(user) || !directories.serves(user) {
-            return match self.users.verify(user, proof) {
+        if let Some(found) = self.in_file(user) {
+            return match self.users.verify_found(found, proof) {
                 Verification::Immediate(Outcome::Accepted(key)) => Check::Accepted(key),
                 Verification::Immediate(Outcome::Unsuited) => Check::Unsuited,
                 Verification::Immediate(Outcome::Refused) => Check::Refused,
@@ -117,7 +149,7 @@ impl Passwords for Book {
                 Verification::Slow(job) => Check::Slow(Box::new(move || answer(job.run()))),
             };
         }
-        let question = Question::of(proof).filter(|_| directories.can_check(user, proof));
+        let question = Question::of(proof).filter(|_| directories.can_check(user, proof.kind()));
         let Some(question) = question else {
             return Check::Unsuited;
         };

@@ -23,6 +23,7 @@ use crate::model::GroupId;
 use crate::model::Monotonic;
 use crate::model::NtKey;
 use crate::model::Proof;
+use crate::model::ProofKind;
 use crate::model::Secret;
 use crate::model::UserId;
 
@@ -230,12 +231,12 @@ impl Directories {
 
     /// Whether one of those can check such a proof.
     #[must_use]
-    pub fn can_check(&self, name: &str, proof: &Proof<'_>) -> bool {
+    pub fn can_check(&self, name: &str, kind: ProofKind) -> bool {
         let name = LoginName::new(name);
-        match proof {
-            Proof::Password(_) => self.ldap.iter().any(|ldap| ldap.serves(&name)),
-            Proof::Chap { .. } => false,
-            Proof::MsChap { .. } => self.winbind.as_ref().is_some_and(|of| of.serves(&name)),
+        match kind {
+            ProofKind::Password => self.ldap.iter().any(|ldap| ldap.serves(&name)),
+            ProofKind::Chap => false,
+            ProofKind::MsChap => self.winbind.as_ref().is_some_and(|of| of.serves(&name)),
         }
     }
 

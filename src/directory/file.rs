@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::name::LoginName;
 use super::password::Password;
 use crate::model::NtKey;
 use crate::model::Proof;
+use crate::model::ProofKind;
 use crate::model::Secret;
 use crate::model::UserId;
 
@@ -21,6 +23,8 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct Users {
     entries: HashMap<UserId, Password>,
+    /// The names with a realm or a domain, by what they are without.
+    accounts: HashMap<Box<str>, Vec<UserId>>,
     /// The most expensive hash of the file: what an unknown name is compared with.
     decoy: Option<Password>,
 }
@@ -42,6 +46,11 @@ impl Users {
             if users.entries.insert(name.clone(), password).is_some() {
                 return Err(DuplicateUser { name });
             }
+            let login = LoginName::new(name.as_str());
+            if login.user != login.whole {
+                let of_account = users.accounts.entry(login.user.into()).or_default();
+                of_account.push(name);
+            }
         }
         Ok(users)
     }
@@ -58,24 +67,51 @@ impl Users {
         self.entries.is_empty()
     }
 
-    /// Whether the file has a user of that name.
+    /// What the file has of a user of that name.
     #[must_use]
-    pub fn knows(&self, name: &str) -> bool {
+    pub fn find(&self, name: &str) -> Option<&Password> {
         let mut folded = [0; UserId::MAX];
-        UserId::fold(name, &mut folded).is_some_and(|name| self.entries.contains_key(name))
+        UserId::fold(name, &mut folded).and_then(|name| self.entries.get(name))
     }
 
-    /// Compares what was sent with what is stored for `name`.
+    /// What the file has of a user whom `is_same` takes for the one of that name, which it does not
+    /// have: under the same account without a realm, with another one or in a domain. It is asked about
+    /// few: an account is in as many realms as there are companies.
+    #[must_use]
+    pub fn find_account(&self, name: &str, is_same: impl Fn(&str) -> bool) -> Option<&Password> {
+        let mut folded = [0; UserId::MAX];
+        let name = UserId::fold(name, &mut folded)?;
+        let account = LoginName::new(name).user;
+        let elsewhere = self.accounts.get(account).into_iter().flatten();
+        let names = elsewhere.map(UserId::as_str).take(MOST_REALMS);
+        let mut same = names.chain([account]).filter(|name| is_same(name));
+        same.find_map(|name| self.entries.get(name))
+    }
+
+    /// Compares what was sent with what is stored for `name`. See [`Users::verify_found`].
+    #[must_use]
+    pub fn verify(&self, name: &str, proof: &Proof<'_>) -> Verification {
+        self.verify_found(self.find(name), proof)
+    }
+
+    /// Whether a proof of that kind can be told by what was found; of nobody, by what is
+    /// compared in its place, so that what is proposed to a peer tells a hash from nobody as little as
+    /// the time of the answer does.
+    #[must_use]
+    pub fn suits(&self, found: Option<&Password>, kind: ProofKind) -> bool {
+        let stored = found.or(self.decoy.as_ref());
+        stored.is_none_or(|stored| stored.suits(kind))
+    }
+
+    /// Compares what was sent with what was found.
     ///
     /// Where the file holds slow hashes, an unknown name costs as much as the most expensive of
     /// them, so that the time of an answer does not tell which names exist. A name whose password
     /// is stored as NT hash or in clear is answered at once and can be told from both; those are
     /// compared without allocating.
     #[must_use]
-    pub fn verify(&self, name: &str, proof: &Proof<'_>) -> Verification {
-        let mut folded = [0; UserId::MAX];
-        let stored = UserId::fold(name, &mut folded).and_then(|name| self.entries.get(name));
-        match (stored, proof) {
+    pub fn verify_found(&self, found: Option<&Password>, proof: &Proof<'_>) -> Verification {
+        match (found, proof) {
             (Some(stored), Proof::Password(given)) if stored.is_slow() => Verification::Slow(Job {
                 stored: stored.clone(),
                 given: Secret::new(given.to_vec()),
@@ -151,6 +187,9 @@ pub enum Outcome {
     /// No such user. Peers must not be told this apart from `Refused`.
     Unknown,
 }
+
+/// Names with one account that are looked at for a user by another name.
+const MOST_REALMS: usize = 16;
 
 /// A name that two entries share.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -284,8 +323,60 @@ mod tests {
     fn names_are_known_whatever_their_case() {
         let users = users();
         for (name, known) in [(" BOB ", true), ("dave", false), ("", false)] {
-            assert_eq!(users.knows(name), known, "row {name}");
+            assert_eq!(users.find(name).is_some(), known, "row {name}");
         }
+    }
+
+    #[test]
+    fn a_user_by_another_name_is_found_by_the_account_if_it_is_the_same() {
+        let clear = |password| Password::Clear(secret(password));
+        let users = Users::new(vec![
+            entry("bob", clear("1")),
+            entry("alice@contoso.com", clear("2")),
+            entry("alice@fabrikam.com", clear("3")),
+            entry("CONTOSO\\carol", clear("4")),
+        ])
+        .unwrap();
+        for (name, same, expected) in [
+            ("EXAMPLE\\Bob", "bob", Some("1")),
+            ("bob@contoso.com", "bob", Some("1")),
+            ("EXAMPLE\\Bob", "", None),
+            ("alice", "alice@contoso.com", Some("2")),
+            ("X\\alice", "alice@fabrikam.com", Some("3")),
+            ("alice", "bob", None),
+            ("carol", "contoso\\carol", Some("4")),
+            ("dave", "bob", None),
+        ] {
+            let found = users.find_account(name, |candidate| candidate == same);
+            let password = expected.map(clear);
+            match (found, &password) {
+                (Some(found), Some(password)) => assert!(found.same_as(password), "row {name}"),
+                (found, expected) => assert_eq!(found.is_some(), expected.is_some(), "row {name}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_stored_form_suits_what_it_can_tell_and_nobody_what_a_hash_suits() {
+        use ProofKind::Chap;
+        use ProofKind::MsChap;
+        let users = users();
+        for (name, kinds) in [
+            ("alice@contoso.com", &[][..]),
+            ("dave", &[]),
+            ("bob", &[MsChap]),
+            ("carol", &[MsChap, Chap]),
+        ] {
+            let found = users.find(name);
+            assert!(users.suits(found, ProofKind::Password), "row {name}");
+            for kind in [MsChap, Chap] {
+                let suits = users.suits(found, kind);
+                assert_eq!(suits, kinds.contains(&kind), "row {name}, {kind:?}");
+            }
+        }
+        let without_a_hash =
+            Users::new(vec![entry("carol", Password::Clear(secret("c")))]).unwrap();
+        assert!(without_a_hash.suits(None, MsChap));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::directory::Outcome;
 use crate::directory::mschap;
 use crate::model::NtKey;
 use crate::model::Proof;
+use crate::model::ProofKind;
 use crate::model::Secret;
 
 /// A stored password, best form first.
@@ -41,6 +42,17 @@ impl Password {
         match self {
             Self::Argon2(_) | Self::Crypt(_) => true,
             Self::NtHash(_) | Self::Clear(_) => false,
+        }
+    }
+
+    /// Whether it can tell if such a proof is of the password.
+    pub(super) const fn suits(&self, kind: ProofKind) -> bool {
+        match (self, kind) {
+            (_, ProofKind::Password)
+            | (Self::NtHash(_), ProofKind::MsChap)
+            | (Self::Clear(_), ProofKind::Chap | ProofKind::MsChap) => true,
+            (Self::Argon2(_) | Self::Crypt(_), ProofKind::Chap | ProofKind::MsChap)
+            | (Self::NtHash(_), ProofKind::Chap) => false,
         }
     }
 

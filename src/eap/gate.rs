@@ -44,6 +44,7 @@ use super::turnstile::Guard;
 use crate::model::CertificateIdentity;
 use crate::model::Fingerprint;
 use crate::model::Now;
+use crate::model::ProofKind;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::trust::Chain;
@@ -58,6 +59,12 @@ use crate::trust::Verifier;
 pub trait Judge: Send + Sync {
     /// May this peer pass?
     fn judge(&self, peer: &Peer<'_>) -> Verdict;
+
+    /// Whether such a proof can be told by what is stored of this user's password, for what is proposed
+    /// to a peer inside of a tunnel. It is not authenticated; `true` where nobody knows.
+    fn suits(&self, _user: &str, _kind: ProofKind) -> bool {
+        true
+    }
 }
 
 /// An authenticated peer, or with [`Stage::OfferedTicket`] one that claims to have been.

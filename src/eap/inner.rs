@@ -203,17 +203,28 @@ pub(super) fn name(scene: &Scene<'_>, octets: &[u8]) -> Result<Arc<str>, Refusal
     Ok(name)
 }
 
-/// Proposes the first method of the offer that has not been proposed, and that the peer wants if it
-/// has said what it wants.
+/// Proposes the first method of the offer that has not been proposed, that the peer wants if it has said
+/// what it wants, and by which the user's password can be told as it is stored. Where there is none of
+/// those, one by which it cannot: whoever is refused learns no sooner than with a wrong password.
 fn propose(
     scene: &Scene<'_>,
     name: Arc<str>,
     wanted: Option<&Wanted>,
     mut tried: Vec<Inner>,
 ) -> Said {
-    let mut offered = scene.offer.inner_eap();
-    let next = offered.find(|(inner, kind)| {
-        !tried.contains(inner) && wanted.is_none_or(|wanted| wanted.types().contains(kind))
+    let suits = |inner: Inner| {
+        let proof = inner.proof();
+        proof.is_none_or(|kind| scene.round.judge.suits(&name, kind))
+    };
+    let open = || {
+        scene.offer.inner_eap().filter(|(inner, kind)| {
+            !tried.contains(inner) && wanted.is_none_or(|wanted| wanted.types().contains(kind))
+        })
+    };
+    let next = open().find(|(inner, _)| suits(*inner)).or_else(|| {
+        open()
+            .next()
+            .filter(|_| !(scene.may_ask_password() && suits(Inner::Pap)))
     });
     let Some((inner, kind)) = next else {
         return refuse(

@@ -2,6 +2,7 @@
 
 use super::method::Wanted;
 use super::packet::Type;
+use crate::model::ProofKind;
 
 /// A method of the conversation itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,6 +103,16 @@ impl Inner {
             Self::MsChapV2 => "mschapv2",
             Self::Gtc => "gtc",
             Self::Tls => "eap-tls",
+        }
+    }
+
+    /// What a directory is shown by it; `None` of a certificate.
+    pub(super) const fn proof(self) -> Option<ProofKind> {
+        match self {
+            Self::Pap | Self::Gtc => Some(ProofKind::Password),
+            Self::Chap => Some(ProofKind::Chap),
+            Self::MsChap | Self::MsChapV2 => Some(ProofKind::MsChap),
+            Self::Tls => None,
         }
     }
 

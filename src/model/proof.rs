@@ -29,14 +29,33 @@ pub enum Proof<'a> {
     },
 }
 
+/// Which [`Proof`] it is, without what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofKind {
+    /// The password itself.
+    Password,
+    /// CHAP.
+    Chap,
+    /// MSCHAP and MSCHAPv2.
+    MsChap,
+}
+
+impl Proof<'_> {
+    /// Which one it is.
+    #[must_use]
+    pub const fn kind(&self) -> ProofKind {
+        match self {
+            Self::Password(_) => ProofKind::Password,
+            Self::Chap { .. } => ProofKind::Chap,
+            Self::MsChap { .. } => ProofKind::MsChap,
+        }
+    }
+}
+
 /// The kind alone.
 impl fmt::Debug for Proof<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Password(_) => "Password",
-            Self::Chap { .. } => "Chap",
-            Self::MsChap { .. } => "MsChap",
-        })
+        self.kind().fmt(f)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::eap;
 use crate::eap::Principal;
 use crate::model::NtKey;
 use crate::model::Proof;
+use crate::model::ProofKind;
 use crate::network::job::Work;
 
 /// Who checks passwords; directories behind it.
@@ -22,6 +23,12 @@ pub trait Passwords: Send + Sync + fmt::Debug {
     /// Checks what was sent at once, or says that it will take long. What is checked at once is on
     /// the path of a packet: nothing is allocated for it.
     fn check(&self, user: &str, proof: &Proof<'_>) -> Check;
+
+    /// Whether what is stored of this user's password, if there is such a user, can tell whether such a
+    /// proof is of it. Answered from memory, on the path of a packet; `true` where nobody knows.
+    fn suits(&self, _user: &str, _kind: ProofKind) -> bool {
+        true
+    }
 
     /// Whether a user whose password was right some hours ago may still resume a tunnel without it:
     /// `false` where it is known at once that there is no such user any more.

@@ -96,7 +96,7 @@ impl Guesses {
         let mut folded = [0; UserId::MAX];
         // A name that is too long is no user's, whatever its case.
         let name = UserId::fold(user, &mut folded).unwrap_or(user);
-        self.hasher.hash_one((nas, name))
+        self.hasher.hash_one((nas, account(name)))
     }
 
     /// Changes what is known of a user at a NAS. Where nothing is, it takes the place of the one of its
@@ -265,6 +265,14 @@ impl Config {
             longest: self.longest_wait,
         }
     }
+}
+
+/// The name without domain and realm, which all spellings of a user share: who guesses could else begin
+/// anew with each. Users of one name in several realms share it too.
+fn account(name: &str) -> &str {
+    let account = name.rsplit('\\').next().unwrap_or(name);
+    let account = account.split('@').next().unwrap_or(account);
+    if account.is_empty() { name } else { account }
 }
 
 /// 16,384 users at NASes in half a megabyte: more have no wrong password behind them within a quarter

@@ -17,6 +17,7 @@ use crate::model::Established;
 use crate::model::Identifier;
 use crate::model::Plane;
 use crate::model::Presented;
+use crate::model::ProofKind;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
@@ -178,6 +179,10 @@ impl ConversationJudge {
 }
 
 impl Judge for ConversationJudge {
+    fn suits(&self, user: &str, kind: ProofKind) -> bool {
+        self.passwords.suits(user, kind)
+    }
+
     fn judge(&self, peer: &Peer<'_>) -> Verdict {
         if !self.may_resume(peer) {
             return Verdict::Block;

@@ -12,6 +12,7 @@ mod light;
 mod online;
 mod policy;
 mod property;
+mod proposal;
 mod refusal;
 mod resumption;
 mod success;

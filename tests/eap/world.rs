@@ -28,6 +28,7 @@ use portreeve::eap::Step;
 use portreeve::eap::TlsVersion;
 use portreeve::model::Monotonic;
 use portreeve::model::Now;
+use portreeve::model::ProofKind;
 use portreeve::model::Secret;
 use portreeve::model::Timestamp;
 use portreeve::model::UserId;
@@ -69,6 +70,7 @@ pub(crate) struct TestJudge {
     tentative: Mutex<Option<Verdict>>,
     asked: Mutex<Vec<Stage>>,
     asked_at: Mutex<Option<Now>>,
+    users: Users,
 }
 
 impl TestJudge {
@@ -93,6 +95,10 @@ impl TestJudge {
 }
 
 impl Judge for TestJudge {
+    fn suits(&self, user: &str, kind: ProofKind) -> bool {
+        self.users.suits(self.users.find(user), kind)
+    }
+
     fn judge(&self, peer: &Peer<'_>) -> Verdict {
         self.asked.lock().unwrap().push(peer.stage);
         *self.asked_at.lock().unwrap() = Some(peer.now);
@@ -131,6 +137,7 @@ impl World {
                 tentative: Mutex::new(None),
                 asked: Mutex::default(),
                 asked_at: Mutex::default(),
+                users: users(),
             }),
             resumption: Arc::default(),
             offer: None,

@@ -93,6 +93,13 @@ fn passwords_of_all_kinds_are_checked_rfc2865_5_2() {
         ("carol", "carol-sample", true),
         ("carol", "wrong", false),
         ("nobody", "wrong", false),
+        // By other names of theirs in users.csv.
+        ("EXAMPLE\\\\Alice", "alice-sample", true),
+        ("EXAMPLE\\\\bob", "bob-sample", true),
+        ("bob@example.com", "bob-sample", true),
+        ("bob@example.com", "wrong", false),
+        ("OTHER\\\\bob", "bob-sample", false),
+        ("bob@example.org", "bob-sample", false),
     ] {
         let attributes =
             format!("User-Name = \"{user}\"\nUser-Password = \"{password}\"\n{SIGNED}");

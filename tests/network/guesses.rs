@@ -261,6 +261,19 @@ fn guessing_is_slowed_for_the_user_at_that_nas() {
     }
 }
 
+/// Who guesses does not begin anew with each spelling of the name.
+#[test]
+fn all_spellings_of_a_name_are_slowed_together() {
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    for name in ["alice", "X\\alice", "alice@a.example", "Y\\ALICE", ALICE] {
+        let why = tries(&mut lab, &mut nas, name, "wrong");
+        assert!(!why.starts_with("5 wrong passwords"), "row {name}: {why}");
+    }
+    let why = tries(&mut lab, &mut nas, "alice@b.example", "wrong");
+    assert!(why.starts_with("5 wrong passwords"), "{why}");
+}
+
 #[test]
 fn a_wait_has_an_end_however_many_were_wrong() {
     let mut lab = Lab::new();

@@ -74,6 +74,11 @@ impl Learner {
         })
     }
 
+    /// What is known of users.
+    pub(super) const fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// Other directories are in force, or the same ones asked in another way: everybody is looked up
     /// again.
     pub(in crate::app) fn begin_anew(&self) {
