@@ -24,6 +24,7 @@ use crate::model::Problem;
 use crate::model::Severity;
 use crate::model::causes;
 use crate::net::radsec::Accepts;
+use crate::net::radsec::Handshake;
 use crate::net::radsec::VERSION_10;
 use crate::net::radsec::VERSION_11;
 use crate::net::tls;
@@ -193,7 +194,7 @@ pub(super) fn radsec(
             .collect::<Vec<_>>()
     })?;
     Ok(Some(Accepts {
-        tls: Arc::new(tls),
+        tls: Handshake::new(tls),
         verifier,
         peers,
         only_version_11: config.radsec.radius_1_1 == Radius11::Require,

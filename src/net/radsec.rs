@@ -21,8 +21,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::BytesMut;
-use rustls::ProtocolVersion;
-use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::UnixTime;
 use socket2::SockRef;
@@ -36,7 +34,6 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 use tracing::info;
@@ -63,10 +60,14 @@ use crate::trust::Verifier;
 
 mod counters;
 mod limits;
+mod version;
 
 pub use counters::Closed;
 pub use counters::Counters;
 pub use limits::Limits;
+pub use version::Handshake;
+pub use version::VERSION_10;
+pub use version::VERSION_11;
 
 /// Everything that a connection needs; shared by all.
 pub struct Front {
@@ -87,7 +88,7 @@ pub struct Front {
 #[derive(Debug)]
 pub struct Accepts {
     /// Of the handshake.
-    pub tls: Arc<ServerConfig>,
+    pub tls: Handshake,
     /// What the handshake asks, for connections that are open already.
     pub verifier: Arc<Verifier>,
     /// Whose a certificate is.
@@ -95,11 +96,6 @@ pub struct Accepts {
     /// Whether connections that do not speak RADIUS/1.1 are refused.
     pub only_version_11: bool,
 }
-
-/// The names of the two versions in ALPN (RFC 9765 section 3.1).
-pub const VERSION_10: &[u8] = b"radius/1.0";
-/// RADIUS/1.1.
-pub const VERSION_11: &[u8] = b"radius/1.1";
 
 impl Front {
     /// A front that lets in whom `accepts` says.
@@ -255,8 +251,8 @@ async fn connection(
         socket.set_tcp_user_timeout(Some(STALL))?;
         // A NAS that has lost its power says nothing, and its connection would stay for ever.
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-        let tls = Arc::clone(&front.accepts.load().tls);
-        TlsAcceptor::from(tls).accept(stream).await
+        let accepts = front.accepts.load_full();
+        accepts.tls.accept(stream).await
     };
     let stream = match timeout(front.limits.handshake, Box::pin(accepting)).await {
         Ok(Ok(stream)) => stream,
@@ -279,7 +275,8 @@ async fn connection(
         return Closed::TooMany;
     };
     let link = Listed::new(&front.streams, link);
-    let version = match version(&stream, front.accepts.load().only_version_11) {
+    let only_11 = front.accepts.load().only_version_11;
+    let version = match version::agreed(stream.get_ref().1, only_11) {
         Ok(version) => version,
         Err(why) => return why,
     };
@@ -305,27 +302,6 @@ fn peer(stream: &TlsStream<TcpStream>, address: SocketAddr) -> Option<Peer> {
         chain: chain.iter().map(|one| one.clone().into_owned()).collect(),
         certificate,
     })
-}
-
-/// What the handshake has agreed on: `None` is RADIUS as it always was.
-fn version(stream: &TlsStream<TcpStream>, only_11: bool) -> Result<Option<Version11>, Closed> {
-    let (_, session) = stream.get_ref();
-    if session.alpn_protocol() != Some(VERSION_11) {
-        return if only_11 {
-            Err(Closed::Version)
-        } else {
-            Ok(None)
-        };
-    }
-    // RFC 9765 section 3.2.
-    if session.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
-        return Err(Closed::Version);
-    }
-    let mut salt = [0; 8];
-    match aws_lc_rs::rand::fill(&mut salt) {
-        Ok(()) => Ok(Some(Version11::new(salt))),
-        Err(_) => Err(Closed::Handshake),
-    }
 }
 
 /// Cuts the stream into packets and gives them away.

@@ -6,6 +6,8 @@ use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpStream;
+use std::process::Command;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -573,6 +575,51 @@ fn radius_1_1_is_spoken_with_those_that_ask_for_it_rfc9765_3() {
     }
     let mut new = site.tls(Some(&good), &["radius/1.1"]);
     assert_eq!(new.ask(&version11(12, 2, &[])).unwrap()[0], 2);
+}
+
+/// A client that offered RADIUS/1.1 over TLS 1.2 was closed after a handshake that had agreed on it.
+#[test]
+fn radius_1_1_is_agreed_on_over_tls_1_3_alone_rfc9765_3() {
+    let site = Site::start(&branch(""));
+    let good = site.pki.issue(NAME, 2, Wrong::Nothing);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let certificate = file("nas.crt", good.pem());
+    let key = file("nas.key", good.key.serialize_pem());
+    for (version, protocols, expected) in [
+        (
+            "-tls1_3",
+            "radius/1.1,radius/1.0",
+            "ALPN protocol: radius/1.1",
+        ),
+        ("-tls1_3", "radius/1.0", "ALPN protocol: radius/1.0"),
+        (
+            "-tls1_2",
+            "radius/1.1,radius/1.0",
+            "ALPN protocol: radius/1.0",
+        ),
+        ("-tls1_2", "radius/1.0", "ALPN protocol: radius/1.0"),
+        ("-tls1_2", "radius/1.1", "SSL alert number 120"),
+        ("-tls1_3", "h2", "SSL alert number 120"),
+    ] {
+        let output = Command::new("openssl")
+            .args(["s_client", "-connect", &site.radsec.to_string()])
+            .args([version, "-alpn", protocols])
+            .arg("-cert")
+            .arg(&certificate)
+            .arg("-key")
+            .arg(&key)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = [&output.stdout[..], &output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains(expected), "row {version} {protocols}: {said}");
+    }
 }
 
 #[test]
