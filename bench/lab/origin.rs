@@ -5,6 +5,7 @@
 //! waits. Bodies are read and thrown away; only a Ping's HeartbeatInterval is looked for.
 
 mod answer;
+mod paced;
 
 use std::convert::Infallible;
 use std::io;
@@ -45,6 +46,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "OCTETS", default_value_t = 1024,
           value_parser = clap::value_parser!(u32).range(0..=16 << 20))]
     body: u32,
+    /// Octets a second in which the answer to a command leaves [default: at once].
+    #[arg(long, value_name = "OCTETS", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
     /// Seconds that a Ping waits, if it does not ask for less.
     #[arg(long, value_name = "S", default_value_t = 540,
           value_parser = clap::value_parser!(u32).range(1..=3540))]
@@ -60,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<()> {
     }
     let users = arguments.users.as_deref().map(Logins::read).transpose()?;
     let hold = Duration::from_secs(arguments.hold.into());
-    let origin = Arc::new(Origin::new(users, arguments.body, hold));
+    let origin = Arc::new(Origin::new(users, arguments.body, arguments.rate, hold));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -131,7 +135,7 @@ mod tests {
     async fn logins_are_demanded_and_commands_answered() {
         let users = Some(Logins::read("alice:secret").unwrap());
         let hold = Duration::from_millis(1);
-        let origin = Arc::new(Origin::new(users, 77, hold));
+        let origin = Arc::new(Origin::new(users, 77, None, hold));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, origin));

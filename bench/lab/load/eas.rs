@@ -3,6 +3,7 @@
 
 mod connection;
 mod hold;
+pub(super) mod mix;
 mod query;
 mod source;
 
@@ -14,10 +15,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use http::Request;
 use http::Uri;
 use http_body_util::BodyExt;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use portreeve::model::Monotonic;
 use portreeve::net::Clock;
@@ -34,6 +33,10 @@ use super::report::Tally;
 use crate::login::Logins;
 use connection::Connection;
 use connection::Door;
+use hold::Beside;
+use mix::Asked;
+use mix::Mix;
+use mix::Verdict;
 use query::Command;
 use query::Form;
 use query::Phones;
@@ -69,6 +72,23 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "OCTETS", default_value_t = 300,
           value_parser = clap::value_parser!(u32).range(0..=1 << 20))]
     body: u32,
+    /// Ask for everything that phones ask for, in turn, with bodies as they send them, and hold each
+    /// answer against the verdict on its phone.
+    #[arg(long, conflicts_with_all = ["command", "body", "expect", "hold"])]
+    mix: bool,
+    /// Verdicts on the phones, round and round: allow, quarantine, block.
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "VERDICTS",
+        default_value = "allow"
+    )]
+    verdicts: Vec<Verdict>,
+    /// Hold this many Pings meanwhile, of phones that are not blocked; none may end.
+    #[arg(long, value_name = "N", conflicts_with = "hold",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    beside: Option<u32>,
     /// Speak HTTP/2.
     #[arg(long)]
     http2: bool,
@@ -94,7 +114,7 @@ pub(super) struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     hold: Option<u32>,
     /// Seconds that a held Ping asks the server to wait.
-    #[arg(long, value_name = "S", default_value_t = 3540, requires = "hold",
+    #[arg(long, value_name = "S", default_value_t = 3540,
           value_parser = clap::value_parser!(u32).range(1..=3540))]
     heartbeat: u32,
     #[command(flatten)]
@@ -129,13 +149,33 @@ struct Shared {
     tally: RefCell<Tally>,
     clock: Clock,
     timeout: Duration,
-    expect: u16,
-    expect_body: Option<u64>,
+    right: Right,
+}
+
+/// What is asked, and what the right answer to it is.
+enum Right {
+    /// The same of every phone.
+    Same {
+        command: Command,
+        body: Bytes,
+        status: u16,
+        length: Option<u64>,
+    },
+    /// What its verdict says.
+    Mixed(Mix),
 }
 
 async fn requests(arguments: &Arguments, door: Arc<Door>) -> io::Result<()> {
     let clock = Clock::start();
-    let phones = phones(arguments, &door, query::filler(arguments.body))?;
+    let phones = phones(arguments, &door)?;
+    let mix = Mix::new(
+        arguments.verdicts.clone(),
+        arguments.expect_body.unwrap_or(PASSED),
+    );
+    let beside = match arguments.beside {
+        Some(pings) => Some(Beside::open(arguments, &door, &phones, &mix, pings).await?),
+        None => None,
+    };
     let streams = if arguments.http2 {
         arguments.streams
     } else {
@@ -158,8 +198,16 @@ async fn requests(arguments: &Arguments, door: Arc<Door>) -> io::Result<()> {
         tally: RefCell::new(Tally::new()),
         clock,
         timeout: Duration::from_millis(arguments.timeout),
-        expect: arguments.expect,
-        expect_body: arguments.expect_body,
+        right: if arguments.mix {
+            Right::Mixed(mix)
+        } else {
+            Right::Same {
+                command: arguments.command,
+                body: query::filler(arguments.body),
+                status: arguments.expect,
+                length: arguments.expect_body,
+            }
+        },
     });
     let mut workers = JoinSet::new();
     if arguments.new_connections {
@@ -178,12 +226,20 @@ async fn requests(arguments: &Arguments, door: Arc<Door>) -> io::Result<()> {
     let elapsed = clock.now().monotonic.since(start);
     let mut tally = shared.tally.replace(Tally::new());
     tally.fail_many("never_begun", shared.source.missed());
+    if let Some(beside) = beside {
+        beside.count(&mut tally);
+    }
     let http = match (arguments.http2, arguments.new_connections) {
         (true, _) => "HTTP/2",
         (false, true) => "HTTP/1.1, new connections",
         (false, false) => "HTTP/1.1",
     };
-    let (command, form) = (arguments.command.name(), arguments.query.name());
+    let form = arguments.query.name();
+    let command = if arguments.mix {
+        "of all kinds"
+    } else {
+        arguments.command.name()
+    };
     Run {
         load: &format!("eas {command}, {form} query, {http}"),
         server: &arguments.url.to_string(),
@@ -194,13 +250,11 @@ async fn requests(arguments: &Arguments, door: Arc<Door>) -> io::Result<()> {
     .report(&arguments.report, &meter, &tally)
 }
 
-fn phones(arguments: &Arguments, door: &Door, body: Bytes) -> io::Result<Phones> {
+fn phones(arguments: &Arguments, door: &Door) -> io::Result<Phones> {
     Ok(Phones {
         users: Logins::read(&arguments.users)?,
         device: arguments.device.clone(),
-        command: arguments.command,
         form: arguments.query,
-        body,
         authority: door.authority().to_owned(),
         absolute: arguments.http2,
     })
@@ -229,12 +283,12 @@ async fn open(door: &Arc<Door>, count: usize) -> io::Result<Vec<Connection>> {
 async fn work(shared: Rc<Shared>, mut connection: Connection) {
     while let Some((number, intended)) = shared.source.next().await {
         shared.begin(intended);
-        let request = shared.phones.get(number);
-        let outcome = match timeout(shared.timeout, shared.ask(&mut connection, request)).await {
+        let task = shared.task(number);
+        let outcome = match timeout(shared.timeout, shared.ask(&mut connection, &task)).await {
             Ok(outcome) => outcome,
             Err(_) => Err("timeout"),
         };
-        shared.count(outcome, intended);
+        shared.count(&task, outcome, intended);
         if outcome.is_err_and(is_fatal) {
             let opened = timeout(shared.timeout, shared.door.open()).await;
             match opened {
@@ -249,16 +303,16 @@ async fn work(shared: Rc<Shared>, mut connection: Connection) {
 async fn work_anew(shared: Rc<Shared>) {
     while let Some((number, intended)) = shared.source.next().await {
         shared.begin(intended);
-        let request = shared.phones.get(number);
+        let task = shared.task(number);
         let whole = async {
             let mut connection = shared.door.open().await.map_err(|_| "no_connection")?;
-            shared.ask(&mut connection, request).await
+            shared.ask(&mut connection, &task).await
         };
         let outcome = match timeout(shared.timeout, whole).await {
             Ok(outcome) => outcome,
             Err(_) => Err("timeout"),
         };
-        shared.count(outcome, intended);
+        shared.count(&task, outcome, intended);
         if outcome == Err("no_connection") {
             sleep(PAUSE).await;
         }
@@ -266,22 +320,41 @@ async fn work_anew(shared: Rc<Shared>) {
 }
 
 impl Shared {
+    /// What operation `number` asks.
+    fn task(&self, number: u64) -> Asked {
+        match &self.right {
+            Right::Same { command, body, .. } => Asked {
+                phone: number,
+                command: *command,
+                body: body.clone(),
+                verdict: Verdict::Allow,
+            },
+            Right::Mixed(mix) => mix.ask(number, self.phones.users.len()),
+        }
+    }
+
     /// One request and its whole answer.
-    async fn ask(
-        &self,
-        connection: &mut Connection,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(), &'static str> {
+    async fn ask(&self, connection: &mut Connection, task: &Asked) -> Result<(), &'static str> {
+        let request = self.phones.get(task.phone, task.command, task.body.clone());
         let answer = connection.send(request).await.map_err(|_| "broken")?;
-        let status = answer.status().as_u16();
-        let length = read(answer.into_body()).await?;
-        if status != self.expect {
-            return Err(wrong_status(status));
+        let (head, body) = answer.into_parts();
+        match &self.right {
+            Right::Same { status, length, .. } => {
+                let octets = read(body, |_| {}).await?;
+                if head.status.as_u16() != *status {
+                    return Err(wrong_status(head.status.as_u16()));
+                }
+                if length.is_some_and(|expected| expected != octets) {
+                    return Err("wrong_length");
+                }
+                Ok(())
+            }
+            Right::Mixed(mix) => {
+                let mut whole = Vec::new();
+                read(body, |octets| whole.extend_from_slice(octets)).await?;
+                mix.check(task, head.status, &head.headers, &whole)
+            }
         }
-        if self.expect_body.is_some_and(|expected| expected != length) {
-            return Err("wrong_length");
-        }
-        Ok(())
     }
 
     fn begin(&self, intended: Monotonic) {
@@ -289,23 +362,28 @@ impl Shared {
         self.tally.borrow_mut().begin(now.since(intended));
     }
 
-    fn count(&self, outcome: Result<(), &'static str>, intended: Monotonic) {
-        let now = self.clock.now().monotonic;
+    fn count(&self, task: &Asked, outcome: Result<(), &'static str>, intended: Monotonic) {
+        let latency = self.clock.now().monotonic.since(intended);
         let mut tally = self.tally.borrow_mut();
         match outcome {
-            Ok(()) => tally.succeed(now.since(intended)),
+            Ok(()) => tally.succeed(latency),
             Err(kind) => tally.fail(kind),
+        }
+        if matches!(self.right, Right::Mixed(_)) && outcome.is_ok() {
+            tally.succeed_in(task.verdict.name(), latency);
+            tally.note(task.command.name());
         }
     }
 }
 
 /// Reads a body to its end; gives its length.
-async fn read(mut body: Incoming) -> Result<u64, &'static str> {
+async fn read(mut body: Incoming, mut take: impl FnMut(&[u8])) -> Result<u64, &'static str> {
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| "body_cut")?;
-        let octets = frame.data_ref().map_or(0, Bytes::len);
-        length += u64::try_from(octets).unwrap_or(u64::MAX);
+        let octets = frame.data_ref().map_or(&[][..], |octets| octets);
+        take(octets);
+        length += u64::try_from(octets.len()).unwrap_or(u64::MAX);
     }
     Ok(length)
 }
@@ -337,6 +415,9 @@ const OPEN_LOOP: usize = 256;
 
 /// Connections that are opened at the same time: a front may take more for an attack.
 const OPENING: usize = 64;
+
+/// Octets of an answer of the lab's origin, if it was not told otherwise.
+const PASSED: u64 = 1024;
 
 /// Before a connection that failed is tried again.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -10,12 +10,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::eas::mix::Verdict;
 use super::world;
 
 /// Write devices.csv, users.csv and users.toml of made-up devices and users into a folder.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
-    /// How many devices; all of them are compliant.
+    /// How many devices.
     #[arg(long, value_name = "N", default_value_t = 10_000,
           value_parser = clap::value_parser!(u32).range(1..=i64::from(world::MAX_DEVICES)))]
     devices: u32,
@@ -26,6 +27,16 @@ pub(super) struct Arguments {
     /// The group of the users, as policies name it.
     #[arg(long, value_name = "NAME", default_value = "staff")]
     group: String,
+    /// What the sample policy makes of the devices, round and round: allow (compliant), quarantine
+    /// (not enrolled), block (not compliant).
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "VERDICTS",
+        default_value = "allow"
+    )]
+    verdicts: Vec<Verdict>,
     /// Folder to write into.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -42,11 +53,16 @@ pub(super) fn run(arguments: &Arguments) -> io::Result<()> {
             "device_id,name,owner,platform,os_version,macs,eas_id,managed,registered,compliance,\
              encrypted,jailbroken,passcode,eas_activated,join,ownership,management_state"
         )?;
-        for n in 0..arguments.devices {
+        let verdicts = arguments.verdicts.iter().cycle();
+        for (n, verdict) in (0..arguments.devices).zip(verdicts) {
+            let state = match verdict {
+                Verdict::Allow => "yes,yes,compliant",
+                Verdict::Quarantine => "no,no,unknown",
+                Verdict::Block => "yes,yes,noncompliant",
+            };
             writeln!(
                 file,
-                "{},load-{n},{},ios,18.1,{},{},yes,yes,compliant,yes,no,yes,yes,registered,company,\
-                 managed",
+                "{},load-{n},{},ios,18.1,{},{},{state},yes,no,yes,yes,registered,company,managed",
                 world::device_id(n),
                 world::user(n % users),
                 world::mac(n),

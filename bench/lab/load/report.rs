@@ -39,6 +39,8 @@ pub(super) struct Tally {
     latency: Histogram<u64>,
     /// Nanoseconds by which operations began late.
     lag: Histogram<u64>,
+    /// Latencies of parts that are worth telling apart.
+    parts: BTreeMap<&'static str, Histogram<u64>>,
     errors: BTreeMap<&'static str, u64>,
     /// What is worth knowing and no error.
     notes: BTreeMap<&'static str, u64>,
@@ -49,6 +51,7 @@ impl Tally {
         Self {
             latency: histogram(),
             lag: histogram(),
+            parts: BTreeMap::new(),
             errors: BTreeMap::new(),
             notes: BTreeMap::new(),
         }
@@ -62,6 +65,12 @@ impl Tally {
     /// An operation ended as it should.
     pub(super) fn succeed(&mut self, latency: Duration) {
         self.latency.saturating_record(nanos(latency));
+    }
+
+    /// An operation that [`Tally::succeed`] has counted belongs to this part.
+    pub(super) fn succeed_in(&mut self, part: &'static str, latency: Duration) {
+        let part = self.parts.entry(part).or_insert_with(histogram);
+        part.saturating_record(nanos(latency));
     }
 
     /// An operation went wrong.
@@ -100,6 +109,12 @@ impl Tally {
             (&mut self.lag, &other.lag),
         ] {
             if let Err(error) = own.add(other) {
+                unreachable!("all histograms have the same bounds: {error}");
+            }
+        }
+        for (part, latency) in &other.parts {
+            let own = self.parts.entry(part).or_insert_with(histogram);
+            if let Err(error) = own.add(latency) {
                 unreachable!("all histograms have the same bounds: {error}");
             }
         }
@@ -185,6 +200,9 @@ struct Line<'a> {
     errors: &'a BTreeMap<&'static str, u64>,
     notes: &'a BTreeMap<&'static str, u64>,
     latency_us: Percentiles,
+    /// The same of each part, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    parts: BTreeMap<&'static str, Part>,
     /// By how much operations began late; large values say that the generator was the limit.
     begun_late_us: Late,
     server_cpu_us: Option<f64>,
@@ -202,6 +220,12 @@ struct Percentiles {
     #[serde(rename = "p99.9")]
     p999: f64,
     max: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Part {
+    operations: u64,
+    latency_us: Percentiles,
 }
 
 #[derive(Debug, Serialize)]
@@ -253,8 +277,6 @@ impl Run<'_> {
             Pace::Open { rate } => (None, Some(rate), "open"),
         };
         let each = |time: Duration| round(time.as_secs_f64() * 1e6 / count(all.max(1)));
-        let at =
-            |histogram: &Histogram<u64>, quantile| micros(histogram.value_at_quantile(quantile));
         Line {
             load: self.load,
             server: self.server,
@@ -266,14 +288,18 @@ impl Run<'_> {
             per_second: (count(operations) / seconds.max(1e-9)).round(),
             errors: &tally.errors,
             notes: &tally.notes,
-            latency_us: Percentiles {
-                mean: round(tally.latency.mean() / 1e3),
-                p50: at(&tally.latency, 0.5),
-                p90: at(&tally.latency, 0.9),
-                p99: at(&tally.latency, 0.99),
-                p999: at(&tally.latency, 0.999),
-                max: micros(tally.latency.max()),
-            },
+            latency_us: percentiles(&tally.latency),
+            parts: tally
+                .parts
+                .iter()
+                .map(|(name, latency)| {
+                    let part = Part {
+                        operations: latency.len(),
+                        latency_us: percentiles(latency),
+                    };
+                    (*name, part)
+                })
+                .collect(),
             begun_late_us: Late {
                 p50: at(&tally.lag, 0.5),
                 p99: at(&tally.lag, 0.99),
@@ -348,6 +374,21 @@ pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+fn percentiles(latency: &Histogram<u64>) -> Percentiles {
+    Percentiles {
+        mean: round(latency.mean() / 1e3),
+        p50: at(latency, 0.5),
+        p90: at(latency, 0.9),
+        p99: at(latency, 0.99),
+        p999: at(latency, 0.999),
+        max: micros(latency.max()),
+    }
+}
+
+fn at(histogram: &Histogram<u64>, quantile: f64) -> f64 {
+    micros(histogram.value_at_quantile(quantile))
+}
+
 fn micros(nanos: u64) -> f64 {
     round(count(nanos) / 1e3)
 }
@@ -389,6 +430,7 @@ mod tests {
         for _ in 0..99 {
             tally.succeed(Duration::from_micros(100));
         }
+        tally.succeed_in("block", Duration::from_micros(100));
         tally.fail("timeout");
         let cpu = Duration::from_millis(1);
         let line = serde_json::to_value(run().line(&tally, Some(cpu), cpu * 2)).unwrap();
@@ -399,6 +441,7 @@ mod tests {
         assert_eq!(line["generator_cpu_us"], 20.0);
         let p50 = line["latency_us"]["p50"].as_f64().unwrap();
         assert!((p50 - 100.0).abs() < 0.2, "{p50}");
+        assert_eq!(line["parts"]["block"]["operations"], 1);
     }
 
     #[test]

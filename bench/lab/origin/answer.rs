@@ -13,12 +13,17 @@ use http::Response;
 use http::StatusCode;
 use http::header;
 use http_body_util::BodyExt;
+use http_body_util::Either;
 use http_body_util::Full;
 use http_body_util::Limited;
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
+use super::paced::Paced;
 use crate::login::Logins;
+
+/// The body of an answer: whole, or piece by piece.
+pub(super) type Body = Either<Full<Bytes>, Paced>;
 
 /// The one path there is.
 pub(super) const PATH: &str = "/Microsoft-Server-ActiveSync";
@@ -28,23 +33,26 @@ pub(super) struct Origin {
     /// Without a list everybody has a mailbox.
     users: Option<Logins>,
     body: Bytes,
+    /// Octets a second.
+    rate: Option<u32>,
     hold: Duration,
 }
 
 impl Origin {
-    pub(super) fn new(users: Option<Logins>, body: u32, hold: Duration) -> Self {
+    pub(super) fn new(users: Option<Logins>, body: u32, rate: Option<u32>, hold: Duration) -> Self {
         // A header that WBXML readers take, then ballast.
         let mut octets = vec![0x03, 0x01, 0x6a, 0x00];
         octets.resize(usize::try_from(body).unwrap_or(usize::MAX), 0x5a);
         Self {
             users,
             body: octets.into(),
+            rate,
             hold,
         }
     }
 
     /// Answers one request.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         if !request.uri().path().eq_ignore_ascii_case(PATH) {
             return status(StatusCode::NOT_FOUND);
         }
@@ -73,7 +81,13 @@ impl Origin {
                 sleep(asked.min(self.hold)).await;
                 wbxml(Bytes::from_static(&PING_EXPIRED))
             }
-            Some(_) => wbxml(self.body.clone()),
+            Some(_) => {
+                let mut answer = wbxml(self.body.clone());
+                if let Some(rate) = self.rate {
+                    *answer.body_mut() = Body::Right(Paced::new(self.body.clone(), rate));
+                }
+                answer
+            }
         }
     }
 
@@ -125,7 +139,7 @@ fn heartbeat(body: &[u8]) -> Option<Duration> {
     text.parse().ok().map(Duration::from_secs)
 }
 
-fn options() -> Response<Full<Bytes>> {
+fn options() -> Response<Body> {
     let mut answer = status(StatusCode::OK);
     for (name, value) in [
         ("ms-server-activesync", "14.3"),
@@ -145,14 +159,14 @@ fn options() -> Response<Full<Bytes>> {
     answer
 }
 
-fn status(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::default());
+fn status(status: StatusCode) -> Response<Body> {
+    let mut answer = Response::new(Body::Left(Full::default()));
     *answer.status_mut() = status;
     answer
 }
 
-fn wbxml(body: Bytes) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(body));
+fn wbxml(body: Bytes) -> Response<Body> {
+    let mut answer = Response::new(Body::Left(Full::new(body)));
     let kind = header::HeaderValue::from_static("application/vnd.ms-sync.wbxml");
     answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     answer

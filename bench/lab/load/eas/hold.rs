@@ -22,12 +22,16 @@ use super::Arguments;
 use super::Command;
 use super::Door;
 use super::connection::Connection;
+use super::mix::Mix;
 use super::phones;
 use super::query;
+use super::query::Phones;
 use crate::load::histogram::picture;
 use crate::load::process::Process;
+use crate::load::report::Tally;
 use crate::load::report::histogram;
 use crate::load::report::nanos;
+use crate::load::unusable;
 
 /// What became of the Pings.
 struct Ends {
@@ -42,8 +46,8 @@ struct Ends {
 /// Opens all connections, sends a Ping on each, and watches for `--seconds`.
 pub(super) async fn run(arguments: &Arguments, door: &Arc<Door>, pings: u32) -> io::Result<()> {
     let clock = Clock::start();
-    let mut phones = phones(arguments, door, query::ping(arguments.heartbeat))?;
-    phones.command = Command::Ping;
+    let phones = phones(arguments, door)?;
+    let body = query::ping(arguments.heartbeat);
     let server = arguments.report.server_pid.map(Process::of);
     let memory = || server.as_ref().map(Process::memory).transpose();
     let before = memory()?;
@@ -55,7 +59,7 @@ pub(super) async fn run(arguments: &Arguments, door: &Arc<Door>, pings: u32) -> 
     }));
     let mut waiting = JoinSet::new();
     for (index, connection) in (0..).zip(opened) {
-        let request = phones.get(index);
+        let request = phones.get(index, Command::Ping, body.clone());
         waiting.spawn_local(wait(connection, request, Rc::clone(&ends), clock));
     }
     // Time for every Ping to arrive where it waits.
@@ -118,6 +122,62 @@ async fn wait(
         .map_or(Duration::ZERO, |held_at| now.since(held_at));
     ends.after.saturating_record(nanos(after));
 }
+
+/// Pings that wait while other requests are made.
+pub(super) struct Beside {
+    opened: u64,
+    waiting: JoinSet<()>,
+    ends: Rc<RefCell<Ends>>,
+}
+
+impl Beside {
+    /// Has `pings` phones that are not blocked wait.
+    pub(super) async fn open(
+        arguments: &Arguments,
+        door: &Arc<Door>,
+        phones: &Phones,
+        mix: &Mix,
+        pings: u32,
+    ) -> io::Result<Self> {
+        let clock = Clock::start();
+        let body = query::ping(arguments.heartbeat);
+        let connections = super::open(door, usize::try_from(pings).unwrap_or(usize::MAX)).await?;
+        let ends = Rc::new(RefCell::new(Ends {
+            by_status: BTreeMap::new(),
+            after: histogram(),
+            held_at: None,
+        }));
+        let mut waiting = JoinSet::new();
+        for (index, connection) in (0..).zip(connections) {
+            let phone = mix.waiting(index);
+            let phone = phone.ok_or_else(|| unusable("no phone waits if all are blocked"))?;
+            let request = phones.get(phone, Command::Ping, body.clone());
+            waiting.spawn_local(wait(connection, request, Rc::clone(&ends), clock));
+            // Not all sign-ins at once: a front may take that for guesses.
+            if index % AT_ONCE == AT_ONCE - 1 {
+                sleep(BETWEEN).await;
+            }
+        }
+        sleep(SETTLE).await;
+        Ok(Self {
+            opened: pings.into(),
+            waiting,
+            ends,
+        })
+    }
+
+    /// How many have waited to the end, which all should.
+    pub(super) fn count(mut self, tally: &mut Tally) {
+        let ended: u64 = self.ends.borrow().by_status.values().sum();
+        self.waiting.abort_all();
+        tally.note_many("pings_held_to_the_end", self.opened.saturating_sub(ended));
+        tally.fail_many("ping_ended", ended);
+    }
+}
+
+/// Pings that are sent at once, and how long after them the next.
+const AT_ONCE: u64 = 64;
+const BETWEEN: Duration = Duration::from_millis(20);
 
 const BROKEN: &str = "broken";
 

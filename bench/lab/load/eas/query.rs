@@ -24,6 +24,16 @@ pub(super) enum Command {
     FolderSync,
     /// To be told of new mail.
     Ping,
+    /// A mail on its way out.
+    SendMail,
+    /// A mail into another folder.
+    MoveItems,
+    /// A look into the mailbox.
+    Search,
+    /// What the device is.
+    Settings,
+    /// The rules for devices.
+    Provision,
     /// What the server can do; an OPTIONS request, which names no device.
     Options,
 }
@@ -34,6 +44,11 @@ impl Command {
             Self::Sync => "Sync",
             Self::FolderSync => "FolderSync",
             Self::Ping => "Ping",
+            Self::SendMail => "SendMail",
+            Self::MoveItems => "MoveItems",
+            Self::Search => "Search",
+            Self::Settings => "Settings",
+            Self::Provision => "Provision",
             Self::Options => "OPTIONS",
         }
     }
@@ -42,8 +57,13 @@ impl Command {
     const fn code(self) -> u8 {
         match self {
             Self::Sync | Self::Options => 0,
+            Self::SendMail => 1,
             Self::FolderSync => 9,
+            Self::MoveItems => 13,
+            Self::Search => 16,
+            Self::Settings => 17,
             Self::Ping => 18,
+            Self::Provision => 20,
         }
     }
 }
@@ -70,10 +90,7 @@ impl Form {
 pub(super) struct Phones {
     pub(super) users: Logins,
     pub(super) device: String,
-    pub(super) command: Command,
     pub(super) form: Form,
-    /// The same for all.
-    pub(super) body: Bytes,
     /// Host and port, for the Host header.
     pub(super) authority: String,
     /// Whether the target has scheme and authority, as HTTP/2 wants it.
@@ -82,13 +99,13 @@ pub(super) struct Phones {
 
 impl Phones {
     /// The request of phone `index`, counted round and round.
-    pub(super) fn get(&self, index: u64) -> Request<Full<Bytes>> {
+    pub(super) fn get(&self, index: u64, command: Command, body: Bytes) -> Request<Full<Bytes>> {
         let index = index % self.users.len().max(1);
         let (user, password) = self.users.get(index);
         let device = number(&self.device, index);
         let credentials = BASE64_STANDARD.encode(format!("{user}:{password}"));
         let mut request = Request::new(Full::default());
-        let query = match (self.command, self.form) {
+        let query = match (command, self.form) {
             (Command::Options, _) => String::new(),
             (command, Form::Plain) => plain(command, &user, &device),
             (command, Form::Base64) => base64(command, &device),
@@ -113,7 +130,7 @@ impl Phones {
         }
         put(header::AUTHORIZATION, &format!("Basic {credentials}"));
         put(header::USER_AGENT, "Portreeve-Lab/1.0");
-        if self.command == Command::Options {
+        if command == Command::Options {
             *request.method_mut() = Method::OPTIONS;
             return request;
         }
@@ -123,11 +140,11 @@ impl Phones {
                 "14.1",
             );
         }
-        if !self.body.is_empty() {
+        if !body.is_empty() {
             put(header::CONTENT_TYPE, "application/vnd.ms-sync.wbxml");
         }
         *request.method_mut() = Method::POST;
-        *request.body_mut() = Full::new(self.body.clone());
+        *request.body_mut() = Full::new(body);
         request
     }
 }
@@ -185,13 +202,11 @@ const DEVICE_TYPE: &str = "iPhone";
 mod tests {
     use super::*;
 
-    fn phones(command: Command, form: Form) -> Phones {
+    fn phones(form: Form) -> Phones {
         Phones {
             users: Logins::read("u{n}@x.test:p{n}+10").unwrap(),
             device: "dev{n}".to_owned(),
-            command,
             form,
-            body: filler(3),
             authority: "mail.test:443".to_owned(),
             absolute: false,
         }
@@ -199,7 +214,7 @@ mod tests {
 
     #[test]
     fn both_forms_name_command_and_device() {
-        let request = phones(Command::FolderSync, Form::Plain).get(12);
+        let request = phones(Form::Plain).get(12, Command::FolderSync, filler(3));
         assert_eq!(request.method(), Method::POST);
         assert_eq!(
             request.uri(),
@@ -211,7 +226,7 @@ mod tests {
             credentials.as_str()
         );
 
-        let request = phones(Command::Ping, Form::Base64).get(2);
+        let request = phones(Form::Base64).get(2, Command::Ping, filler(3));
         let query = BASE64_STANDARD
             .decode(request.uri().query().unwrap())
             .unwrap();
@@ -222,7 +237,7 @@ mod tests {
 
     #[test]
     fn options_have_no_query_and_no_body() {
-        let request = phones(Command::Options, Form::Plain).get(0);
+        let request = phones(Form::Plain).get(0, Command::Options, filler(3));
         assert_eq!(request.method(), Method::OPTIONS);
         assert_eq!(request.uri(), PATH);
         assert!(!request.headers().contains_key(header::CONTENT_TYPE));
