@@ -2,6 +2,7 @@
 //! them.
 
 use std::error::Error;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -182,6 +183,8 @@ pub struct Relay {
     /// Octets that are still to come, if that is known.
     left: Option<u64>,
     counters: Arc<Counters>,
+    /// Ends with it.
+    kept: Option<Box<dyn fmt::Debug + Send>>,
 }
 
 impl Relay {
@@ -202,7 +205,13 @@ impl Relay {
             alarm,
             left,
             counters,
+            kept: None,
         }
+    }
+
+    /// Keeps something until the answer is over.
+    pub(in crate::net) fn keep(&mut self, what: Box<dyn fmt::Debug + Send>) {
+        self.kept = Some(what);
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {

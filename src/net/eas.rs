@@ -151,6 +151,8 @@ pub async fn serve(
     if lane.upstream.watches {
         watch.spawn(upstream::watch(Arc::clone(&lane.upstream)));
     }
+    let closing = Arc::clone(&lane.upstream);
+    watch.spawn(async move { closing.close().await });
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {

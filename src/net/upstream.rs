@@ -25,8 +25,9 @@
 //! Names are resolved for each new connection, and remembered for as long as DNS says; with idle
 //! times of seconds and a connection's age of at most ten minutes a change is followed soon.
 //!
-//! Tasks: the health checks, one task of one lane. Beside them an exchange runs in the task of
-//! whoever waits for it, and an idle connection in none.
+//! Tasks: the health checks, one task of one lane, and in each lane one that closes what requests that
+//! were cut leave behind (`upstream/closing.rs`). Beside them an exchange runs in the task of whoever
+//! waits for it, and an idle connection in none.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -53,6 +54,7 @@ use crate::net::body::Nothing;
 use crate::net::http1::Length;
 use crate::net::proxy_header::Ends;
 
+mod closing;
 mod connect;
 mod exchange;
 mod group;
@@ -84,6 +86,9 @@ pub struct Timing {
     /// How long the mail server may be silent while a request is with it. Ping and Sync hold one
     /// for up to 3540 s (MS-ASCMD); 3600 s by default.
     pub hold: Duration,
+    /// The same for commands that wait for nothing, at most [`Timing::hold`]; 180 s by default, more
+    /// than Exchange itself gives a request (110 s, `executionTimeout` of ASP.NET).
+    pub answer: Duration,
     /// From how long an idle time on the mail server may close a connection just as it is used
     /// again, so that what is sent is kept until there is an answer; 250 ms by default.
     pub doubt: Duration,
@@ -95,6 +100,7 @@ impl Default for Timing {
             connect: Duration::from_secs(10),
             ask: Duration::from_secs(10),
             hold: Duration::from_secs(3600),
+            answer: Duration::from_secs(180),
             doubt: Duration::from_millis(250),
         }
     }
@@ -384,6 +390,16 @@ impl Lane {
             patience,
         };
         Exchange::new(&self.pool, Some(permit), request, course)
+    }
+
+    /// Drops what a request that was cut leaves behind, when clients have been answered.
+    pub(in crate::net) fn drop_later(&self, left: Box<dyn Send>) {
+        self.pool.closing.put(left);
+    }
+
+    /// Drops it. Never ends; dropping it is safe.
+    pub(in crate::net) async fn close(&self) {
+        self.pool.closing.run().await;
     }
 
     /// Closes connections that are idle for too long; to be called every second or so.

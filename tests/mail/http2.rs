@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use portreeve::net::eas::Limits;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
+use crate::site::Plan;
 use crate::site::Site;
 use crate::site::basic;
 use crate::site::target;
@@ -356,4 +358,40 @@ async fn a_head_that_unpacks_to_megabytes_is_refused() {
     assert_ne!(came, BAD, "it was unpacked and looked at");
     assert_eq!(site.origin.waiting(), 0);
     site.drain().await;
+}
+
+/// It stayed open for good, and so a few thousand of them shut everybody else out.
+#[tokio::test]
+async fn a_connection_on_which_nothing_is_asked_is_closed() {
+    let site = Site::with(Plan {
+        limits: Limits {
+            head: Duration::from_millis(200),
+            ..Limits::default()
+        },
+        ..Plan::default()
+    })
+    .await;
+    for begun in [&b""[..], PREFACE, &opening()] {
+        let mut stream = site.tls(b"h2", None).await;
+        stream.write_all(begun).await.unwrap();
+        stream.flush().await.unwrap();
+        let mut received = Vec::new();
+        let ended = timeout(LONG, stream.read_to_end(&mut received)).await;
+        assert!(ended.is_ok(), "row {} octets: still open", begun.len());
+    }
+    site.drain().await;
+}
+
+/// It held the end up for the whole time that exchanges may take.
+#[tokio::test]
+async fn a_connection_on_which_nothing_is_asked_holds_no_end_up() {
+    let site = Site::start().await;
+    let mut stream = site.tls(b"h2", None).await;
+    stream.write_all(&opening()).await.unwrap();
+    stream.flush().await.unwrap();
+    // The front's own settings: it is served.
+    let mut octets = [0; 9];
+    stream.read_exact(&mut octets).await.unwrap();
+    let drained = timeout(Limits::default().drain / 2, site.drain()).await;
+    assert!(drained.is_ok(), "still draining");
 }

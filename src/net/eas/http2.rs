@@ -4,7 +4,11 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::task::Context;
 use std::task::Poll;
+use std::task::ready;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -20,6 +24,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
@@ -68,10 +73,19 @@ pub(super) async fn serve(
     stop: watch::Receiver<bool>,
 ) {
     let exchange_stop = stop.clone();
+    let mut idleness = Idleness::new(lane.front.limits.head);
+    let streams = Arc::clone(&idleness.streams);
     let service = service_fn(move |request| {
         let (lane, peer) = (Arc::clone(lane), Arc::clone(peer));
         let stop = exchange_stop.clone();
-        async move { Ok::<_, Infallible>(respond(&lane, &peer, ends, request, stop).await) }
+        let stream = Stream::begin(&streams);
+        async move {
+            let mut response = respond(&lane, &peer, ends, request, stop).await;
+            if let Download::Upstream(relay) = response.body_mut() {
+                relay.keep(Box::new(stream));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut stop = Stop::new(stop);
     let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service));
@@ -80,11 +94,92 @@ pub(super) async fn serve(
         if !is_told && stop.is_said(context) {
             is_told = true;
             connection.as_mut().graceful_shutdown();
+            idleness.hasten();
+        }
+        while idleness.poll(context).is_ready() {
+            // Told before, it has not gone.
+            if std::mem::replace(&mut is_told, true) {
+                return Poll::Ready(Ok(()));
+            }
+            connection.as_mut().graceful_shutdown();
         }
         connection.as_mut().poll(context)
     });
     if let Err(error) = ended.await {
         debug!(%error, "a mail connection ended early");
+    }
+}
+
+/// The streams of a connection that are under way, and all that there were.
+#[derive(Debug, Default)]
+struct Streams {
+    open: AtomicU64,
+    begun: AtomicU64,
+}
+
+/// One of them, from its head to the end of its answer.
+#[derive(Debug)]
+struct Stream(Arc<Streams>);
+
+impl Stream {
+    fn begin(streams: &Arc<Streams>) -> Self {
+        streams.open.fetch_add(1, Ordering::Relaxed);
+        streams.begun.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(streams))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How long a connection has no stream: one that never had any as long as the head of a request may
+/// take, another one for [`IDLE`].
+struct Idleness {
+    streams: Arc<Streams>,
+    /// Streams that had begun when it was looked last.
+    seen: u64,
+    /// How long a client that is told to go may take.
+    leave: Duration,
+    /// How long a connection that had a stream is kept.
+    keep: Duration,
+    until: Instant,
+    alarm: Alarm,
+}
+
+impl Idleness {
+    fn new(head: Duration) -> Self {
+        Self {
+            streams: Arc::default(),
+            seen: 0,
+            leave: head,
+            keep: IDLE,
+            until: Instant::now() + head,
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// Ready when it has been too long, and a while later again.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.alarm.poll(context, self.until));
+            let begun = self.streams.begun.load(Ordering::Relaxed);
+            let is_busy = self.streams.open.load(Ordering::Relaxed) > 0;
+            let was_busy = std::mem::replace(&mut self.seen, begun) != begun;
+            if !is_busy && !was_busy {
+                self.until = Instant::now() + self.leave;
+                return Poll::Ready(());
+            }
+            self.until = Instant::now() + self.keep;
+        }
+    }
+
+    /// Its client was told to go: when its streams are over nothing is waited for.
+    fn hasten(&mut self) {
+        self.keep = HASTE;
+        self.until = Instant::now() + HASTE;
     }
 }
 
@@ -229,6 +324,9 @@ fn begin(lane: &Lane, going: Going, ends: Ends, length: Length, octets: &[u8]) -
     let mut exchange = lane
         .upstream
         .forward(to, permit, &request, ends, length, patience);
+    if !way.may_wait() {
+        exchange.hurry();
+    }
     exchange.begin_with(octets);
     (exchange, way)
 }
@@ -301,6 +399,10 @@ const MAX_STREAMS: u32 = 32;
 const MAX_REFUSED: usize = 128;
 /// Streams reset before they are answered; the connection is closed beyond it (CVE-2023-44487).
 const MAX_RESETS: usize = 20;
+/// How long a connection without a stream is kept, at least; twice as long at most.
+const IDLE: Duration = Duration::from_secs(75);
+/// The same when the front stops.
+const HASTE: Duration = Duration::from_millis(200);
 /// How often a client is asked whether it is still there: rarely, because the question wakes a
 /// phone up.
 const KEEPALIVE: Duration = Duration::from_mins(10);

@@ -64,6 +64,15 @@ impl Way {
         }
     }
 
+    /// Whether the mail server may keep it until there is news.
+    pub(super) fn may_wait(&self) -> bool {
+        match self {
+            Self::Mail(exchange) => matches!(exchange.command(), Command::Ping | Command::Sync),
+            // Whether an application does that nobody knows.
+            Self::Web(_) => true,
+        }
+    }
+
     pub(super) fn answer(
         &self,
         front: &Front,

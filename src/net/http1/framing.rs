@@ -22,7 +22,11 @@ pub struct BadChunks;
 
 /// Finds the octets of a body among those of a connection.
 #[derive(Debug)]
-pub struct Decoder(State);
+pub struct Decoder {
+    state: State,
+    /// Whether blanks may stand between the size of a chunk and the end of its line.
+    lenient: bool,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -52,12 +56,24 @@ enum State {
 impl Decoder {
     /// Of a body of this length, none of which has come.
     pub const fn new(length: Length) -> Self {
-        Self(match length {
+        let state = match length {
             Length::Known(0) => State::Over,
             Length::Known(octets) => State::Known(octets),
             Length::Chunked => State::Size { size: 0, digits: 0 },
             Length::UntilClose => State::UntilClose,
-        })
+        };
+        Self {
+            state,
+            lenient: false,
+        }
+    }
+
+    /// The same of an answer: there are servers that fill the size of a chunk up with blanks.
+    pub const fn of_answer(length: Length) -> Self {
+        Self {
+            lenient: true,
+            ..Self::new(length)
+        }
     }
 
     /// Takes the octets of the framing away from the front of `buffer`, and tells how many octets
@@ -70,20 +86,23 @@ impl Decoder {
         let mut used = 0;
         let ready = loop {
             let filled = buffer.filled().get(used..).unwrap_or_default();
-            if let State::Over = self.0 {
+            if let State::Over = self.state {
                 break 0;
             }
-            if let State::UntilClose = self.0 {
+            if let State::UntilClose = self.state {
                 break filled.len();
             }
-            if let State::Known(left) | State::Chunk(left) = self.0 {
+            if let State::Known(left) | State::Chunk(left) = self.state {
                 let left = usize::try_from(left).unwrap_or(usize::MAX);
                 break left.min(filled.len());
             }
             let Some(&octet) = filled.first() else {
                 break 0;
             };
-            self.0 = step(self.0, octet)?;
+            if matches!((self.state, octet), (State::Blank(_), b'\r')) && !self.lenient {
+                return Err(BadChunks);
+            }
+            self.state = step(self.state, octet)?;
             used += 1;
         };
         if used > 0 {
@@ -95,30 +114,30 @@ impl Decoder {
     /// `count` octets of the body were taken.
     pub fn took(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        if let State::Known(left) = &mut self.0 {
+        if let State::Known(left) = &mut self.state {
             *left = left.saturating_sub(count);
             if *left == 0 {
-                self.0 = State::Over;
+                self.state = State::Over;
             }
-        } else if let State::Chunk(left) = &mut self.0 {
+        } else if let State::Chunk(left) = &mut self.state {
             *left = left.saturating_sub(count);
             if *left == 0 {
-                self.0 = State::ChunkReturn;
+                self.state = State::ChunkReturn;
             }
         }
     }
 
     /// The connection has ended. Whether the body has, too.
     pub fn end(&mut self) -> bool {
-        if self.0 == State::UntilClose {
-            self.0 = State::Over;
+        if self.state == State::UntilClose {
+            self.state = State::Over;
         }
         self.is_over()
     }
 
     /// Whether all of the body was taken.
     pub fn is_over(&self) -> bool {
-        self.0 == State::Over
+        self.state == State::Over
     }
 }
 
@@ -193,7 +212,7 @@ mod tests {
 
     /// Feeds `octets` in pieces of `by`; gives the body and what is left, or how it went wrong.
     fn decode(length: Length, octets: &[u8], by: usize) -> Result<(Vec<u8>, Vec<u8>), BadChunks> {
-        let mut decoder = Decoder::new(length);
+        let mut decoder = Decoder::of_answer(length);
         let mut buffer = Buffer::default();
         let mut body = Vec::new();
         for piece in octets.chunks(by) {
@@ -280,6 +299,21 @@ mod tests {
             for by in [1, 100_000] {
                 assert_eq!(decode(Length::Chunked, octets, by), Err(BadChunks));
             }
+        }
+    }
+
+    #[test]
+    fn blanks_after_the_size_of_a_chunk_are_for_answers_only() {
+        for (octets, expected) in [
+            (&b"4 \r\n"[..], Err(BadChunks)),
+            (b"4\t\r\n", Err(BadChunks)),
+            (b"4 ;x\r\nmail", Ok(4)),
+            (b"4\r\nmail", Ok(4)),
+        ] {
+            let mut buffer = Buffer::default();
+            buffer.append(octets);
+            let ready = Decoder::new(Length::Chunked).ready(&mut buffer);
+            assert_eq!(ready, expected, "row {octets:?}");
         }
     }
 

@@ -195,6 +195,7 @@ impl Exchange {
             if let Some(permit) = &mut self.permit
                 && let Poll::Ready(decided) = Pin::new(permit).poll(context)
             {
+                self.cut();
                 return Poll::Ready(Err(Ended::Revoked(Box::new(decided))));
             }
             if let Err(error) = match self.poll_link(context) {
@@ -232,7 +233,7 @@ impl Exchange {
                     continue;
                 }
                 self.silent_until = Instant::now() + self.hold;
-                self.decoder = Decoder::new(head.length);
+                self.decoder = Decoder::of_answer(head.length);
                 self.keeps = head.keeps && head.length != Length::UntilClose;
                 if let Some(member) = &self.member
                     && member.health.succeed()
@@ -276,6 +277,7 @@ impl Exchange {
             if let Some(permit) = &mut self.permit
                 && Pin::new(permit).poll(context).is_ready()
             {
+                self.cut();
                 return Poll::Ready(Err(Cut::Revoked));
             }
             self.pump(context, source)?;
@@ -320,6 +322,12 @@ impl Exchange {
         self.is_uploaded
     }
 
+    /// It is for nothing that waits for news: the mail server may be silent for a shorter time.
+    pub(in crate::net) fn hurry(&mut self) {
+        self.hold = self.hold.min(self.pool.timing.answer);
+        self.silent_until = Instant::now() + self.hold;
+    }
+
     /// When [`Self::late`] is to be called, unless something happens before.
     pub(in crate::net) fn deadline(&self) -> Instant {
         match self.pace.deadline() {
@@ -332,7 +340,10 @@ impl Exchange {
     pub(in crate::net) fn late(&self) -> Cut {
         match self.pace.deadline() {
             Some(pace) if !self.is_uploaded && pace <= self.silent_until => Cut::Slow,
-            Some(_) | None => Cut::Silent,
+            Some(_) | None => {
+                self.give_up();
+                Cut::Silent
+            }
         }
     }
 
@@ -348,6 +359,15 @@ impl Exchange {
             && may_serve
         {
             self.pool.give(member, link);
+        }
+    }
+
+    /// Sends and reads nothing more. The connection is closed after the answers to this client and
+    /// to others that the same change concerns.
+    fn cut(&mut self) {
+        self.permit = None;
+        if let State::Open(link) = std::mem::replace(&mut self.state, State::Over) {
+            self.pool.closing.put(link);
         }
     }
 

@@ -19,6 +19,7 @@ use crate::mail::Route;
 use crate::net::proxy_header::Ends;
 
 use super::Timing;
+use super::closing::Closing;
 use super::connect;
 use super::connect::Names;
 use super::connect::OpenError;
@@ -35,6 +36,8 @@ pub(super) struct Pool {
     /// Of each member those that were used last stand last. Held for a few operations, never
     /// across a wait.
     idle: Mutex<Vec<Idle>>,
+    /// Those whose requests were cut.
+    pub(super) closing: Closing,
 }
 
 /// The idle connections of one member.
@@ -51,6 +54,7 @@ impl Pool {
             names,
             timing,
             idle: Mutex::new(Vec::new()),
+            closing: Closing::default(),
         }
     }
 

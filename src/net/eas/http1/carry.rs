@@ -55,10 +55,14 @@ impl Forwarded {
             way,
         } = going;
         let patience = lane.front.limits.body;
+        let mut exchange = lane
+            .upstream
+            .forward(to, permit, &request, ends, length, patience);
+        if !way.may_wait() {
+            exchange.hurry();
+        }
         Box::new(Self {
-            exchange: lane
-                .upstream
-                .forward(to, permit, &request, ends, length, patience),
+            exchange,
             goes_home: way.goes_home(),
             keeps,
             way,
@@ -87,6 +91,8 @@ enum Answered {
     Relay { is_chunked: bool, keeps: bool },
     /// Its answer is not passed on.
     Instead(Turn),
+    /// A change has ended the wait.
+    Revoked(Turn),
 }
 
 impl Client {
@@ -99,6 +105,11 @@ impl Client {
         let (is_chunked, keeps) = match answered.await {
             Answered::Relay { is_chunked, keeps } => (is_chunked, keeps),
             Answered::Instead(turn) => return turn,
+            Answered::Revoked(turn) => {
+                // There may be others to be told first.
+                lane.upstream.drop_later(forwarded);
+                return turn;
+            }
         };
         let mut has_ended = false;
         let relayed = poll_fn(|context| {
@@ -151,8 +162,14 @@ impl Client {
         let head = match waited {
             Waited::Answer(head) => head,
             Waited::Ended(ended) => {
+                let is_revoked = matches!(ended, Ended::Revoked(_));
                 let reply = conclude(front, &forwarded.way, ended);
-                return Answered::Instead(self.reply(lane, reply, forwarded.keeps));
+                let turn = self.reply(lane, reply, forwarded.keeps);
+                return if is_revoked {
+                    Answered::Revoked(turn)
+                } else {
+                    Answered::Instead(turn)
+                };
             }
             Waited::Stopped => {
                 let reply = front.gateway.handle_unreachable();
