@@ -240,6 +240,10 @@ fn parse_plain(query: &[u8], stated: Stated<'_>) -> Result<Request, Malformed> {
             if extra.len() >= MAX_EXTRA {
                 return Err(Malformed::TooManyParameters);
             }
+            // Another server might find this one first.
+            if is_of_base64(&name) {
+                return Err(Malformed::Duplicate);
+            }
             extra.push((name.into_owned(), value.into_owned()));
         }
     }
@@ -313,6 +317,16 @@ fn parse_base64(query: &[u8]) -> Result<Request, Malformed> {
         accept_multipart: options.is_some_and(|octet| octet & OPTION_MULTIPART != 0),
         form: Form::Base64 { locale, parameters },
         spelled: spelled.into(),
+    })
+}
+
+/// Whether a name reads as the beginning of a query in base64: version and command.
+fn is_of_base64(name: &str) -> bool {
+    let octets = name.get(..4).and_then(|start| STANDARD.decode(start).ok());
+    octets.is_some_and(|octets| {
+        let version = octets.first().copied().and_then(Version::from_octet);
+        let command = octets.get(1).copied().and_then(Command::from_code);
+        version.is_some() && command.is_some()
     })
 }
 

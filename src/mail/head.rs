@@ -232,10 +232,14 @@ impl Head<'_> {
         {
             return Err(Malformed::Host);
         }
-        let authority = stated.as_ref().or(absolute).ok_or(Malformed::Host)?;
-        if authority.as_str().contains('@') {
+        if [stated.as_ref(), absolute]
+            .into_iter()
+            .flatten()
+            .any(is_more)
+        {
             return Err(Malformed::Host);
         }
+        let authority = stated.as_ref().or(absolute).ok_or(Malformed::Host)?;
         let host = authority.host();
         let mut published = published.iter();
         let known = published.find(|name| name.eq_ignore_ascii_case(host));
@@ -262,6 +266,12 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, head: &Head<'_
     if let Some(host) = host {
         headers.insert(FORWARDED_HOST, host);
     }
+}
+
+/// Whether there is more than a host and a port in it.
+fn is_more(authority: &Authority) -> bool {
+    let rest = authority.as_str().strip_prefix(authority.host());
+    rest.is_none_or(|rest| !rest.is_empty() && authority.port_u16().is_none())
 }
 
 fn same_authority(one: &Authority, other: &Authority) -> bool {

@@ -19,7 +19,7 @@ use crate::eas::Version;
 use super::error::Malformed;
 
 /// Request headers that pass as they are; lists, which may stand in several lines.
-const PASSED_LISTS: [HeaderName; 4] = [
+static PASSED_LISTS: [HeaderName; 4] = [
     header::ACCEPT,
     header::ACCEPT_CHARSET,
     header::ACCEPT_ENCODING,
@@ -27,14 +27,14 @@ const PASSED_LISTS: [HeaderName; 4] = [
 ];
 
 /// Request headers that pass as they are, each at most once.
-const PASSED: [HeaderName; 3] = [
+static PASSED: [HeaderName; 3] = [
     header::CONTENT_ENCODING,
     header::CONTENT_TYPE,
     header::USER_AGENT,
 ];
 
 /// Request headers that are read, and written anew for the mail server.
-const READ: [HeaderName; 6] = [
+static READ: [HeaderName; 6] = [
     header::AUTHORIZATION,
     header::COOKIE,
     header::HOST,
@@ -73,7 +73,7 @@ const OFFERED: [HeaderName; 6] = [
 ];
 
 /// Headers of one connection, in either direction, whether `Connection` names them or not.
-const HOP_BY_HOP: [HeaderName; 9] = [
+static HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -129,8 +129,7 @@ pub(super) fn is_ours(name: &HeaderName) -> bool {
         .any(|list| list.contains(name))
 }
 
-/// The headers that pass towards the mail server, and the cookies as one header (HTTP/2 sends
-/// them in pieces, RFC 9113 section 8.2.3).
+/// The headers that pass towards the mail server.
 ///
 /// # Errors
 ///
@@ -138,28 +137,50 @@ pub(super) fn is_ours(name: &HeaderName) -> bool {
 pub(super) fn passed(headers: &HeaderMap) -> Result<HeaderMap, Malformed> {
     check_connection(headers)?;
     let mut passed = HeaderMap::with_capacity(16);
-    for name in PASSED_LISTS {
-        for value in headers.get_all(&name) {
+    // Once over those that are there: to look each up would hash a name for each that may be there.
+    for (name, value) in headers {
+        if PASSED.contains(name) {
+            if passed.insert(name.clone(), value.clone()).is_some() {
+                return Err(Malformed::HeaderTwice);
+            }
+        } else if PASSED_LISTS.contains(name) {
             passed.append(name.clone(), value.clone());
         }
     }
-    for name in PASSED {
-        if let Some(value) = single(headers, &name)? {
-            passed.insert(name, value.clone());
-        }
-    }
-    let cookies: Vec<&[u8]> = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    if !cookies.is_empty() {
-        let mut cookies =
-            HeaderValue::from_bytes(&cookies.join(&b"; "[..])).map_err(|_| Malformed::Header)?;
-        cookies.set_sensitive(true);
+    if let Some(cookies) = cookies(headers)? {
         passed.insert(header::COOKIE, cookies);
     }
     Ok(passed)
+}
+
+/// The cookies as one header (HTTP/2 sends them in pieces, RFC 9113 section 8.2.3), without those that
+/// choose a server behind Exchange's front (CVE-2021-26855): the front sets them for itself, and they are
+/// nobody else's to send.
+///
+/// # Errors
+///
+/// When they do not make one header.
+pub(super) fn cookies(headers: &HeaderMap) -> Result<Option<HeaderValue>, Malformed> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for value in headers.get_all(header::COOKIE) {
+        for cookie in value.as_bytes().split(|octet| *octet == b';') {
+            let cookie = cookie.trim_ascii();
+            let name = cookie.split(|octet| *octet == b'=').next();
+            let name = name.unwrap_or_default().trim_ascii().to_ascii_lowercase();
+            let is_routing =
+                name.starts_with(b"x-beresource") || name.starts_with(b"x-anonresource");
+            if !is_routing && !cookie.is_empty() {
+                kept.push(cookie);
+            }
+        }
+    }
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    let joined = HeaderValue::from_bytes(&kept.join(&b"; "[..]));
+    let mut joined = joined.map_err(|_| Malformed::Header)?;
+    joined.set_sensitive(true);
+    Ok(Some(joined))
 }
 
 /// The value of a header that may stand there once.
@@ -222,21 +243,54 @@ pub(super) fn strip_answer(headers: &mut HeaderMap) {
         // A length or type that the connection claims to own would leave a body nobody can read.
         .filter(|name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_TYPE)
         .collect();
-    let withheld: Vec<HeaderName> = headers
+    let taken: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| is_withheld(name.as_str()))
+        .filter(|name| HOP_BY_HOP.contains(name) || is_withheld(name.as_str()))
         .cloned()
         .collect();
-    for name in HOP_BY_HOP.iter().chain(&withheld).chain(&named) {
+    for name in taken.iter().chain(&named) {
         headers.remove(name);
     }
+    if !headers.contains_key(header::SET_COOKIE) {
+        return;
+    }
+    for (name, value) in headers.iter_mut() {
+        if *name == header::SET_COOKIE
+            && let Some(bound) = without_domain(value)
+        {
+            *value = bound;
+        }
+    }
+}
+
+/// A cookie of a domain behind the gateway as one of the gateway itself, which is the only place that its
+/// client would send it to; `None` if it names none.
+fn without_domain(cookie: &HeaderValue) -> Option<HeaderValue> {
+    let is_domain = |part: &&[u8]| {
+        let name = part.split(|octet| *octet == b'=').next();
+        name.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"domain"))
+    };
+    let mut parts = cookie.as_bytes().split(|octet| *octet == b';');
+    let value = parts.next()?;
+    let attributes: Vec<&[u8]> = parts.collect();
+    if !attributes.iter().any(is_domain) {
+        return None;
+    }
+    let kept = attributes.into_iter().filter(|part| !is_domain(part));
+    let kept: Vec<&[u8]> = std::iter::once(value).chain(kept).collect();
+    let mut bound = HeaderValue::from_bytes(&kept.join(&b';')).ok()?;
+    bound.set_sensitive(true);
+    Some(bound)
 }
 
 fn is_withheld(name: &str) -> bool {
     WITHHELD
         .iter()
         .any(|withheld| match withheld.strip_suffix('*') {
-            Some(start) => name.starts_with(start),
+            // Most names differ from most of these in their first letter.
+            Some(start) => {
+                name.as_bytes().first() == start.as_bytes().first() && name.starts_with(start)
+            }
             None => name == *withheld,
         })
 }
@@ -303,8 +357,8 @@ mod tests {
             ("User-Agent", "Apple-iPhone/1"),
             ("Content-Type", "application/vnd.ms-sync.wbxml"),
             ("Accept-Language", "de"),
-            ("Cookie", "a=1"),
-            ("Cookie", "b=2"),
+            ("Cookie", "a=1; X-BEResource=evil~1"),
+            ("Cookie", "x-anonresource-backend=evil/x; b=2"),
             ("Authorization", "Basic x"),
             ("X-Forwarded-For", "127.0.0.1"),
             ("Forwarded", "for=127.0.0.1"),
@@ -442,7 +496,7 @@ mod tests {
             ("Content-Length", "5"),
             ("Content-Type", "application/vnd.ms-sync.wbxml"),
             ("Set-Cookie", "a=1"),
-            ("Set-Cookie", "b=2"),
+            ("Set-Cookie", "b=2; Path=/; DOMAIN = ex.internal; Secure"),
             ("MS-ASProtocolVersions", "2.5,12.0"),
             ("X-MS-RP", "2.5,12.0"),
         ]);
@@ -451,7 +505,7 @@ mod tests {
             ("Content-Length", "5"),
             ("Content-Type", "application/vnd.ms-sync.wbxml"),
             ("Set-Cookie", "a=1"),
-            ("Set-Cookie", "b=2"),
+            ("Set-Cookie", "b=2; Path=/; Secure"),
             ("MS-ASProtocolVersions", "2.5,12.0"),
             ("X-MS-RP", "2.5,12.0"),
         ]);

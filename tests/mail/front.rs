@@ -302,8 +302,56 @@ async fn no_spelling_of_a_request_becomes_two_or_another_one() {
             "200",
             1,
         ),
-        ("CL.TE", post(both, &format!("{chunk}{hidden}")), "200", 1),
-        ("TE.CL", post(turned, &format!("{chunk}{hidden}")), "200", 1),
+        ("CL.TE", post(both, &format!("{chunk}{hidden}")), "400", 0),
+        ("TE.CL", post(turned, &format!("{chunk}{hidden}")), "400", 0),
+        (
+            "bare LF",
+            post("Content-Length: 4\r\n", "mail").replace('\r', ""),
+            "400",
+            0,
+        ),
+        (
+            "one bare LF",
+            post("User-Agent: a\nContent-Length: 0\r\n", &hidden),
+            "400",
+            0,
+        ),
+        (
+            "blank after a chunk's size",
+            post("Transfer-Encoding: chunked\r\n", "0 \r\n\r\n"),
+            "400",
+            0,
+        ),
+        (
+            "fragment",
+            format!("POST {good}#x HTTP/1.1\r\n{lines}\r\n"),
+            "400",
+            0,
+        ),
+        (
+            "user of a host",
+            format!("POST https://a@{HOST}{good} HTTP/1.1\r\n{lines}\r\n"),
+            "400",
+            0,
+        ),
+        (
+            "port that is none",
+            post("", "").replace(HOST, &format!("{HOST}:x")),
+            "400",
+            0,
+        ),
+        (
+            "port too large",
+            post("", "").replace(HOST, &format!("{HOST}:99999")),
+            "400",
+            0,
+        ),
+        (
+            "no port after a colon",
+            post("", "").replace(HOST, &format!("{HOST}:")),
+            "400",
+            0,
+        ),
         (
             "TE.TE",
             post("Transfer-Encoding: chunked, identity\r\n", chunk),
@@ -507,12 +555,11 @@ async fn requests_that_may_be_lenient_are_still_one_request_upstream() {
         basic("right")
     );
     for (row, octets) in [
-        // RFC 9112 section 2.2 lets a recipient take LF alone as the end of a line.
         (
-            "bare LF",
+            "port",
             format!(
-                "POST {good} HTTP/1.1\n{}Content-Length: 4\n\nmail",
-                lines.replace('\r', "")
+                "POST {good} HTTP/1.1\r\n{}Content-Length: 4\r\n\r\nmail",
+                lines.replace(HOST, &format!("{HOST}:443"))
             ),
         ),
         (
@@ -827,6 +874,37 @@ async fn a_silent_mail_server_is_given_up() {
     let sent = command("good", "Sync", "trickle", octets(""));
     let response = client.send_request(sent).await.unwrap();
     assert!(response.into_body().collect().await.is_err());
+    site.drain().await;
+}
+
+/// It was given an hour, as a Ping is.
+#[tokio::test]
+async fn a_mail_server_that_is_silent_to_a_command_without_a_wait_is_given_up_early() {
+    let timing = Timing {
+        answer: Duration::from_millis(200),
+        ..Timing::default()
+    };
+    let site = Site::with(Plan {
+        timing,
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    let waiting = client.send_request(command("good", "Ping", "hold", octets("")));
+    let waiting = tokio::spawn(waiting);
+    site.origin.next().await;
+    for _ in 0..3 {
+        let mut client = site.http1().await;
+        let sent = command("good", "Settings", "hold", octets(""));
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(response.headers().contains_key("retry-after"));
+    }
+    let standing = site.front.upstream.standing();
+    assert_eq!(standing[0].failed, 3, "{standing:?}");
+    assert!(!standing[0].is_up, "{standing:?}");
+    assert!(!waiting.is_finished(), "the Ping was given up, too");
+    waiting.abort();
     site.drain().await;
 }
 

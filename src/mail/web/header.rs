@@ -128,7 +128,7 @@ pub(super) fn passed(
         authorization.set_sensitive(true);
         passed.insert(header::AUTHORIZATION, authorization);
     }
-    if let Some(cookies) = cookies(headers)? {
+    if let Some(cookies) = mail::cookies(headers)? {
         passed.insert(header::COOKIE, cookies);
     }
     Ok(passed)
@@ -145,31 +145,6 @@ fn is_of_a_request(authorization: &HeaderValue) -> bool {
     [&b"basic"[..], b"bearer", b"digest"]
         .iter()
         .any(|known| scheme.eq_ignore_ascii_case(known))
-}
-
-/// The cookies as one header, without those that choose a server behind Exchange's front
-/// (CVE-2021-26855): the front sets them for itself, and they are nobody else's to send.
-fn cookies(headers: &HeaderMap) -> Result<Option<HeaderValue>, Malformed> {
-    let mut kept: Vec<&[u8]> = Vec::new();
-    for value in headers.get_all(header::COOKIE) {
-        for cookie in value.as_bytes().split(|octet| *octet == b';') {
-            let cookie = cookie.trim_ascii();
-            let name = cookie.split(|octet| *octet == b'=').next();
-            let name = name.unwrap_or_default().trim_ascii().to_ascii_lowercase();
-            let is_routing =
-                name.starts_with(b"x-beresource") || name.starts_with(b"x-anonresource");
-            if !is_routing && !cookie.is_empty() {
-                kept.push(cookie);
-            }
-        }
-    }
-    if kept.is_empty() {
-        return Ok(None);
-    }
-    let joined = HeaderValue::from_bytes(&kept.join(&b"; "[..]));
-    let mut joined = joined.map_err(|_| Malformed::Header)?;
-    joined.set_sensitive(true);
-    Ok(Some(joined))
 }
 
 #[cfg(test)]

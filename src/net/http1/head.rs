@@ -102,6 +102,9 @@ impl RequestHead {
     ///
     /// When it is none, or what follows it would be unclear.
     pub fn parse(octets: &[u8]) -> Result<Self, BadHead> {
+        if has_bare_feed(octets) {
+            return Err(BadHead::Malformed);
+        }
         let text = Bytes::copy_from_slice(octets);
         let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let mut parsed = httparse::Request::new(&mut []);
@@ -121,14 +124,18 @@ impl RequestHead {
             (Some(_), _) => return Err(malformed),
             (None, length) => Length::Known(length.unwrap_or(0)),
         };
+        // RFC 9112 section 6.1: where both stand, one server may go by the one and the next by the
+        // other. A target has no fragment (section 3.2).
         let is_unclear = codings.is_some() && headers.contains_key(header::CONTENT_LENGTH);
+        if is_unclear || target.contains(&b'#') {
+            return Err(malformed);
+        }
         Ok(Self {
             method: method.map_err(|_| malformed)?,
             uri: Uri::from_maybe_shared(target).map_err(|_| malformed)?,
             version,
             length,
-            // RFC 9112 section 6.1: who sends both lengths gets no second request read.
-            keeps: keeps(version, &headers) && !is_unclear,
+            keeps: keeps(version, &headers),
             expects_continue: version == Version::HTTP_11 && expects_continue(&headers),
             headers,
         })
@@ -180,6 +187,14 @@ impl AnswerHead {
             keeps,
         })
     }
+}
+
+/// Whether a line ends without a return. RFC 9112 section 2.2 lets a server take that; one that does not
+/// cannot be at odds with others over where a header ends.
+fn has_bare_feed(octets: &[u8]) -> bool {
+    let pairs = octets.iter().zip(octets.iter().skip(1));
+    let bare = |found, (before, octet): (&u8, &u8)| found | (*octet == b'\n' && *before != b'\r');
+    octets.first() == Some(&b'\n') || pairs.fold(false, bare)
 }
 
 fn version(minor: Option<u8>) -> Result<Version, BadHead> {
@@ -386,10 +401,10 @@ mod tests {
                 Ok((Length::Chunked, true)),
             ),
             ("Connection: x, Close\r\n", Ok((Length::Known(0), false))),
-            (
-                "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
-                Ok((Length::Chunked, false)),
-            ),
+            ("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", bad),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", bad),
+            ("X: a\nY: b\r\n", bad),
+            ("X: a\r\n\n", bad),
             ("Transfer-Encoding: chunked, gzip\r\n", bad),
             ("Transfer-Encoding: \x0bchunked\r\n", bad),
             (
@@ -416,6 +431,15 @@ mod tests {
         let head = format!("POST /x HTTP/1.1\r\n{many}\r\n");
         let parsed = RequestHead::parse(head.as_bytes());
         assert_eq!(parsed.err(), Some(BadHead::TooLarge));
+        for target in ["/x#y", "/x?a=b#&a=c", "https://mail.test/x#"] {
+            let head = format!("POST {target} HTTP/1.1\r\n\r\n");
+            let parsed = RequestHead::parse(head.as_bytes());
+            assert_eq!(parsed.err(), Some(BadHead::Malformed), "row {target}");
+        }
+        for head in ["POST /x HTTP/1.1\n\n", "\nPOST /x HTTP/1.1\r\n\r\n"] {
+            let parsed = RequestHead::parse(head.as_bytes());
+            assert_eq!(parsed.err(), Some(BadHead::Malformed), "row {head:?}");
+        }
         let old = RequestHead::parse(b"POST /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n");
         assert_eq!(old.err(), Some(BadHead::Malformed));
     }
