@@ -1,5 +1,7 @@
 //! What the core hands out: what to do with a request, and what it wants back.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 use http::Request;
 use http::StatusCode;
@@ -100,6 +102,9 @@ pub struct Ask {
     pub request: Request<()>,
     /// To be handed back with the answer.
     pub ticket: Ticket,
+    /// Too many questions are under way: so long is to be waited instead, and then to be come back with
+    /// [`Told::Waited`].
+    pub pause: Option<Duration>,
 }
 
 /// A request that waits for the upstream's word on its credentials.
@@ -113,6 +118,8 @@ pub enum Told<'a> {
     Answer(StatusCode, &'a HeaderMap),
     /// It did not, in time or at all.
     Unreachable,
+    /// It was not asked; the pause is over.
+    Waited,
 }
 
 /// A request that is let through.
@@ -181,6 +188,10 @@ pub(super) struct Asked {
     pub(super) pending: Pending,
     pub(super) attempt: Attempt,
     pub(super) stage: Stage,
+    /// How often it has waited for others' answers.
+    pub(super) pauses: u8,
+    /// Whether it is the first in this window that has.
+    pub(super) is_first: bool,
 }
 
 /// What the upstream is being asked.

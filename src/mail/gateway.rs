@@ -48,6 +48,7 @@ use super::check;
 use super::check::Looks;
 use super::config::Config;
 use super::credential::Credentials;
+use super::credential::Excess;
 use super::credential::Hasher;
 use super::credential::Key;
 use super::credential::Offer;
@@ -148,6 +149,9 @@ impl Gateway {
     /// The upstream has answered an [`Ask`].
     pub fn handle_told(&self, now: Now, ticket: Ticket, told: Told<'_>) -> Step {
         let mut asked = *ticket.0;
+        if let Told::Waited = told {
+            return self.sign_in(now, asked.pending, asked.pauses, asked.is_first);
+        }
         let attempt = asked.attempt;
         match (asked.stage, told) {
             (Stage::Challenge, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
@@ -210,7 +214,10 @@ impl Gateway {
                 let wait = headers::retry_after(answer).unwrap_or(SHORT_WAIT);
                 Step::answer(Reply::busy(wait.min(LONGEST_WAIT)))
             }
-            (Stage::Challenge | Stage::Credentials, Told::Answer(..) | Told::Unreachable) => {
+            (
+                Stage::Challenge | Stage::Credentials,
+                Told::Answer(..) | Told::Unreachable | Told::Waited,
+            ) => {
                 self.credentials().release(&attempt);
                 Step::answer(Reply::unavailable(SHORT_WAIT, Cause::Unavailable))
             }
@@ -277,6 +284,11 @@ impl Gateway {
     }
 
     pub(super) fn proceed(&self, now: Now, pending: Pending) -> Step {
+        self.sign_in(now, pending, 0, false)
+    }
+
+    /// Goes on if the credentials are known, asks about them, or waits until fewer are asked about.
+    fn sign_in(&self, now: Now, pending: Pending, pauses: u8, was_first: bool) -> Step {
         let login = &pending.who.login;
         let standing = self.credentials().standing(now.monotonic, login.key);
         match standing {
@@ -289,9 +301,20 @@ impl Gateway {
         let mut attempt = login.attempt(&self.hasher, &pending.who.peer);
         let mut credentials = self.credentials();
         if let Err(throttle) = credentials.begin(now.monotonic, &mut attempt) {
+            drop(credentials);
+            let is_first = throttle.first || was_first;
+            if throttle.excess == Excess::AtOnce && pauses < MAX_PAUSES {
+                return self.ask(Asked {
+                    pending,
+                    attempt,
+                    stage: Stage::Credentials,
+                    pauses: pauses + 1,
+                    is_first,
+                });
+            }
             let reply = Reply::throttled(throttle);
             // Once a window: a flood of guesses must not become one of records.
-            return if throttle.first {
+            return if is_first {
                 let text = throttle.excess.sentence();
                 Step::recorded(reply, pending.who.refusal_record(now.wall, text))
             } else {
@@ -309,6 +332,8 @@ impl Gateway {
             pending,
             attempt,
             stage,
+            pauses: 0,
+            is_first: false,
         })
     }
 
@@ -328,6 +353,7 @@ impl Gateway {
                 action: Action::Ask(Ask {
                     to,
                     request,
+                    pause: (asked.pauses > 0).then(|| pause(asked.pauses)),
                     ticket: Ticket(Box::new(asked)),
                 }),
                 event: None,
@@ -514,6 +540,19 @@ thread_local! {
     /// One for each thread, because it is large and filled anew by each decision.
     static TRACE: RefCell<Trace> = RefCell::default();
 }
+
+/// How long the wait number `number` for others' answers is: 50 ms at first, a second at most.
+fn pause(number: u8) -> Duration {
+    let doubled = 2_u32.saturating_pow(u32::from(number.saturating_sub(1)));
+    FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
+}
+
+/// Some answers to a question.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Some 18 seconds in all. After a restart all clients sign in at once, and thousands of them may come
+/// from one address; a hundred questions of a millisecond each are answered long before.
+const MAX_PAUSES: u8 = 20;
 
 /// Retry-After when the upstream may be back any moment.
 pub(super) const SHORT_WAIT: Duration = Duration::from_secs(10);

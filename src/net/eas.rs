@@ -319,6 +319,16 @@ fn settle(front: &Front, step: Step) -> Result<Settled, Box<Ask>> {
 async fn ask(lane: &Lane, ends: Ends, mut ask: Box<Ask>) -> Settled {
     let front = &lane.front;
     loop {
+        if let Some(pause) = ask.pause {
+            tokio::time::sleep(pause).await;
+            let now = front.clock.now();
+            let step = front.gateway.handle_told(now, ask.ticket, Told::Waited);
+            match settle(front, step) {
+                Ok(settled) => return settled,
+                Err(further) => ask = further,
+            }
+            continue;
+        }
         front.counters.asked.fetch_add(1, Ordering::Relaxed);
         let answer = Box::pin(lane.upstream.ask(ask.to, ask.request, Some(ends))).await;
         let told = match &answer {

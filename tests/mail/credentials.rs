@@ -15,6 +15,7 @@ use crate::gateway::record;
 use crate::gateway::told;
 use crate::world::Request;
 use crate::world::World;
+use crate::world::ask;
 use crate::world::certified;
 use crate::world::config;
 use crate::world::honest;
@@ -93,6 +94,43 @@ fn an_address_that_guesses_at_many_users_is_throttled() {
     elsewhere.address = [192, 0, 2, 8].into();
     let step = request.settle(&gateway, &Arc::new(elsewhere));
     assert!(matches!(step.action, Action::Forward(_)));
+}
+
+/// After a restart thousands of phones signed in at once, and all but a hundred of an address were
+/// refused for it.
+#[test]
+fn sign_ins_beyond_those_that_are_asked_about_wait_for_their_turn() {
+    let world = World::new();
+    let gateway = world.gateway();
+    let sign_in = |user: &str| {
+        let request = Request::of("good", "Sync").basic(user, "right");
+        ask(request.send(&gateway, &peer()))
+    };
+    let mut under_way: Vec<_> = (0..100).map(|n| sign_in(&format!("u{n}"))).collect();
+    assert!(under_way.iter().all(|ask| ask.pause.is_none()));
+    let waits = sign_in("alice");
+    assert_eq!(waits.pause, Some(Duration::from_millis(50)));
+    let waits = ask(gateway.handle_told(start(), waits.ticket, Told::Waited));
+    assert_eq!(waits.pause, Some(Duration::from_millis(100)));
+    // One of the hundred is done.
+    let done = under_way.pop().unwrap();
+    drop(gateway.handle_told(start(), done.ticket, Told::Unreachable));
+    let asks = ask(gateway.handle_told(start(), waits.ticket, Told::Waited));
+    assert_eq!(asks.pause, None);
+    // And one for which no place becomes free in all that time.
+    let mut waits = sign_in("bob");
+    let mut waited = Duration::ZERO;
+    let refused = loop {
+        waited += waits.pause.expect("it was asked about");
+        let step = gateway.handle_told(start(), waits.ticket, Told::Waited);
+        match step.action {
+            Action::Ask(again) => waits = again,
+            _ => break step,
+        }
+    };
+    assert!(waited > Duration::from_secs(10), "{waited:?}");
+    assert!(waited < Duration::from_secs(20), "{waited:?}");
+    assert_eq!(reply(refused).cause, Cause::Throttled);
 }
 
 /// A mail server that throttles was called unreachable, and its Retry-After was lost.
