@@ -234,8 +234,9 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// Octets of a nonce (RFC 9654 section 2.1: 32).
 const NONCE: usize = 32;
 
-/// How long nobody is asked again about a certificate that nobody has told of.
-const RETRY: Duration = Duration::from_secs(30);
+/// How long nobody is asked again about a certificate that nobody has told of: longer than the packets
+/// of one login, shorter than until a device tries again. What spares a responder that fails is [`REST`].
+const RETRY: Duration = Duration::from_secs(2);
 
 /// Failures in a row after which a responder is left alone.
 const FEW: u32 = 3;

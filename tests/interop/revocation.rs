@@ -356,6 +356,23 @@ fn hard_mode_refuses_when_the_responder_is_old_dead_slow_or_lies_rfc6960_3_2() {
     );
 }
 
+/// One failure kept its device out for half a minute, though the responder was well again.
+#[test]
+fn hard_mode_asks_again_at_the_next_try_after_a_failure() {
+    let port = ports::tcp();
+    let gateway = asking("hard", port, "responder_deadline = \"1s\"");
+    let files = device(&gateway, "patient", 1);
+    let outcome = login(&gateway, &files, true);
+    assert!(!outcome.success(), "{}", outcome.output);
+    let mut responder = Responder::at(port);
+    responder.start(&gateway, &[(1, 'V')], None);
+    let well = Instant::now();
+    until("the device is let in", || {
+        login(&gateway, &files, true).success().then_some(())
+    });
+    assert!(well.elapsed() < Duration::from_secs(15), "{well:?}");
+}
+
 #[test]
 fn an_answer_that_somebody_else_has_signed_lets_nobody_in_rfc6960_3_2() {
     let port = ports::tcp();
