@@ -76,6 +76,7 @@ mod reply;
 mod roll;
 mod route;
 mod sighting;
+mod sign_in;
 mod token;
 mod web;
 mod who;

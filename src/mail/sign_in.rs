@@ -1,0 +1,123 @@
+//! What the upstream is asked about credentials: whether they are known already, how many are asked
+//! about at once, and who waits.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::header;
+
+use crate::model::Now;
+
+use super::action::Action;
+use super::action::Ask;
+use super::action::Asked;
+use super::action::Pending;
+use super::action::Stage;
+use super::action::Step;
+use super::action::Ticket;
+use super::credential::Excess;
+use super::credential::Standing;
+use super::gateway::Gateway;
+use super::gateway::LONG_WAIT;
+use super::header as headers;
+use super::reply::Cause;
+use super::reply::Reply;
+
+impl Gateway {
+    pub(super) fn proceed(&self, now: Now, pending: Pending) -> Step {
+        self.sign_in(now, pending, 0, false)
+    }
+
+    /// Goes on if the credentials are known, asks about them, or waits until fewer are asked about.
+    pub(super) fn sign_in(&self, now: Now, pending: Pending, pauses: u8, was_first: bool) -> Step {
+        let login = &pending.who.login;
+        let standing = self.credentials().standing(now.monotonic, login.key);
+        match standing {
+            Standing::Accepted(offer) => return self.accepted(now, pending, &offer),
+            Standing::Refused => {
+                return Step::answer(Reply::unauthorized(&self.challenges, Cause::Refused));
+            }
+            Standing::Unknown => {}
+        }
+        let mut attempt = login.attempt(&self.hasher, &pending.who.peer);
+        let mut credentials = self.credentials();
+        if let Err(throttle) = credentials.begin(now.monotonic, &mut attempt) {
+            drop(credentials);
+            let is_first = throttle.first || was_first;
+            if throttle.excess == Excess::AtOnce && pauses < MAX_PAUSES {
+                return self.ask(Asked {
+                    pending,
+                    attempt,
+                    stage: Stage::Credentials,
+                    pauses: pauses + 1,
+                    is_first,
+                });
+            }
+            let reply = Reply::throttled(throttle);
+            // Once a window: a flood of guesses must not become one of records.
+            return if is_first {
+                let text = throttle.excess.sentence();
+                Step::recorded(reply, pending.who.refusal_record(now.wall, text))
+            } else {
+                Step::answer(reply)
+            };
+        }
+        let at = pending.who.route.upstream;
+        let stage = if credentials.wants_challenge(now.monotonic, at) {
+            Stage::Challenge
+        } else {
+            Stage::Credentials
+        };
+        drop(credentials);
+        self.ask(Asked {
+            pending,
+            attempt,
+            stage,
+            pauses: 0,
+            is_first: false,
+        })
+    }
+
+    pub(super) fn ask(&self, asked: Asked) -> Step {
+        let pending = &asked.pending;
+        let mut own = HeaderMap::with_capacity(4);
+        own.insert(header::USER_AGENT, HeaderValue::from_static("Portreeve"));
+        if let Some(address) = pending.headers.get(headers::FORWARDED_FOR) {
+            own.insert(headers::FORWARDED_FOR, address.clone());
+        }
+        if asked.stage == Stage::Credentials {
+            pending.who.login.add_to(&mut own, &self.config);
+        }
+        let to = pending.who.route;
+        match self.request(to, Method::OPTIONS, "", own) {
+            Some(request) => Step {
+                action: Action::Ask(Ask {
+                    to,
+                    request,
+                    pause: (asked.pauses > 0).then(|| pause(asked.pauses)),
+                    ticket: Ticket(Box::new(asked)),
+                }),
+                event: None,
+            },
+            None => {
+                self.credentials().release(&asked.attempt);
+                Step::answer(Reply::unavailable(LONG_WAIT, Cause::Unavailable))
+            }
+        }
+    }
+}
+
+/// How long the wait number `number` for others' answers is: 50 ms at first, a second at most.
+fn pause(number: u8) -> Duration {
+    let doubled = 2_u32.saturating_pow(u32::from(number.saturating_sub(1)));
+    FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
+}
+
+/// Some answers to a question.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Some 18 seconds in all. After a restart all clients sign in at once, and thousands of them may come
+/// from one address; a hundred questions of a millisecond each are answered long before.
+const MAX_PAUSES: u8 = 20;
