@@ -123,10 +123,10 @@ fn sign_ins_beyond_those_that_are_asked_about_wait_for_their_turn() {
     let refused = loop {
         waited += waits.pause.expect("it was asked about");
         let step = gateway.handle_told(start(), waits.ticket, Told::Waited);
-        match step.action {
-            Action::Ask(again) => waits = again,
-            _ => break step,
-        }
+        let Action::Ask(again) = step.action else {
+            break step;
+        };
+        waits = again;
     };
     assert!(waited > Duration::from_secs(10), "{waited:?}");
     assert!(waited < Duration::from_secs(20), "{waited:?}");
