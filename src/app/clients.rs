@@ -3,7 +3,8 @@
 //!
 //! One thread, `mail-clients`, owns what goes on by itself: it hands news over four times a second,
 //! saves the records every half minute if one has changed, and a last time when it is stopped. An order
-//! is on the disk, with its line in the audit, before the administrator is answered.
+//! is on the disk, with its line in the audit, before the administrator is answered; what a device says
+//! of its wipe is as soon as decisions see it, so that no restart orders a wipe again that is done.
 
 mod kept;
 mod rows;
@@ -217,8 +218,13 @@ impl Clients {
         Ok(())
     }
 
-    /// Hands over what the mail plane tells; whether there was anything.
-    fn hand_over(&self, gateway: &mail::Gateway, waiting: &mut Vec<Sighting>) {
+    /// Hands over what the mail plane tells. What is new of wipes is added to `stages`.
+    fn hand_over(
+        &self,
+        gateway: &mail::Gateway,
+        waiting: &mut Vec<Sighting>,
+        stages: &mut Vec<Stage>,
+    ) {
         while waiting.len() < BATCH {
             let Some(sighting) = gateway.poll_sighting() else {
                 break;
@@ -229,7 +235,11 @@ impl Clients {
             return;
         }
         for sighting in &*waiting {
-            self.note_stage(sighting);
+            if let Some(told) = self.note_stage(sighting) {
+                // Only the last that a device has said can be seen.
+                stages.retain(|before| (before.eas, &before.user) != (told.eas, &told.user));
+                stages.push(told);
+            }
         }
         match self.sources.see(std::mem::take(waiting)) {
             Ok(()) => {
@@ -240,21 +250,40 @@ impl Clients {
         }
     }
 
-    /// What a device says of its wipe goes on record too.
-    fn note_stage(&self, sighting: &Sighting) {
-        let Some(stage) = sighting.wipe else {
-            return;
-        };
+    /// What a device says of its wipe goes on record too; gives it back if it is news.
+    fn note_stage(&self, sighting: &Sighting) -> Option<Stage> {
+        let stage = sighting.wipe?;
         let of_user = Some(&*sighting.user);
         let known = self.find(sighting.eas.as_str(), of_user);
-        let Some(client) = known.first() else {
-            return;
-        };
+        let client = known.first()?;
         let is_news = client.wipe.is_some_and(|(_, known)| known != stage);
         if is_news && let Err(why) = self.record(stage.as_str(), client, None) {
             error!(device = %client.spelled, user = %client.user, stage = stage.as_str(), "{why}");
         }
+        is_news.then(|| Stage {
+            eas: client.eas,
+            user: client.user.clone(),
+            stage,
+        })
     }
+
+    /// Whether decisions see all of this.
+    fn see_all(&self, stages: &[Stage]) -> bool {
+        stages.iter().all(|told| {
+            let known = self.find(told.eas.as_str(), Some(&told.user));
+            known.iter().any(|client| {
+                let stage = client.wipe.map(|(_, stage)| stage);
+                stage == Some(told.stage)
+            })
+        })
+    }
+}
+
+/// What a device has said of its wipe.
+struct Stage {
+    eas: EasDeviceId,
+    user: Box<str>,
+    stage: WipeStage,
 }
 
 /// The thread.
@@ -285,15 +314,18 @@ impl Keeper {
 
 fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
     let (mut waiting, mut saved, mut fails) = (Vec::new(), 0, false);
+    let mut stages = Vec::new();
     let mut due = clients.clock.now().monotonic + SAVE;
     loop {
         let ends = stop.load(Ordering::Acquire);
         if let Some(front) = front {
-            clients.hand_over(&front.gateway, &mut waiting);
+            clients.hand_over(&front.gateway, &mut waiting, &mut stages);
         }
         let now = clients.clock.now().monotonic;
         let changes = clients.changes.load(Ordering::Relaxed);
-        if (ends || now >= due) && changes != saved {
+        let is_told = !stages.is_empty() && clients.see_all(&stages);
+        if (ends || is_told || now >= due) && changes != saved {
+            stages.clear();
             match clients.save() {
                 Ok(()) => {
                     saved = changes;
@@ -315,7 +347,8 @@ fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
         if ends {
             return;
         }
-        thread::park_timeout(INTERVAL);
+        let pause = if stages.is_empty() { INTERVAL } else { SOON };
+        thread::park_timeout(pause);
     }
 }
 
@@ -343,6 +376,9 @@ const ACCOUNT_ONLY_FROM: u8 = 161;
 
 /// How long news waits at most.
 const INTERVAL: Duration = Duration::from_millis(250);
+
+/// How soon it is looked whether decisions see what was said of a wipe.
+const SOON: Duration = Duration::from_millis(25);
 
 /// How often records are saved at most, but for orders.
 const SAVE: Duration = Duration::from_secs(30);

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nix::sys::signal::Signal;
 use portreeve::wbxml::item::air_sync_base;
 use portreeve::wbxml::service::item_operations;
 use portreeve::wbxml::service::provision;
@@ -101,20 +102,15 @@ fn a_phone_is_on_record_and_is_erased_when_an_administrator_says_so_r36_r41() {
         let (code, said) = wipe(&gateway, &[name, "--account-only", "--yes"]);
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("16.1"), "{said}");
-        assert!(!phone.folder_sync("0").contains("140"));
+        assert!(!phone.folder_sync("0").contains("Status(140)"));
 
         let (code, said) = wipe(&gateway, &[name, "--yes"]);
         assert_eq!(code, Some(0), "{said}");
         assert_eq!(phone.folder_sync("0"), "FolderSync(Status(140))");
         let orders = phone.send(20, "Provision", b"");
         assert_eq!(orders.shown, "Provision(Status(1)RemoteWipe )");
-        let done = written(provision::PROVISION, |writer| {
-            writer.element(provision::REMOTE_WIPE, |writer| {
-                writer.leaf(provision::STATUS, "1");
-            });
-        });
         assert_eq!(
-            phone.send(20, "Provision", &done).shown,
+            phone.send(20, "Provision", &acknowledged()).shown,
             "Provision(Status(1))"
         );
         until("the wipe is done", || {
@@ -157,4 +153,30 @@ fn an_order_and_the_records_outlive_the_program_r41() {
         phone.send(20, "Provision", b"").shown,
         "Provision(Status(1)RemoteWipe )"
     );
+    // What the device has said of it outlives a kill: nobody has asked for a second wipe.
+    let done = acknowledged();
+    assert_eq!(
+        phone.send(20, "Provision", &done).shown,
+        "Provision(Status(1))"
+    );
+    until("it is on the disk that the wipe is done", || {
+        let saved = fs::read(gateway.path("var/mail-clients.snapshot")).unwrap();
+        let text = String::from_utf8_lossy(&saved).into_owned();
+        text.contains("\"done\"").then_some(())
+    });
+    gateway.signal(Signal::SIGKILL);
+    let (_, folder) = gateway.stop();
+    let gateway = Gateway::again(folder);
+    assert!(wipe(&gateway, &["--list"]).1.contains("device done"));
+    let phone = Phone::new(&gateway, "abc000d3", false);
+    assert_eq!(phone.send(9, "FolderSync", b"").status, 403);
+}
+
+/// A phone says that it has erased itself.
+fn acknowledged() -> Vec<u8> {
+    written(provision::PROVISION, |writer| {
+        writer.element(provision::REMOTE_WIPE, |writer| {
+            writer.leaf(provision::STATUS, "1");
+        });
+    })
 }
