@@ -11,6 +11,7 @@ use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::EntraDeviceId;
 use crate::model::MacAddress;
+use crate::model::UserId;
 use crate::model::UserRef;
 
 /// Makes keys; the same for reader and writer.
@@ -69,6 +70,11 @@ impl Keys {
         let mut folded = [0_u8; MAX_NAME];
         let folded = folded.get_mut(..name.len())?;
         folded.copy_from_slice(name.as_bytes());
+        if !folded.is_ascii() {
+            let mut other = [0; UserId::MAX];
+            let folded = UserId::fold(name, &mut other)?;
+            return Some(self.hash(Kind::User, folded.as_bytes()));
+        }
         folded.make_ascii_lowercase();
         (!folded.is_empty()).then(|| self.hash(Kind::User, folded))
     }

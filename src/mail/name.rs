@@ -1,8 +1,10 @@
 //! One user, several spellings: `alice`, `CONTOSO\alice`, `alice@contoso.com`.
 
+use crate::model::UserId;
+
 /// How the spellings of a user's name are brought together.
 ///
-/// Names compare without the case of ASCII letters and without blanks around them. The canonical
+/// Names compare without case ([`UserId::fold`]) and without blanks around them. The canonical
 /// name is, in this order:
 ///
 /// - `account@suffix` as it stands;
@@ -31,7 +33,7 @@ impl Names {
     /// The canonical name, in lower case.
     #[must_use]
     pub fn canonical(&self, name: &str) -> String {
-        let folded = name.trim().to_ascii_lowercase();
+        let folded = UserId::folded(name.trim());
         match split(&folded) {
             Spelling::Suffix(..) => folded,
             Spelling::Domain(domain, account) => match self.suffix_of(domain) {
@@ -147,6 +149,8 @@ mod tests {
             ("CONTOSO\\Alice", "contoso\\alice"),
             ("Fabrikam\\Alice", "alice@fabrikam.example"),
             ("D\\a@b", "d\\a@b"),
+            ("M\u{dc}LLER@Contoso.com", "m\u{fc}ller@contoso.com"),
+            ("\u{212a}aren", "\u{212a}aren"),
         ] {
             assert_eq!(names.canonical(name), expected, "row {name}");
         }

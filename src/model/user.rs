@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 /// A user's name as sources and supplicants spell it: a UPN, `DOMAIN\user` or a bare account.
 ///
-/// Kept in the folded form that names are compared in: trimmed, ASCII letters in lower case.
+/// Kept in the folded form that names are compared in: trimmed, letters in lower case (see
+/// [`UserId::fold`]).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(Arc<str>);
 
@@ -25,9 +26,16 @@ impl UserId {
 
     /// Folds `text` into a buffer, to look a name up without keeping it. `None` as for
     /// [`UserId::parse`].
+    ///
+    /// Letters of every alphabet become lower case, each by itself. One beyond ASCII never becomes one
+    /// within: the Kelvin sign is no `k` here, so that no name of another alphabet is that of an
+    /// English one.
     #[must_use]
     pub fn fold<'b>(text: &str, buffer: &'b mut [u8; Self::MAX]) -> Option<&'b str> {
         let text = text.trim();
+        if !text.is_ascii() {
+            return fold_beyond_ascii(text, buffer);
+        }
         let folded = buffer.get_mut(..text.len()).filter(|to| !to.is_empty())?;
         folded.copy_from_slice(text.as_bytes());
         folded.make_ascii_lowercase();
@@ -35,10 +43,60 @@ impl UserId {
         std::str::from_utf8(folded).ok()
     }
 
+    /// The folded form of a text of any length, blanks around it included.
+    #[must_use]
+    pub fn folded(text: &str) -> String {
+        text.chars().flat_map(Lower::of).collect()
+    }
+
     /// The folded text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+#[cold]
+fn fold_beyond_ascii<'b>(text: &str, buffer: &'b mut [u8; UserId::MAX]) -> Option<&'b str> {
+    let mut end = 0;
+    for letter in text.chars().flat_map(Lower::of) {
+        let next = end + letter.len_utf8();
+        letter.encode_utf8(buffer.get_mut(end..next)?);
+        end = next;
+    }
+    buffer
+        .get(..end)
+        .and_then(|all| std::str::from_utf8(all).ok())
+}
+
+/// A letter in lower case: one to three characters.
+enum Lower {
+    Same(Option<char>),
+    Other(std::char::ToLowercase),
+}
+
+impl Lower {
+    fn of(letter: char) -> Self {
+        if letter.is_ascii() {
+            return Self::Same(Some(letter.to_ascii_lowercase()));
+        }
+        let lower = letter.to_lowercase();
+        if lower.clone().any(|letter| letter.is_ascii()) {
+            Self::Same(Some(letter))
+        } else {
+            Self::Other(lower)
+        }
+    }
+}
+
+impl Iterator for Lower {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        match self {
+            Self::Same(letter) => letter.take(),
+            Self::Other(letters) => letters.next(),
+        }
     }
 }
 
@@ -109,7 +167,17 @@ mod tests {
         assert_eq!(UserId::parse(&"a".repeat(254)), None);
         assert!(UserId::parse(&"a".repeat(253)).is_some());
         let umlaut = UserId::parse(" \u{dc}SER ").unwrap();
-        assert_eq!(umlaut.as_str(), "\u{dc}ser");
+        assert_eq!(umlaut.as_str(), "\u{fc}ser");
+        let greek = UserId::parse("\u{39f}\u{394}\u{39f}\u{3a3}@X").unwrap();
+        assert_eq!(greek.as_str(), "\u{3bf}\u{3b4}\u{3bf}\u{3c3}@x");
+        // No letter becomes an English one.
+        for other in ["\u{212a}aren", "\u{130}da"] {
+            assert_eq!(UserId::parse(other).unwrap().as_str(), other);
+            assert_eq!(UserId::folded(other), other);
+        }
+        // Two octets that become three (U+023A) do not fit any more.
+        assert_eq!(UserId::parse(&"\u{23a}".repeat(126)), None);
+        assert!(UserId::parse(&"\u{23a}".repeat(84)).is_some());
     }
 
     #[test]
