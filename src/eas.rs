@@ -27,6 +27,7 @@ pub mod quarantine;
 mod query;
 mod refusal;
 mod status;
+mod strip;
 mod version;
 
 pub use about::About;
@@ -41,6 +42,7 @@ pub use query::Stated;
 pub use refusal::Refusal;
 pub use refusal::Refused;
 pub use status::Status;
+pub use strip::without_wipe;
 pub use version::Version;
 
 /// The one path of ActiveSync, in the spelling of MS-ASHTTP 2.2.1.1.1 and of every Exchange.

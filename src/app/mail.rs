@@ -62,6 +62,7 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
         }
     };
     settings.oldest_version = config.mail.oldest_version;
+    settings.strip_wipe = config.mail.strip_wipe;
     settings.refused = config.mail.refusals;
     settings.memory = Memory {
         accepted: config.mail.credential_lifetime,

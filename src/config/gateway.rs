@@ -340,6 +340,7 @@ impl Mail {
             section.error("bearer_challenge", error.to_string());
         }
         section.set("oldest_version", &mut self.oldest_version);
+        section.set("strip_wipe", &mut self.strip_wipe);
         section.set("refusals", &mut self.refusals);
         let lifetimes = Duration::from_secs(1)..=days(1);
         section.set_within(

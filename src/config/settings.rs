@@ -325,6 +325,8 @@ pub struct Mail {
     pub bearer_user_claim: String,
     /// The oldest version of ActiveSync that is spoken.
     pub oldest_version: Version,
+    /// Whether orders to wipe that the upstream gives are kept from devices.
+    pub strip_wipe: bool,
     /// How a client that is blocked is told so.
     pub refusals: Refused,
     /// How long credentials that the upstream has accepted are believed.
@@ -367,6 +369,7 @@ impl Default for Mail {
             bearer_challenge: None,
             bearer_user_claim: "upn".into(),
             oldest_version: Version::V2_5,
+            strip_wipe: false,
             refusals: Refused::default(),
             credential_lifetime: Duration::from_mins(10),
             hold_limit: Duration::from_mins(60),

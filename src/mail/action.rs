@@ -22,6 +22,7 @@ use super::credential::Attempt;
 use super::head::Wanted;
 use super::reply::Reply;
 use super::route::Route;
+use super::strip::Fetch;
 use super::web::Publish;
 use super::who::Who;
 
@@ -78,6 +79,9 @@ pub enum Next {
     /// Let it through with the body that was read, or, if that was longer than the limit, with
     /// what was read and what follows.
     Forward(Forward),
+    /// Let it through, and come back with
+    /// [`Gateway::handle_fetched`](super::Gateway::handle_fetched) when all of its answer is there.
+    Fetch(Box<Fetch>),
 }
 
 /// A request of a device in quarantine that waits for news.

@@ -42,6 +42,8 @@ pub struct Config {
     pub bearer: Option<Bearer>,
     /// The oldest version of the protocol that is spoken; 2.5 by default.
     pub oldest_version: Version,
+    /// Whether orders to wipe that a mail server gives are kept from devices; not by default.
+    pub strip_wipe: bool,
     /// How a client that is blocked is told so.
     pub refused: Refused,
     /// How long and how many credentials are remembered.
@@ -68,6 +70,7 @@ impl Config {
             certificate_user_header: None,
             bearer: None,
             oldest_version: Version::V2_5,
+            strip_wipe: false,
             refused: Refused::default(),
             memory: Memory::default(),
             words: Words::default(),

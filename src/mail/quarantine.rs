@@ -36,6 +36,7 @@ use super::gateway::Gateway;
 use super::reply::Cause;
 use super::reply::Reply;
 use super::roll::Itself;
+use super::strip;
 use super::who::Who;
 use super::words::Quarantine;
 
@@ -60,6 +61,8 @@ impl Gateway {
             match self.handle_body(now, aside, Some(&[])) {
                 (Next::Answer(reply), _) => Action::Answer(reply),
                 (Next::Forward(forward), _) => Action::Forward(forward),
+                // Only a Provision, whose body is read, is one.
+                (Next::Fetch(_), _) => Action::Answer(self.handle_unreachable()),
                 // Only what has a body waits.
                 (Next::Wait(wait), _) => Action::Answer(wait.expired),
             }
@@ -205,7 +208,7 @@ impl Gateway {
                     exchange: Exchange(way),
                 })
             }
-            Answer::Forward => self.send_on(aside),
+            Answer::Forward => self.send_on(aside, body),
         }
     }
 
@@ -219,24 +222,30 @@ impl Gateway {
             Spoken::OfFolders => {
                 let care = &self.words.load().care;
                 self.roll.forget_made_up(who, request, care);
-                self.send_on(aside)
+                self.send_on(aside, body)
             }
-            Spoken::OfOthers => self.send_on(aside),
+            Spoken::OfOthers => self.send_on(aside, body),
         }
     }
 
-    fn send_on(&self, aside: Aside) -> Next {
+    fn send_on(&self, aside: Aside, body: Option<&[u8]>) -> Next {
         let Aside(way, permit, headers) = aside;
-        let query = way.request.query();
+        let (query, command) = (way.request.query(), way.request.command);
         let to = way.who.route;
-        match self.request(to, Method::POST, &format!("?{query}"), headers) {
-            Some(request) => Next::Forward(Forward {
-                to,
-                permit,
-                request,
-                exchange: Exchange(way),
-            }),
-            None => Next::Answer(self.handle_unreachable()),
+        let request = self.request(to, Method::POST, &format!("?{query}"), headers);
+        let Some(request) = request else {
+            return Next::Answer(self.handle_unreachable());
+        };
+        let forward = Forward {
+            to,
+            permit,
+            request,
+            exchange: Exchange(way),
+        };
+        match body {
+            Some(body) if self.strips(command) => Next::Fetch(strip::fetch(forward, body)),
+            None if self.strips(command) => Next::Answer(Reply::body_malformed()),
+            Some(_) | None => Next::Forward(forward),
         }
     }
 }

@@ -84,6 +84,8 @@ pub enum Cause {
     Revoked,
     /// The page of a check-again link.
     Page,
+    /// The mail server's own answer, read whole, without any order to wipe.
+    Stripped,
 }
 
 /// What came of a request, as it is counted.
@@ -177,6 +179,7 @@ impl Cause {
             Self::BodyMalformed => "body-malformed",
             Self::Revoked => "revoked",
             Self::Page => "page",
+            Self::Stripped => "stripped",
         }
     }
 
@@ -203,6 +206,7 @@ impl Cause {
             Self::Quarantined => Outcome::Quarantine,
             Self::Revoked | Self::Released => Outcome::Changed,
             Self::Page => Outcome::Page,
+            Self::Stripped => Outcome::Allow,
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::radclient::send;
 use crate::radsec::Site;
 
 /// A running DNS server; dropping it kills it.
-struct Unbound(Child);
+pub(crate) struct Unbound(Child);
 
 impl Drop for Unbound {
     fn drop(&mut self) {
@@ -33,7 +33,7 @@ impl Drop for Unbound {
 
 impl Unbound {
     /// One that knows these records and nothing else.
-    fn start(gateway: &Gateway, address: SocketAddr, records: &[String]) -> Self {
+    pub(crate) fn start(gateway: &Gateway, address: SocketAddr, records: &[String]) -> Self {
         let folder = gateway.path("dns");
         fs::create_dir_all(&folder).unwrap();
         let records: String = records

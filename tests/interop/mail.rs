@@ -45,13 +45,13 @@ fn world() -> (Nginx, Gateway) {
 }
 
 /// What curl got: status, reason header, body.
-struct Got {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
-fn curl(gateway: &Gateway, user: &str, target: &str, more: &[&str]) -> Got {
+pub(crate) fn curl(gateway: &Gateway, user: &str, target: &str, more: &[&str]) -> Got {
     let port = gateway.mail.unwrap().port();
     let output = Command::new("curl")
         .args(["-sS", "-i", "--http1.1", "--path-as-is", "--max-time", "10"])
@@ -79,9 +79,9 @@ fn curl(gateway: &Gateway, user: &str, target: &str, more: &[&str]) -> Got {
     }
 }
 
-const POST: &[&str] = &["--data-binary", "x", "-H", "MS-ASProtocolVersion: 14.1"];
+pub(crate) const POST: &[&str] = &["--data-binary", "x", "-H", "MS-ASProtocolVersion: 14.1"];
 
-fn plain(user: &str, device: &str) -> String {
+pub(crate) fn plain(user: &str, device: &str) -> String {
     format!(
         "/Microsoft-Server-ActiveSync?Cmd=FolderSync&User={user}&DeviceId={device}&DeviceType=iPhone"
     )

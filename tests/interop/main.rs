@@ -9,6 +9,7 @@
 mod gateway;
 
 mod active_sync;
+mod applications;
 mod cable;
 mod certificate;
 mod coa;
@@ -43,6 +44,7 @@ mod teap;
 mod templates;
 mod tls_policy;
 mod tokens;
+mod upstreams;
 mod vpn;
 mod winbind;
 mod wipe;

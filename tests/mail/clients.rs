@@ -46,6 +46,7 @@ fn answered(next: Next) -> Reply {
     match next {
         Next::Answer(reply) => reply,
         Next::Forward(forward) => panic!("forwarded {:?}", forward.request),
+        Next::Fetch(fetch) => panic!("forwarded {:?}", fetch.request),
         Next::Wait(wait) => panic!("waits {wait:?}"),
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::access::Decided;
 use crate::mail::Aside;
+use crate::mail::Fetch;
 use crate::mail::Next;
 use crate::mail::Reply;
 use crate::mail::Wait;
@@ -20,9 +21,14 @@ use crate::net::body::Alarm;
 use crate::net::body::Cut;
 use crate::net::body::Source;
 use crate::net::http1::Buffer;
+use crate::net::proxy_header::Ends;
+use crate::net::upstream::Ended;
 
 use super::Front;
+use super::Lane;
 use super::Stop;
+use super::conclude;
+use super::way::Way;
 
 /// What was read of a body.
 #[derive(Debug)]
@@ -82,6 +88,34 @@ pub(super) fn go_on(front: &Front, aside: Aside, gathered: &Gathered) -> Next {
         (front.events)(event);
     }
     next
+}
+
+/// Lets a request through whose answer the core wants whole.
+pub(super) async fn fetch(lane: &Lane, ends: Ends, fetch: Box<Fetch>) -> Reply {
+    let front = &lane.front;
+    let Fetch {
+        to,
+        mut permit,
+        request,
+        body,
+        exchange,
+    } = *fetch;
+    let most = Fetch::MAX_ANSWER;
+    let answer = tokio::select! {
+        biased;
+        decided = &mut permit => {
+            let revoked = Ended::Revoked(Box::new(decided));
+            return conclude(front, &Way::Mail(exchange), revoked);
+        }
+        answer = Box::pin(lane.upstream.fetch(to, &request, &body, Some(ends), most)) => answer,
+    };
+    front.counters.upstream(answer.as_ref().err());
+    let now = front.clock.now();
+    let (reply, event) = front.gateway.handle_fetched(now, &exchange, answer.ok());
+    if let Some(event) = event {
+        (front.events)(event);
+    }
+    reply
 }
 
 /// A wait in quarantine.

@@ -53,6 +53,7 @@ use super::STALL;
 use super::Settled;
 use super::Stop;
 use super::aside::Waiting;
+use super::aside::fetch;
 use super::aside::gather;
 use super::aside::go_on;
 use super::aside::not_gathered;
@@ -273,6 +274,10 @@ async fn read(
         Next::Forward(forward) => {
             let begun = begin(lane, forward.into(), ends, length, gathered.octets());
             carry(lane, begun, body, stop).await
+        }
+        Next::Fetch(wanted) => {
+            let reply = Box::pin(fetch(lane, ends, wanted)).await;
+            local(front, reply)
         }
         Next::Wait(wait) => {
             let (mut stop, mut alarm) = (Stop::new(stop), Alarm::default());

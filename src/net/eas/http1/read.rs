@@ -12,6 +12,7 @@ use crate::mail::Read;
 use crate::net::eas::Lane;
 use crate::net::eas::aside::Over;
 use crate::net::eas::aside::Waiting;
+use crate::net::eas::aside::fetch;
 use crate::net::eas::aside::gather;
 use crate::net::eas::aside::go_on;
 use crate::net::eas::aside::not_gathered;
@@ -73,6 +74,10 @@ impl Client {
                 let mut forwarded = Forwarded::new(lane, going, self.ends, length, keeps);
                 forwarded.begin_with(gathered.octets());
                 Turn::Carry(forwarded)
+            }
+            Next::Fetch(wanted) => {
+                let reply = Box::pin(fetch(lane, self.ends, wanted)).await;
+                self.reply(lane, reply, keeps)
             }
             Next::Wait(wait) => {
                 let waiting = Box::new(Waiting::new(wait));

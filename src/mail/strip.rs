@@ -1,0 +1,132 @@
+//! `mail.strip_wipe`: orders to wipe that come from a mail server are kept from the device.
+//!
+//! Only the answer to a Provision erases anything (MS-ASPROV 3.1.5.1.2.2): where the setting is on, it is
+//! read whole, and passed on without the order. What cannot be read is not passed on. The device never
+//! learns of the order, so it acknowledges nothing, and the mail server goes on to hold it back until an
+//! administrator there calls the wipe off. An acknowledgement that a device sends all the same is passed
+//! on as it is: it says what has happened. Orders of this gateway's own are of `mail/wipe.rs`.
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Request;
+use http::StatusCode;
+use http::header;
+
+use crate::access::Permit;
+use crate::eas;
+use crate::eas::Command;
+use crate::model::Now;
+
+use super::action::Event;
+use super::action::Exchange;
+use super::action::Forward;
+use super::action::Outgoing;
+use super::gateway::Gateway;
+use super::gateway::LONG_WAIT;
+use super::reply::Cause;
+use super::reply::Reply;
+use super::route::Route;
+
+/// A request whose answer is wanted whole before anything of it is passed on.
+#[derive(Debug)]
+pub struct Fetch {
+    /// Where to.
+    pub to: Route,
+    /// Proof of the decision; when it resolves, the request is to be ended as one that is forwarded.
+    pub permit: Permit,
+    /// The head to send.
+    pub request: Request<()>,
+    /// Its whole body.
+    pub body: Vec<u8>,
+    /// To be handed back with the answer.
+    pub exchange: Exchange,
+}
+
+impl Fetch {
+    /// Octets of an answer. That of Exchange, with all its policies, has under two kilobytes.
+    pub const MAX_ANSWER: usize = 64 << 10;
+}
+
+impl Gateway {
+    /// Whether the answer to this command is wanted whole.
+    pub(super) fn strips(&self, command: Command) -> bool {
+        self.config.strip_wipe && command == Command::Provision
+    }
+
+    /// The mail server has answered a [`Fetch`]; `None` in the place of an answer that did not come,
+    /// and of a body that is longer than [`Fetch::MAX_ANSWER`].
+    pub fn handle_fetched(
+        &self,
+        now: Now,
+        exchange: &Exchange,
+        answer: Option<(StatusCode, HeaderMap, Option<Vec<u8>>)>,
+    ) -> (Reply, Option<Event>) {
+        let Some((status, headers, body)) = answer else {
+            return (self.handle_unreachable(), None);
+        };
+        let is_plain = headers
+            .get(header::CONTENT_ENCODING)
+            .is_none_or(|coding| coding == "identity");
+        let (outgoing, event) = self.handle_answer(now, exchange, status, headers);
+        let (status, mut headers) = match outgoing {
+            Outgoing::Pass(status, headers) => (status, headers),
+            Outgoing::Answer(reply) => return (reply, event),
+        };
+        let way = &*exchange.0;
+        let told = |why: &str| {
+            let device = Some(way.request.device);
+            let record = way.who.mismatch_record(now.wall, device, why);
+            Some(Event::Decision(Box::new(record)))
+        };
+        let unread = || {
+            let reply = Reply::unavailable(LONG_WAIT, Cause::Unavailable);
+            let why = "the mail server's answer to a Provision cannot be read, so that an order to wipe \
+                       could not be taken out";
+            (reply, told(why))
+        };
+        let Some(mut body) = body.filter(|_| is_plain) else {
+            return unread();
+        };
+        let mut event = event;
+        // Pages of errors are none of the protocol, and order nothing.
+        if status.is_success() {
+            match eas::without_wipe(&body) {
+                Ok(None) => {}
+                Ok(Some(rest)) => {
+                    body = rest;
+                    event = told(
+                        "the mail server orders a wipe of the device, which was taken out of its answer",
+                    );
+                }
+                Err(_) => return unread(),
+            }
+        }
+        headers.remove(header::CONTENT_LENGTH);
+        let reply = Reply {
+            status,
+            headers,
+            body,
+            cause: Cause::Stripped,
+        };
+        (reply, event)
+    }
+}
+
+/// What becomes of a request that would be forwarded, when all of its body is there.
+pub(super) fn fetch(forward: Forward, body: &[u8]) -> Box<Fetch> {
+    let Forward {
+        to,
+        permit,
+        mut request,
+        exchange,
+    } = forward;
+    let plain = HeaderValue::from_static("identity");
+    request.headers_mut().insert(header::ACCEPT_ENCODING, plain);
+    Box::new(Fetch {
+        to,
+        permit,
+        request,
+        body: body.to_vec(),
+        exchange,
+    })
+}
