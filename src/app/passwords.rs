@@ -107,6 +107,10 @@ impl Passwords for Book {
         self.find(user).is_some() || self.directories.serves(user)
     }
 
+    fn stamp(&self, user: &str) -> u64 {
+        self.find(user).map_or(0, Password::stamp)
+    }
+
     fn look_up(&self, principal: &Principal) -> LookUp {
         let machine = match (principal.user(), principal.certificate()) {
             (None, Some(certificate)) if self.directories.look_up_certificates() => {

@@ -54,6 +54,11 @@ impl CryptHash {
         }
     }
 
+    /// What was written.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Whether both are the same stored octets.
     pub(super) fn same_as(&self, other: &Self) -> bool {
         self.text.as_bytes().ct_eq(other.text.as_bytes()).into()

@@ -201,6 +201,8 @@ pub struct DuplicateUser {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use md5::Digest;
     use md5::Md5;
 
@@ -317,6 +319,33 @@ mod tests {
             verification,
             Verification::Immediate(Outcome::Unknown)
         ));
+    }
+
+    #[test]
+    fn a_stamp_lasts_until_what_is_stored_is_another() {
+        let stamp = |password: Password| {
+            let users = Users::new(vec![entry("Alice", password)]).unwrap();
+            users.find(" alice").unwrap().stamp()
+        };
+        let nt_hash = "44ebba8d5312b8d611474411f56989ae";
+        let tail = "N9qo8uLOickgx2ZMRZoMyeMOFXszCJkI5KqfYSu1k8RjzTK3dUv/G";
+        let crypt = |cost| format!("$2b${cost}${tail}").parse().unwrap();
+        let hash = argon2("one");
+        let all = [
+            hash.clone(),
+            argon2("one"),
+            crypt("05"),
+            crypt("06"),
+            nt(nt_hash),
+            nt("44ebba8d5312b8d611474411f56989af"),
+            Password::Clear(secret("one")),
+            Password::Clear(secret("two")),
+            Password::Clear(secret("")),
+        ];
+        assert_eq!(stamp(hash.clone()), stamp(hash));
+        let different: HashSet<u64> = all.clone().map(stamp).into_iter().collect();
+        assert_eq!(different.len(), all.len());
+        assert_eq!(all.clone().map(stamp), all.map(stamp));
     }
 
     #[test]

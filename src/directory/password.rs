@@ -1,7 +1,10 @@
 //! The forms in which a password is stored, and how a given password is compared with each.
 
 use std::fmt;
+use std::hash::BuildHasher;
+use std::hash::RandomState;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use argon2::Argon2;
 use argon2::Params;
@@ -122,6 +125,19 @@ impl Password {
             Outcome::Accepted(None)
         } else {
             Outcome::Refused
+        }
+    }
+
+    /// A number that is the same of the same stored octets, for as long as the process runs: keyed, so
+    /// that it tells nothing about them.
+    #[must_use]
+    pub fn stamp(&self) -> u64 {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        match self {
+            Self::Argon2(hash) => KEY.hash_one((0, hash.to_string())),
+            Self::Crypt(hash) => KEY.hash_one((1, hash.as_str())),
+            Self::NtHash(hash) => KEY.hash_one((2, hash.0.as_slice())),
+            Self::Clear(secret) => KEY.hash_one((3, secret.expose())),
         }
     }
 

@@ -65,6 +65,12 @@ pub trait Judge: Send + Sync {
     fn suits(&self, _user: &str, _kind: ProofKind) -> bool {
         true
     }
+
+    /// Another number once a password that this principal was known by is another one; of certificates,
+    /// and where nobody can tell, 0. What was made with one number is not resumed with another.
+    fn stamp(&self, _principal: &Principal) -> u64 {
+        0
+    }
 }
 
 /// An authenticated peer, or with [`Stage::OfferedTicket`] one that claims to have been.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::chosen::Round;
 use super::identity::Identity;
+use super::offer::Offer;
 use super::offer::Outer;
 use super::tunnel::Tunnel;
 use super::tunnel_gate::TunnelGate;
@@ -21,9 +22,10 @@ impl Link {
     pub(super) fn new(
         outer: Outer,
         identity: &Identity,
+        offer: &Arc<Offer>,
         round: &Round<'_>,
     ) -> Result<Self, rustls::Error> {
-        let gate = TunnelGate::new(outer, identity, round.config, round.judge, round.now);
+        let gate = TunnelGate::new(outer, identity, offer, round);
         let tls = match outer {
             Outer::Teap => &round.config.teap_tls,
             Outer::Tls | Outer::Ttls | Outer::Peap => &round.config.tunnel_tls,

@@ -221,17 +221,25 @@ pub(super) struct Inside {
     device: Option<Arc<Chain>>,
     /// Those that it presented inside.
     shown: Box<[Arc<Chain>]>,
+    /// See [`Judge::stamp`](super::Judge::stamp).
+    stamp: u64,
 }
 
 impl Inside {
     /// Of a conversation that has come to its end.
-    pub(super) fn new(outer: Outer, completed: &Completed, device: Option<Arc<Chain>>) -> Self {
+    pub(super) fn new(
+        outer: Outer,
+        completed: &Completed,
+        device: Option<Arc<Chain>>,
+        stamp: u64,
+    ) -> Self {
         Self {
             outer,
             inners: completed.inners(),
             principal: completed.principal().clone(),
             device,
             shown: completed.chains().into(),
+            stamp,
         }
     }
 
@@ -245,6 +253,10 @@ impl Inside {
 
     pub(super) const fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    pub(super) const fn stamp(&self) -> u64 {
+        self.stamp
     }
 
     pub(super) const fn device(&self) -> Option<&Arc<Chain>> {

@@ -18,6 +18,7 @@ use rustls::server::danger::ClientCertVerified;
 use rustls::time_provider::TimeProvider;
 use zeroize::Zeroizing;
 
+use super::chosen::Round;
 use super::clock::Clock;
 use super::clock::unix_time;
 use super::config::Config;
@@ -29,6 +30,7 @@ use super::gate::is_still_good;
 use super::gate::still_asking;
 use super::gate::whose;
 use super::identity::Identity;
+use super::offer::Offer;
 use super::offer::Outer;
 use super::proof::Completed;
 use super::resumption::Id;
@@ -49,6 +51,7 @@ use crate::trust::Online;
 pub(super) struct TunnelGate {
     outer: Outer,
     identity: Identity,
+    offer: Arc<Offer>,
     config: Arc<Config>,
     judge: Arc<dyn Judge>,
     clock: Clock,
@@ -81,15 +84,16 @@ impl TunnelGate {
     pub(super) fn new(
         outer: Outer,
         identity: &Identity,
-        config: &Arc<Config>,
-        judge: &Arc<dyn Judge>,
-        now: Now,
+        offer: &Arc<Offer>,
+        round: &Round<'_>,
     ) -> Arc<Self> {
+        let now = round.now;
         let gate = Self {
             outer,
             identity: identity.clone(),
-            config: Arc::clone(config),
-            judge: Arc::clone(judge),
+            offer: Arc::clone(offer),
+            config: Arc::clone(round.config),
+            judge: Arc::clone(round.judge),
             clock: Clock::default(),
             state: Mutex::new(State {
                 now,
@@ -134,7 +138,8 @@ impl TunnelGate {
         };
         let again = state.offered.take().filter(|_| resumed);
         let (inside, authenticated_at) = again.unwrap_or_else(|| {
-            let inside = Inside::new(self.outer, completed, device);
+            let stamp = self.judge.stamp(completed.principal());
+            let inside = Inside::new(self.outer, completed, device, stamp);
             (Arc::new(inside), state.now.wall)
         });
         for (id, value) in state.pending.drain(..) {
@@ -192,7 +197,12 @@ impl TunnelGate {
             .all(|chain| is_still_good(&self.config.verifier, chain, unix_time(now.wall)));
         let realms = !self.config.tunnel.same_realm
             || (past.principal().user()).is_none_or(|user| self.identity.may_stand_for(user));
-        if past.outer() != self.outer || !certificates || !realms {
+        // What may be spoken here now, and not only where and when the tunnel was made.
+        let methods = (past.inners().into_iter().flatten()).all(|inner| self.offer.allows(inner));
+        if past.outer() != self.outer || !certificates || !realms || !methods {
+            return false;
+        }
+        if self.judge.stamp(past.principal()) != past.stamp() {
             return false;
         }
         let verdict = self.judge.judge(&Peer {

@@ -256,7 +256,7 @@ impl Tunnelled {
         let first = self.link.is_none();
         let link = match self.link.take() {
             Some(link) => link,
-            None => match Link::new(self.outer, &self.identity, round) {
+            None => match Link::new(self.outer, &self.identity, &self.offer, round) {
                 Ok(link) => link,
                 Err(error) => return Turn::fail(Refusal::internal(&error.to_string())),
             },

@@ -36,6 +36,12 @@ pub trait Passwords: Send + Sync + fmt::Debug {
         true
     }
 
+    /// Another number once the password that is stored for this user is another one: a tunnel that was
+    /// made with the old one is not resumed. 0 of users whose passwords are known elsewhere.
+    fn stamp(&self, _user: &str) -> u64 {
+        0
+    }
+
     /// What a directory is to be asked about somebody who has shown no password, but a certificate or a
     /// ticket, before a decision about them is made. Asked on the thread that does the cryptography;
     /// waits for nobody.

@@ -183,6 +183,13 @@ impl Judge for ConversationJudge {
         self.passwords.suits(user, kind)
     }
 
+    fn stamp(&self, principal: &Principal) -> u64 {
+        let names = principal.by_password();
+        names.fold(0, |all, name| {
+            all.rotate_left(1) ^ self.passwords.stamp(name)
+        })
+    }
+
     fn judge(&self, peer: &Peer<'_>) -> Verdict {
         if !self.may_resume(peer) {
             return Verdict::Block;

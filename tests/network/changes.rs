@@ -218,7 +218,12 @@ fn a_reload_while_a_job_is_away_does_no_harm() {
     let now = lab.now;
     lab.servers[0].handle_datagram(now, AUTHENTICATION, pair.nas.address, &request);
     let job = lab.servers[0].poll_job().unwrap();
-    lab.reload(|settings| settings.passwords = Arc::new(Book { nobody: true }));
+    lab.reload(|settings| {
+        settings.passwords = Arc::new(Book {
+            nobody: true,
+            stamp: 0,
+        })
+    });
     let done = job.run(|| now);
     lab.servers[0].handle_job(now, done);
     let sent = lab.take_sent(0);
@@ -239,7 +244,12 @@ fn a_password_is_checked_by_whom_the_settings_name() {
         lab.ask(&nas, &request).unwrap().code
     };
     assert_eq!(ask(&mut lab), Code::AccessAccept);
-    lab.reload(|settings| settings.passwords = Arc::new(Book { nobody: true }));
+    lab.reload(|settings| {
+        settings.passwords = Arc::new(Book {
+            nobody: true,
+            stamp: 0,
+        })
+    });
     assert_eq!(ask(&mut lab), Code::AccessReject);
 }
 

@@ -507,11 +507,17 @@ pub(crate) const DAVE: &str = "dave@contoso.com";
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     pub(crate) nobody: bool,
+    /// Another one after every change of all passwords.
+    pub(crate) stamp: u64,
 }
 
 impl Passwords for Book {
     fn knows(&self, _: &str) -> bool {
         !self.nobody
+    }
+
+    fn stamp(&self, _: &str) -> u64 {
+        self.stamp
     }
 
     fn check(&self, user: &str, proof: &Proof<'_>) -> Check {

@@ -277,7 +277,12 @@ fn a_user_who_is_gone_does_not_get_in_by_a_ticket() {
         let profile = settings(&lab, outer, inner, ALICE);
         let profile = Arc::new(Profile::build(profile).unwrap());
         for gone in [false, true] {
-            lab.reload(|settings| settings.passwords = Arc::new(Book { nobody: gone }));
+            lab.reload(|settings| {
+                settings.passwords = Arc::new(Book {
+                    nobody: gone,
+                    stamp: 0,
+                })
+            });
             let mut pair = lab.pair_of(&profile);
             GOOD_MAC.clone_into(&mut pair.station);
             let end = lab.login(&mut pair);
@@ -285,6 +290,49 @@ fn a_user_who_is_gone_does_not_get_in_by_a_ticket() {
             if gone {
                 end.rejected();
                 assert!(refusal(&record).contains("password"), "row {method}");
+            } else {
+                end.accepted(&pair.nas);
+            }
+        }
+    }
+}
+
+/// What is resumed is judged by what is allowed and known today (RFC 9190 section 5.7).
+#[test]
+fn a_password_or_a_method_that_is_gone_ends_resumption() {
+    for (outer, inner, method) in SPOKEN {
+        let mut lab = Lab::new();
+        let profile = settings(&lab, outer, inner, ALICE);
+        let profile = Arc::new(Profile::build(profile).unwrap());
+        for (number, (stamp, off, resumed)) in [
+            (1, false, false),
+            (1, false, true),
+            (2, false, false),
+            (2, false, true),
+            (2, true, false),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            lab.reload(|settings| {
+                settings.passwords = Arc::new(Book {
+                    nobody: false,
+                    stamp,
+                });
+                let others = Inner::ALL.into_iter().filter(|one| *one != inner || !off);
+                let others: Vec<Inner> = others.collect();
+                let methods = MethodSet::new(&Method::ALL, &others);
+                settings.methods.default = methods;
+            });
+            let mut pair = lab.pair_of(&profile);
+            GOOD_MAC.clone_into(&mut pair.station);
+            let end = lab.login(&mut pair);
+            let row = format!("row {method}, login {number}");
+            let record = lab.record();
+            assert_eq!(pair.report().resumed, resumed, "{row}");
+            if off {
+                end.rejected();
+                assert!(!record.method.as_str().contains("resumed"), "{row}");
             } else {
                 end.accepted(&pair.nas);
             }
