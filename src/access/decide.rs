@@ -24,6 +24,7 @@ use crate::model::Presented;
 use crate::model::Reason;
 use crate::model::Subject;
 use crate::model::Timestamp;
+use crate::model::UserId;
 use crate::model::Verdict;
 use crate::policy::Explanation;
 use crate::policy::Policy;
@@ -75,6 +76,14 @@ impl DecisionPoint {
             revoked: ArcSwap::default(),
             any_revoked: AtomicBool::new(false),
         }
+    }
+
+    /// The name by which a user is listed, whichever of their names this is; a name of nobody is itself.
+    #[must_use]
+    pub fn own_name<'a>(&'a self, name: &'a str) -> &'a str {
+        let entry = self.reader.user(name);
+        let own = entry.and_then(|entry| self.reader.user_name(entry.user));
+        own.map_or(name, UserId::as_str)
     }
 
     /// Decides. Waits for nothing, locks nothing, allocates nothing.

@@ -9,9 +9,8 @@ use std::fmt;
 use aws_lc_rs::digest;
 use aws_lc_rs::hmac;
 
+use crate::access::DecisionPoint;
 use crate::radius::AccessRequest;
-use crate::radius::AttributeType;
-use crate::radius::Reply;
 
 /// The key of all identities; it lasts, or everybody would become somebody else.
 #[derive(Clone)]
@@ -28,7 +27,7 @@ impl ChargingKey {
     }
 
     /// The identity of a user, in any case of letters, for an operator: 32 hexadecimal digits.
-    fn identity(&self, user: &str, operator: &[u8; DIGEST]) -> [u8; IDENTITY] {
+    fn identity(&self, user: &str, operator: &[u8; DIGEST]) -> Identity {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(operator);
         for octet in user.trim().bytes() {
@@ -75,15 +74,25 @@ impl Charging {
         Self::Asked(operator)
     }
 
-    /// Adds the identity of an authenticated user, if it is asked for; one that the NAS sent is
-    /// not believed, but replaced by the right one.
-    pub(super) fn answer(&self, reply: &mut Reply<'_, '_>, key: &ChargingKey, user: Option<&str>) {
-        if let (Self::Asked(operator), Some(user)) = (self, user) {
-            let identity = key.identity(user, operator);
-            reply.octets(AttributeType::CHARGEABLE_USER_IDENTITY, &identity);
+    /// The identity of an authenticated user, if it is asked for, the same by whichever of their names
+    /// they came; one that the NAS sent is not believed, but replaced by the right one.
+    pub(super) fn identity(
+        &self,
+        key: &ChargingKey,
+        point: &DecisionPoint,
+        user: Option<&str>,
+    ) -> Option<Identity> {
+        match (self, user) {
+            (Self::Asked(operator), Some(user)) => {
+                Some(key.identity(point.own_name(user), operator))
+            }
+            (Self::Asked(_), None) | (Self::Unasked, _) => None,
         }
     }
 }
+
+/// The octets of the attribute.
+pub(super) type Identity = [u8; IDENTITY];
 
 /// Octets of an identity: 128 bits, more than there are people.
 const IDENTITY: usize = 32;

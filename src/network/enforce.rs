@@ -10,7 +10,7 @@ use crate::model::Decision;
 use crate::model::Established;
 use crate::model::Timestamp;
 use crate::model::Verdict;
-use crate::network::ChargingKey;
+use crate::network::charging::Identity;
 use crate::network::context::Context;
 use crate::network::reaction::Reactions;
 use crate::radius::AttributeType;
@@ -110,8 +110,8 @@ pub(super) struct Accepted<'a> {
     pub(super) user: Option<&'a str>,
     pub(super) context: &'a Context,
     pub(super) nas: &'a Nas,
-    /// `None` where the user has an identity for charging already.
-    pub(super) charging: Option<&'a ChargingKey>,
+    /// `None` where it is not asked for, and where the user has one already.
+    pub(super) charged: Option<Identity>,
 }
 
 impl<'a> Accepted<'a> {
@@ -149,9 +149,8 @@ pub(super) fn write(
     reply.prepared(&profile.attributes, || accepted.values(), salt);
     let limit = session_timeout(profile, accepted.nas, accepted.decision, now);
     write_limit(reply, limit, accepted.on_record.then_some(accepted.id));
-    if let Some(key) = accepted.charging {
-        let charging = &accepted.context.charging;
-        charging.answer(reply, key, accepted.user);
+    if let Some(identity) = &accepted.charged {
+        reply.octets(AttributeType::CHARGEABLE_USER_IDENTITY, identity);
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::access::Correlation;
 use crate::access::Decided;
+use crate::access::DecisionPoint;
 use crate::model::Credential;
 use crate::model::Established;
 use crate::model::Identifier;
@@ -20,12 +21,12 @@ use crate::model::Plane;
 use crate::model::Presented;
 use crate::model::Subject;
 use crate::model::Verdict;
-use crate::network::ChargingKey;
 use crate::network::Nobody;
 use crate::network::Settings;
 use crate::network::away::Asked;
 use crate::network::away::Away;
 use crate::network::away::Waiting;
+use crate::network::charging::Identity;
 use crate::network::context::Context;
 use crate::network::context::Refused;
 use crate::network::context::readable;
@@ -360,6 +361,7 @@ impl Server {
         let limit = limit.filter(|ours| is_less(*ours, theirs));
         let mut salt = self.new_salt();
         let random = self.shared.random;
+        let charged = came.charged(settings, &self.shared.point);
         let sent = self.reply(now, asked, |buffer, origin, nas| {
             if verdict == Verdict::Block {
                 let mut reply = Reply::access_reject(buffer, origin, nas.secret());
@@ -393,7 +395,7 @@ impl Server {
                     user: came.user(),
                     context: came.context,
                     nas,
-                    charging: came.charging(settings),
+                    charged,
                 };
                 enforce::write(&mut reply, profile, &accepted, now.wall, random);
                 if let Some(message) = message {
@@ -430,11 +432,13 @@ impl Came<'_> {
         message.filter(|_| self.offered != Offered::Eap)
     }
 
-    /// The key of our identities for charging, unless the home server names one: there is one at
-    /// most (RFC 4372 section 3).
-    fn charging<'s>(&self, settings: &'s Settings) -> Option<&'s ChargingKey> {
+    /// Our identity for charging, unless the home server names one: there is one at most
+    /// (RFC 4372 section 3).
+    fn charged(&self, settings: &Settings, point: &DecisionPoint) -> Option<Identity> {
         let theirs = self.answer.find(AttributeType::CHARGEABLE_USER_IDENTITY);
-        theirs.is_none().then_some(&settings.charging)
+        let charging = &self.context.charging;
+        let ours = || charging.identity(&settings.charging, point, self.user());
+        theirs.is_none().then(ours).flatten()
     }
 
     /// Whom the home server has let in. With EAP the request's User-Name is the outer identity,

@@ -209,6 +209,8 @@ impl Server {
             (Verdict::Block, Credential::Password) => settings.config.reject_delay,
             (Verdict::Block | Verdict::Allow | Verdict::Quarantine, _) => Duration::ZERO,
         };
+        let charging = &asker.context.charging;
+        let charged = charging.identity(&settings.charging, &self.shared.point, asker.user);
         let sent = self.reply_after(now, delay, asked, |buffer, origin, nas| {
             let mut reply = match verdict {
                 Verdict::Allow | Verdict::Quarantine => {
@@ -220,7 +222,7 @@ impl Server {
                         user: asker.user,
                         context: asker.context,
                         nas,
-                        charging: Some(&settings.charging),
+                        charged,
                     };
                     enforce::write(&mut reply, profile, &accepted, now.wall, random);
                     extra.accept(&mut reply, random);

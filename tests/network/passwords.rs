@@ -2,8 +2,12 @@
 
 use md5::Digest;
 use md5::Md5;
+use portreeve::inventory::Update;
+use portreeve::inventory::UserReport;
 use portreeve::model::Credential;
 use portreeve::model::Established;
+use portreeve::model::Tri;
+use portreeve::model::UserId;
 use portreeve::model::Verdict;
 use portreeve::radius::AttributeType;
 use portreeve::radius::Code;
@@ -432,6 +436,44 @@ fn an_identity_for_charging_is_given_to_who_asks_for_it_rfc4372_2() {
     });
     let reply = lab.ask(&nas, &request).expect("a reply");
     assert_eq!(reply.find(AttributeType::CHARGEABLE_USER_IDENTITY), None);
+}
+
+#[test]
+fn an_identity_for_charging_is_the_users_and_not_the_names_rfc4372_2() {
+    let mut lab = Lab::new();
+    let mut nas = lab.nas();
+    let mut ask = |lab: &mut Lab, user: &str| {
+        let request = nas.access(|request| {
+            request.octets(AttributeType::USER_NAME, user.as_bytes());
+            let password: String = user.chars().rev().collect();
+            request
+                .user_password(password.as_bytes())
+                .octets(AttributeType::CHARGEABLE_USER_IDENTITY, &[0]);
+        });
+        let reply = lab.ask(&nas, &request).expect("a reply");
+        reply.find(AttributeType::CHARGEABLE_USER_IDENTITY)
+    };
+    let users = [
+        (ALICE, &["alice", "contoso\\alice"][..]),
+        ("erin@contoso.com", &[]),
+    ];
+    for (name, aliases) in users {
+        let mut user = UserReport::new(UserId::parse(name).unwrap());
+        user.enabled = Tri::Yes;
+        let aliases = aliases.iter().map(|alias| UserId::parse(alias).unwrap());
+        user.aliases = aliases.collect();
+        let update = vec![Update::User(user)];
+        lab.writer.apply(lab.source, lab.now.wall, update);
+    }
+    let first = ask(&mut lab, ALICE).expect("an identity");
+    for (name, same) in [
+        ("alice", true),
+        ("CONTOSO\\Alice", true),
+        ("erin@contoso.com", false),
+    ] {
+        let other = ask(&mut lab, name).expect("an identity");
+        assert_eq!(other == first, same, "row {name}");
+    }
 }
 
 #[test]

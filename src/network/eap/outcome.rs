@@ -79,6 +79,11 @@ impl Server {
         let user = outcome.principal.user().filter(|_| names_user);
         // A name that no attribute can carry is left out; the session is accounted without it.
         let user = user.filter(|user| (1..=MAX_VALUE).contains(&user.len()));
+        let charged = slot.judge.context().charging.identity(
+            &round.settings.charging,
+            &self.shared.point,
+            outcome.principal.user(),
+        );
         let sent = self.reply(now, round.asked, |buffer, origin, nas| {
             let mut reply = Reply::access_accept(buffer, origin, nas.secret());
             reply.eap_message(&outcome.packet).mppe_keys(&keys, salt);
@@ -97,7 +102,7 @@ impl Server {
                 user: outcome.principal.user(),
                 context: slot.judge.context(),
                 nas,
-                charging: Some(&round.settings.charging),
+                charged,
             };
             enforce::write(&mut reply, profile, &accepted, now.wall, fill);
             reply

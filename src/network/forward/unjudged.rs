@@ -37,6 +37,7 @@ impl Server {
         let message = came.may_be_told(profile);
         let mut salt = self.new_salt();
         let random = self.shared.random;
+        let charged = came.charged(settings, &self.shared.point);
         self.reply(now, asked, |buffer, origin, nas| {
             let mut reply = Reply::access_accept(buffer, origin, nas.secret());
             for carried in came.answer.attributes().filter(|one| authenticates(one)) {
@@ -50,7 +51,7 @@ impl Server {
                 user: came.user(),
                 context: came.context,
                 nas,
-                charging: came.charging(settings),
+                charged,
             };
             enforce::write(&mut reply, profile, &accepted, now.wall, random);
             if let Some(message) = message {
