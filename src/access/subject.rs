@@ -4,6 +4,7 @@ mod kept;
 
 pub use kept::KeptSubject;
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use crate::access::claimed::ClaimedTexts;
@@ -54,6 +55,18 @@ impl OwnedSubject {
         })
     }
 
+    /// What the peer proved.
+    #[must_use]
+    pub const fn credential(&self) -> Credential {
+        self.credential
+    }
+
+    /// A number for who it is, which user with which device, wherever they are; not the same of others
+    /// under a key that nobody knows.
+    pub fn who(&self, key: &impl BuildHasher) -> u64 {
+        key.hash_one((&self.user, self.credential, &self.device))
+    }
+
     /// Judges the subject by lending it to `ask` in its borrowed form.
     pub fn with<T>(&self, ask: impl FnOnce(&Subject<'_>) -> T) -> T {
         let nothing = Presented {
@@ -96,13 +109,13 @@ impl From<&Subject<'_>> for OwnedSubject {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct OwnedPresented {
     identifier: OwnedIdentifier,
     established: Established,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 enum OwnedIdentifier {
     Device(DeviceId),
     Entra(EntraDeviceId),

@@ -33,6 +33,7 @@ use crate::access::Silence;
 use crate::access::Sweep;
 use crate::access::Trace;
 use crate::model::CertificateId;
+use crate::model::Credential;
 use crate::model::Established;
 use crate::model::Now;
 use crate::model::Reason;
@@ -83,7 +84,7 @@ pub struct Admissions {
     point: Arc<DecisionPoint>,
     open: DashMap<Correlation, Admission>,
     /// The newest admission of each peer of each NAS: a peer that comes again has left before.
-    newest: DashMap<(IpAddr, Box<[u8]>), Correlation>,
+    newest: DashMap<Same, Correlation>,
     due: Arc<Due>,
     held: Mutex<Held>,
     /// Who is in from before this start and whose user a directory may know.
@@ -95,6 +96,9 @@ pub struct Admissions {
     /// How often this has changed, so that what is as it was need not be saved again.
     changes: AtomicU64,
 }
+
+/// See [`Admissions::same`].
+type Same = (IpAddr, Box<[u8]>, u64);
 
 /// Decisions that have been taken back.
 #[derive(Default)]
@@ -233,15 +237,14 @@ impl Admissions {
 
     /// Follows somebody, if there is room.
     pub(super) fn put(&self, number: Correlation, admission: Admission) -> bool {
-        let station = admission.peer.find(AttributeType::CALLING_STATION_ID);
-        if let Some(station) = station
-            && let Some(before) = self
-                .newest
-                .insert((admission.address, station.into()), number)
+        if let Some(before) = self.newest.insert(self.same(&admission), number)
+            && self.is_again(before, &admission)
         {
             self.remove(before);
         }
         if !self.places.take(self.capacity) {
+            let peer = self.same(&admission);
+            self.newest.remove_if(&peer, |_, newest| *newest == number);
             return false;
         }
         self.open.insert(number, admission);
@@ -403,11 +406,30 @@ impl Admissions {
         self.places.free();
         self.spared().remove(&number);
         self.has_changed();
-        if let Some(station) = admission.peer.find(AttributeType::CALLING_STATION_ID) {
-            let peer = (admission.address, station.into());
-            self.newest.remove_if(&peer, |_, newest| *newest == number);
-        }
+        let peer = self.same(&admission);
+        self.newest.remove_if(&peer, |_, newest| *newest == number);
         Some(admission)
+    }
+
+    /// What two sessions have in common of which only the newer one can be: the station at its NAS; where
+    /// the NAS names none, who it is, and what the NAS calls the peer.
+    fn same(&self, admission: &Admission) -> Same {
+        match admission.peer.find(AttributeType::CALLING_STATION_ID) {
+            Some(station) => (admission.address, station.into(), 0),
+            None => {
+                let who = admission.permit.subject().who(self.newest.hasher());
+                (admission.address, admission.peer.names(), who)
+            }
+        }
+    }
+
+    /// Whether one who comes is one who was in and has the [`Same`]. A user without a station's name may
+    /// be in twice, and the NAS tells the two apart; a MAC address is one station without it, too.
+    fn is_again(&self, before: Correlation, comes: &Admission) -> bool {
+        let is_station = comes.peer.find(AttributeType::CALLING_STATION_ID).is_some()
+            || comes.permit.subject().credential() == Credential::None;
+        let same = |before: &Admission| before.peer.session() == comes.peer.session();
+        is_station || self.with(before, same) == Some(true)
     }
 
     /// A NAS has begun anew: nobody is in there. Behind an address there may be several, with a proxy

@@ -368,6 +368,51 @@ fn who_has_left_or_come_again_is_not_put_out_for_the_session_before() {
     );
 }
 
+/// Requests of one device would otherwise make many sessions of it, of which a tenth is many.
+#[test]
+fn who_comes_again_without_a_calling_station_is_one_session_rfc5176_3() {
+    const OTHER_MAC: &str = "00-00-5E-00-53-02";
+    let mut door = Door::new();
+    let enter = |door: &mut Door, name: &str, session: Option<&str>, port: Option<&str>| {
+        let request = door.nas.access(|request| {
+            request.octets(AttributeType::USER_NAME, name.as_bytes());
+            if name == ALICE {
+                let password: String = ALICE.chars().rev().collect();
+                request.user_password(password.as_bytes());
+            }
+            if let Some(session) = session {
+                request.octets(AttributeType::ACCT_SESSION_ID, session.as_bytes());
+            }
+            if let Some(port) = port {
+                request.octets(AttributeType::NAS_IDENTIFIER, port.as_bytes());
+            }
+        });
+        let reply = door.lab.ask(&door.nas, &request).unwrap();
+        assert_eq!(reply.code, Code::AccessAccept, "{name}");
+        let class = reply.all(AttributeType::CLASS).pop().unwrap();
+        (class, door.lab.shared.admissions.len())
+    };
+    // A MAC address is one station, whatever its sessions are called.
+    for session in [None, Some("s-1"), Some("s-2"), None] {
+        assert_eq!(enter(&mut door, GOOD_MAC, session, None).1, 1);
+    }
+    assert_eq!(enter(&mut door, OTHER_MAC, None, None).1, 2);
+    // A user may be in twice where the NAS can tell one from the other.
+    let (class, count) = enter(&mut door, ALICE, None, None);
+    assert_eq!(count, 3);
+    assert_eq!(enter(&mut door, ALICE, None, None).1, 3);
+    assert_eq!(enter(&mut door, ALICE, None, Some("other NAS")).1, 4);
+    assert_eq!(enter(&mut door, ALICE, Some("s-3"), None).1, 5);
+    assert_eq!(enter(&mut door, ALICE, Some("s-3"), None).1, 5);
+    door.account(2, "s-0", &class);
+    let (class, count) = enter(&mut door, ALICE, None, None);
+    assert_eq!(count, 6);
+    door.account(1, "s-4", &class);
+    assert_eq!(enter(&mut door, ALICE, None, None).1, 7, "s-4 goes on");
+    door.judged(ComplianceState::NonCompliant);
+    assert_eq!(door.sent().len(), 1, "one request for one device");
+}
+
 /// Accounting-On of one NAS behind a proxy ended what was known of all the others.
 #[test]
 fn a_nas_that_begins_anew_ends_its_own_sessions_and_no_others_behind_its_address_rfc2866_5_1() {
@@ -426,13 +471,15 @@ fn nases_that_take_no_requests_get_none() {
 }
 
 impl Door {
-    /// The same device at many ports: each is a session of its own.
+    /// The same device at many NASes behind one proxy: each is a session of its own.
     pub(crate) fn enter_many(&mut self, mac: &str, count: usize) {
         for number in 0..count {
             let request = self.nas.access(|request| {
                 let session = format!("{mac} {number}");
+                let nas = format!("ap-{number}");
                 request
                     .octets(AttributeType::USER_NAME, mac.as_bytes())
+                    .octets(AttributeType::NAS_IDENTIFIER, nas.as_bytes())
                     .octets(AttributeType::ACCT_SESSION_ID, session.as_bytes());
             });
             let reply = self.lab.ask(&self.nas, &request).unwrap();

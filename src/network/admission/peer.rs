@@ -38,6 +38,28 @@ impl PeerIdentity {
             .map(|(_, value)| &**value)
     }
 
+    /// What names the NAS and the peer, and not one session of it.
+    pub(in crate::network) fn names(&self) -> Box<[u8]> {
+        let mut names = Vec::new();
+        for kind in IDENTIFYING {
+            let value = self.find(kind);
+            if let Some(value) = value.filter(|_| kind != AttributeType::ACCT_SESSION_ID) {
+                names.extend([kind.0, u8::try_from(value.len()).unwrap_or(u8::MAX)]);
+                names.extend(value);
+            }
+        }
+        names.into()
+    }
+
+    /// By what its NAS tells a session from others of the same peer.
+    pub(in crate::network) fn session(&self) -> [Option<&[u8]>; 2] {
+        [
+            AttributeType::ACCT_SESSION_ID,
+            AttributeType::VENDOR_SPECIFIC,
+        ]
+        .map(|kind| self.find(kind))
+    }
+
     /// The same, with another value of one attribute.
     pub(in crate::network) fn set(&mut self, kind: AttributeType, value: &[u8]) {
         self.attributes.retain(|(of, _)| *of != kind);
