@@ -95,7 +95,9 @@ fn mapped(address: IpAddr) -> Ipv6Addr {
 pub struct Read {
     /// How long it is; what follows is the connection's.
     pub length: usize,
-    /// Whose connection it is; `None` of one that the balancer has opened itself, a health check.
+    /// Whose connection it is; `None` of one that the balancer has opened itself, a health check, or
+    /// of which it says nothing: LOCAL and UNKNOWN (proxy-protocol.txt, 2.1 and 2.2). It is to be served
+    /// with its real addresses.
     pub ends: Option<Ends>,
 }
 
@@ -191,6 +193,13 @@ fn read_line(octets: &[u8]) -> Result<Read, NoHeader> {
     let line = line.get(..end).unwrap_or_default();
     let line = std::str::from_utf8(line).map_err(|_| NoHeader::Bad)?;
     let words: Vec<&str> = line.split(' ').collect();
+    // What stands behind it is to be ignored (section 2.1).
+    if let ["PROXY", "UNKNOWN", ..] = words.as_slice() {
+        return Ok(Read {
+            length: end + 2,
+            ends: None,
+        });
+    }
     let &["PROXY", family, from, to, from_port, to_port] = words.as_slice() else {
         return Err(NoHeader::Bad);
     };
@@ -287,7 +296,7 @@ mod tests {
         for (row, octets) in [
             ("TLS", b"\x16\x03\x01\x02\x00".to_vec()),
             ("HTTP", b"POST / HTTP/1.1\r\n".to_vec()),
-            ("unknown", b"PROXY UNKNOWN\r\n".to_vec()),
+            ("unknown of none", b"PROXY UNKNOWNS\r\n".to_vec()),
             (
                 "word missing",
                 b"PROXY TCP4 192.0.2.7 192.0.2.1 1\r\n".to_vec(),
@@ -327,11 +336,19 @@ mod tests {
         ] {
             assert_eq!(read(&octets), Err(NoHeader::Bad), "row {row}");
         }
-        let local = read(&two(&[0x20, 0x00, 0, 0]));
-        let expected = Read {
-            length: 16,
-            ends: None,
-        };
-        assert_eq!(local, Ok(expected), "a balancer's own check");
+        for (octets, length) in [
+            (two(&[0x20, 0x00, 0, 0]), 16),
+            (
+                two(&[
+                    0x20, 0x11, 0, 12, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 0, 2, 0x16, 3, 1,
+                ]),
+                28,
+            ),
+            (b"PROXY UNKNOWN\r\n\x16\x03\x01".to_vec(), 15),
+            (b"PROXY UNKNOWN ::1 ::2 1 2\r\n".to_vec(), 27),
+        ] {
+            let expected = Read { length, ends: None };
+            assert_eq!(read(&octets), Ok(expected), "a balancer's own check");
+        }
     }
 }

@@ -567,7 +567,12 @@ async fn a_name_is_asked_for_again_when_its_time_is_over() {
 #[tokio::test]
 async fn a_listed_balancer_says_whose_connection_it_is_and_nobody_else_does() {
     let header = "PROXY TCP4 192.0.2.77 198.51.100.1 40000 443\r\n";
+    // Version 2, command LOCAL, as HAProxy's health checks send it (proxy-protocol.txt 2.2).
+    let local = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+    let unknown = "PROXY UNKNOWN\r\n";
     for (row, balancers, sent, expected) in [
+        ("its own", vec!["127.0.0.0/8"], local, Some("127.0.0.1")),
+        ("unknown", vec!["127.0.0.0/8"], unknown, Some("127.0.0.1")),
         ("listed", vec!["127.0.0.0/8"], header, Some("192.0.2.77")),
         ("listed, silent", vec!["127.0.0.0/8"], "", None),
         ("not listed", vec!["192.0.2.0/24"], header, None),

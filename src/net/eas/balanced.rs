@@ -58,8 +58,8 @@ pub(super) async fn connection(
     drop(place);
 }
 
-/// Reads the header and nothing beyond it; `None` when there is none, and of a balancer's own
-/// connection, which says nothing.
+/// Reads the header and nothing beyond it; `None` when there is none. A connection that the balancer
+/// has opened itself, a health check mostly, is its own.
 async fn read_header(stream: &mut TcpStream) -> Option<Ends> {
     let mut octets = [0; MAX_LENGTH];
     let mut seen = 0;
@@ -69,7 +69,13 @@ async fn read_header(stream: &mut TcpStream) -> Option<Ends> {
         match read(octets.get(..length)?) {
             Ok(Read { length, ends }) => {
                 stream.read_exact(octets.get_mut(..length)?).await.ok()?;
-                return ends;
+                return match ends {
+                    Some(ends) => Some(ends),
+                    None => Some(Ends {
+                        from: stream.peer_addr().ok()?,
+                        to: stream.local_addr().ok()?,
+                    }),
+                };
             }
             // It has come in pieces, which is rare: the rest follows at once or never.
             Err(NoHeader::Short) if length > seen => seen = length,
