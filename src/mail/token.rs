@@ -4,7 +4,7 @@
 //! decided, as it is about a password; what the token says of its user is believed only after that,
 //! because the same signature covers it. What is read must therefore be what the mail server reads:
 //! a JWS in compact form (RFC 7515 section 7.1) whose claims are one JSON object in which no name
-//! stands twice (RFC 7519 section 4 lets readers differ there), and one claim that names the user
+//! stands twice, in whatever case (RFC 7519 section 4 lets readers differ there), and one claim that names the user
 //! ([`Bearer::claim`]). An encrypted token (RFC 7516), one without user (of an application) and one
 //! that has expired are no credentials.
 
@@ -126,7 +126,9 @@ impl<'de> Deserialize<'de> for Object {
                     if members.len() == MAX_MEMBERS {
                         return Err(A::Error::custom("too many members"));
                     }
-                    if members.iter().any(|(known, _)| *known == name) {
+                    // There are readers that do not tell capitals from small letters.
+                    let same = |known: &str| known.eq_ignore_ascii_case(&name);
+                    if members.iter().any(|(known, _)| same(known)) {
                         return Err(A::Error::custom("a name stands there twice"));
                     }
                     members.push((name, value));
@@ -198,6 +200,11 @@ mod tests {
                 "escaped",
                 signed,
                 claims(r#""upn":"alice","\u0075pn":"bob""#),
+            ),
+            (
+                "another case",
+                signed,
+                claims(r#""UPN":"bob@corp.example","upn":"alice@corp.example""#),
             ),
             ("not text", signed, claims(r#""upn":["alice"]"#)),
             ("no user", signed, claims(r#""app":"x""#)),
