@@ -88,7 +88,6 @@ impl Login {
         login.objection = match certified {
             _ if !is_valid => Some(Objection::NotValid),
             _ if ambiguity.is_some() => ambiguity.map(Objection::Ambiguous),
-            Some(_) if signs_in => Some(Objection::TwoCredentials),
             // The certificate's name is the established one.
             Some(user) if !config.names.agree(user, &login.name) => Some(Objection::OtherUser),
             Some(_) | None => None,
@@ -242,8 +241,6 @@ pub(super) enum Objection {
     NotValid,
     /// Which device or user it stands for would depend on the order of its names.
     Ambiguous(Ambiguity),
-    /// Either is enough (MS-ASHTTP 2.2.1.1.2.2), and which user counts would be unclear.
-    TwoCredentials,
     /// The password is not that of the certificate's user.
     OtherUser,
 }
@@ -255,7 +252,6 @@ impl Objection {
             Self::NotValid => "The certificate is not valid now.",
             Self::Ambiguous(Ambiguity::Device) => "The certificate names two devices.",
             Self::Ambiguous(Ambiguity::User) => "The certificate names two users.",
-            Self::TwoCredentials => "A certificate and a password were sent; one is enough.",
             Self::OtherUser => "The certificate is another user's.",
         }
     }
@@ -266,7 +262,6 @@ impl Objection {
             Self::NotValid => "the client certificate is not valid now",
             Self::Ambiguous(Ambiguity::Device) => "the client certificate names two devices",
             Self::Ambiguous(Ambiguity::User) => "the client certificate names two users",
-            Self::TwoCredentials => "a client certificate and a password at once",
             Self::OtherUser => "the client certificate is another user's",
         }
     }

@@ -202,7 +202,7 @@ fn nothing_is_said_of_a_certificate_before_the_upstream_accepts() {
     for (row, config, now, user) in [
         ("another user", config(), start(), "bob"),
         ("beside its validity", config(), late, "alice"),
-        ("two credentials", trusting, start(), "alice"),
+        ("another user, trusted", trusting, start(), "bob"),
     ] {
         let gateway = world.gateway_with(config);
         for (password, status, cause) in [
