@@ -23,6 +23,7 @@ pub mod body;
 mod command;
 mod error;
 pub mod order;
+pub mod outcome;
 pub mod quarantine;
 mod query;
 mod refusal;

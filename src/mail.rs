@@ -93,6 +93,7 @@ pub use action::Exchange;
 pub use action::Forward;
 pub use action::Next;
 pub use action::Outgoing;
+pub use action::Promise;
 pub use action::Read;
 pub use action::Step;
 pub use action::Ticket;

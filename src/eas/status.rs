@@ -126,7 +126,7 @@ impl Status {
 }
 
 /// The outermost element of a command's answer, and that of its status.
-const fn elements(command: Command) -> Option<(Tag, Tag)> {
+pub(super) const fn elements(command: Command) -> Option<(Tag, Tag)> {
     Some(match command {
         Command::Sync => (air_sync::SYNC, air_sync::STATUS),
         Command::SendMail => (compose_mail::SEND_MAIL, compose_mail::STATUS),

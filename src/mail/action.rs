@@ -10,6 +10,7 @@ use crate::access::Correlation;
 use crate::access::Decided;
 use crate::access::DecisionRecord;
 use crate::access::Permit;
+use crate::access::Sighting;
 use crate::access::Text;
 use crate::eas;
 use crate::model::DeviceId;
@@ -19,6 +20,7 @@ use crate::model::Timestamp;
 use super::autodiscover::Discovery;
 use super::check::LookUp;
 use super::credential::Attempt;
+use super::credential::Key;
 use super::head::Wanted;
 use super::reply::Reply;
 use super::route::Route;
@@ -148,8 +150,19 @@ pub struct Exchange(pub(super) Box<Way>);
 pub enum Outgoing {
     /// With the upstream's body.
     Pass(StatusCode, HeaderMap),
+    /// The same; the beginning of the body is to be handed to
+    /// [`Gateway::handle_beginning`](super::Gateway::handle_beginning) as it passes.
+    Watch(StatusCode, HeaderMap, Box<Promise>),
     /// The upstream's answer is none that a client may see; drop it and close its connection.
     Answer(Reply),
+}
+
+/// What is to be told of a command if the body of its answer is that of a success.
+#[derive(Debug)]
+pub struct Promise {
+    pub(super) command: eas::Command,
+    pub(super) binding: Option<(Key, Binding)>,
+    pub(super) sighting: Option<Sighting>,
 }
 
 /// What others are told.
@@ -215,6 +228,9 @@ pub(super) struct Way {
     pub(super) decided: Decided,
     /// It is let in until then, although the verdict is none that lets in.
     pub(super) until: Option<Timestamp>,
+    /// Under which its success is remembered as told, if it proves whose the DeviceId is and that
+    /// was not told lately.
+    pub(super) unbound: Option<Key>,
 }
 
 impl Way {

@@ -1,16 +1,19 @@
 //! What becomes of a forwarded request: the upstream's answer, the end of the permission, or
 //! nothing.
 
+use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
+use http::header::ACCEPT_ENCODING;
 
 use crate::access::Decided;
 use crate::eas;
 use crate::model::Established;
+use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Verdict;
 
@@ -18,7 +21,9 @@ use super::action::Binding;
 use super::action::Event;
 use super::action::Exchange;
 use super::action::Outgoing;
+use super::action::Promise;
 use super::action::Way;
+use super::credential::Key;
 use super::gateway::Gateway;
 use super::gateway::LONG_WAIT;
 use super::gateway::SHORT_WAIT;
@@ -59,13 +64,61 @@ impl Gateway {
                 Err((reply, event)) => return (Outgoing::Answer(*reply), Some(event)),
             };
         }
-        let event = if status.is_success() {
-            self.note_success(now.wall, &way.who, &way.request, &way.decided);
-            self.binding(now, way).map(Event::Binding)
-        } else {
-            None
+        let Some(promise) = self.promise(now, way).filter(|_| status.is_success()) else {
+            return (Outgoing::Pass(status, answer), None);
         };
-        (Outgoing::Pass(status, answer), event)
+        if eas::outcome::is_told_by_http(way.request.version) {
+            let event = self.keep(now, promise);
+            return (Outgoing::Pass(status, answer), event);
+        }
+        (Outgoing::Watch(status, answer, Box::new(promise)), None)
+    }
+
+    /// The body of a watched answer has begun with `octets`: all of it, or
+    /// [`eas::outcome::TELLING`] of them and more.
+    pub fn handle_beginning(&self, now: Now, promise: Promise, octets: &[u8]) -> Option<Event> {
+        if !eas::outcome::is_success(promise.command, octets) {
+            return None;
+        }
+        self.keep(now, promise)
+    }
+
+    /// Sees to it that an answer can be read by which something will be known: it must not come
+    /// compressed, which the client may have asked for.
+    pub(super) fn expect(&self, now: Now, way: &mut Way, headers: &mut HeaderMap) {
+        way.unbound = self.unbound(now, way);
+        if way.unbound.is_some() || Self::wants_success(now.wall, &way.request, &way.decided) {
+            headers.remove(ACCEPT_ENCODING);
+        }
+    }
+
+    /// What is known if the answer is a success.
+    fn promise(&self, now: Now, way: &Way) -> Option<Promise> {
+        let binding = way.unbound.and_then(|key| Some((key, bound(now, way)?)));
+        let wants_success = Self::wants_success(now.wall, &way.request, &way.decided);
+        let sighting = wants_success.then(|| Self::success(now.wall, &way.who, &way.request));
+        (binding.is_some() || sighting.is_some()).then_some(Promise {
+            command: way.request.command,
+            binding,
+            sighting,
+        })
+    }
+
+    /// It was a success.
+    fn keep(&self, now: Now, promise: Promise) -> Option<Event> {
+        if let Some(success) = promise.sighting {
+            self.note_success(success);
+        }
+        let (key, binding) = promise.binding?;
+        let mut told = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_told(&told, key, now) {
+            return None;
+        }
+        if told.len() >= MAX_BOUND {
+            told.clear();
+        }
+        told.insert(key, now.monotonic);
+        Some(Event::Binding(binding))
     }
 
     /// The permission of a forwarded request was taken back before its answer had begun.
@@ -89,37 +142,17 @@ impl Gateway {
         Reply::unavailable(SHORT_WAIT, Cause::Unavailable)
     }
 
-    /// A binding that is worth telling: the device is proven, and was not told of lately.
-    fn binding(&self, now: Now, way: &Way) -> Option<Binding> {
-        let seen = &way.decided.seen;
-        if seen.established != Established::Proven {
-            return None;
-        }
-        let device = seen.posture()?.device;
-        let user = &way.who.login.user;
-        let eas = way.request.device;
+    /// The key of a binding that is worth telling: the device is proven, and was not told of
+    /// lately.
+    fn unbound(&self, now: Now, way: &Way) -> Option<Key> {
+        let binding = bound(now, way)?;
         let key = self.hasher.key(&[
-            eas.as_str().as_bytes(),
-            user.as_bytes(),
-            &device.as_u128().to_be_bytes(),
+            binding.eas.as_str().as_bytes(),
+            binding.user.as_bytes(),
+            &binding.device.as_u128().to_be_bytes(),
         ]);
-        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = bound
-            .get(&key)
-            .is_none_or(|told| now.monotonic >= *told + TOLD_FOR);
-        if !again {
-            return None;
-        }
-        if bound.len() >= MAX_BOUND {
-            bound.clear();
-        }
-        bound.insert(key, now.monotonic);
-        Some(Binding {
-            eas,
-            user: user.clone(),
-            device,
-            at: now.wall,
-        })
+        let told = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        (!is_told(&told, key, now)).then_some(key)
     }
 
     /// The upstream sends the user elsewhere: where the client is led, which is here if anywhere.
@@ -155,6 +188,25 @@ impl Gateway {
         let name = self.config.published.first()?;
         HeaderValue::from_str(&format!("https://{name}{}", eas::PATH)).ok()
     }
+}
+
+/// What the success of a request proves; `None` if its device is not proven.
+fn bound(now: Now, way: &Way) -> Option<Binding> {
+    let seen = &way.decided.seen;
+    if seen.established != Established::Proven {
+        return None;
+    }
+    Some(Binding {
+        eas: way.request.device,
+        user: way.who.login.user.clone(),
+        device: seen.posture()?.device,
+        at: now.wall,
+    })
+}
+
+fn is_told(told: &HashMap<Key, Monotonic>, key: Key, now: Now) -> bool {
+    told.get(&key)
+        .is_some_and(|told| now.monotonic < *told + TOLD_FOR)
 }
 
 /// "Wrong server": the client is to go to `X-MS-Location` (MS-ASHTTP 3.1.5.2.2).

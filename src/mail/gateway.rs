@@ -284,7 +284,7 @@ impl Gateway {
         let Pending {
             mut who,
             wanted,
-            headers,
+            mut headers,
         } = pending;
         // It is among the headers, and in nothing that waits with a Ping.
         who.login.forget_authorization();
@@ -314,11 +314,12 @@ impl Gateway {
             return Step::answer(Reply::old_version(&request));
         }
         let (decided, permit, until) = self.admit(now, &who, &request, &headers);
-        let way = Way {
+        let mut way = Way {
             who,
             request,
             decided,
             until,
+            unbound: None,
         };
         self.note_decision(&way.who, &way.request, &way.decided);
         let Some(permit) = permit else {
@@ -332,6 +333,7 @@ impl Gateway {
             let record = way.who.record(&way.request, &decided);
             return Step::recorded(self.reply(&way.who, &way.request, &decided), record);
         };
+        self.expect(now, &mut way, &mut headers);
         let record = way.record();
         if self.may_be_of_ours(&way.who, &way.request) || self.must_be_read(&way.request) {
             return Step {

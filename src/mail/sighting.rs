@@ -89,29 +89,30 @@ impl Gateway {
         }
     }
 
-    /// The mail server has answered a command with success.
-    pub(super) fn note_success(
-        &self,
-        now: Timestamp,
-        who: &Who,
-        request: &eas::Request,
-        decided: &Decided,
-    ) {
+    /// Whether it is worth telling that the mail server answers a command with success.
+    pub(super) fn wants_success(now: Timestamp, request: &eas::Request, decided: &Decided) -> bool {
         // By these a client learns its orders; they bring it no mail.
         if matches!(request.command, Command::Provision | Command::Settings) {
-            return;
+            return false;
         }
-        let Some(known) = decided.client else {
-            return;
-        };
-        let last = known.last_success;
-        if is_new(&known) && known.is_full || last.is_some_and(|last| now.since(last) < GRAIN) {
-            return;
-        }
-        self.sightings.push(Sighting {
+        decided.client.is_some_and(|known| {
+            let last = known.last_success;
+            let has_place = !(is_new(&known) && known.is_full);
+            has_place && last.is_none_or(|last| now.since(last) >= GRAIN)
+        })
+    }
+
+    /// The news that the mail server has answered a command with success.
+    pub(super) fn success(now: Timestamp, who: &Who, request: &eas::Request) -> Sighting {
+        Sighting {
             success: true,
             ..sighting(who, request, now)
-        });
+        }
+    }
+
+    /// Tells it.
+    pub(super) fn note_success(&self, success: Sighting) {
+        self.sightings.push(success);
     }
 
     /// The body of a Settings or Provision has come: a client that tells of its device is believed

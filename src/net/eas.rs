@@ -39,6 +39,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 use tracing::warn;
 
+use crate::eas::outcome::TELLING;
 use crate::mail::Action;
 use crate::mail::Ask;
 use crate::mail::Discover;
@@ -46,6 +47,7 @@ use crate::mail::Discovery;
 use crate::mail::Event;
 use crate::mail::Gateway;
 use crate::mail::Peer;
+use crate::mail::Promise;
 use crate::mail::Read;
 use crate::mail::Reply;
 use crate::mail::Step;
@@ -373,6 +375,17 @@ async fn discover(lane: &Lane, ends: Ends, discovery: Discovery, body: Option<&[
         (front.events)(event);
     }
     reply
+}
+
+/// Has the beginning of an answer's body shown to the core, as it passes.
+fn watch_answer(front: &Arc<Front>, exchange: &mut upstream::Exchange, promise: Box<Promise>) {
+    let front = Arc::clone(front);
+    exchange.glimpse(TELLING, move |octets| {
+        let now = front.clock.now();
+        if let Some(event) = front.gateway.handle_beginning(now, *promise, octets) {
+            (front.events)(event);
+        }
+    });
 }
 
 /// What a client is told whose request has no answer of the mail server.

@@ -1,7 +1,6 @@
 //! Mail clients: what is learned of them, what policies refuse them, and wipes that an administrator
 //! has ordered.
 
-use http::HeaderMap;
 use http::StatusCode;
 use portreeve::inventory::Told;
 use portreeve::inventory::Wipe;
@@ -54,8 +53,8 @@ fn answered(next: Next) -> Reply {
 /// Sends a command and gets an answer of 200 from the mail server.
 fn succeed(gateway: &Gateway, request: &Request) {
     let forward = forward(request.settle(gateway, &peer()));
-    let (status, headers) = (StatusCode::OK, HeaderMap::new());
-    drop(gateway.handle_answer(start(), &forward.exchange, status, headers));
+    let exchange = &forward.exchange;
+    drop(crate::world::answered(gateway, start(), exchange, 200, b""));
 }
 
 #[test]

@@ -9,6 +9,9 @@ use hyper::Response;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::body::Incoming;
+use portreeve::eas::Command;
+use portreeve::eas::Status;
+use portreeve::eas::Version;
 use portreeve::mail::Event;
 use portreeve::model::ComplianceState;
 use portreeve::net::eas;
@@ -741,28 +744,44 @@ async fn a_device_certificate_proves_the_device_and_binds_its_id() {
     let site = Site::with(plan).await;
     let good = site.world.id("good").to_string();
     let device = site.pki.device(&good);
-    for (row, certificate, status) in [("none", None, "403"), ("device", Some(&device), "200")] {
+    // The mail server gives back what it got.
+    let refusal = Status::DeviceIsBlockedForThisUser;
+    let refusal = refusal.body(Command::Sync, Version::V14_1);
+    let refusal = refusal.unwrap();
+    for (row, eas, certificate, body, status) in [
+        ("none", "neverseen", None, &[][..], "403"),
+        ("refused", "refused", Some(&device), &refusal, "200"),
+        ("no WBXML", "unclear", Some(&device), b"hello", "200"),
+        ("device", "neverseen", Some(&device), &[], "200"),
+    ] {
         let mut stream = site.tls(b"http/1.1", certificate).await;
         let octets = format!(
             "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
-             Authorization: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            target("neverseen", "Sync", "length"),
-            basic("right")
+             Authorization: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            target(eas, "Sync", "echo"),
+            basic("right"),
+            body.len()
         );
         stream.write_all(octets.as_bytes()).await.unwrap();
-        let mut received = String::new();
-        stream.read_to_string(&mut received).await.unwrap();
+        stream.write_all(body).await.unwrap();
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).await.unwrap();
+        assert!(received.ends_with(body), "row {row}");
+        let received = String::from_utf8_lossy(&received);
         assert!(
             received.starts_with(&format!("HTTP/1.1 {status} ")),
             "row {row}: {received}"
         );
     }
     let events = site.events.lock().unwrap().clone();
-    let bound = events.iter().any(|event| match event {
-        Event::Binding(binding) => binding.eas.as_str() == "neverseen",
-        Event::Decision(_) | Event::LookUp(_) => false,
-    });
-    assert!(bound, "{} events", events.len());
+    let bound: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Binding(binding) => Some(binding.eas.as_str()),
+            Event::Decision(_) | Event::LookUp(_) => None,
+        })
+        .collect();
+    assert_eq!(bound, ["neverseen"]);
     // A certificate of somebody else's authority ends the handshake.
     let stranger = crate::site::Pki::new().device(&good);
     let mut stream = site.tls(b"http/1.1", Some(&stranger)).await;

@@ -22,6 +22,7 @@ use portreeve::mail::Action;
 use portreeve::mail::Cause;
 use portreeve::mail::Event;
 use portreeve::mail::Gateway;
+use portreeve::mail::Next;
 use portreeve::mail::Outgoing;
 use portreeve::mail::Step;
 use portreeve::mail::Told;
@@ -36,6 +37,7 @@ use rcgen::SanType;
 
 use crate::world::Request;
 use crate::world::World;
+use crate::world::answered;
 use crate::world::ask;
 use crate::world::certified;
 use crate::world::config;
@@ -557,7 +559,7 @@ fn answers_lead_nobody_round_the_gateway() {
         let status = StatusCode::from_u16(status).unwrap();
         let (outgoing, _) = gateway.handle_answer(start(), &exchange, status, answer.clone());
         match outgoing {
-            Outgoing::Pass(passed, headers) => {
+            Outgoing::Pass(passed, headers) | Outgoing::Watch(passed, headers, _) => {
                 assert!(passes, "row {status}");
                 assert_eq!(passed, status);
                 let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
@@ -621,9 +623,7 @@ fn a_certificate_proves_the_device_and_binds_its_device_id_r36() {
     let forward = forward(request.settle(&gateway, &proven));
     // Only the upstream's success binds, and only once.
     for (status, expected) in [(403, false), (401, false), (200, true), (200, false)] {
-        let status = StatusCode::from_u16(status).unwrap();
-        let exchange = &forward.exchange;
-        let (_, event) = gateway.handle_answer(start(), exchange, status, HeaderMap::new());
+        let event = answered(&gateway, start(), &forward.exchange, status, b"");
         assert_eq!(event.is_some(), expected, "row {status}");
         if let Some(Event::Binding(binding)) = event {
             assert_eq!(binding.eas.as_str(), "neverseen");
@@ -637,9 +637,52 @@ fn a_certificate_proves_the_device_and_binds_its_device_id_r36() {
     assert_eq!(answer.cause, Cause::Blocked);
     // A claimed device binds nothing.
     let claimed = crate::world::forward(Request::of("good", "Sync").settle(&gateway, &peer()));
-    let (_, event) =
-        gateway.handle_answer(start(), &claimed.exchange, StatusCode::OK, HeaderMap::new());
+    let event = answered(&gateway, start(), &claimed.exchange, 200, b"");
     assert!(event.is_none());
+}
+
+/// From version 14.0 on Exchange refuses with 200 and a status in the body.
+#[test]
+fn a_refusal_within_wbxml_binds_no_device_id_and_is_no_success_r36_ms_ascmd_2_2_2() {
+    use portreeve::eas::Command;
+    use portreeve::eas::Status;
+    use portreeve::eas::Version;
+    let world = World::new();
+    let gateway = world.gateway();
+    let good = world.id("good").to_string();
+    let proven = certified(identity(None, Some(&good)));
+    let request = Request::of("neverseen", "FolderSync").with("accept-encoding", "gzip");
+    let Action::Read(read) = request.settle(&gateway, &proven).action else {
+        panic!("its body is not read");
+    };
+    let (next, _) = gateway.handle_body(start(), read.aside, Some(b""));
+    let Next::Forward(forward) = next else {
+        panic!("{next:?}");
+    };
+    // What comes compressed could not be read here.
+    assert!(!forward.request.headers().contains_key("accept-encoding"));
+    assert!(world.learn(&gateway) > 0);
+    for status in Status::ALL {
+        let body = status.body(Command::FolderSync, Version::V14_1).unwrap();
+        let event = answered(&gateway, start(), &forward.exchange, 200, &body);
+        assert!(event.is_none(), "row {status:?}");
+    }
+    assert_eq!(world.learn(&gateway), 0, "a refusal was told as a success");
+    let body = b"\x03\x01\x6a\x00\x00\x07\x56\x4c\x031\x00\x01";
+    let event = answered(&gateway, start(), &forward.exchange, 200, body);
+    assert!(matches!(event, Some(Event::Binding(_))));
+    assert_eq!(world.learn(&gateway), 1);
+    let client = world.client("neverseen", "alice").unwrap();
+    assert!(client.last_success.is_some());
+    // Nothing more is to be known for a while, and answers come as the client likes them.
+    let Action::Read(read) = request.settle(&gateway, &proven).action else {
+        panic!("its body is not read");
+    };
+    let (next, _) = gateway.handle_body(start(), read.aside, Some(b""));
+    let Next::Forward(forward) = next else {
+        panic!("{next:?}");
+    };
+    assert_eq!(forward.request.headers()["accept-encoding"], "gzip");
 }
 
 #[test]

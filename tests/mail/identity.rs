@@ -24,6 +24,7 @@ use crate::gateway::identity;
 use crate::gateway::record;
 use crate::world::Request;
 use crate::world::World;
+use crate::world::answered;
 use crate::world::ask;
 use crate::world::certified;
 use crate::world::config;
@@ -287,8 +288,7 @@ fn a_binding_is_told_again_after_a_while() {
         (601, false),
     ] {
         let now = start().plus(Duration::from_secs(seconds));
-        let (status, none) = (StatusCode::OK, HeaderMap::new());
-        let (_, event) = gateway.handle_answer(now, &forward.exchange, status, none);
+        let event = answered(&gateway, now, &forward.exchange, 200, b"");
         let is_told = matches!(event, Some(Event::Binding(_)));
         assert_eq!(is_told, told, "row {seconds}");
     }
@@ -310,10 +310,7 @@ fn a_device_id_is_bound_by_success_and_to_whom_it_succeeded_for() {
     };
     let (first, second) = (send("good"), send("other"));
     let answered = |forward: &portreeve::mail::Forward, status: u16| {
-        let status = StatusCode::from_u16(status).unwrap();
-        let exchange = &forward.exchange;
-        let (_, event) = gateway.handle_answer(start(), exchange, status, HeaderMap::new());
-        event
+        answered(&gateway, start(), &forward.exchange, status, b"")
     };
     for status in [
         400, 401, 403, 404, 413, 449, 451, 456, 457, 500, 501, 502, 503, 507,

@@ -204,7 +204,7 @@ fn passed(gateway: &Gateway) -> HeaderMap {
     let versions = HeaderValue::from_static("2.5,14.1,16.0");
     answer.insert("ms-asprotocolversions", versions);
     match gateway.handle_answer(start(), &exchange, StatusCode::OK, answer) {
-        (Outgoing::Pass(_, headers), _) => headers,
+        (Outgoing::Pass(_, headers) | Outgoing::Watch(_, headers, _), _) => headers,
         (Outgoing::Answer(reply), _) => panic!("{reply:?}"),
     }
 }

@@ -28,9 +28,11 @@ use portreeve::inventory::Writer;
 use portreeve::mail::Action;
 use portreeve::mail::Ask;
 use portreeve::mail::Config;
+use portreeve::mail::Event;
 use portreeve::mail::Forward;
 use portreeve::mail::Gateway;
 use portreeve::mail::Head;
+use portreeve::mail::Outgoing;
 use portreeve::mail::Peer;
 use portreeve::mail::Read;
 use portreeve::mail::Reply;
@@ -315,6 +317,21 @@ impl Request {
             step = honest(gateway, ask);
         }
         step
+    }
+}
+
+/// The upstream has answered with this status and this body; what others are told.
+pub(crate) fn answered(
+    gateway: &Gateway,
+    now: Now,
+    exchange: &portreeve::mail::Exchange,
+    status: u16,
+    body: &[u8],
+) -> Option<Event> {
+    let status = StatusCode::from_u16(status).unwrap();
+    match gateway.handle_answer(now, exchange, status, HeaderMap::new()) {
+        (Outgoing::Watch(_, _, promise), None) => gateway.handle_beginning(now, *promise, body),
+        (_, event) => event,
     }
 }
 

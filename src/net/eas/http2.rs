@@ -62,6 +62,7 @@ use super::conclude;
 use super::discover;
 use super::settle;
 use super::tell;
+use super::watch_answer;
 use super::way::Going;
 use super::way::Way;
 
@@ -367,21 +368,24 @@ async fn carry(
     if let Some(event) = event {
         (front.events)(event);
     }
-    match outgoing {
-        Outgoing::Pass(status, headers) => {
-            front.counters.reply(Outcome::Allow);
-            if head.length == Length::Known(0) {
-                exchange.finish();
-            }
-            let counters = Arc::clone(&front.counters);
-            let relay = Relay::new(exchange, body, alarm, head.length, counters);
-            let mut response = Response::new(Download::Upstream(Box::new(relay)));
-            *response.status_mut() = status;
-            *response.headers_mut() = headers;
-            response
+    let (status, headers) = match outgoing {
+        Outgoing::Pass(status, headers) => (status, headers),
+        Outgoing::Watch(status, headers, promise) => {
+            watch_answer(front, &mut exchange, promise);
+            (status, headers)
         }
-        Outgoing::Answer(reply) => local(front, reply),
+        Outgoing::Answer(reply) => return local(front, reply),
+    };
+    front.counters.reply(Outcome::Allow);
+    if head.length == Length::Known(0) {
+        exchange.finish();
     }
+    let counters = Arc::clone(&front.counters);
+    let relay = Relay::new(exchange, body, alarm, head.length, counters);
+    let mut response = Response::new(Download::Upstream(Box::new(relay)));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// An answer of our own.

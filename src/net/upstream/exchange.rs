@@ -82,7 +82,17 @@ pub(in crate::net) struct Exchange {
     interim: u8,
     decoder: Decoder,
     keeps: bool,
+    glimpse: Option<Box<Glimpse>>,
 }
+
+/// The beginning of an answer's body, for whoever has to know what it says.
+struct Glimpse {
+    most: usize,
+    octets: Vec<u8>,
+    then: Then,
+}
+
+type Then = Box<dyn FnOnce(&[u8]) + Send + Sync>;
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug)]
@@ -172,7 +182,22 @@ impl Exchange {
             interim: 0,
             decoder: Decoder::new(Length::Known(0)),
             keeps: false,
+            glimpse: None,
         }
+    }
+
+    /// Shows `then` the first octets of the answer's body when it has passed: `most` of them or more,
+    /// or all. A body that breaks off before is not shown.
+    pub(in crate::net) fn glimpse(
+        &mut self,
+        most: usize,
+        then: impl FnOnce(&[u8]) + Send + Sync + 'static,
+    ) {
+        self.glimpse = Some(Box::new(Glimpse {
+            most,
+            octets: Vec::new(),
+            then: Box::new(then),
+        }));
     }
 
     /// What has come of the body before it was begun; the rest follows from the source.
@@ -312,6 +337,15 @@ impl Exchange {
     /// Takes `count` octets of the body away.
     pub(in crate::net) fn take(&mut self, count: usize) {
         if let State::Open(link) = &mut self.state {
+            if let Some(glimpse) = &mut self.glimpse {
+                let passed = link.input.filled().get(..count).unwrap_or_default();
+                let missing = glimpse.most - glimpse.octets.len();
+                let (wanted, rest) = passed.split_at(missing.min(count));
+                glimpse.octets.extend_from_slice(wanted);
+                if !rest.is_empty() || wanted.len() == missing {
+                    self.glimpse.take().into_iter().for_each(Glimpse::show);
+                }
+            }
             link.input.consume(count);
             self.decoder.took(count);
         }
@@ -350,6 +384,9 @@ impl Exchange {
     /// The answer was read to its end: the connection may serve again, if nothing is left on it.
     pub(in crate::net) fn finish(&mut self) {
         self.permit = None;
+        if self.decoder.is_over() {
+            self.glimpse.take().into_iter().for_each(Glimpse::show);
+        }
         let State::Open(link) = std::mem::replace(&mut self.state, State::Over) else {
             return;
         };
@@ -442,6 +479,13 @@ impl Exchange {
             }
         }
         Ok(())
+    }
+}
+
+impl Glimpse {
+    #[expect(clippy::boxed_local, reason = "it lives in a box")]
+    fn show(self: Box<Self>) {
+        (self.then)(&self.octets);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::net::body::Cut;
 use crate::net::body::ended_early;
 use crate::net::eas::Lane;
 use crate::net::eas::conclude;
+use crate::net::eas::watch_answer;
 use crate::net::eas::way::Going;
 use crate::net::eas::way::Way;
 use crate::net::http1::AnswerHead;
@@ -100,7 +101,7 @@ impl Client {
     pub(super) async fn carry(&mut self, lane: &Lane, mut forwarded: Box<Forwarded>) -> Turn {
         let answered = poll_fn(|context| {
             let waited = ready!(self.poll_answer(context, &mut forwarded));
-            Poll::Ready(self.answered(lane, &forwarded, waited))
+            Poll::Ready(self.answered(lane, &mut forwarded, waited))
         });
         let (is_chunked, keeps) = match answered.await {
             Answered::Relay { is_chunked, keeps } => (is_chunked, keeps),
@@ -157,7 +158,7 @@ impl Client {
     }
 
     /// What becomes of the request now.
-    fn answered(&mut self, lane: &Lane, forwarded: &Forwarded, waited: Waited) -> Answered {
+    fn answered(&mut self, lane: &Lane, forwarded: &mut Forwarded, waited: Waited) -> Answered {
         let front = &lane.front;
         let head = match waited {
             Waited::Answer(head) => head,
@@ -184,6 +185,10 @@ impl Client {
         }
         let (status, headers) = match outgoing {
             Outgoing::Pass(status, headers) => (status, headers),
+            Outgoing::Watch(status, headers, promise) => {
+                watch_answer(front, &mut forwarded.exchange, promise);
+                (status, headers)
+            }
             Outgoing::Answer(reply) => {
                 return Answered::Instead(self.reply(lane, reply, forwarded.keeps));
             }
