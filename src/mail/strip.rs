@@ -68,8 +68,9 @@ impl Gateway {
             .get(header::CONTENT_ENCODING)
             .is_none_or(|coding| coding == "identity");
         let (outgoing, event) = self.handle_answer(now, exchange, status, headers);
-        let (status, mut headers) = match outgoing {
-            Outgoing::Pass(status, headers) => (status, headers),
+        let (status, mut headers, promise) = match outgoing {
+            Outgoing::Pass(status, headers) => (status, headers, None),
+            Outgoing::Watch(status, headers, promise) => (status, headers, Some(promise)),
             Outgoing::Answer(reply) => return (reply, event),
         };
         let way = &*exchange.0;
@@ -87,7 +88,8 @@ impl Gateway {
         let Some(mut body) = body.filter(|_| is_plain) else {
             return unread();
         };
-        let mut event = event;
+        let kept = promise.and_then(|promise| self.handle_beginning(now, *promise, &body));
+        let mut event = event.or(kept);
         // Pages of errors are none of the protocol, and order nothing.
         if status.is_success() {
             match eas::without_wipe(&body) {
