@@ -251,9 +251,13 @@ impl Desk {
         self.journal.flush();
         let found = self.find(text);
         let device = found.as_ref().ok().copied();
-        match (self.explain_latest(text, device), found) {
+        let latest = self.explain_latest(text, device);
+        let latest = latest.or_else(|| self.kept.explain_latest(device?));
+        match (latest, found) {
             (Some(explanation), _) => self.with_standings(explanation, text, device),
-            (None, Ok(_)) => refused("no decision about that device has been made since the start"),
+            (None, Ok(_)) => refused(
+                "no decision about that device has been made since the start, and the history has none",
+            ),
             (None, Err(response)) => response,
         }
     }

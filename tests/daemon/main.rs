@@ -696,6 +696,9 @@ fn a_decision_is_explained_after_a_restart_by_what_is_on_disk_issue_4() {
     assert!(says(&told, "method: eap-tls"), "{told:?}");
     assert!(says(&told, "seen, managed: yes"), "{told:?}");
     assert!(says(&told, "This is what the history has."), "{told:?}");
+    let latest = command(&gateway, &["explain", "alice-desktop"]);
+    assert!(says(&latest, &id), "{latest:?}");
+    assert!(says(&latest, "This is what the history has."), "{latest:?}");
     let (_, folder) = gateway.stop();
     fs::remove_dir_all(folder.path().join("var/history")).unwrap();
     let gateway = Gateway::again(folder);

@@ -7,8 +7,10 @@ use serde_json::json;
 
 use crate::access::Correlation;
 use crate::journal;
+use crate::journal::Found;
 use crate::journal::Query;
 use crate::journal::Sought;
+use crate::model::DeviceId;
 use crate::model::Plain;
 use crate::model::Timestamp;
 use crate::net::control::Response;
@@ -23,20 +25,23 @@ pub(in crate::app) struct Kept {
 impl Kept {
     /// What is on disk of a decision.
     pub(super) fn explain(&self, id: Correlation) -> Option<Response> {
-        let (line, whose) = self
-            .of_history(id)
+        // Of a serial number that looks like this there may be others.
+        let of_history = self.of_history(&id.to_string(), |found| found.id == id);
+        let (line, whose) = of_history
             .map(|line| (line, "the history"))
             .or_else(|| Some((self.of_journal(id)?, "the journal")))?;
-        let record: Value = serde_json::from_str(&line).ok()?;
-        Some(Response::Answer {
-            text: text(&record, whose),
-            json: json!({ "record": record, "trace": null }),
-        })
+        explained(&line, whose)
     }
 
-    fn of_history(&self, id: Correlation) -> Option<String> {
+    /// What the history has of the latest decision about a device.
+    pub(super) fn explain_latest(&self, device: DeviceId) -> Option<Response> {
+        let line = self.of_history(&device.to_string(), |_| true)?;
+        explained(&line, "the history")
+    }
+
+    fn of_history(&self, subject: &str, is_it: impl Fn(&Found) -> bool) -> Option<String> {
         let query = Query {
-            subject: Some(id.to_string()),
+            subject: Some(subject.to_owned()),
             outcome: Sought::Any,
             nas: None,
             since: Timestamp::from_unix_seconds(0),
@@ -47,9 +52,7 @@ impl Kept {
             tracing::warn!(%error, "a day of the history cannot be read");
         });
         let (found, _) = found.ok()?;
-        // Of a serial number that looks like this there may be others.
-        let one = found.into_iter().find(|found| found.id == id)?;
-        Some(one.line)
+        found.into_iter().find(is_it).map(|found| found.line)
     }
 
     fn of_journal(&self, id: Correlation) -> Option<String> {
@@ -58,6 +61,14 @@ impl Kept {
             None
         })
     }
+}
+
+fn explained(line: &str, whose: &str) -> Option<Response> {
+    let record: Value = serde_json::from_str(line).ok()?;
+    Some(Response::Answer {
+        text: text(&record, whose),
+        json: json!({ "record": record, "trace": null }),
+    })
 }
 
 /// A journal's line for people.
