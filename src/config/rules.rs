@@ -17,6 +17,7 @@ use crate::document::suggestion;
 use crate::model::Problem;
 use crate::model::Secret;
 use crate::model::Severity;
+use crate::network::Method;
 use crate::radius::PeerTable;
 
 /// Every rule that needs no other file to be opened but those of `sample`, the files in use that
@@ -28,6 +29,7 @@ pub(super) fn check(draft: &Draft, sample: &BTreeSet<String>) -> Vec<Problem> {
     folders(draft, &mut problems);
     groups(draft, &mut problems);
     methods(draft, &mut problems);
+    teap(draft, &mut problems);
     upstream(draft, &mut problems);
     let Some((key, address)) = beyond_loopback(&draft.gateway) else {
         return problems;
@@ -283,6 +285,26 @@ fn groups(draft: &Draft, problems: &mut Vec<Problem>) {
 fn methods(draft: &Draft, problems: &mut Vec<Problem>) {
     for (key, message) in draft.gateway.methods.weaknesses() {
         problems.push(draft.written.gateway.warning(&key, message.to_owned()));
+    }
+}
+
+/// TEAP that TLS 1.3 alone is left for, against its own bound.
+fn teap(draft: &Draft, problems: &mut Vec<Problem>) {
+    let (eap, methods) = (&draft.gateway.eap, &draft.gateway.methods);
+    let own = [("eap".to_owned(), &eap.tls, &methods.default)];
+    let groups = eap.groups.iter().map(|(name, tls)| {
+        let allowed = methods.groups.get(name).unwrap_or(&methods.default);
+        (format!("eap.group.{name}"), tls, allowed)
+    });
+    for (section, tls, allowed) in own.into_iter().chain(groups) {
+        let lowest = tls.tunnel_tls_min.unwrap_or(tls.tls_min);
+        if allowed.methods.contains(&Method::Teap) && lowest > eap.teap.tls_max {
+            let message = "TEAP is allowed here and left with TLS 1.3, which hardly any device speaks it in \
+                           (see tls_max in [eap.teap]): set tunnel_tls_min = \"1.2\", or leave teap out of \
+                           [methods]";
+            let key = format!("{section}.tls_min");
+            problems.push(draft.written.gateway.warning(&key, message.to_owned()));
+        }
     }
 }
 

@@ -64,6 +64,19 @@ fn check_warns_of_directories_that_may_take_longer_than_their_requests() {
 }
 
 #[test]
+fn check_tells_of_teap_that_is_left_with_tls_1_3_issue_4() {
+    let home = Home::new();
+    home.edit(
+        "gateway.toml",
+        "# [eap.group.secure]",
+        "[eap.group.secure]\ntls_min = \"1.3\"\n# [eap.group.other]",
+    );
+    let text = text_of(&run(&home, &["check"]).stdout);
+    let told = |line: &str| line.contains("eap.group.secure.tls_min: TEAP is allowed here");
+    assert_eq!(text.lines().filter(|line| told(line)).count(), 1, "{text}");
+}
+
+#[test]
 fn check_finds_material_that_a_start_would_refuse() {
     let home = Home::new();
     home.edit(

@@ -12,7 +12,8 @@ impl FailureReason {
         Some(match self {
             Self::PeerAlert { number } => of_alert(*number),
             Self::Incompatible(_) => {
-                "update the device's supplicant, or see tls_min, tls_max and profile in [eap]"
+                "update the device's supplicant, or see tls_min, tls_max and profile in [eap], in the \
+                 [eap.group] of its NAS, and for TEAP in [eap.teap]"
             }
             Self::Certificate(refusal) => refusal.advice(),
             Self::Rounds { .. } => {
@@ -82,7 +83,7 @@ const fn of_alert(number: u8) -> &'static str {
         // handshake_failure, protocol_version, insufficient_security
         40 | 70 | 71 => {
             "nothing in common in TLS: update the device's supplicant, or see tls_min, tls_max and \
-             profile in [eap]"
+             profile in [eap], in the [eap.group] of its NAS, and for TEAP in [eap.teap]"
         }
         // access_denied
         49 => "the device refuses this gateway by a rule of its own: look into its profile",
