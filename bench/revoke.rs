@@ -166,6 +166,7 @@ impl Bench {
         let request = nas.access(|request| {
             request
                 .octets(AttributeType::USER_NAME, GOOD_MAC.as_bytes())
+                .octets(AttributeType::NAS_IDENTIFIER, session.as_bytes())
                 .octets(AttributeType::ACCT_SESSION_ID, session.as_bytes());
         });
         self.lab.ask(nas, &request).unwrap();

@@ -23,7 +23,7 @@ use crate::nas::Nas;
 use crate::world::SECRET;
 use crate::world::nas_config;
 
-/// The sessions of one device that is at each port of each NAS.
+/// The sessions of one device that is at each NAS behind each proxy.
 pub(crate) struct Crowd {
     lab: Lab,
     dynamic: Dynamic,
@@ -61,6 +61,7 @@ impl Crowd {
                     let session = format!("{number} {port}");
                     request
                         .octets(AttributeType::USER_NAME, GOOD_MAC.as_bytes())
+                        .octets(AttributeType::NAS_IDENTIFIER, session.as_bytes())
                         .octets(AttributeType::ACCT_SESSION_ID, session.as_bytes());
                 });
                 lab.ask(&nas, &request).unwrap();
