@@ -79,7 +79,7 @@ pub(super) const ROWS: &[(&str, By)] = &[
         "Cmd, User, DeviceId or DeviceType twice, in another case, encoded, in both forms, cut",
         Tests(&[
             "plain_queries_that_two_servers_could_read_differently_are_refused",
-            "a_query_of_both_forms_is_refused_or_becomes_plain",
+            "a_query_of_both_forms_is_refused",
             "every_cut_of_a_packed_query_is_refused",
             "text_around_base64_is_refused",
             "malformed_heads_are_answered_before_anything_is_asked",

@@ -1,6 +1,7 @@
 //! A WBXML document: never a panic, and what is written again says the same. What the gateway reads of
-//! its clients' bodies is read as well.
+//! its clients' bodies is read as well, and no order to wipe is left where one was taken out.
 
+use portreeve::eas;
 use portreeve::eas::body;
 use portreeve::wbxml::Event;
 use portreeve::wbxml::Malformed;
@@ -20,6 +21,9 @@ pub fn drive(octets: &[u8]) {
     }
     let fetches = body::fetches_attachment(octets);
     assert!(fetches.is_err() || told.is_none());
+    if let Ok(Some(rest)) = eas::without_wipe(octets) {
+        assert!(eas::without_wipe(&rest).unwrap().is_none(), "it is still ordered");
+    }
     let Ok(events) = events(octets) else {
         return;
     };
