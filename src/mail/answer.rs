@@ -87,6 +87,9 @@ impl Gateway {
     /// compressed, which the client may have asked for.
     pub(super) fn expect(&self, now: Now, way: &mut Way, headers: &mut HeaderMap) {
         way.unbound = self.unbound(now, way);
+        if eas::outcome::is_told_by_http(way.request.version) {
+            return;
+        }
         if way.unbound.is_some() || Self::wants_success(now.wall, &way.request, &way.decided) {
             headers.remove(ACCEPT_ENCODING);
         }

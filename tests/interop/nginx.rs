@@ -155,6 +155,7 @@ fn configuration(root: &Path, port: u16) -> String {
             add_header Retry-After $retry_after always;
             add_header X-MS-ASThrottle $throttled always;
             default_type application/vnd.ms-sync.wbxml;
+            if ($arg_ItemId = sent) {{ return 200; }}
             if ($arg_ItemId = s401) {{ return 401 "sign in"; }}
             if ($arg_ItemId = s449) {{ return 449 "provision"; }}
             if ($arg_ItemId = s503) {{ return 503 "later"; }}
