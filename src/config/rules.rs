@@ -298,7 +298,9 @@ fn teap(draft: &Draft, problems: &mut Vec<Problem>) {
     });
     for (section, tls, allowed) in own.into_iter().chain(groups) {
         let lowest = tls.tunnel_tls_min.unwrap_or(tls.tls_min);
-        if allowed.methods.contains(&Method::Teap) && lowest > eap.teap.tls_max {
+        // Where no version is left, that is said already.
+        let is_some_left = lowest <= tls.tunnel_tls_max.unwrap_or(tls.tls_max);
+        if allowed.methods.contains(&Method::Teap) && lowest > eap.teap.tls_max && is_some_left {
             let message = "TEAP is allowed here and left with TLS 1.3, which hardly any device speaks it in \
                            (see tls_max in [eap.teap]): set tunnel_tls_min = \"1.2\", or leave teap out of \
                            [methods]";
