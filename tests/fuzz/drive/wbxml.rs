@@ -22,7 +22,10 @@ pub fn drive(octets: &[u8]) {
     let fetches = body::fetches_attachment(octets);
     assert!(fetches.is_err() || told.is_none());
     if let Ok(Some(rest)) = eas::without_wipe(octets) {
-        assert!(eas::without_wipe(&rest).unwrap().is_none(), "it is still ordered");
+        assert!(
+            eas::without_wipe(&rest).unwrap().is_none(),
+            "it is still ordered"
+        );
     }
     let Ok(events) = events(octets) else {
         return;
