@@ -142,7 +142,7 @@ impl Gateway {
         }
     }
 
-    /// The upstream has answered an [`Ask`].
+    /// The upstream has answered an [`Ask`](super::action::Ask).
     pub fn handle_told(&self, now: Now, ticket: Ticket, told: Told<'_>) -> Step {
         let mut asked = *ticket.0;
         if let Told::Waited = told {
