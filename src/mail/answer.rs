@@ -12,6 +12,7 @@ use http::header::ACCEPT_ENCODING;
 
 use crate::access::Decided;
 use crate::eas;
+use crate::model::DeviceId;
 use crate::model::Established;
 use crate::model::Monotonic;
 use crate::model::Now;
@@ -148,11 +149,11 @@ impl Gateway {
     /// The key of a binding that is worth telling: the device is proven, and was not told of
     /// lately.
     fn unbound(&self, now: Now, way: &Way) -> Option<Key> {
-        let binding = bound(now, way)?;
+        let device = proven(way)?;
         let key = self.hasher.key(&[
-            binding.eas.as_str().as_bytes(),
-            binding.user.as_bytes(),
-            &binding.device.as_u128().to_be_bytes(),
+            way.request.device.as_str().as_bytes(),
+            way.who.login.user.as_bytes(),
+            &device.as_u128().to_be_bytes(),
         ]);
         let told = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
         (!is_told(&told, key, now)).then_some(key)
@@ -193,16 +194,21 @@ impl Gateway {
     }
 }
 
-/// What the success of a request proves; `None` if its device is not proven.
-fn bound(now: Now, way: &Way) -> Option<Binding> {
+/// The device, if it is proven.
+fn proven(way: &Way) -> Option<DeviceId> {
     let seen = &way.decided.seen;
     if seen.established != Established::Proven {
         return None;
     }
+    Some(seen.posture()?.device)
+}
+
+/// What the success of a request proves; `None` if its device is not proven.
+fn bound(now: Now, way: &Way) -> Option<Binding> {
     Some(Binding {
         eas: way.request.device,
         user: way.who.login.user.clone(),
-        device: seen.posture()?.device,
+        device: proven(way)?,
         at: now.wall,
     })
 }

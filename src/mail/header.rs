@@ -153,6 +153,9 @@ pub(super) fn passed(headers: &HeaderMap) -> Result<HeaderMap, Malformed> {
     Ok(passed)
 }
 
+/// What the names of cookies begin with that choose a server.
+static ROUTING_COOKIES: [&[u8]; 2] = [b"x-beresource", b"x-anonresource"];
+
 /// The cookies as one header (HTTP/2 sends them in pieces, RFC 9113 section 8.2.3), without those that
 /// choose a server behind Exchange's front (CVE-2021-26855): the front sets them for itself, and they are
 /// nobody else's to send.
@@ -166,9 +169,11 @@ pub(super) fn cookies(headers: &HeaderMap) -> Result<Option<HeaderValue>, Malfor
         for cookie in value.as_bytes().split(|octet| *octet == b';') {
             let cookie = cookie.trim_ascii();
             let name = cookie.split(|octet| *octet == b'=').next();
-            let name = name.unwrap_or_default().trim_ascii().to_ascii_lowercase();
-            let is_routing =
-                name.starts_with(b"x-beresource") || name.starts_with(b"x-anonresource");
+            let name = name.unwrap_or_default().trim_ascii();
+            let is_routing = ROUTING_COOKIES.iter().any(|start| {
+                let begin = name.get(..start.len());
+                begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+            });
             if !is_routing && !cookie.is_empty() {
                 kept.push(cookie);
             }

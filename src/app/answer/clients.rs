@@ -24,9 +24,10 @@ impl Desk {
         let now = self.clock.now().wall;
         let reader = self.point.reader();
         let pending = self.point.policy().mapping_pending();
-        let user = filter.user.as_deref().map(|user| self.own_name(user));
+        let user = filter.user.as_deref().map(str::trim);
+        let user = user.map(|user| self.point.own_name(user));
         let chosen = Chosen {
-            user: user.as_deref(),
+            user,
             device: filter.device.as_deref(),
             state: filter.state.as_deref(),
             unmapped: filter.unmapped,
@@ -54,14 +55,6 @@ impl Desk {
         }
     }
 
-    /// The name under which a user's clients stand, of any name that the inventory has for the user.
-    fn own_name(&self, user: &str) -> String {
-        let reader = self.point.reader();
-        let entry = reader.user(user.trim());
-        let name = entry.and_then(|entry| reader.user_name(entry.user));
-        name.map_or(user, |name| name.as_str()).to_owned()
-    }
-
     /// Why a client is not blocked, or is kept out without a message.
     pub(super) fn explain_client(
         &self,
@@ -72,8 +65,8 @@ impl Desk {
         let Ok(eas) = device.trim().parse::<EasDeviceId>() else {
             return refused("expected an ActiveSync DeviceId of 1 to 32 letters and digits");
         };
-        let user = user.map(|user| self.own_name(user));
-        let found = self.clients.find(device, user.as_deref());
+        let user = user.map(|user| self.point.own_name(user.trim()));
+        let found = self.clients.find(device, user);
         if found.len() > 1 {
             return refused(&several(&found));
         }
@@ -109,8 +102,8 @@ impl Desk {
         action: ClientAction,
         (by, confirmed): (&str, bool),
     ) -> Response {
-        let user = user.map(|user| self.own_name(user));
-        let found = self.clients.find(device, user.as_deref());
+        let user = user.map(|user| self.point.own_name(user.trim()));
+        let found = self.clients.find(device, user);
         let client = match found.as_slice() {
             [] => {
                 return refused(
