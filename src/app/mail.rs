@@ -158,7 +158,6 @@ pub(super) fn names(config: &Config) -> Names {
 fn events(core: &Core) -> impl Fn(Event) + Send + Sync + use<> {
     let records = Arc::clone(&core.records);
     let sources = core.sources.clone();
-    let point = Arc::clone(&core.point);
     move |event| match event {
         Event::Decision(record) => records.push(record),
         Event::LookUp(look_up) => {
@@ -169,12 +168,6 @@ fn events(core: &Core) -> impl Fn(Event) + Send + Sync + use<> {
             let Some(user) = UserId::parse(&binding.user) else {
                 return;
             };
-            // A device that has a mail client already is not given another one by whoever holds
-            // its certificate: that would let a second device in.
-            let known = point.reader().describe(binding.device);
-            if known.is_none_or(|device| !device.eas.is_empty()) {
-                return;
-            }
             let learned = Binding {
                 eas: binding.eas,
                 user,

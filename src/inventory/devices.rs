@@ -15,6 +15,7 @@ use crate::inventory::key::Keys;
 use crate::inventory::mapping::Binding;
 use crate::inventory::mapping::Held;
 use crate::inventory::mapping::Shared;
+use crate::inventory::mapping::is_stated;
 use crate::inventory::mapping::keys_of;
 use crate::inventory::mapping::rekey;
 use crate::inventory::merge;
@@ -24,6 +25,7 @@ use crate::inventory::record::DEVICE_WORDS;
 use crate::inventory::record::FIRST_FACT;
 use crate::inventory::report::DeviceReport;
 use crate::inventory::statement::BySource;
+use crate::inventory::statement::Detail;
 use crate::inventory::statement::Details;
 use crate::inventory::statement::Facts;
 use crate::inventory::statement::Name;
@@ -182,8 +184,8 @@ impl Devices {
         }
     }
 
-    /// Makes an ActiveSync id in the hands of a user lead to a device. Nothing happens when it
-    /// does so already.
+    /// Makes an ActiveSync id in the hands of a user lead to a device, in the place of the one that
+    /// was learned of this user before. Nothing happens when it does so already.
     pub(crate) fn bind(
         &mut self,
         batch: &mut Batch<'_>,
@@ -192,37 +194,67 @@ impl Devices {
         (eas, user): (EasDeviceId, Name),
     ) {
         self.touch(row);
-        let learned = self.bindings.entry(row).or_default();
-        if let Some(known) = learned
-            .iter_mut()
-            .find(|known| known.eas == eas && known.user == user)
-        {
+        let whose = names.reference(user);
+        let is_replaced = |names: &Names, known: &Binding| {
+            known.eas != eas && names.reference(known.user) == whose
+        };
+        let key = batch.keys.eas(&eas, Some(whose));
+        let leads_here = self.owner.holder(key) == Some(Holder::One(row));
+        let learned = self.bindings.get_mut(&row);
+        let mut learned = learned.map_or(&mut [][..], Vec::as_mut_slice).iter_mut();
+        let known = learned.find(|known| known.eas == eas && known.user == user);
+        let is_new = known.is_none() && !leads_here;
+        if let Some(known) = known {
             known.at = batch.at;
+        }
+        let replaces = (self.bindings(row).iter()).any(|known| is_replaced(names, known));
+        if !is_new && !replaces {
             return;
         }
-        let key = batch.keys.eas(&eas, Some(names.reference(user)));
-        if self.owner.holder(key) == Some(Holder::One(row)) {
-            if learned.is_empty() {
-                self.bindings.remove(&row);
-            }
-            return;
-        }
-        names.mention(user, true);
         let before = self.keys_before(batch.keys, row);
         let learned = self.bindings.entry(row).or_default();
-        if learned.len() >= MAX_BINDINGS
-            && let Some(oldest) = (0..learned.len()).min_by_key(|&at| learned.get(at).map(|b| b.at))
-        {
-            names.mention(learned.remove(oldest).user, false);
+        let replaced = learned.extract_if(.., |known| is_replaced(names, known));
+        let mut gone: Vec<Name> = replaced.map(|binding| binding.user).collect();
+        if is_new {
+            names.mention(user, true);
+            let oldest = (0..learned.len()).min_by_key(|&at| learned.get(at).map(|b| b.at));
+            if let Some(oldest) = oldest.filter(|_| learned.len() >= MAX_BINDINGS) {
+                gone.push(learned.remove(oldest).user);
+            }
+            learned.push(Binding {
+                eas,
+                user,
+                keyed: whose,
+                at: batch.at,
+            });
         }
-        learned.push(Binding {
-            eas,
-            user,
-            keyed: names.reference(user),
-            at: batch.at,
-        });
+        self.forget(names, row, gone);
         self.publish(batch, names, row, Some(before));
         self.note(batch.outcome, row);
+    }
+
+    /// Bindings of the device in `row`, by these users, are gone.
+    fn forget(&mut self, names: &mut Names, row: u32, users: Vec<Name>) {
+        if self.bindings(row).is_empty() {
+            self.bindings.remove(&row);
+        }
+        for user in users {
+            names.mention(user, false);
+        }
+    }
+
+    /// A source has begun to state ActiveSync ids that none did before: what was learned beside what is
+    /// stated now counts no more.
+    fn outdate(&mut self, names: &mut Names, row: u32, new: &[EasDeviceId]) {
+        if new.is_empty() || self.bindings(row).is_empty() {
+            return;
+        }
+        let statements = self.statements.get(row as usize);
+        let statements = statements.map_or(&[][..], BySource::as_slice);
+        let learned = self.bindings.entry(row).or_default();
+        let outdated = learned.extract_if(.., |known| !is_stated(statements, &known.eas));
+        let gone = outdated.map(|binding| binding.user).collect();
+        self.forget(names, row, gone);
     }
 
     /// Names in `moved` mean another user than before: devices that depend on one follow.
@@ -314,6 +346,12 @@ impl Devices {
             (Some(_) | None, _) => false,
         };
         let before = (!same_keys).then(|| self.keys_before(batch.keys, row));
+        let is_new = |eas: &EasDeviceId| !is_stated(self.statements(row), eas);
+        let said_anew = statement.iter().filter(|_| !same_keys);
+        let new: Vec<EasDeviceId> = (said_anew.flat_map(|new| new.details.iter()))
+            .filter_map(Detail::eas)
+            .filter(is_new)
+            .collect();
         if let Some(owner) = statement.as_ref().and_then(|new| new.facts.owner) {
             names.mention(owner, true);
         }
@@ -326,6 +364,7 @@ impl Devices {
         if let Some(owner) = old.and_then(|old| old.facts.owner) {
             names.mention(owner, false);
         }
+        self.outdate(names, row, &new);
         self.publish(batch, names, row, before);
     }
 

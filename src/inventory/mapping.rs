@@ -63,8 +63,10 @@ pub(crate) fn keys_into(
             before,
         }));
     };
+    let outdated = is_outdated(statements, owner, bindings, &reference);
     for detail in statements.iter().flat_map(|said| said.details.iter()) {
         match detail {
+            Detail::Eas(_) if outdated => {}
             Detail::Entra(entra) => hold(keys.entra(entra), false, None),
             Detail::Certificate(certificate) => {
                 hold(Some(keys.certificate(certificate)), false, None)
@@ -91,6 +93,26 @@ pub(crate) fn keys_into(
     }
     all.sort_unstable();
     all.dedup();
+}
+
+/// Whether the ActiveSync ids that sources state are of before a reset: the device has proved another
+/// one since, in its owner's hands. When a source states another one after that, the binding goes.
+fn is_outdated(
+    statements: &[Statement],
+    owner: Option<UserRef>,
+    bindings: &[Binding],
+    reference: impl Fn(&Binding) -> UserRef,
+) -> bool {
+    let mut proven = (bindings.iter())
+        .filter(|binding| owner.is_none_or(|owner| reference(binding) == owner))
+        .peekable();
+    proven.peek().is_some() && proven.all(|binding| !is_stated(statements, &binding.eas))
+}
+
+/// Whether a source says that a device has this ActiveSync id.
+pub(crate) fn is_stated(statements: &[Statement], eas: &EasDeviceId) -> bool {
+    let mut details = statements.iter().flat_map(|said| said.details.iter());
+    details.any(|detail| detail.eas() == Some(*eas))
 }
 
 /// Gives each binding the user its name means now.

@@ -97,6 +97,22 @@ pub(crate) enum Detail<'a> {
     GraceUntil(Timestamp),
 }
 
+impl Detail<'_> {
+    /// The ActiveSync id, if it is one.
+    pub(crate) fn eas(self) -> Option<EasDeviceId> {
+        match self {
+            Self::Eas(eas) => Some(eas),
+            Self::Entra(_)
+            | Self::Certificate(_)
+            | Self::Serial(_)
+            | Self::Mac(_)
+            | Self::Name(_)
+            | Self::Model(_)
+            | Self::GraceUntil(_) => None,
+        }
+    }
+}
+
 impl Details {
     /// Writes those of a report into `buffer`, in an order that does not depend on the report's.
     pub(crate) fn write(report: &DeviceReport, buffer: &mut Vec<u8>) {

@@ -71,6 +71,7 @@ pub(crate) struct User {
 
 impl Reference {
     pub(crate) fn apply(&mut self, source: u8, at: Timestamp, update: Update) {
+        let was = self.clone();
         let said = self.sources.entry(source).or_default();
         match update {
             Update::Device(report) => {
@@ -86,6 +87,7 @@ impl Reference {
                 said.users.remove(&user);
             }
         }
+        self.outdate(&was);
         self.drop_bindings();
     }
 
@@ -98,6 +100,14 @@ impl Reference {
         {
             return false;
         }
+        // One after the other: a list may name a device twice.
+        for report in &all.devices {
+            let was = self.clone();
+            let said = self.sources.entry(source).or_default();
+            said.devices.insert(report.device, (report.clone(), at));
+            self.outdate(&was);
+        }
+        let said = self.sources.entry(source).or_default();
         *said = Said {
             devices: (all.devices.into_iter())
                 .map(|report| (report.device, (report, at)))
@@ -118,6 +128,11 @@ impl Reference {
         let same = |b: &Binding| b.eas == eas && b.user == user && b.device == device;
         let canonical = self.reference(&user);
         let holders = self.eas_holders(eas, Some(&canonical));
+        let replaced: Vec<bool> = (self.bindings.iter())
+            .map(|b| b.device == device && b.eas != eas && self.reference(&b.user) == canonical)
+            .collect();
+        let mut replaced = replaced.into_iter();
+        self.bindings.retain(|_| !replaced.next().unwrap());
         if self.bindings.iter().any(same) || holders.iter().eq([&device]) {
             return;
         }
@@ -195,7 +210,7 @@ impl Reference {
                 return self.one_of(holders);
             }
         }
-        let reported = !self.having(|report| report.eas == Some(eas)).is_empty();
+        let reported = !self.stating(eas).is_empty();
         if reported || self.bindings.iter().any(|binding| binding.eas == eas) {
             Seen::OfAnotherUser
         } else {
@@ -208,7 +223,7 @@ impl Reference {
             (self.bindings.iter())
                 .filter(move |binding| binding.eas == eas && binding.device == device)
         };
-        let mut holders = self.having(|report| report.eas == Some(eas));
+        let mut holders = self.stating(eas);
         holders.retain(|device| {
             let owner = self.owner(*device);
             owner.as_ref() == user && (owner.is_some() || bound(*device).next().is_none())
@@ -218,6 +233,37 @@ impl Reference {
         });
         holders.extend(learned);
         holders
+    }
+
+    /// Of which a source states this id, but for those that have proved another one since.
+    fn stating(&self, eas: EasDeviceId) -> BTreeSet<DeviceId> {
+        let mut stating = self.having(|report| report.eas == Some(eas));
+        stating.retain(|device| {
+            let (owner, stated) = (self.owner(*device), self.stated(*device));
+            let mut proven = (self.bindings.iter())
+                .filter(|b| b.device == *device)
+                .filter(|b| owner.is_none() || owner == Some(self.reference(&b.user)))
+                .peekable();
+            proven.peek().is_none() || proven.any(|b| stated.contains(&b.eas))
+        });
+        stating
+    }
+
+    fn stated(&self, device: DeviceId) -> BTreeSet<EasDeviceId> {
+        let said = self.sources.values();
+        said.filter_map(|said| said.devices.get(&device)?.0.eas)
+            .collect()
+    }
+
+    /// `was` is what was stated of each device before a delivery.
+    fn outdate(&mut self, was: &Self) {
+        let bindings = std::mem::take(&mut self.bindings);
+        self.bindings = (bindings.into_iter())
+            .filter(|b| {
+                let (before, now) = (was.stated(b.device), self.stated(b.device));
+                now.is_subset(&before) || now.contains(&b.eas)
+            })
+            .collect();
     }
 
     fn having(&self, has: impl Fn(&DeviceReport) -> bool) -> BTreeSet<DeviceId> {
