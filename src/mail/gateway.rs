@@ -392,6 +392,7 @@ impl Gateway {
                 who,
                 subject,
                 wanted: message::languages(headers, request).into_iter().next(),
+                was_served: (decided.client).is_some_and(|known| known.last_success.is_some()),
             };
             let judged = (verdict, decided.decision.reason);
             let Some(until) = self.roll.contact(now.wall, &contact, judged, care) else {

@@ -107,6 +107,8 @@ pub(super) struct Contact<'a> {
     pub(super) who: &'a Who,
     pub(super) subject: &'a Subject<'a>,
     pub(super) wanted: Option<Language>,
+    /// The mail server has answered it before.
+    pub(super) was_served: bool,
 }
 
 impl Roll {
@@ -163,7 +165,11 @@ impl Roll {
                 return None;
             }
             let (user, device) = (&contact.who.login.user, contact.request.device);
-            let entry = Entry::new(user, device, &contact.request.device_type, judged, care);
+            let device_type = &contact.request.device_type;
+            let mut entry = Entry::new(user, device, device_type, judged);
+            if contact.was_served {
+                entry.miss(judged, care);
+            }
             table.enqueue(key, &entry);
             table.entries.insert(key, entry);
             self.count(&table.entries, Phase::Allowed, key);

@@ -377,7 +377,9 @@ fn a_user_is_told_once_for_each_change_although_the_device_is_away_r33() {
 fn mails_that_are_not_sent_are_not_lost_by_a_restart() {
     let world = World::new();
     let gateway = caring(&world, waits(0));
-    drop(reply(send(&gateway, start(), "bad", "Ping")));
+    drop(forward(send(&gateway, start(), "good", "Ping")));
+    world.set("good", ComplianceState::NonCompliant);
+    drop(reply(send(&gateway, start(), "good", "Ping")));
     let (again, _) = world.gateway_with(config()).restore(&gateway.save());
     again.replace_words(Words {
         care: waits(0),
@@ -386,7 +388,7 @@ fn mails_that_are_not_sent_are_not_lost_by_a_restart() {
     let post = again.poll_post(later(5)).unwrap();
     again.handle_posted(later(5), &post, &Posted::Refused("no such user".into()));
     let failed = MailState::Failed(later(5).wall, "no such user".into());
-    assert_eq!(standing(&again, "bad").mail.unwrap().state, failed);
+    assert_eq!(standing(&again, "good").mail.unwrap().state, failed);
     assert!(again.poll_post(later(9999)).is_none());
 }
 
@@ -399,14 +401,15 @@ fn a_change_of_many_is_told_slowly_and_one_user_not_too_often() {
         ..waits(0)
     };
     let gateway = caring(&world, care);
-    for number in 0..6 {
-        drop(reply(send(
-            &gateway,
-            start(),
-            &format!("unknown{number}"),
-            "Ping",
-        )));
+    let devices = [0, 1, 2, 3, 4, 5].map(|number| format!("many{number}"));
+    for device in &devices {
+        world.report(device, device, "alice", ComplianceState::Compliant);
+        drop(forward(send(&gateway, start(), device, "Ping")));
+        world.report(device, device, "alice", ComplianceState::NonCompliant);
+        drop(reply(send(&gateway, start(), device, "Ping")));
     }
+    // One that was never let in is told of in its Inbox.
+    drop(reply(send(&gateway, start(), "bad", "Ping")));
     let mut sent = Vec::new();
     for minute in 0..5 {
         let now = later(60 * minute);

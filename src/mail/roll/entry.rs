@@ -161,37 +161,39 @@ pub(super) struct Judgement {
 }
 
 impl Entry {
-    /// One that comes for the first time. It has no wait: nothing was let in yet.
+    /// One that comes for the first time. It has no wait, and its user is told by the message in its
+    /// Inbox alone: nothing was let in yet.
     pub(super) fn new(
         user: &str,
         device: EasDeviceId,
         device_type: &str,
         judged: Judgement,
-        care: &Care,
     ) -> Self {
-        let mut entry = Self {
+        Self {
             user: user.into(),
             device,
             device_type: device_type.into(),
             made_up: false,
             itself: Itself::default(),
             wanted: None,
-            phase: Phase::Allowed,
+            phase: match judged.verdict {
+                Verdict::Allow => Phase::Allowed,
+                Verdict::Quarantine | Verdict::Block => Phase::Held,
+            },
             verdict: judged.verdict,
             reason: judged.reason,
             since: judged.now,
             seen: judged.now,
             subject: None,
             mail: None,
-        };
-        match judged.verdict {
-            Verdict::Allow => {}
-            Verdict::Quarantine | Verdict::Block => {
-                entry.phase = Phase::Held;
-                entry.write(Kind::Held, judged, care);
-            }
         }
-        entry
+    }
+
+    /// It is new here only, and had its mail until now: its user is told that it is kept out.
+    pub(super) fn miss(&mut self, judged: Judgement, care: &Care) {
+        if self.phase == Phase::Held {
+            self.write(Kind::Held, judged, care);
+        }
     }
 
     /// Whether anything would be lost with it.
@@ -316,9 +318,9 @@ mod tests {
         }
     }
 
-    fn entry(reason: Reason, care: &Care) -> Entry {
+    fn entry(reason: Reason) -> Entry {
         let device = "ApplX1".parse().unwrap();
-        Entry::new("alice", device, "iPhone", judged(0, reason, true), care)
+        Entry::new("alice", device, "iPhone", judged(0, reason, true))
     }
 
     fn told(entry: &Entry) -> Option<(Kind, bool)> {
@@ -333,7 +335,7 @@ mod tests {
     #[test]
     fn notify_then_wait_then_hold_then_let_in_r33() {
         let care = care(100);
-        let mut entry = entry(GOOD, &care);
+        let mut entry = entry(GOOD);
         assert_eq!((entry.phase, told(&entry)), (Phase::Allowed, None));
         let until = Timestamp::from_unix_seconds(110);
         for (at, reason, phase, kind, news) in [
@@ -357,17 +359,23 @@ mod tests {
     #[test]
     fn nothing_waits_by_default_and_what_is_new_never_waits() {
         let none = care(0);
-        let mut known = entry(GOOD, &none);
+        let mut known = entry(GOOD);
         known.judge(judged(1, BAD, false), &none);
         assert_eq!(
             (known.phase, told(&known)),
             (Phase::Held, Some((Kind::Held, true)))
         );
-        let new = entry(BAD, &care(100));
-        assert_eq!(
-            (new.phase, told(&new)),
-            (Phase::Held, Some((Kind::Held, true)))
-        );
+        // It was never given mail, so nothing is taken away of which its user could be told by mail.
+        let mut new = entry(BAD);
+        assert_eq!((new.phase, told(&new)), (Phase::Held, None));
+        new.judge(judged(1, BAD, true), &care(100));
+        assert_eq!((new.phase, told(&new)), (Phase::Held, None));
+        // Unless the mail server has answered it before.
+        new.miss(judged(1, BAD, true), &none);
+        assert_eq!(told(&new), Some((Kind::Held, true)));
+        let mut good = entry(GOOD);
+        good.miss(judged(1, GOOD, true), &none);
+        assert_eq!(told(&good), None);
     }
 
     #[test]
@@ -375,10 +383,10 @@ mod tests {
         let mut care = care(100);
         care.reasons = Reason::ALL.to_vec();
         for reason in Care::NEVER_WAIT {
-            let mut entry = entry(GOOD, &care);
+            let mut entry = entry(GOOD);
             entry.judge(judged(1, reason, true), &care);
             assert_eq!(entry.phase, Phase::Held, "{reason}");
-            let mut waiting = self::entry(GOOD, &care);
+            let mut waiting = self::entry(GOOD);
             waiting.judge(judged(1, BAD, true), &care);
             assert!(matches!(waiting.phase, Phase::Waiting(_)));
             waiting.judge(judged(2, reason, true), &care);
@@ -389,7 +397,7 @@ mod tests {
     #[test]
     fn a_device_that_was_away_is_written_to_again_when_it_comes_r33() {
         let care = care(0);
-        let mut entry = entry(GOOD, &care);
+        let mut entry = entry(GOOD);
         entry.judge(judged(10, BAD, false), &care);
         let sent = |entry: &mut Entry, at| {
             let state = MailState::Sent(Timestamp::from_unix_seconds(at));
@@ -409,7 +417,7 @@ mod tests {
     #[test]
     fn whoever_was_not_told_of_the_end_is_not_told_of_the_return() {
         let care = care(100);
-        let mut entry = entry(GOOD, &care);
+        let mut entry = entry(GOOD);
         entry.judge(judged(10, BAD, true), &care);
         entry.judge(judged(11, GOOD, true), &care);
         assert_eq!((entry.phase, told(&entry)), (Phase::Allowed, None));
