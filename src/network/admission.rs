@@ -1,7 +1,10 @@
 //! Peers that were let in by NASes that take Disconnect-Requests (RFC 5176), for as long as they
 //! may be in: what has to end when the verdict about one of them changes.
 
+mod again;
+mod due;
 mod peer;
+mod spared;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,12 +14,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
-use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::task::Context;
-use std::task::Wake;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -33,10 +34,8 @@ use crate::access::Silence;
 use crate::access::Sweep;
 use crate::access::Trace;
 use crate::model::CertificateId;
-use crate::model::Credential;
 use crate::model::Established;
 use crate::model::Now;
-use crate::model::Reason;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::Verdict;
@@ -48,6 +47,10 @@ use crate::radius::AttributeType;
 use crate::radius::Nas;
 
 pub(super) use peer::PeerIdentity;
+
+use again::Same;
+use due::Cutter;
+use due::Due;
 
 /// A peer that is in.
 pub(super) struct Admission {
@@ -95,56 +98,6 @@ pub struct Admissions {
     places: Places,
     /// How often this has changed, so that what is as it was need not be saved again.
     changes: AtomicU64,
-}
-
-/// See [`Admissions::same`].
-type Same = (IpAddr, Box<[u8]>, u64);
-
-/// Decisions that have been taken back.
-#[derive(Default)]
-struct Due {
-    lists: Mutex<Lists>,
-    bell: OnceLock<Box<dyn Fn() + Send + Sync>>,
-}
-
-#[derive(Default)]
-struct Lists {
-    /// To be put out.
-    due: Vec<Correlation>,
-    /// What a sweep under way has found so far.
-    gathered: Option<Vec<Correlation>>,
-}
-
-impl Due {
-    fn lists(&self) -> MutexGuard<'_, Lists> {
-        // A panic elsewhere while holding the lock leaves usable lists.
-        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn ring(&self) {
-        if let Some(bell) = self.bell.get() {
-            bell();
-        }
-    }
-}
-
-/// Puts one admission among those that are due; what waits for its permit.
-struct Cutter {
-    number: Correlation,
-    due: Arc<Due>,
-}
-
-impl Wake for Cutter {
-    fn wake(self: Arc<Self>) {
-        let mut lists = self.due.lists();
-        if let Some(gathered) = &mut lists.gathered {
-            gathered.push(self.number);
-            return;
-        }
-        lists.due.push(self.number);
-        drop(lists);
-        self.due.ring();
-    }
 }
 
 impl Admissions {
@@ -285,45 +238,6 @@ impl Admissions {
         (decided.decision.verdict != granted && !is_spared).then_some(decided)
     }
 
-    /// Spares those whose user is not known yet and may be to a directory, `serves` of which is asked:
-    /// until it is known who they are, that nobody knows them ends nothing.
-    pub fn spare_unknown(&self, now: Timestamp, serves: impl Fn(&str) -> bool) -> usize {
-        let mut spared = HashSet::new();
-        for number in self.numbers() {
-            let is_unknown = self.with(number, |admission| {
-                let decided = self.decide(now, &admission.permit);
-                let listed = decided.seen.user.is_some_and(|user| user.listed);
-                let served = |subject: &Subject<'_>| subject.user.is_some_and(&serves);
-                !listed && admission.permit.with_subject(served)
-            });
-            if is_unknown == Some(true) {
-                spared.insert(number);
-            }
-        }
-        let count = spared.len();
-        *self.spared() = spared;
-        count
-    }
-
-    /// Whether somebody goes on because it is not known yet who the user is; who has become known is
-    /// like anybody else.
-    fn is_spared(&self, number: Correlation, decided: &Decided) -> bool {
-        let mut spared = self.spared();
-        if !spared.contains(&number) {
-            return false;
-        }
-        let unknown = decided.decision.reason == Reason::UserUnknown
-            && decided.seen.user.is_none_or(|user| !user.listed);
-        if !unknown {
-            spared.remove(&number);
-        }
-        unknown
-    }
-
-    fn spared(&self) -> MutexGuard<'_, HashSet<Correlation>> {
-        self.spared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Lets somebody stay with what is decided now, whatever that is, until that changes.
     pub(super) fn stays(&self, now: Timestamp, number: Correlation) {
         self.judged(now, number);
@@ -409,27 +323,6 @@ impl Admissions {
         let peer = self.same(&admission);
         self.newest.remove_if(&peer, |_, newest| *newest == number);
         Some(admission)
-    }
-
-    /// What two sessions have in common of which only the newer one can be: the station at its NAS; where
-    /// the NAS names none, who it is, and what the NAS calls the peer.
-    fn same(&self, admission: &Admission) -> Same {
-        match admission.peer.find(AttributeType::CALLING_STATION_ID) {
-            Some(station) => (admission.address, station.into(), 0),
-            None => {
-                let who = admission.permit.subject().who(self.newest.hasher());
-                (admission.address, admission.peer.names(), who)
-            }
-        }
-    }
-
-    /// Whether one who comes is one who was in and has the [`Same`]. A user without a station's name may
-    /// be in twice, and the NAS tells the two apart; a MAC address is one station without it, too.
-    fn is_again(&self, before: Correlation, comes: &Admission) -> bool {
-        let is_station = comes.peer.find(AttributeType::CALLING_STATION_ID).is_some()
-            || comes.permit.subject().credential() == Credential::None;
-        let same = |before: &Admission| before.peer.session() == comes.peer.session();
-        is_station || self.with(before, same) == Some(true)
     }
 
     /// A NAS has begun anew: nobody is in there. Behind an address there may be several, with a proxy

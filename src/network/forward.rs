@@ -5,6 +5,7 @@
 //! quarantine in place of that, or an Access-Reject. The keys of EAP go on to the NAS in the first
 //! two cases and nowhere in the third.
 
+mod came;
 mod nobody;
 mod unjudged;
 
@@ -12,8 +13,6 @@ use std::sync::Arc;
 
 use crate::access::Correlation;
 use crate::access::Decided;
-use crate::access::DecisionPoint;
-use crate::model::Credential;
 use crate::model::Established;
 use crate::model::Identifier;
 use crate::model::Now;
@@ -26,14 +25,12 @@ use crate::network::Settings;
 use crate::network::away::Asked;
 use crate::network::away::Away;
 use crate::network::away::Waiting;
-use crate::network::charging::Identity;
 use crate::network::context::Context;
 use crate::network::context::Refused;
 use crate::network::context::readable;
 use crate::network::discard::Discarded;
 use crate::network::enforce;
 use crate::network::enforce::Accepted;
-use crate::network::enforce::Profile;
 use crate::network::proxy::Forwarding;
 use crate::network::proxy::Home;
 use crate::network::proxy::Route;
@@ -51,6 +48,8 @@ use crate::radius::Returned;
 use crate::radius::Salt;
 use crate::radius::Verified;
 use crate::radius::verify;
+
+use came::Came;
 
 /// A request that a home server has, and what its answer will need of it.
 #[derive(Debug)]
@@ -413,68 +412,6 @@ impl Server {
     fn new_salt(&mut self) -> Salt {
         Salt::new(u16::from_ne_bytes(self.chance.next()))
     }
-}
-
-/// A request that has come back with an Access-Accept.
-struct Came<'a> {
-    route: &'a Route,
-    context: &'a Context,
-    /// User-Name of the request.
-    named: &'a str,
-    offered: Offered,
-    answer: &'a Returned,
-}
-
-impl Came<'_> {
-    /// What the user is told; nothing along with EAP (RFC 3579 section 2.6.5).
-    fn may_be_told<'p>(&self, profile: &'p Profile) -> Option<&'p str> {
-        let message = profile.reply_message.as_deref();
-        message.filter(|_| self.offered != Offered::Eap)
-    }
-
-    /// Our identity for charging, unless the home server names one: there is one at most
-    /// (RFC 4372 section 3).
-    fn charged(&self, settings: &Settings, point: &DecisionPoint) -> Option<Identity> {
-        let theirs = self.answer.find(AttributeType::CHARGEABLE_USER_IDENTITY);
-        let charging = &self.context.charging;
-        let ours = || charging.identity(&settings.charging, point, self.user());
-        theirs.is_none().then(ours).flatten()
-    }
-
-    /// Whom the home server has let in. With EAP the request's User-Name is the outer identity,
-    /// which nobody has checked; the home server may name another one.
-    fn user(&self) -> Option<&str> {
-        if self.offered == Offered::Nothing {
-            return None;
-        }
-        let told = self.answer.find(AttributeType::USER_NAME);
-        let told = told.and_then(|name| std::str::from_utf8(name).ok());
-        let checked = (self.offered != Offered::Eap).then_some(self.named);
-        told.or(checked).filter(|name| !name.is_empty())
-    }
-
-    /// What the user has proven, and not to us.
-    fn credential(&self) -> Credential {
-        match self.offered {
-            Offered::Nothing => Credential::None,
-            Offered::Eap | Offered::UserPassword | Offered::ChapPassword | Offered::MsChap => {
-                Credential::Password
-            }
-        }
-    }
-
-    /// EAP-Failure in place of the home server's EAP-Success (RFC 3748 section 4.2).
-    fn eap_failure(&self) -> Option<[u8; 4]> {
-        let success = self.answer.find(AttributeType::EAP_MESSAGE)?;
-        let identifier = success.get(1).copied().unwrap_or(0);
-        Some(eap_failure(identifier))
-    }
-}
-
-/// EAP-Failure (RFC 3748 section 4.2).
-const fn eap_failure(identifier: u8) -> [u8; 4] {
-    const FAILURE: u8 = 4;
-    [FAILURE, identifier, 0, 4]
 }
 
 /// Whether our limit ends before theirs, or there is none of theirs.

@@ -10,7 +10,7 @@ use crate::network::discard::Discarded;
 use crate::network::forward::Asks;
 use crate::network::forward::AtHome;
 use crate::network::forward::PROXIED;
-use crate::network::forward::eap_failure;
+use crate::network::forward::came::eap_failure;
 use crate::network::server::Server;
 
 impl Server {
