@@ -22,9 +22,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use rustls::CertificateError;
-use rustls::DigitallySignedStruct;
 use rustls::OtherError;
-use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerified;
@@ -234,33 +232,6 @@ impl Gate {
         })
     }
 
-    /// The peer has proved to hold the key of the certificate that was verified last, which is the
-    /// one that its signature was checked with: rustls has both from one message.
-    fn judge_full(&self) -> Result<(), rustls::Error> {
-        let verified = self.state().verified.take();
-        let chain =
-            verified.ok_or_else(|| rustls::Error::General("a signature without a chain".into()))?;
-        self.config.verifier.remember(&chain);
-        let certificate = chain.certificate();
-        let verdict = self.ask(certificate, Stage::Full);
-        let mut state = self.state();
-        let passes = match verdict {
-            Verdict::Allow | Verdict::Quarantine => true,
-            Verdict::Block => {
-                state.refused = Some(Arc::clone(certificate));
-                false
-            }
-        };
-        let at = state.now.wall;
-        let judged = Judged { chain, verdict };
-        state.judged = Some((Stage::Full, judged, at));
-        if passes {
-            Ok(())
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
-        }
-    }
-
     /// Asks once after a resumed handshake, then repeats the answer.
     fn judge_resumed(&self) -> Option<Judged> {
         let (chain, authenticated_at) = {
@@ -291,23 +262,13 @@ impl Gate {
         state.judged = Some((Stage::Resumed, judged.clone(), authenticated_at));
         Some(judged)
     }
-
-    /// Remembers which certificate was refused, then hands the error on.
-    fn refuse(
-        &self,
-        leaf: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        error: rustls::Error,
-    ) -> rustls::Error {
-        let shown = Shown::of(leaf, others, &self.config.verifier);
-        let mut state = self.state();
-        state.refused = CertificateIdentity::parse(leaf).ok().map(Arc::new);
-        state.shown = Some(Arc::new(shown));
-        error
-    }
 }
 
 impl Guard for Gate {
+    fn verifier(&self) -> &Verifier {
+        &self.config.verifier
+    }
+
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -332,32 +293,35 @@ impl Guard for Gate {
         Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let verifier = &self.config.verifier;
-        let valid = verifier
-            .verify_tls12_signature(message, certificate, signature)
-            .map_err(|error| self.refuse(certificate, &[], error))?;
-        self.judge_full()?;
-        Ok(valid)
+    fn prove(&self) -> Result<(), rustls::Error> {
+        let verified = self.state().verified.take();
+        let chain =
+            verified.ok_or_else(|| rustls::Error::General("a signature without a chain".into()))?;
+        self.config.verifier.remember(&chain);
+        let certificate = chain.certificate();
+        let verdict = self.ask(certificate, Stage::Full);
+        let mut state = self.state();
+        let passes = match verdict {
+            Verdict::Allow | Verdict::Quarantine => true,
+            Verdict::Block => {
+                state.refused = Some(Arc::clone(certificate));
+                false
+            }
+        };
+        let at = state.now.wall;
+        let judged = Judged { chain, verdict };
+        state.judged = Some((Stage::Full, judged, at));
+        if passes {
+            Ok(())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
     }
 
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let verifier = &self.config.verifier;
-        let valid = verifier
-            .verify_tls13_signature(message, certificate, signature)
-            .map_err(|error| self.refuse(certificate, &[], error))?;
-        self.judge_full()?;
-        Ok(valid)
+    fn note_refused(&self, whose: Option<Arc<CertificateIdentity>>, shown: Arc<Shown>) {
+        let mut state = self.state();
+        state.refused = whose;
+        state.shown = Some(shown);
     }
 
     /// An entry that a peer names, if resuming it is worth a try.

@@ -10,8 +10,6 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-use rustls::DigitallySignedStruct;
-use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerified;
@@ -46,6 +44,7 @@ use crate::model::Timestamp;
 use crate::model::Verdict;
 use crate::trust::Chain;
 use crate::trust::Online;
+use crate::trust::Verifier;
 
 /// One tunnel's verifier, store and clock.
 pub(super) struct TunnelGate {
@@ -166,31 +165,6 @@ impl TunnelGate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers which certificate was refused, then hands the error on.
-    fn refuse(
-        &self,
-        leaf: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        error: rustls::Error,
-    ) -> rustls::Error {
-        let shown = Shown::of(leaf, others, &self.config.verifier);
-        let mut state = self.state();
-        state.refused = CertificateIdentity::parse(leaf).ok().map(Arc::new);
-        state.shown = Some(Arc::new(shown));
-        error
-    }
-
-    /// The peer holds the key of the chain that was verified last.
-    fn prove(&self) -> Result<(), rustls::Error> {
-        let mut state = self.state();
-        let verified = state.verified.take();
-        let chain =
-            verified.ok_or_else(|| rustls::Error::General("a signature without a chain".into()))?;
-        self.config.verifier.remember(&chain);
-        state.proven = Some(chain);
-        Ok(())
-    }
-
     /// Whether it is worth a try to resume what is of this past.
     fn may_resume(&self, past: &Inside, now: Now) -> bool {
         let certificates = (past.chains())
@@ -218,6 +192,10 @@ impl TunnelGate {
 }
 
 impl Guard for TunnelGate {
+    fn verifier(&self) -> &Verifier {
+        &self.config.verifier
+    }
+
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -237,32 +215,20 @@ impl Guard for TunnelGate {
         Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let verifier = &self.config.verifier;
-        let valid = verifier
-            .verify_tls12_signature(message, certificate, signature)
-            .map_err(|error| self.refuse(certificate, &[], error))?;
-        self.prove()?;
-        Ok(valid)
+    fn prove(&self) -> Result<(), rustls::Error> {
+        let mut state = self.state();
+        let verified = state.verified.take();
+        let chain =
+            verified.ok_or_else(|| rustls::Error::General("a signature without a chain".into()))?;
+        self.config.verifier.remember(&chain);
+        state.proven = Some(chain);
+        Ok(())
     }
 
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let verifier = &self.config.verifier;
-        let valid = verifier
-            .verify_tls13_signature(message, certificate, signature)
-            .map_err(|error| self.refuse(certificate, &[], error))?;
-        self.prove()?;
-        Ok(valid)
+    fn note_refused(&self, whose: Option<Arc<CertificateIdentity>>, shown: Arc<Shown>) {
+        let mut state = self.state();
+        state.refused = whose;
+        state.shown = Some(shown);
     }
 
     fn recall(&self, name: &[u8], take: bool) -> Option<Vec<u8>> {

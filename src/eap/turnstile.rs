@@ -21,6 +21,8 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::time_provider::TimeProvider;
 use zeroize::Zeroizing;
 
+use super::shown::Shown;
+use crate::model::CertificateIdentity;
 use crate::trust::Verifier;
 
 thread_local! {
@@ -48,6 +50,9 @@ impl Turnstile {
 
 /// What a gate is asked while its connection is fed.
 pub(super) trait Guard {
+    /// Which certificates are good.
+    fn verifier(&self) -> &Verifier;
+
     /// Whose this chain is.
     fn verify_client_cert(
         &self,
@@ -56,13 +61,39 @@ pub(super) trait Guard {
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error>;
 
+    /// The peer has proved to hold the key of the certificate that was verified last, which is the one
+    /// that its signature was checked with: rustls has both from one message.
+    fn prove(&self) -> Result<(), rustls::Error>;
+
+    /// Remembers a certificate that was refused: whose it says it is, and how the chain looks.
+    fn note_refused(&self, whose: Option<Arc<CertificateIdentity>>, shown: Arc<Shown>);
+
+    /// Remembers which certificate was refused, then hands the error on.
+    fn refuse(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        error: rustls::Error,
+    ) -> rustls::Error {
+        let shown = Shown::of(leaf, others, self.verifier());
+        let whose = CertificateIdentity::parse(leaf).ok();
+        self.note_refused(whose.map(Arc::new), Arc::new(shown));
+        error
+    }
+
     /// Whether the peer holds the key of the chain that was verified last.
     fn verify_tls12_signature(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error>;
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let valid = (self.verifier())
+            .verify_tls12_signature(message, certificate, signature)
+            .map_err(|error| self.refuse(certificate, &[], error))?;
+        self.prove()?;
+        Ok(valid)
+    }
 
     /// The same.
     fn verify_tls13_signature(
@@ -70,7 +101,13 @@ pub(super) trait Guard {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error>;
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let valid = (self.verifier())
+            .verify_tls13_signature(message, certificate, signature)
+            .map_err(|error| self.refuse(certificate, &[], error))?;
+        self.prove()?;
+        Ok(valid)
+    }
 
     /// What was stored under a name, if it may be resumed; with `take` it is gone afterwards.
     fn recall(&self, name: &[u8], take: bool) -> Option<Vec<u8>>;

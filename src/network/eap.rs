@@ -36,6 +36,7 @@ use crate::radius::MAX_PACKET;
 use crate::radius::Reply;
 use crate::radius::Verified;
 
+mod back;
 mod inside;
 mod look_up;
 mod outcome;
@@ -288,47 +289,6 @@ impl Server {
                 self.counters.lost.count();
                 self.forget(round.asked);
             }
-        }
-    }
-
-    /// Goes on with a conversation whose flight has been worked on.
-    pub(super) fn resume_conversation(
-        &mut self,
-        now: Now,
-        settings: &Settings,
-        asked: &Asked<'_>,
-        parted: Parted,
-        conversation: Box<Conversation>,
-        step: Step,
-    ) {
-        if !self.conversations.rejoin(parted.state) {
-            return self.forget(asked);
-        }
-        let round = Round {
-            asked,
-            settings,
-            wants_key_name: parted.wants_key_name,
-            state: Some(parted.state),
-            delay: Duration::ZERO,
-        };
-        let mut slot = Slot {
-            conversation,
-            judge: parted.judge,
-            standing: parted.standing,
-        };
-        slot.standing.worked = true;
-        self.take_step(now, &round, slot, step);
-    }
-
-    /// Puts a conversation back whose work was not done; it waits for the same request again.
-    pub(super) fn take_back(&mut self, parted: Parted, conversation: Box<Conversation>) {
-        if self.conversations.rejoin(parted.state) {
-            let slot = Slot {
-                conversation,
-                judge: parted.judge,
-                standing: parted.standing,
-            };
-            self.conversations.wait(parted.state, slot);
         }
     }
 

@@ -18,6 +18,7 @@ use rustls::crypto::tls13::Hkdf;
 use rustls::crypto::tls13::HkdfExpander;
 use rustls::crypto::tls13::OkmBlock;
 use rustls::crypto::tls13::OutputLengthError;
+use zeroize::Zeroizing;
 
 /// ECDHE with AES-GCM or ChaCha20-Poly1305 only (RFC 9325).
 #[must_use]
@@ -150,7 +151,7 @@ impl HkdfExpander for Expander {
     }
 
     fn expand_block(&self, info: &[&[u8]]) -> OkmBlock {
-        let mut block = [0; OkmBlock::MAX_LEN];
+        let mut block = Zeroizing::new([0; OkmBlock::MAX_LEN]);
         let (block, _) = block.split_at_mut(self.length());
         self.fill(info, block);
         OkmBlock::new(block)

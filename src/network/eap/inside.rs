@@ -65,20 +65,8 @@ impl Server {
         conversation: Box<Conversation>,
         answer: Answer,
     ) {
-        if !self.conversations.rejoin(parted.state) {
-            return self.forget(asked);
-        }
-        let round = Round {
-            asked,
-            settings,
-            wants_key_name: parted.wants_key_name,
-            state: Some(parted.state),
-            delay: Duration::ZERO,
-        };
-        let mut slot = Slot {
-            conversation,
-            judge: parted.judge,
-            standing: parted.standing,
+        let Some((round, mut slot)) = self.rejoined(settings, asked, parted, conversation) else {
+            return;
         };
         slot.standing.worked = true;
         self.take_answer(now, &round, slot, answer);

@@ -4,8 +4,6 @@
 //! handshake come to its end there, and its next step is held back until the directory has answered: the
 //! peer has been told nothing by then, and no ticket is kept.
 
-use std::time::Duration;
-
 use crate::eap::Conversation;
 use crate::eap::Step;
 use crate::eap::failure;
@@ -77,20 +75,8 @@ impl Server {
         (conversation, step): (Box<Conversation>, Step),
         answer: Answer,
     ) {
-        if !self.conversations.rejoin(parted.state) {
-            return self.forget(asked);
-        }
-        let round = Round {
-            asked,
-            settings,
-            wants_key_name: parted.wants_key_name,
-            state: Some(parted.state),
-            delay: Duration::ZERO,
-        };
-        let slot = Slot {
-            conversation,
-            judge: parted.judge,
-            standing: parted.standing,
+        let Some((round, slot)) = self.rejoined(settings, asked, parted, conversation) else {
+            return;
         };
         self.looked_up(now, &round, slot, step, &answer);
     }
