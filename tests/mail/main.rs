@@ -4,20 +4,19 @@
 //!
 //! | attack | test, or the reason why there is none |
 //! | --- | --- |
-//! | CL.TE, TE.CL, TE.TE, obs-fold, bare CR, chunk tricks | `front::no_spelling_of_a_request_becomes_two_or_another_one`, `front::a_body_that_is_none_is_a_bad_request` |
-//! | bare LF | `front::requests_that_may_be_lenient_are_still_one_request_upstream`: the parser takes it for a line's end, as RFC 9112 section 2.2 allows; nothing of it is passed on |
+//! | CL.TE, TE.CL, TE.TE, obs-fold, bare CR or LF, chunk tricks, both lengths | `smuggling::no_spelling_of_a_request_becomes_two_or_another_one`, `smuggling::a_body_that_is_none_is_a_bad_request` |
 //! | header names with `_`, unlisted headers, spoofed forwarding headers | `header` in the library, `front::hop_by_hop_headers_stay_on_their_hop` |
 //! | `Connection` that names a header | `header` in the library, `gateway::malformed_heads_are_answered_before_anything_is_asked` |
 //! | Negotiate and NTLM, which authenticate connections | `persistent` |
 //! | Bearer tokens that two readers read differently, forged, of others, ended | `token` in the library, `identity` |
-//! | h2c, WebSocket upgrade, CONNECT, TRACE | the first two tests of `front` above; the front never takes an upgrade up |
+//! | h2c, WebSocket upgrade, CONNECT, TRACE | the first two tests of `smuggling` above; the front never takes an upgrade up |
 //! | H2.CL, H2.TE, CR LF in names and values, `:path` twice | `http2::no_spelling_of_a_head_…`, `http2::a_length_that_lies_…` |
-//! | path spellings, side doors (OWA, EWS, PowerShell, Autodiscover, …) | `head` in the library; a fragment (`#`) is cut off by the library before we see it, and the target is written anew |
+//! | path spellings, side doors (OWA, EWS, PowerShell, Autodiscover, …) | `head` in the library, fragments (`#`) in `smuggling::no_spelling_of_a_…`; the target is written anew |
 //! | DeviceId twice, other case, encoded, `;`, `[]`, both forms, cut base64 | `query` in the library, `fuzz eas_query` |
 //! | User and Authorization differ | `name` in the library, `gateway::the_query_names_the_user_who_signed_in` |
 //! | DeviceId of a compliant device on another phone | `gateway::somebody_elses_device_id_opens_nothing` for another user; for the same user it is a claim and no proof, which policies can demand (`proven`) |
 //! | long Ping and streaming answers outlive a verdict | `front::a_waiting_ping_…`, `front::a_streaming_answer_…`, over HTTP/2 too |
-//! | slow head, slow body, many connections | `front::slow_clients_are_cut_off`, `front::connections_of_one_address_are_limited` |
+//! | slow head, slow body, many connections | `patience::slow_clients_are_cut_off`, `patience::connections_of_one_address_are_limited` |
 //! | rapid reset, CONTINUATION flood, HPACK bomb | `front::a_flood_of_reset_streams_…`, `http2::a_head_without_end_…`, `http2::a_head_that_unpacks_…` |
 //! | SETTINGS and PING floods | the HTTP/2 library owes one acknowledgement at a time and reads no further until it is sent |
 //! | zero window | at most 64 KiB wait for a client; octets that it does not acknowledge for a minute end the connection (TCP_USER_TIMEOUT), a single HTTP/2 stream without window holds one of 32 places of its own connection |
@@ -47,11 +46,13 @@ mod handshake;
 mod http2;
 mod identity;
 mod passing;
+mod patience;
 mod persistent;
 mod quarantine;
 mod query;
 mod replies;
 mod site;
+mod smuggling;
 mod upstream;
 mod upstreams;
 mod users;
