@@ -3,8 +3,8 @@
 //!
 //! This room turns the target of a request into a [`Request`] and a [`Request`] back into one
 //! canonical query. It knows no user's rights, no device's state and no HTTP library; it must never
-//! learn them. Decisions need a body only where a policy asks about attachments; those of devices in
-//! quarantine are read ([`body`]) because they are answered here ([`quarantine`]), and Settings and
+//! learn them. Decisions need a body only where a policy asks about attachments or about messages
+//! that are sent ([`draft`]); those of devices in quarantine are read ([`body`]) because they are answered here ([`quarantine`]), and Settings and
 //! Provision for what a client tells of its device.
 //!
 //! Implemented: the plain query (MS-ASHTTP 2.2.1.1.1.2), the base64 query (2.2.1.1.1.1), protocol
@@ -21,6 +21,7 @@
 mod about;
 pub mod body;
 mod command;
+pub mod draft;
 mod error;
 pub mod order;
 pub mod outcome;

@@ -4,7 +4,7 @@
 //! credentials, and which headers pass. It knows nothing of connections or TLS. Bodies are streamed
 //! by the shell and not looked at, but for those of devices that are or were in quarantine, for
 //! Settings and Provision, in which a client tells of its device, and, where a policy asks about
-//! attachments, for ItemOperations.
+//! attachments or SendMail, for ItemOperations or Sync (`draft.rs`).
 //!
 //! Order of a request, each step ending in a reply if it fails:
 //!
@@ -62,6 +62,7 @@ mod challenge;
 mod check;
 mod config;
 mod credential;
+mod draft;
 mod error;
 mod follow;
 mod gateway;

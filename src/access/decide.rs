@@ -168,6 +168,13 @@ impl DecisionPoint {
         self.policy.load().policy.asks_about_attachments()
     }
 
+    /// Whether the policy in force has a word about messages that are sent, so that it must be known of
+    /// each Sync whether it sends one.
+    #[must_use]
+    pub fn asks_about_sending(&self) -> bool {
+        self.policy.load().policy.asks_about_sending()
+    }
+
     /// Reads ahead what decisions about these addresses will read: a hint, see
     /// [`Reader::read_ahead`].
     pub fn read_ahead(&self, addresses: &[MacAddress]) {

@@ -220,6 +220,12 @@ impl Live {
         self.point.asks_about_attachments()
     }
 
+    /// See [`DecisionPoint::asks_about_sending`].
+    #[must_use]
+    pub fn asks_about_sending(&self) -> bool {
+        self.point.asks_about_sending()
+    }
+
     /// How many requests are registered now.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -458,11 +458,14 @@ impl DecisionRecord {
     }
 
     pub(super) fn mail_context(&self) -> Option<MailContext<'_>> {
+        // Behind a comma it says how the command came or was let in.
+        let command = self.method.as_str().strip_prefix("eas ").unwrap_or("");
+        let command = command.split(',').next().unwrap_or_default();
         let mail = MailContext {
             device_type: self.device_type.as_str(),
             user_agent: self.user_agent.as_str(),
             version: self.mail_version,
-            command: self.method.as_str().strip_prefix("eas ").unwrap_or(""),
+            command,
             attachment: self.attachment,
             ..MailContext::default()
         };

@@ -16,6 +16,7 @@ use crate::eas;
 use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::Timestamp;
+use crate::model::Verdict;
 
 use super::autodiscover::Discovery;
 use super::check::LookUp;
@@ -234,12 +235,17 @@ pub(super) struct Way {
 }
 
 impl Way {
+    /// Whether it is allowed, or let in all the same for some time.
+    pub(super) fn is_let_in(&self) -> bool {
+        self.decided.decision.verdict == Verdict::Allow || self.until.is_some()
+    }
+
     /// Its record; of one that is let in although the verdict does not, it says so.
     pub(super) fn record(&self) -> DecisionRecord {
         let mut record = self.who.record(&self.request, &self.decided);
         if self.until.is_some() {
-            let command = self.request.command;
-            record.method = Text::new(&format!("eas {command}, let in to wait"));
+            let method = format!("{}, let in to wait", record.method.as_str());
+            record.method = Text::new(&method);
         }
         record
     }

@@ -32,6 +32,7 @@ use super::action::Read;
 use super::action::Step;
 use super::action::Wait;
 use super::action::Way;
+use super::draft;
 use super::gateway::Gateway;
 use super::reply::Cause;
 use super::reply::Reply;
@@ -100,8 +101,10 @@ impl Gateway {
         }
         let mut aside = aside;
         let fetches = self.fetches_attachment(&aside, body);
+        let sends = self.sends_message(&aside.0, body);
         aside.0.who.attachment |= fetches;
-        if fetches || aside.1.revoked().is_some() {
+        aside.0.who.sends |= sends;
+        if fetches || sends || aside.1.revoked().is_some() {
             return self.judge_again(now, aside, body);
         }
         (self.answer_aside(now, aside, body), None)
@@ -131,6 +134,11 @@ impl Gateway {
             (None, Verdict::Quarantine) => way.who.with_subject(&way.request, |subject| {
                 self.live.hold(now.wall, subject, &decided)
             }),
+            (None, Verdict::Block)
+                if way.who.sends && decided.decision.reason.is_of_one_command() =>
+            {
+                return (Next::Answer(draft::kept(&way, body)), event);
+            }
             (None, Verdict::Allow | Verdict::Block) => {
                 return (
                     Next::Answer(self.reply(&way.who, &way.request, &decided)),
@@ -158,11 +166,9 @@ impl Gateway {
     /// Whether it must be judged again, as one that fetches an attachment. A body that is too long or
     /// broken may well ask for one.
     fn fetches_attachment(&self, aside: &Aside, body: Option<&[u8]>) -> bool {
-        let Way {
-            request, decided, ..
-        } = &*aside.0;
-        request.command == Command::ItemOperations
-            && decided.decision.verdict == Verdict::Allow
+        let way = &*aside.0;
+        way.request.command == Command::ItemOperations
+            && way.is_let_in()
             && self.live.asks_about_attachments()
             && body.is_none_or(|octets| eas::body::fetches_attachment(octets).unwrap_or(true))
     }

@@ -61,11 +61,12 @@ impl Gateway {
     }
 
     /// Whether the body of an allowed command says something that is asked for: what the client tells
-    /// of its device, or whether it fetches an attachment.
+    /// of its device, or whether it fetches an attachment or sends a message.
     pub(super) fn must_be_read(&self, request: &eas::Request) -> bool {
         let command = request.command;
         matches!(command, Command::Settings | Command::Provision)
             || command == Command::ItemOperations && self.live.asks_about_attachments()
+            || self.may_send(request)
     }
 
     /// A client was decided about.

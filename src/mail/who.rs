@@ -12,6 +12,7 @@ use crate::access::Seen;
 use crate::access::SeenDevice;
 use crate::access::Text;
 use crate::eas;
+use crate::eas::Command;
 use crate::model::EasDeviceId;
 use crate::model::Established;
 use crate::model::Generation;
@@ -38,6 +39,8 @@ pub(super) struct Who {
     pub(super) user_agent: String,
     /// Whether the body of the command asks for an attachment.
     pub(super) attachment: bool,
+    /// Whether it is a Sync that sends a message, which is judged as the SendMail that it stands for.
+    pub(super) sends: bool,
     /// Where the user's mailbox is.
     pub(super) route: Route,
     /// The name of that upstream, where it is not the usual one.
@@ -60,6 +63,7 @@ impl Who {
             peer,
             user_agent,
             attachment: false,
+            sends: false,
             route,
             upstream: name,
         }
@@ -68,6 +72,15 @@ impl Who {
     /// As much of the User-Agent as policies and records see.
     pub(super) fn user_agent(&self) -> &str {
         &self.user_agent
+    }
+
+    /// The command as which a request is judged.
+    const fn judged(&self, request: &eas::Request) -> Command {
+        if self.sends {
+            Command::SendMail
+        } else {
+            request.command
+        }
     }
 
     /// What a record names beside the request: an upstream that is not the usual one.
@@ -99,7 +112,7 @@ impl Who {
             established: Established::Claimed,
         };
         // One that is fetched by an ItemOperations is found by who reads its body.
-        let attachment = self.attachment || request.command == eas::Command::GetAttachment;
+        let attachment = self.attachment || request.command == Command::GetAttachment;
         let presented = match (device, certificate) {
             (Some(device), Some(certificate)) => &[device, certificate, claimed][..],
             (Some(proven), None) | (None, Some(proven)) => &[proven, claimed],
@@ -115,7 +128,7 @@ impl Who {
                 device_type: &request.device_type,
                 user_agent: &self.user_agent,
                 version: request.version.tenths(),
-                command: request.command.name(),
+                command: self.judged(request).name(),
                 attachment,
                 ..MailContext::default()
             }),
@@ -123,7 +136,13 @@ impl Who {
     }
 
     pub(super) fn record(&self, request: &eas::Request, decided: &Decided) -> DecisionRecord {
-        let method = format!("eas {}", request.command);
+        let judged = self.judged(request);
+        let by = if judged == request.command {
+            String::new()
+        } else {
+            format!(", by {}", request.command)
+        };
+        let method = format!("eas {judged}{by}");
         let mut record = self.with_subject(request, |subject| {
             DecisionRecord::new(self.id, &method, subject, decided)
         });

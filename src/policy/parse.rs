@@ -175,13 +175,16 @@ impl Draft {
             .enumerate()
             .filter(|(_, app)| app.approved)
             .fold(0, |bits, (position, _)| bits | 1 << position);
-        let asks_about_attachments = conditional.iter().any(|policy| {
-            let client = policy.when.client.as_deref();
-            let commands = client.and_then(|client| client.commands);
-            policy.state != State::Off && commands.is_some_and(Commands::asks_for_attachments)
-        });
+        let asks_about = |what: fn(Commands) -> bool| {
+            conditional.iter().any(|policy| {
+                let client = policy.when.client.as_deref();
+                let commands = client.and_then(|client| client.commands);
+                policy.state != State::Off && commands.is_some_and(what)
+            })
+        };
         let policy = Policy {
-            asks_about_attachments,
+            asks_about_attachments: asks_about(Commands::asks_for_attachments),
+            asks_about_sending: asks_about(Commands::asks_for_sending),
             compliance,
             conditional,
             defaults: general.defaults,

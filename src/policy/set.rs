@@ -32,6 +32,7 @@ pub struct Policy {
     pub(super) apps: Box<[App]>,
     pub(super) approved_apps: AppBits,
     pub(super) asks_about_attachments: bool,
+    pub(super) asks_about_sending: bool,
     pub(super) hash: [u8; 32],
     pub(super) source: Source,
 }
@@ -82,6 +83,13 @@ impl Policy {
     #[must_use]
     pub const fn asks_about_attachments(&self) -> bool {
         self.asks_about_attachments
+    }
+
+    /// Whether a policy that is evaluated tells messages that are sent (SendMail) from what else is
+    /// asked for.
+    #[must_use]
+    pub const fn asks_about_sending(&self) -> bool {
+        self.asks_about_sending
     }
 
     /// For how long a new mail client may be one of a device that its source has not told of yet (R37);

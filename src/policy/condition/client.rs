@@ -101,6 +101,11 @@ impl Commands {
         self.0 & Self::ATTACHMENT_BIT != 0
     }
 
+    /// Whether a SendMail is among them.
+    pub(in crate::policy) fn asks_for_sending(self) -> bool {
+        Self::one("SendMail").is_some_and(|one| self.contains(one))
+    }
+
     fn holds(self, mail: &MailContext<'_>) -> bool {
         mail.attachment && self.asks_for_attachments()
             || Self::one(mail.command).is_some_and(|one| self.contains(one))

@@ -21,6 +21,13 @@ pub fn drive(octets: &[u8]) {
     }
     let fetches = body::fetches_attachment(octets);
     assert!(fetches.is_err() || told.is_none());
+    if let Ok(sends) = eas::draft::sends(octets) {
+        let answer = eas::draft::keep(eas::Version::V16_1, Some(octets)).unwrap();
+        let answer = events(&answer).unwrap();
+        // A message that may not leave is never answered as if it had.
+        let says = |status| answer.contains(&Event::Text(status));
+        assert!(!sends || says("16") || says("103"), "{answer:?}");
+    }
     if let Ok(Some(rest)) = eas::without_wipe(octets) {
         assert!(
             eas::without_wipe(&rest).unwrap().is_none(),
