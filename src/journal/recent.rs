@@ -78,7 +78,8 @@ impl Recent {
             .iter()
             .rev()
             .filter(|record| {
-                record.seen.plane == Plane::Mail && record.presented.as_str() == eas.as_str()
+                let presented = record.presented.as_str();
+                record.seen.plane == Plane::Mail && presented.eq_ignore_ascii_case(eas.as_str())
             })
             .take(count)
             .map(|record| (**record).clone())

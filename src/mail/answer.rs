@@ -182,7 +182,7 @@ impl Gateway {
             (Moved::Refused(why), _) => why,
         };
         let text = format!("the mail server sends the user to {why}");
-        let device = Some(way.request.device);
+        let device = Some(way.request.spelled());
         let record = way.who.mismatch_record(now.wall, device, &text);
         let reply = Reply::unavailable(LONG_WAIT, Cause::SentElsewhere);
         Err((Box::new(reply), Event::Decision(Box::new(record))))

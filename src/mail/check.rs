@@ -196,7 +196,7 @@ impl Gateway {
         let described = self.describe(&decided, &link.device_type, itself);
         let about = described.about(
             &link.user,
-            &link.device,
+            &link.spelled,
             &link.device_type,
             decided.decision.reason,
         );

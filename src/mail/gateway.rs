@@ -289,7 +289,7 @@ impl Gateway {
         // It is among the headers, and in nothing that waits with a Ping.
         who.login.forget_authorization();
         if let Some(objection) = who.login.objection {
-            let device = wanted.device();
+            let device = wanted.spelled();
             let record = who.mismatch_record(now.wall, device, objection.sentence());
             let reply = Reply::forbidden(objection.body(), Cause::Certificate);
             return Step::recorded(reply, record);
@@ -304,7 +304,7 @@ impl Gateway {
         };
         let named = request.user.as_deref();
         if named.is_some_and(|named| !self.config.names.agree(&who.login.name, named)) {
-            let device = Some(request.device);
+            let device = Some(request.spelled());
             let text = "the query names another user";
             let record = who.mismatch_record(now.wall, device, text);
             let body = "The request names another user than the one signed in.";

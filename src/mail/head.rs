@@ -132,6 +132,14 @@ impl Wanted {
             Self::Command(request) => Some(request.device),
         }
     }
+
+    /// The DeviceId as the device spells it.
+    pub(super) fn spelled(&self) -> Option<&str> {
+        match self {
+            Self::Offer | Self::Discovery | Self::Visit(_) => None,
+            Self::Command(request) => Some(request.spelled()),
+        }
+    }
 }
 
 impl Head<'_> {

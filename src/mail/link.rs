@@ -25,6 +25,8 @@ pub(super) const LIFETIME: Duration = Duration::from_hours(30 * 24);
 pub(super) struct Link {
     pub(super) user: String,
     pub(super) device: EasDeviceId,
+    /// The same as the device spells it.
+    pub(super) spelled: String,
     pub(super) device_type: String,
     /// Policies tell mail applications apart by it.
     pub(super) user_agent: String,
@@ -47,7 +49,7 @@ impl Signer {
         let mut octets = vec![VERSION];
         octets.extend_from_slice(&link.expires.unix_seconds().to_be_bytes());
         let agent = link.user_agent.get(..MAX_PART).unwrap_or(&link.user_agent);
-        for part in [link.device.as_str(), &link.device_type, agent, &link.user] {
+        for part in [&*link.spelled, &link.device_type, agent, &link.user] {
             let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
             octets.extend_from_slice(&length.to_be_bytes());
             octets.extend(part.bytes().take(usize::from(length)));
@@ -79,11 +81,13 @@ impl Signer {
             rest = after;
             String::from_utf8(part.to_vec()).ok()
         };
-        let device = EasDeviceId::parse(part()?.as_bytes())?;
+        let spelled = part()?;
+        let device = EasDeviceId::parse(spelled.as_bytes())?;
         let (device_type, user_agent, user) = (part()?, part()?, part()?);
         rest.is_empty().then_some(Link {
             user,
             device,
+            spelled,
             device_type,
             user_agent,
             expires,
@@ -108,6 +112,7 @@ mod tests {
         Link {
             user: "zoë@example.com".into(),
             device: "ApplX1".parse().unwrap(),
+            spelled: "ApplX1".into(),
             device_type: "iPhone".into(),
             user_agent: "Apple-iPhone15C2/2201.1".into(),
             expires: Timestamp::from_unix_seconds(1000),

@@ -11,7 +11,6 @@ use crate::message::About;
 use crate::message::Kind;
 use crate::message::Language;
 use crate::message::Letter;
-use crate::model::EasDeviceId;
 use crate::model::Now;
 use crate::model::Platform;
 use crate::model::Reason;
@@ -86,11 +85,11 @@ pub(super) struct Described {
 }
 
 impl Described {
-    /// As a message needs it.
+    /// As a message needs it; `device` is the DeviceId as the device spells it.
     pub(super) fn about<'a>(
         &'a self,
         user: &'a str,
-        device: &'a EasDeviceId,
+        device: &'a str,
         device_type: &'a str,
         reason: Reason,
     ) -> About<'a> {
@@ -98,7 +97,7 @@ impl Described {
             name: self.name.as_deref(),
             model: self.model.as_deref(),
             device_type,
-            device_id: device.as_str(),
+            device_id: device,
             platform: self.platform,
             user,
             reason,
@@ -168,6 +167,7 @@ impl Gateway {
             &Link {
                 user: user.clone(),
                 device: request.device,
+                spelled: request.spelled().to_owned(),
                 device_type: request.device_type.clone(),
                 user_agent: who.user_agent.clone(),
                 expires: now.wall + LIFETIME,
@@ -176,7 +176,7 @@ impl Gateway {
         let about = About {
             request: Some(&id),
             check_again: link.as_deref(),
-            ..described.about(user, &request.device, &request.device_type, reason)
+            ..described.about(user, request.spelled(), &request.device_type, reason)
         };
         let texts = words.book.choose(&wanted);
         let letter = Letter::write(texts, &words.site, Kind::Mailbox, &about);
@@ -204,6 +204,7 @@ impl Gateway {
         let link = Link {
             user: post.user.clone(),
             device: post.device,
+            spelled: post.spelled.clone(),
             device_type: post.device_type.clone(),
             user_agent: String::new(),
             expires: now.wall + LIFETIME,
@@ -214,7 +215,7 @@ impl Gateway {
         let about = About {
             until: post.until,
             check_again: link.as_deref(),
-            ..described.about(&post.user, &post.device, &post.device_type, post.reason)
+            ..described.about(&post.user, &post.spelled, &post.device_type, post.reason)
         };
         let texts = words.book.choose(&post.languages);
         Letter::write(texts, &words.site, post.kind, &about)

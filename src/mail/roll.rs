@@ -83,6 +83,8 @@ pub struct Standing {
     pub user: String,
     /// The DeviceId.
     pub device: EasDeviceId,
+    /// The same as the device spells it.
+    pub spelled: String,
     /// What kind of device.
     pub device_type: String,
     /// Where it is between being let in and being kept out.
@@ -177,6 +179,10 @@ impl Roll {
         let entry = table.entries.get_mut(&key)?;
         let before = entry.phase;
         let is_news = entry.judge(judged, care);
+        let spelled = contact.request.spelled();
+        if *entry.spelled != *spelled {
+            entry.spelled = spelled.into();
+        }
         if contact.wanted.is_some() {
             entry.wanted.clone_from(&contact.wanted);
         }
@@ -419,6 +425,7 @@ impl Standing {
         Self {
             user: entry.user.to_string(),
             device: entry.device,
+            spelled: entry.spelled.to_string(),
             device_type: entry.device_type.to_string(),
             phase: entry.phase,
             verdict: entry.verdict,

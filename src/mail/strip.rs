@@ -75,7 +75,7 @@ impl Gateway {
         };
         let way = &*exchange.0;
         let told = |why: &str| {
-            let device = Some(way.request.device);
+            let device = Some(way.request.spelled());
             let record = way.who.mismatch_record(now.wall, device, why);
             Some(Event::Decision(Box::new(record)))
         };

@@ -13,7 +13,6 @@ use crate::access::SeenDevice;
 use crate::access::Text;
 use crate::eas;
 use crate::eas::Command;
-use crate::model::EasDeviceId;
 use crate::model::Established;
 use crate::model::Generation;
 use crate::model::Identifier;
@@ -147,7 +146,7 @@ impl Who {
             DecisionRecord::new(self.id, &method, subject, decided)
         });
         record.from = Some(self.peer.address.to_canonical());
-        record.presented = Text::new(request.device.as_str());
+        record.presented = Text::new(request.spelled());
         record.called = self.called();
         record
     }
@@ -156,11 +155,11 @@ impl Who {
     pub(super) fn mismatch_record(
         &self,
         now: Timestamp,
-        device: Option<EasDeviceId>,
+        device: Option<&str>,
         why: &str,
     ) -> DecisionRecord {
         let mut record = self.refusal_record(now, why);
-        record.presented = device.map_or(Text::EMPTY, |device| Text::new(device.as_str()));
+        record.presented = device.map_or(Text::EMPTY, Text::new);
         record
     }
 

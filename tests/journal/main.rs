@@ -439,7 +439,7 @@ fn mail_decisions_are_found_by_their_device_id() {
         (0, Plane::Mail, "unheardof"),
         (1, Plane::Mail, "another"),
         (2, Plane::Network, "unheardof"),
-        (3, Plane::Mail, "unheardof"),
+        (3, Plane::Mail, "UnheardOF"),
     ] {
         let mut record = desk.record(id, &network(&[]));
         record.seen.plane = plane;

@@ -328,6 +328,40 @@ fn a_command_that_is_refused_alone_neither_waits_nor_says_anything_of_its_device
 }
 
 #[test]
+fn people_are_told_a_deviceid_as_the_device_spells_it_r36() {
+    let world = World::new();
+    world.report("good", "applf2lx", "alice", ComplianceState::Compliant);
+    let gateway = caring(&world, waits(0));
+    drop(forward(send(&gateway, start(), "ApplF2LX", "Ping")));
+    world.report("good", "applf2lx", "alice", ComplianceState::NonCompliant);
+    drop(reply(send(&gateway, later(1), "ApplF2LX", "Ping")));
+    let (again, _) = world.gateway_with(config()).restore(&gateway.save());
+    again.replace_words(Words {
+        care: waits(0),
+        ..Words::default()
+    });
+    for gateway in [&gateway, &again] {
+        assert_eq!(standing(gateway, "applf2lx").spelled, "ApplF2LX");
+    }
+    let post = again.poll_post(later(2)).unwrap();
+    let letter = again.write_post(later(2), &post);
+    assert!(letter.text.contains("ApplF2LX"), "{}", letter.text);
+    // The message in quarantine.
+    world.report("good", "applf2lx", "alice", ComplianceState::Unknown);
+    let message = said(&held(&gateway, later(3), "ApplF2LX", "Sync", &sync()));
+    assert!(message.contains("ApplF2LX"), "{message}");
+    for text in [&letter.text, &letter.html, &message] {
+        assert!(!text.contains("applf2lx"), "{text}");
+    }
+    // The record of its decision.
+    let step = send(&gateway, later(4), "ApplF2LX", "Find");
+    let Some(Event::Decision(record)) = step.event else {
+        panic!("{:?}", step.event);
+    };
+    assert_eq!(record.presented.as_str(), "ApplF2LX");
+}
+
+#[test]
 fn nothing_waits_unless_it_is_configured() {
     let world = World::new();
     let gateway = world.gateway();

@@ -5,9 +5,11 @@ use serde_json::json;
 
 use super::Desk;
 use crate::inventory::Description;
+use crate::inventory::EasUse;
 use crate::model::Fact;
 use crate::model::Plain;
 use crate::model::Timestamp;
+use crate::model::UserId;
 use crate::net::control::Response;
 
 impl Desk {
@@ -46,7 +48,7 @@ impl Desk {
         line("ownership", posture.ownership.to_string());
         line("retirement", posture.retirement.as_str().to_owned());
         let macs: Vec<_> = device.macs.iter().map(ToString::to_string).collect();
-        let eas: Vec<_> = device.eas.iter().map(|of| of.eas.to_string()).collect();
+        let eas: Vec<_> = device.eas.iter().map(|of| self.spelled(of)).collect();
         line("serials", device.serials.join(", "));
         line("macs", macs.join(", "));
         line("eas", eas.join(", "));
@@ -66,6 +68,14 @@ impl Desk {
             "eas": eas,
         });
         Response::Answer { json, text }
+    }
+
+    /// An ActiveSync id as its device spells it; of one that has not been here, in small letters.
+    fn spelled(&self, of: &EasUse) -> String {
+        let user = of.user.as_ref().map(UserId::as_str);
+        let clients = self.clients.find(of.eas.as_str(), user);
+        let spelled = clients.first().map(|client| client.spelled.to_string());
+        spelled.unwrap_or_else(|| of.eas.to_string())
     }
 
     fn fact<T: ToString>(&self, fact: &Fact<T>, now: Timestamp) -> (String, Value) {

@@ -59,7 +59,7 @@ pub(super) fn lines(standings: &[Standing]) -> String {
         };
         text.push_str(&format!(
             "mail device {} ({}) of {}: {phase}, since {}; last request {}\n",
-            one.device, one.device_type, one.user, one.since, one.seen
+            one.spelled, one.device_type, one.user, one.since, one.seen
         ));
         if let Some(mail) = &one.mail {
             let came = match &mail.state {
@@ -104,7 +104,7 @@ pub(super) fn json(standings: &[Standing]) -> Value {
             })
         });
         json!({
-            "eas": one.device.to_string(),
+            "eas": one.spelled,
             "type": one.device_type,
             "user": one.user,
             "phase": phase,

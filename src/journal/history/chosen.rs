@@ -89,7 +89,11 @@ impl Chosen {
         match record.seen.posture() {
             Some(posture) => posture.device.hash(&mut hasher),
             None => {
-                record.presented.as_str().hash(&mut hasher);
+                // No other one for another spelling of a DeviceId.
+                for octet in record.presented.as_str().bytes() {
+                    hasher.write_u8(octet.to_ascii_lowercase());
+                }
+                hasher.write_u8(0xFF);
                 record.station.hash(&mut hasher);
             }
         }

@@ -132,6 +132,8 @@ pub(in crate::mail) struct Itself {
 pub(super) struct Entry {
     pub(super) user: Box<str>,
     pub(super) device: EasDeviceId,
+    /// The same as the device spells it.
+    pub(super) spelled: Box<str>,
     pub(super) device_type: Box<str>,
     /// It holds made-up folders.
     pub(super) made_up: bool,
@@ -172,6 +174,7 @@ impl Entry {
         Self {
             user: user.into(),
             device,
+            spelled: device.as_str().into(),
             device_type: device_type.into(),
             made_up: false,
             itself: Itself::default(),

@@ -41,7 +41,8 @@ struct Head {
 #[derive(Serialize, Deserialize)]
 struct Line {
     user: Box<str>,
-    device: String,
+    /// As the device spells it.
+    device: Box<str>,
     device_type: Box<str>,
     #[serde(default)]
     made_up: bool,
@@ -151,7 +152,7 @@ impl Line {
         let itself = &entry.itself;
         Self {
             user: entry.user.clone(),
-            device: entry.device.to_string(),
+            device: entry.spelled.clone(),
             device_type: entry.device_type.clone(),
             made_up: entry.made_up,
             phase: phase.to_owned(),
@@ -175,6 +176,7 @@ impl Line {
         Some(Entry {
             user: self.user,
             device: EasDeviceId::parse(self.device.as_bytes())?,
+            spelled: self.device,
             device_type: self.device_type,
             made_up: self.made_up,
             phase: match (&*self.phase, self.until) {

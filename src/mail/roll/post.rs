@@ -27,6 +27,8 @@ pub struct Post {
     pub user: String,
     /// About which device.
     pub device: EasDeviceId,
+    /// Its DeviceId as the device spells it.
+    pub spelled: String,
     /// What kind of device.
     pub device_type: String,
     /// Why.
@@ -209,6 +211,7 @@ impl Post {
             kind,
             user: entry.user.to_string(),
             device: entry.device,
+            spelled: entry.spelled.to_string(),
             device_type: entry.device_type.to_string(),
             reason: entry.reason,
             until: match entry.phase {
