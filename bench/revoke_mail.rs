@@ -488,6 +488,7 @@ fn front(
         tls: ArcSwap::from_pointee(server.unwrap()),
         clock,
         events: Box::new(drop),
+        wipes: Box::new(|_| false),
         balancers: Vec::new(),
         limits: Limits {
             connections_per_address: pings + 1,

@@ -3,8 +3,9 @@
 //!
 //! One thread, `mail-clients`, owns what goes on by itself: it hands news over four times a second,
 //! saves the records every half minute if one has changed, and a last time when it is stopped. An order
-//! is on the disk, with its line in the audit, before the administrator is answered; what a device says
-//! of its wipe is as soon as decisions see it, so that no restart orders a wipe again that is done.
+//! is on the disk, with its line in the audit, before the administrator is answered; how far a wipe has
+//! come is before the device is told to erase anything or hears that it was understood, so that nobody
+//! orders a wipe again that is done.
 
 mod kept;
 mod rows;
@@ -36,6 +37,7 @@ use crate::inventory::Wipe;
 use crate::inventory::WipeStage;
 use crate::inventory::Writer;
 use crate::mail;
+use crate::mail::WipeNews;
 use crate::model::EasDeviceId;
 use crate::net::Clock;
 use crate::net::eas::Front;
@@ -96,6 +98,8 @@ pub(super) struct Clients {
     path: PathBuf,
     /// Held while something is written.
     audit: Mutex<Circle>,
+    /// Held from when a client is looked up until what is done with it is in force.
+    orders: Mutex<()>,
     changes: AtomicU64,
 }
 
@@ -116,6 +120,7 @@ impl Clients {
             clock,
             path: path(config),
             audit: Mutex::new(Circle::new(folder, AUDIT, AUDIT_SIZE, AUDIT_FILES)),
+            orders: Mutex::default(),
             changes: AtomicU64::new(0),
         }
     }
@@ -158,6 +163,7 @@ impl Clients {
             Some(wipe) => wipe.as_str(),
             None => "cancelled",
         };
+        let _one_at_a_time = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         // The audit first: a wipe that nobody ordered is worse than an order that nobody carried out.
         self.record(event, client, Some(by))?;
         let order = ClientOrder::Wipe {
@@ -170,6 +176,7 @@ impl Clients {
 
     /// Forgets a client.
     pub(super) fn forget(&self, client: &MailClient, by: &str) -> Result<(), Refused> {
+        let _one_at_a_time = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         self.record("forgotten", client, Some(by))?;
         self.order(ClientOrder::Forget {
             eas: client.eas,
@@ -218,13 +225,36 @@ impl Clients {
         Ok(())
     }
 
-    /// Hands over what the mail plane tells. What is new of wipes is added to `stages`.
-    fn hand_over(
-        &self,
-        gateway: &mail::Gateway,
-        waiting: &mut Vec<Sighting>,
-        stages: &mut Vec<Stage>,
-    ) {
+    /// Writes down how far a wipe is, in the audit and among the records, and has decisions see it;
+    /// `false` where that cannot be, or where the wipe is not ordered any more. It waits for the disk.
+    pub(super) fn attest(&self, news: &WipeNews) -> bool {
+        let _one_at_a_time = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.find(news.eas.as_str(), Some(&news.user));
+        let Some(client) = found.first() else {
+            return false;
+        };
+        match client.wipe {
+            Some(known) if known == (news.wipe, news.stage) => return true,
+            // What it says last counts, but for one that has done it: it is not told any more.
+            Some((wipe, stage)) if wipe == news.wipe && stage != WipeStage::Done => {}
+            Some(_) | None => return false,
+        }
+        let stage = news.stage.as_str();
+        let written = self.record(stage, client, None).and_then(|()| {
+            self.order(ClientOrder::Wipe {
+                eas: client.eas,
+                user: client.user.clone(),
+                wipe: Some((news.wipe, news.stage)),
+            })
+        });
+        if let Err(why) = &written {
+            error!(device = %client.spelled, user = %client.user, stage, "{why}");
+        }
+        written.is_ok()
+    }
+
+    /// Hands over what the mail plane tells.
+    fn hand_over(&self, gateway: &mail::Gateway, waiting: &mut Vec<Sighting>) {
         while waiting.len() < BATCH {
             let Some(sighting) = gateway.poll_sighting() else {
                 break;
@@ -234,13 +264,6 @@ impl Clients {
         if waiting.is_empty() {
             return;
         }
-        for sighting in &*waiting {
-            if let Some(told) = self.note_stage(sighting) {
-                // Only the last that a device has said can be seen.
-                stages.retain(|before| (before.eas, &before.user) != (told.eas, &told.user));
-                stages.push(told);
-            }
-        }
         match self.sources.see(std::mem::take(waiting)) {
             Ok(()) => {
                 self.changes.fetch_add(1, Ordering::Relaxed);
@@ -249,41 +272,6 @@ impl Clients {
             Err(back) => *waiting = back,
         }
     }
-
-    /// What a device says of its wipe goes on record too; gives it back if it is news.
-    fn note_stage(&self, sighting: &Sighting) -> Option<Stage> {
-        let stage = sighting.wipe?;
-        let of_user = Some(&*sighting.user);
-        let known = self.find(sighting.eas.as_str(), of_user);
-        let client = known.first()?;
-        let is_news = client.wipe.is_some_and(|(_, known)| known != stage);
-        if is_news && let Err(why) = self.record(stage.as_str(), client, None) {
-            error!(device = %client.spelled, user = %client.user, stage = stage.as_str(), "{why}");
-        }
-        is_news.then(|| Stage {
-            eas: client.eas,
-            user: client.user.clone(),
-            stage,
-        })
-    }
-
-    /// Whether decisions see all of this.
-    fn see_all(&self, stages: &[Stage]) -> bool {
-        stages.iter().all(|told| {
-            let known = self.find(told.eas.as_str(), Some(&told.user));
-            known.iter().any(|client| {
-                let stage = client.wipe.map(|(_, stage)| stage);
-                stage == Some(told.stage)
-            })
-        })
-    }
-}
-
-/// What a device has said of its wipe.
-struct Stage {
-    eas: EasDeviceId,
-    user: Box<str>,
-    stage: WipeStage,
 }
 
 /// The thread.
@@ -314,18 +302,15 @@ impl Keeper {
 
 fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
     let (mut waiting, mut saved, mut fails) = (Vec::new(), 0, false);
-    let mut stages = Vec::new();
     let mut due = clients.clock.now().monotonic + SAVE;
     loop {
         let ends = stop.load(Ordering::Acquire);
         if let Some(front) = front {
-            clients.hand_over(&front.gateway, &mut waiting, &mut stages);
+            clients.hand_over(&front.gateway, &mut waiting);
         }
         let now = clients.clock.now().monotonic;
         let changes = clients.changes.load(Ordering::Relaxed);
-        let is_told = !stages.is_empty() && clients.see_all(&stages);
-        if (ends || is_told || now >= due) && changes != saved {
-            stages.clear();
+        if (ends || now >= due) && changes != saved {
             match clients.save() {
                 Ok(()) => {
                     saved = changes;
@@ -347,8 +332,7 @@ fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
         if ends {
             return;
         }
-        let pause = if stages.is_empty() { INTERVAL } else { SOON };
-        thread::park_timeout(pause);
+        thread::park_timeout(INTERVAL);
     }
 }
 
@@ -376,9 +360,6 @@ const ACCOUNT_ONLY_FROM: u8 = 161;
 
 /// How long news waits at most.
 const INTERVAL: Duration = Duration::from_millis(250);
-
-/// How soon it is looked whether decisions see what was said of a wipe.
-const SOON: Duration = Duration::from_millis(25);
 
 /// How often records are saved at most, but for orders.
 const SAVE: Duration = Duration::from_secs(30);

@@ -101,7 +101,13 @@ impl Gateway {
     /// them can be opened.
     pub(super) fn start(config: Config) -> Result<Self, StartError> {
         let core = Core::build(&config)?;
-        let front = mail::front(&config, &core)?;
+        let clients = Arc::new(Clients::new(
+            &config,
+            core.point.reader().clone(),
+            core.sources.clone(),
+            core.clock,
+        ));
+        let front = mail::front(&config, &core, &clients)?;
         let lanes = super::threads(config.workers.mail);
         let mail_bound = bind_mail(&config.listen.mail, lanes)?;
         let radsec_bound = radsec::Bound::open(&config, &core.revocation)?;
@@ -161,12 +167,6 @@ impl Gateway {
             directories: Arc::clone(&radius.directories),
             reports: radius.reports.as_ref().map(|(kept, _)| Arc::clone(kept)),
         };
-        let clients = Arc::new(Clients::new(
-            &config,
-            core.point.reader().clone(),
-            core.sources.clone(),
-            core.clock,
-        ));
         let client_keeper = clients::Keeper::spawn(Arc::clone(&clients), front.clone())
             .map_err(StartError::System)?;
         let desk = Desk {

@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use tracing::debug;
 use tracing::warn;
 
+use crate::app::clients::Clients;
 use crate::app::core::Core;
 use crate::app::material::problem;
 use crate::app::revocation::Revocation;
@@ -34,7 +35,11 @@ use crate::net::upstream::Upstream;
 use crate::sync::Binding;
 
 /// Builds the front; `None` when no address listens for mail.
-pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, Vec<Problem>> {
+pub(super) fn front(
+    config: &Config,
+    core: &Core,
+    clients: &Arc<Clients>,
+) -> Result<Option<Arc<Front>>, Vec<Problem>> {
     if !config.listen.is_open_to_mail() {
         return Ok(None);
     }
@@ -89,6 +94,7 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
         drain: config.shutdown.grace,
         ..Limits::default()
     };
+    let clients = Arc::clone(clients);
     Ok(Some(Arc::new(Front {
         gateway,
         upstream: Upstream::new(upstreams, timing)
@@ -97,6 +103,7 @@ pub(super) fn front(config: &Config, core: &Core) -> Result<Option<Arc<Front>>, 
         tls: ArcSwap::from_pointee(server_tls(config, &core.revocation)?),
         clock: core.clock,
         events: Box::new(events(core)),
+        wipes: Box::new(move |news| clients.attest(news)),
         limits,
         counters: Arc::new(Counters::default()),
     })))

@@ -12,6 +12,8 @@ use crate::access::DecisionRecord;
 use crate::access::Permit;
 use crate::access::Sighting;
 use crate::access::Text;
+use crate::access::Wipe;
+use crate::access::WipeStage;
 use crate::eas;
 use crate::model::DeviceId;
 use crate::model::EasDeviceId;
@@ -85,6 +87,30 @@ pub enum Next {
     /// Let it through, and come back with
     /// [`Gateway::handle_fetched`](super::Gateway::handle_fetched) when all of its answer is there.
     Fetch(Box<Fetch>),
+    /// Have it written down how far a wipe is, and come back with
+    /// [`Gateway::handle_attested`](super::Gateway::handle_attested).
+    Attest(Box<Attest>),
+}
+
+/// An answer about a wipe, which is not given before it is written down.
+#[derive(Debug)]
+pub struct Attest {
+    /// What is to be written down.
+    pub news: WipeNews,
+    pub(super) answer: Reply,
+}
+
+/// How far the wipe of a client is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WipeNews {
+    /// Its DeviceId.
+    pub eas: EasDeviceId,
+    /// The authenticated user's canonical name.
+    pub user: String,
+    /// What is to be erased.
+    pub wipe: Wipe,
+    /// Told by the answer, or said by the request that is answered.
+    pub stage: WipeStage,
 }
 
 /// A request of a device in quarantine that waits for news.

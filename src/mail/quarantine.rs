@@ -63,7 +63,7 @@ impl Gateway {
                 (Next::Answer(reply), _) => Action::Answer(reply),
                 (Next::Forward(forward), _) => Action::Forward(forward),
                 // Only a Provision, whose body is read, is one.
-                (Next::Fetch(_), _) => Action::Answer(self.handle_unreachable()),
+                (Next::Fetch(_) | Next::Attest(_), _) => Action::Answer(self.handle_unreachable()),
                 // Only what has a body waits.
                 (Next::Wait(wait), _) => Action::Answer(wait.expired),
             }
@@ -156,7 +156,7 @@ impl Gateway {
         match (aside.0.decided.decision.verdict, aside.0.until) {
             (Verdict::Quarantine, None) => self.answer_held(now, aside, body),
             // Set aside all the same: it is told that it is to be wiped.
-            (Verdict::Block, None) => self.answer_wiped(now, &aside, body),
+            (Verdict::Block, None) => self.answer_wiped(&aside, body),
             (Verdict::Quarantine | Verdict::Block, Some(_)) | (Verdict::Allow, _) => {
                 self.answer_returned(aside, body)
             }

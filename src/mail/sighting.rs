@@ -14,7 +14,6 @@ use crate::access::ClientEntry;
 use crate::access::Decided;
 use crate::access::Sighting;
 use crate::access::Told;
-use crate::access::WipeStage;
 use crate::access::said_by;
 use crate::eas;
 use crate::eas::Command;
@@ -145,20 +144,6 @@ impl Gateway {
             });
         }
     }
-
-    /// A wipe has come to another stage.
-    pub(super) fn note_wipe(
-        &self,
-        now: Timestamp,
-        who: &Who,
-        request: &eas::Request,
-        stage: WipeStage,
-    ) {
-        self.sightings.push(Sighting {
-            wipe: Some(stage),
-            ..sighting(who, request, now)
-        });
-    }
 }
 
 const fn is_new(known: &ClientEntry) -> bool {
@@ -187,7 +172,6 @@ fn sighting(who: &Who, request: &eas::Request, at: Timestamp) -> Sighting {
         success: false,
         state: None,
         told: None,
-        wipe: None,
     }
 }
 

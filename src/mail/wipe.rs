@@ -2,7 +2,8 @@
 //! client ask for its orders, and its Provision with the order (MS-ASPROV 3.2.5.1.2).
 //!
 //! Nothing here begins a wipe. The order is in the inventory's record of this client of this user, and
-//! only an administrator's command puts it there.
+//! only an administrator's command puts it there. How far it has come is written down before the device
+//! is told to erase anything, and before it hears that what it has said was heard ([`Next::Attest`]).
 
 use http::HeaderMap;
 
@@ -19,10 +20,12 @@ use crate::model::Now;
 
 use super::action::Action;
 use super::action::Aside;
+use super::action::Attest;
 use super::action::Event;
 use super::action::Next;
 use super::action::Step;
 use super::action::Way;
+use super::action::WipeNews;
 use super::gateway::Gateway;
 use super::quarantine::read;
 use super::reply::Reply;
@@ -58,7 +61,7 @@ impl Gateway {
     }
 
     /// The body of its Provision has come.
-    pub(super) fn answer_wiped(&self, now: Now, aside: &Aside, body: Option<&[u8]>) -> Next {
+    pub(super) fn answer_wiped(&self, aside: &Aside, body: Option<&[u8]>) -> Next {
         let way = &*aside.0;
         let Some(wipe) = due(&way.request, &way.decided) else {
             return Next::Answer(self.reply(&way.who, &way.request, &way.decided));
@@ -74,11 +77,34 @@ impl Gateway {
             // It is told again (MS-ASPROV 3.2.5.1.2.2).
             Some(_) => (WipeStage::Failed, "2", Some(wipe)),
         };
-        self.note_wipe(now.wall, &way.who, &way.request, stage);
         let is_account = orders.map(|wipe| wipe == Wipe::Account);
         let reason = way.decided.decision.reason;
         let body = order::provision(status, is_account);
-        Next::Answer(Reply::of_blocked(200, body, reason, way.who.id))
+        let answer = Reply::of_blocked(200, body, reason, way.who.id);
+        let known = way.decided.client.and_then(|client| client.wipe);
+        if known == Some((wipe, stage)) {
+            return Next::Answer(answer);
+        }
+        Next::Attest(Box::new(Attest {
+            news: WipeNews {
+                eas: way.request.device,
+                user: way.who.login.user.clone(),
+                wipe,
+                stage,
+            },
+            answer,
+        }))
+    }
+
+    /// It is written down how far a wipe is, or, without `is_kept`, it is not: then the device is told
+    /// nothing, and asks once more.
+    #[must_use]
+    pub fn handle_attested(&self, attest: Attest, is_kept: bool) -> Reply {
+        if is_kept {
+            attest.answer
+        } else {
+            self.handle_unreachable()
+        }
     }
 }
 

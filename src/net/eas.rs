@@ -52,6 +52,7 @@ use crate::mail::Read;
 use crate::mail::Reply;
 use crate::mail::Step;
 use crate::mail::Told;
+use crate::mail::WipeNews;
 use crate::mail::network;
 use crate::model::CertificateIdentity;
 use crate::net::clock::Clock;
@@ -92,6 +93,9 @@ pub struct Front {
     pub clock: Clock,
     /// Where events go; must not block.
     pub events: Box<dyn Fn(Event) + Send + Sync>,
+    /// Writes down how far a wipe is, and says whether it is on the disk and decisions see it; may
+    /// block.
+    pub wipes: Box<dyn Fn(&WipeNews) -> bool + Send + Sync>,
     /// Load balancers whose connections begin with whose they are.
     pub balancers: Vec<IpNet>,
     /// Bounds.

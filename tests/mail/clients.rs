@@ -46,6 +46,7 @@ fn answered(next: Next) -> Reply {
         Next::Answer(reply) => reply,
         Next::Forward(forward) => panic!("forwarded {:?}", forward.request),
         Next::Fetch(fetch) => panic!("forwarded {:?}", fetch.request),
+        Next::Attest(attest) => panic!("wants it written down: {attest:?}"),
         Next::Wait(wait) => panic!("waits {wait:?}"),
     }
 }
@@ -295,9 +296,16 @@ fn a_device_that_is_retired_or_wiped_is_out_with_its_next_request_r40() {
     succeed(&gateway, &Request::of("good", "Sync"));
 }
 
-/// The answer to a Provision with this body.
-fn provisioned(gateway: &Gateway, request: &Request, body: &[u8]) -> String {
-    let reply = answered(with_body(gateway, request.settle(gateway, &peer()), body));
+/// The answer to a Provision with this body; what is new in it is written down before.
+fn provisioned(world: &World, gateway: &Gateway, request: &Request, body: &[u8]) -> String {
+    let reply = match with_body(gateway, request.settle(gateway, &peer()), body) {
+        Next::Answer(reply) => reply,
+        Next::Attest(attest) => {
+            world.write_down(&attest.news);
+            gateway.handle_attested(*attest, true)
+        }
+        next @ (Next::Forward(_) | Next::Fetch(_) | Next::Wait(_)) => panic!("{next:?}"),
+    };
     assert_eq!(reply.status, StatusCode::OK);
     shown(&reply.body)
 }
@@ -366,26 +374,37 @@ fn a_wipe_is_told_to_its_client_and_to_no_other_r41_ms_asprov_3_2_5_1_2() {
         .settle(&gateway, &peer());
     assert!(matches!(bob.action, Action::Answer(reply) if reply.status == StatusCode::FORBIDDEN));
     // It asks for its orders, gets them, fails, gets them again, obeys.
-    let stage = || {
-        world.learn(&gateway);
-        world.client("good", "alice").unwrap().wipe.unwrap().1
-    };
+    let stage = || world.client("good", "alice").unwrap().wipe.unwrap().1;
     let request = Request::of("good", "Provision");
     assert_eq!(stage(), WipeStage::Ordered);
+    // Without a line about it, it is told nothing.
+    let Next::Attest(attest) = with_body(&gateway, request.settle(&gateway, &peer()), b"") else {
+        panic!("told before it is written down");
+    };
+    assert_eq!(attest.news.stage, WipeStage::Sent);
+    let later = gateway.handle_attested(*attest, false);
+    assert_eq!(later.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(stage(), WipeStage::Ordered);
     assert_eq!(
-        provisioned(&gateway, &request, b""),
+        provisioned(&world, &gateway, &request, b""),
         "Provision(Status(1)RemoteWipe )"
     );
     assert_eq!(stage(), WipeStage::Sent);
+    // The same again is no news.
+    let again = with_body(&gateway, request.settle(&gateway, &peer()), b"");
+    assert_eq!(
+        shown(&answered(again).body),
+        "Provision(Status(1)RemoteWipe )"
+    );
     let failed = acknowledged(provision::REMOTE_WIPE, "2");
     assert_eq!(
-        provisioned(&gateway, &request, &failed),
+        provisioned(&world, &gateway, &request, &failed),
         "Provision(Status(2)RemoteWipe )"
     );
     assert_eq!(stage(), WipeStage::Failed);
     let done = acknowledged(provision::REMOTE_WIPE, "1");
     assert_eq!(
-        provisioned(&gateway, &request, &done),
+        provisioned(&world, &gateway, &request, &done),
         "Provision(Status(1))"
     );
     assert_eq!(stage(), WipeStage::Done);
@@ -420,21 +439,20 @@ fn an_account_is_wiped_by_clients_that_know_it_only_r41_ms_asprov_2_2_2_1() {
     }
     let request = of_version("16.1");
     assert_eq!(
-        provisioned(&gateway, &request, b""),
+        provisioned(&world, &gateway, &request, b""),
         "Provision(Status(1)AccountOnlyRemoteWipe )"
     );
     // What it says of another kind of wipe is no answer to this one.
     let other = acknowledged(provision::REMOTE_WIPE, "1");
     assert_eq!(
-        provisioned(&gateway, &request, &other),
+        provisioned(&world, &gateway, &request, &other),
         "Provision(Status(1)AccountOnlyRemoteWipe )"
     );
     let done = acknowledged(provision::ACCOUNT_ONLY_REMOTE_WIPE, "1");
     assert_eq!(
-        provisioned(&gateway, &request, &done),
+        provisioned(&world, &gateway, &request, &done),
         "Provision(Status(1))"
     );
-    world.learn(&gateway);
     let wipe = world.client("good", "alice").unwrap().wipe;
     assert_eq!(wipe, Some((Wipe::Account, WipeStage::Done)));
 }

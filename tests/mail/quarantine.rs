@@ -12,6 +12,8 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::client::conn::http2;
 use portreeve::eas::quarantine::MAX_BODY;
+use portreeve::inventory::Wipe;
+use portreeve::inventory::WipeStage;
 use portreeve::mail::Quarantine;
 use portreeve::mail::Words;
 use portreeve::model::ComplianceState;
@@ -450,6 +452,32 @@ async fn the_check_again_page_is_served_without_a_password_r39() {
             .filter(|event| matches!(event, portreeve::mail::Event::LookUp(_)));
         assert_eq!(look_ups.count(), 1, "{version}");
         assert_eq!(site.origin.waiting(), 0, "nothing reaches the mail server");
+        drop(client);
+        site.drain().await;
+    }
+}
+
+#[tokio::test]
+async fn a_wipe_is_on_record_before_its_client_hears_of_it_r41() {
+    for version in ["1.1", "2"] {
+        let site = Site::start().await;
+        let mut client = Client::of(&site, version).await;
+        drop(client.ask("FolderSync", folder_sync("0")).await);
+        site.world.learn(&site.front.gateway);
+        site.world.order("new", Some(Wipe::Device));
+        assert_eq!(
+            client.ask("FolderSync", folder_sync("0")).await,
+            "FolderSync(Status(140))"
+        );
+        assert!(site.wipes.lock().unwrap().is_empty());
+        assert_eq!(
+            client.ask("Provision", Vec::new()).await,
+            "Provision(Status(1)RemoteWipe)"
+        );
+        let news = site.wipes.lock().unwrap().pop().unwrap();
+        assert_eq!((news.eas.as_str(), &*news.user), ("new", "alice"));
+        assert_eq!((news.wipe, news.stage), (Wipe::Device, WipeStage::Sent));
+        site.world.write_down(&news);
         drop(client);
         site.drain().await;
     }

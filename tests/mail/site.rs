@@ -33,6 +33,7 @@ use hyper_util::rt::TokioIo;
 use portreeve::mail::Config;
 use portreeve::mail::Event;
 use portreeve::mail::UpstreamId;
+use portreeve::mail::WipeNews;
 use portreeve::net::Clock;
 use portreeve::net::eas;
 use portreeve::net::eas::Front;
@@ -369,6 +370,8 @@ pub(crate) struct Site {
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) served: JoinHandle<io::Result<()>>,
     pub(crate) events: Arc<Mutex<Vec<Event>>>,
+    /// What was written down of wipes.
+    pub(crate) wipes: Arc<Mutex<Vec<WipeNews>>>,
 }
 
 impl Site {
@@ -414,6 +417,8 @@ impl Site {
         settings.idle = plan.idle;
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
+        let wipes = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&wipes);
         let front = Arc::new(Front {
             gateway: world.gateway_with(config),
             upstream: Upstream::new(vec![settings], plan.timing)
@@ -421,6 +426,10 @@ impl Site {
             tls: ArcSwap::from_pointee(server.unwrap()),
             clock,
             events: Box::new(move |event| sink.lock().unwrap().push(event)),
+            wipes: Box::new(move |news| {
+                written.lock().unwrap().push(news.clone());
+                true
+            }),
             balancers: plan.balancers,
             limits: plan.limits,
             counters: Arc::new(eas::Counters::default()),
@@ -438,6 +447,7 @@ impl Site {
             stop,
             served,
             events,
+            wipes,
         }
     }
 

@@ -38,6 +38,7 @@ use portreeve::mail::Read;
 use portreeve::mail::Reply;
 use portreeve::mail::Step;
 use portreeve::mail::Told;
+use portreeve::mail::WipeNews;
 use portreeve::model::CertificateIdentity;
 use portreeve::model::ComplianceState;
 use portreeve::model::DeviceId;
@@ -190,6 +191,15 @@ impl World {
         let mut writer = self.writer.lock().unwrap();
         let order = wipe.map(|wipe| (wipe, WipeStage::Ordered));
         let changes = writer.order_wipe((&eas, "alice"), self.now, order).unwrap();
+        self.live.sweep(self.now, &changes);
+    }
+
+    /// Writes down how far a wipe is.
+    pub(crate) fn write_down(&self, news: &WipeNews) {
+        let mut writer = self.writer.lock().unwrap();
+        let wipe = Some((news.wipe, news.stage));
+        let client = (&news.eas, &*news.user);
+        let changes = writer.order_wipe(client, self.now, wipe).unwrap();
         self.live.sweep(self.now, &changes);
     }
 

@@ -142,8 +142,6 @@ pub struct Sighting {
     pub state: Option<(Verdict, Reason)>,
     /// What it tells of its device, if it does.
     pub told: Option<Told>,
-    /// The stage that a wipe has come to.
-    pub wipe: Option<WipeStage>,
 }
 
 /// What a client tells of its device in Settings or Provision (MS-ASCMD 2.2.3.45). Empty texts are not
@@ -197,7 +195,7 @@ impl MailClient {
 
     /// Works a sighting in; whether decisions may come out differently.
     pub(crate) fn see(&mut self, sighting: &Sighting) -> bool {
-        let was = (self.os_version(), self.model.clone(), self.wipe);
+        let was = (self.os_version(), self.model.clone());
         self.spelled.clone_from(&sighting.spelled);
         self.device_type.clone_from(&sighting.device_type);
         self.user_agent.clone_from(&sighting.user_agent);
@@ -225,13 +223,7 @@ impl MailClient {
                 }
             }
         }
-        // What it says last counts, but for one that has done it: it is not told any more.
-        if let (Some((_, stage)), Some(next)) = (&mut self.wipe, sighting.wipe)
-            && *stage != WipeStage::Done
-        {
-            *stage = next;
-        }
-        was != (self.os_version(), self.model.clone(), self.wipe)
+        was != (self.os_version(), self.model.clone())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::access::Decided;
 use crate::mail::Aside;
+use crate::mail::Attest;
 use crate::mail::Fetch;
 use crate::mail::Next;
 use crate::mail::Reply;
@@ -116,6 +118,15 @@ pub(super) async fn fetch(lane: &Lane, ends: Ends, fetch: Box<Fetch>) -> Reply {
         (front.events)(event);
     }
     reply
+}
+
+/// Has it written down how far a wipe is, off the loop, and answers then.
+pub(super) async fn attest(lane: &Lane, attest: Box<Attest>) -> Reply {
+    let front = Arc::clone(&lane.front);
+    let news = attest.news.clone();
+    let kept = tokio::task::spawn_blocking(move || (front.wipes)(&news)).await;
+    let is_kept = kept.unwrap_or(false);
+    lane.front.gateway.handle_attested(*attest, is_kept)
 }
 
 /// A wait in quarantine.

@@ -53,6 +53,7 @@ use super::STALL;
 use super::Settled;
 use super::Stop;
 use super::aside::Waiting;
+use super::aside::attest;
 use super::aside::fetch;
 use super::aside::gather;
 use super::aside::go_on;
@@ -278,6 +279,10 @@ async fn read(
         }
         Next::Fetch(wanted) => {
             let reply = Box::pin(fetch(lane, ends, wanted)).await;
+            local(front, reply)
+        }
+        Next::Attest(wanted) => {
+            let reply = Box::pin(attest(lane, wanted)).await;
             local(front, reply)
         }
         Next::Wait(wait) => {

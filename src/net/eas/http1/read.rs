@@ -12,6 +12,7 @@ use crate::mail::Read;
 use crate::net::eas::Lane;
 use crate::net::eas::aside::Over;
 use crate::net::eas::aside::Waiting;
+use crate::net::eas::aside::attest;
 use crate::net::eas::aside::fetch;
 use crate::net::eas::aside::gather;
 use crate::net::eas::aside::go_on;
@@ -77,6 +78,10 @@ impl Client {
             }
             Next::Fetch(wanted) => {
                 let reply = Box::pin(fetch(lane, self.ends, wanted)).await;
+                self.reply(lane, reply, keeps)
+            }
+            Next::Attest(wanted) => {
+                let reply = Box::pin(attest(lane, wanted)).await;
                 self.reply(lane, reply, keeps)
             }
             Next::Wait(wait) => {
