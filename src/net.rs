@@ -23,6 +23,7 @@ pub mod dynamic;
 pub mod eas;
 pub mod home;
 pub mod http1;
+pub mod http2;
 pub mod metrics;
 mod places;
 mod pool;

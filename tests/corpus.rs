@@ -31,6 +31,8 @@ mod eap_packet;
 mod eas_query;
 #[path = "fuzz/drive/fragment.rs"]
 mod fragment;
+#[path = "fuzz/drive/frames.rs"]
+mod frames;
 #[path = "fuzz/drive/graph_json.rs"]
 mod graph_json;
 #[path = "fuzz/drive/home_server.rs"]
@@ -72,6 +74,7 @@ const DRIVES: &[(&str, Drive)] = &[
     ("eap_packet", eap_packet::drive),
     ("eas_query", eas_query::drive),
     ("fragment", fragment::drive),
+    ("frames", frames::drive),
     ("graph_json", graph_json::drive),
     ("home_server", home_server::drive),
     ("http1", http1::drive),

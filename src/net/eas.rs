@@ -11,8 +11,8 @@
 //!
 //! Bounds: connections in all and for each address, time for the handshake and for each head (an
 //! idle connection of HTTP/1.1 counts as one that sends no head), size of a head, streams of an
-//! HTTP/2 connection and their resets, speed of a request body. There is no bound on the whole of a
-//! request: a Ping waits for up to an hour.
+//! HTTP/2 connection, their resets and what comes beside them (`eas/calm.rs`), speed of a request
+//! body. There is no bound on the whole of a request: a Ping waits for up to an hour.
 
 use std::fmt;
 use std::future::Future;
@@ -65,6 +65,7 @@ use crate::net::upstream::Upstream;
 
 mod aside;
 mod balanced;
+mod calm;
 mod counters;
 mod http1;
 mod http2;

@@ -15,9 +15,12 @@ use crate::world::HOST;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
 const END_STREAM: u8 = 1;
@@ -394,4 +397,156 @@ async fn a_connection_on_which_nothing_is_asked_holds_no_end_up() {
     stream.read_exact(&mut octets).await.unwrap();
     let drained = timeout(Limits::default().drain / 2, site.drain()).await;
     assert!(drained.is_ok(), "still draining");
+}
+
+/// How many frames were taken and what was said in the end, when `flood` comes for as long as it may.
+async fn flooded(site: &Site, before: &[u8], flood: &[u8]) -> (usize, Vec<u8>) {
+    let mut stream = site.tls(b"h2", None).await;
+    stream.write_all(before).await.unwrap();
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let at_once = flood.repeat(64);
+    let mut received = Vec::new();
+    let writing = async {
+        for count in 0..MANY {
+            if writer.write_all(&at_once).await.is_err() {
+                return count * 64;
+            }
+        }
+        usize::MAX
+    };
+    let (count, _) = timeout(LONG, async {
+        tokio::join!(writing, reader.read_to_end(&mut received))
+    })
+    .await
+    .unwrap();
+    (count, received)
+}
+
+/// Rounds of 64 frames: some megabytes.
+const MANY: usize = 10_000;
+
+/// They were answered for as long as they came, at a third of a core for each connection.
+#[tokio::test]
+async fn frames_that_belong_to_no_request_end_the_connection_cve_2019_9512_9513_9515() {
+    let site = Site::start().await;
+    let mut asked = opening();
+    let flags = END_STREAM | END_HEADERS;
+    let path = target("good", "Ping", "hold");
+    let mut fields = good();
+    fields[3].1 = path;
+    asked.extend(frame(HEADERS, flags, 1, &packed(&fields)));
+    let setting = [0, 3, 0, 0, 0, 100];
+    let floods: &[(&str, Vec<u8>)] = &[
+        ("PRIORITY", frame(PRIORITY, 0, 1, &[0, 0, 0, 3, 5])),
+        ("WINDOW_UPDATE", frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
+        ("unknown", frame(0xfa, 0, 0, b"abc")),
+        ("unknown, empty", frame(0xfb, 0xff, 7, &[])),
+        ("PING", frame(PING, 0, 0, b"12345678")),
+        ("PING that answers nothing", frame(PING, 1, 0, b"12345678")),
+        ("SETTINGS", frame(SETTINGS, 0, 0, &setting)),
+        ("SETTINGS, empty", frame(SETTINGS, 0, 0, &[])),
+    ];
+    let mut counted = 0;
+    for (row, flood) in floods {
+        for before in [opening(), asked.clone()] {
+            let (count, received) = flooded(&site, &before, flood).await;
+            assert!(count < 100_000, "row {row}: {count} frames were taken");
+            let mut rest = received.as_slice();
+            let mut last = (0, &[][..]);
+            while let [a, b, c, kind, _, _, _, _, _, tail @ ..] = rest {
+                let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap();
+                let Some((payload, tail)) = tail.split_at_checked(length) else {
+                    break;
+                };
+                last = (*kind, payload);
+                rest = tail;
+            }
+            // Unless the end came before it could be read.
+            if last.0 == GOAWAY {
+                assert_eq!(last.1.last(), Some(&0xb), "row {row}: ENHANCE_YOUR_CALM");
+            }
+            counted += 1;
+            while site.origin.waiting() > 0 {
+                site.origin.next().await;
+            }
+            // Others are served beside it.
+            let mut octets = opening();
+            octets.extend(frame(HEADERS, flags, 1, &packed(&good())));
+            assert_eq!(sent(&site, &octets).await, OK, "row {row}");
+            site.origin.next().await;
+        }
+    }
+    let flooded = &site.front.counters.flooded;
+    let flooded = flooded.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(flooded, counted, "each of them is counted");
+    site.drain().await;
+}
+
+/// A phone that reads slowly, and says so often, is no flood.
+#[tokio::test]
+async fn a_client_that_tells_of_each_piece_that_it_has_read_is_served() {
+    let site = Site::start().await;
+    let length = 1 << 20;
+    let mut fields = good();
+    fields[3].1 = target("good", "Sync", "echo");
+    let mut octets = opening();
+    // Windows that no answer fills, so that what is said of them changes nothing but their size.
+    octets.extend(frame(SETTINGS, 0, 0, &[0, 4, 0, 32, 0, 0]));
+    octets.extend(frame(WINDOW_UPDATE, 0, 0, &[0, 32, 0, 0]));
+    octets.extend(frame(HEADERS, END_HEADERS, 1, &packed(&fields)));
+    let stream = site.tls(b"h2", None).await;
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    writer.write_all(&octets).await.unwrap();
+    let mut received = Vec::new();
+    let mut buffer = [0; 4096];
+    let (mut uploaded, mut downloaded, mut told) = (0_usize, 0_usize, 0);
+    // Of the connection, and of the stream: the front's settings are not acknowledged.
+    let mut windows = [65_535_usize; 2];
+    timeout(LONG, async {
+        loop {
+            while uploaded < length && windows.iter().all(|window| *window >= 8192) {
+                uploaded += 8192;
+                windows = windows.map(|window| window - 8192);
+                let flags = if uploaded == length { END_STREAM } else { 0 };
+                let piece = frame(DATA, flags, 1, &[b'x'; 8192]);
+                writer.write_all(&piece).await.unwrap();
+            }
+            let count = reader.read(&mut buffer).await.unwrap();
+            assert!(count > 0, "cut after {downloaded} octets, {told} updates");
+            received.extend(&buffer[..count]);
+            let mut rest = received.as_slice();
+            let mut more = Vec::new();
+            while let [a, b, c, kind, flags, _, _, _, number, tail @ ..] = rest {
+                let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap();
+                let Some((payload, tail)) = tail.split_at_checked(length) else {
+                    break;
+                };
+                assert!(*kind != GOAWAY && *kind != RST_STREAM, "{downloaded}");
+                if *kind == WINDOW_UPDATE {
+                    let more = u32::from_be_bytes(payload.try_into().unwrap());
+                    windows[usize::from(*number)] += usize::try_from(more).unwrap();
+                }
+                if *kind == DATA {
+                    downloaded += length;
+                    for _ in 0..1 + length / 512 {
+                        more.extend(frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1]));
+                        told += 1;
+                    }
+                    more.extend(frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]));
+                    more.extend(frame(PING, 0, 0, b"how long"));
+                    if flags & END_STREAM != 0 {
+                        return;
+                    }
+                }
+                rest = tail;
+            }
+            received = rest.to_vec();
+            writer.write_all(&more).await.unwrap();
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(downloaded, length);
+    assert!(told > 2000, "{told} updates are more than are free");
+    site.drain().await;
 }

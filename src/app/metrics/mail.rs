@@ -41,6 +41,7 @@ pub(super) fn encode_mail(page: &mut Page<'_, '_>, front: &eas::Front) -> fmt::R
     let refused = [
         ("too_many", read(&mail.turned_away)),
         ("handshake", read(&mail.handshakes_failed)),
+        ("flood", read(&mail.flooded)),
     ];
     page.family(
         "mail_connections_refused",

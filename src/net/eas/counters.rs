@@ -27,6 +27,8 @@ pub struct Counters {
     pub turned_away: AtomicU64,
     /// Handshakes that failed or took too long.
     pub handshakes_failed: AtomicU64,
+    /// Connections of HTTP/2 that were closed because of frames that belonged to no request.
+    pub flooded: AtomicU64,
     /// OPTIONS sent to the mail server to check credentials.
     pub asked: AtomicU64,
     /// Requests ended because their permission was taken back: waiting ones, and answers that had

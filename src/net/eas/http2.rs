@@ -59,6 +59,7 @@ use super::aside::gather;
 use super::aside::go_on;
 use super::aside::not_gathered;
 use super::ask;
+use super::calm::Calm;
 use super::conclude;
 use super::discover;
 use super::settle;
@@ -91,6 +92,7 @@ pub(super) async fn serve(
         }
     });
     let mut stop = Stop::new(stop);
+    let stream = Calm::new(stream, Arc::clone(&lane.front.counters));
     let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service));
     let mut is_told = false;
     let ended = poll_fn(|context| {
