@@ -15,6 +15,7 @@
 //! connection and not a request; links inside of bodies, which are not rewritten.
 
 mod answer;
+mod cookie;
 mod header;
 mod path;
 

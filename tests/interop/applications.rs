@@ -59,6 +59,14 @@ fn servers(root: &Path, port: u16) -> String {
         }}
         location /pages/away {{ return 302 https://elsewhere.example/; }}
         location /pages/home {{ return 302 http://127.0.0.1:{port}/pages/one.txt; }}
+        location = /pages/enter {{
+            add_header Set-Cookie "session=1; Path=/pages; Domain=apps.internal; HttpOnly";
+            add_header Set-Cookie "deep=2; path=/pages/deep/";
+            add_header Set-Cookie "all=3; Path=/; Domain=.internal";
+            return 204;
+        }}
+        location /pages/who {{ return 200 "$http_cookie"; }}
+        location /pages/deep/who {{ return 200 "$http_cookie"; }}
         location /owa {{ return 200 "owa of $request_uri"; }}
         location /ews/ {{
             client_max_body_size 8m;
@@ -207,6 +215,42 @@ fn nginx_as_an_application_answers_through_the_front_r86() {
     });
     let upstream = format!("apps http://127.0.0.1:{}/pages", nginx.port);
     assert!(record.contains(&upstream), "{record}");
+}
+
+/// A browser keeps a cookie for the path that it is of, which was the application's own: nobody stayed
+/// signed in at one that is published under another path.
+#[test]
+fn a_browser_sends_an_applications_cookies_back_rfc6265() {
+    let nginx = nginx("");
+    let gateway = gateway(&nginx);
+    let jar = gateway.path("jar");
+    let jar = jar.to_str().unwrap();
+    let wiki = |target: &str| with_certificate(&gateway, target, &["-c", jar, "-b", jar]);
+    let entered = wiki("/wiki/enter");
+    assert_eq!(entered.status, 204, "{}", entered.head);
+    let head = entered.head.to_lowercase();
+    assert!(
+        !head.contains("internal") && !head.contains("/pages"),
+        "{head}"
+    );
+    for (target, expected) in [
+        ("/wiki/who", &["session=1", "all=3"][..]),
+        ("/wiki/deep/who", &["session=1", "deep=2", "all=3"]),
+    ] {
+        let got = wiki(target);
+        assert_eq!(got.status, 200, "row {target}: {}", got.head);
+        let mut sent: Vec<&str> = got.body.split("; ").collect();
+        sent.sort_unstable();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(sent, expected, "row {target}");
+    }
+    assert_eq!(wiki("/owa/").status, 200);
+    let line = until("it is logged", || {
+        let mut lines = nginx.requests().into_iter();
+        lines.find(|line| line.starts_with("GET /owa/"))
+    });
+    assert!(line.contains("cookie=all=3 "), "{line}");
 }
 
 #[test]

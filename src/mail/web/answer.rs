@@ -21,6 +21,7 @@ use crate::model::Now;
 use super::SignIn;
 use super::Visit;
 use super::Visitor;
+use super::cookie;
 
 impl Visit {
     /// The number under which the decision is recorded.
@@ -48,6 +49,7 @@ impl Gateway {
             .cloned()
             .collect();
         headers::strip_answer(&mut answer);
+        cookie::publish(&mut answer, &visitor.asked.application);
         if status.is_informational() || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             let reply = Reply::unavailable(LONG_WAIT, Cause::Unavailable);
             return (Outgoing::Answer(reply), None);
