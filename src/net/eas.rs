@@ -125,6 +125,13 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 impl Front {
+    /// Whether the mail server can be reached, as far as is known: by the last request, or by the
+    /// health checks of all upstreams since.
+    #[must_use]
+    pub fn upstream_is_up(&self) -> bool {
+        self.counters.upstream_was_up() || self.upstream.passes_checks()
+    }
+
     fn is_balancer(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.balancers.iter().any(|known| known.contains(&address))

@@ -266,6 +266,17 @@ impl Upstream {
         self.groups.store(Arc::new(groups));
     }
 
+    /// Whether every upstream has a server that its health check has found well.
+    #[must_use]
+    pub fn passes_checks(&self) -> bool {
+        let groups = self.groups.load();
+        let is_well = |group: &Group| {
+            let mut members = group.members.iter();
+            members.any(|member| member.health.passes_checks())
+        };
+        groups.iter().all(is_well)
+    }
+
     /// How every server is, in the order of the configuration.
     #[must_use]
     pub fn standing(&self) -> Vec<Standing> {

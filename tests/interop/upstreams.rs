@@ -220,6 +220,35 @@ fn without_any_server_devices_are_told_when_to_come_again() {
 }
 
 /// POSTs, one after the other by one connection of the client's, so many a second; their statuses.
+/// The health check knew better than `status` until the next phone came.
+#[test]
+fn status_says_that_the_mail_server_is_there_again_before_any_device_has_come() {
+    let mut nginx = nginx("");
+    let gateway = Gateway::start(|conf| {
+        let check = "check = \"/health\"\ncheck_interval = \"1s\"";
+        upstreams(conf, &[url(nginx.port)], check);
+    });
+    let status = || String::from_utf8(gateway.command(&["status"]).stdout).unwrap();
+    let is_lost = || status().contains("the mail server cannot be reached");
+    assert_eq!(sync(&gateway, "a1"), 200);
+    assert!(!is_lost());
+    nginx.stop();
+    assert_eq!(sync(&gateway, "a1"), 503);
+    assert!(is_lost(), "{}", status());
+    until("its health check has failed", || {
+        health(&gateway, nginx.port).contains("down").then_some(())
+    });
+    assert_eq!(sync(&gateway, "a1"), 503);
+    assert!(is_lost(), "{}", status());
+    nginx.resume();
+    until("its health check is answered", || {
+        health(&gateway, nginx.port)
+            .contains("up (health")
+            .then_some(())
+    });
+    assert!(!is_lost(), "{}", status());
+}
+
 fn paced(gateway: &Gateway, device: &str, rate: u32, count: u32) -> Child {
     let port = gateway.mail.unwrap().port();
     let target = plain(ALICE, device);

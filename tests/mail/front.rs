@@ -505,7 +505,7 @@ async fn a_mail_server_that_is_away_is_503_and_never_accepted() {
         assert!(response.headers().contains_key("retry-after"));
         drop(read(response).await);
     }
-    assert!(!site.front.counters.upstream_is_up());
+    assert!(!site.front.upstream_is_up());
     site.drain().await;
 }
 

@@ -100,7 +100,7 @@ async fn slow_clients_are_cut_off() {
     let received = site.raw(&octets, "").await;
     assert!(received.starts_with("HTTP/1.1 408 "), "{received}");
     assert!(
-        site.front.counters.upstream_is_up(),
+        site.front.upstream_is_up(),
         "the client's fault, not the server's"
     );
     // No handshake.

@@ -269,7 +269,7 @@ async fn a_body_that_is_none_is_a_bad_request() {
         );
         assert_eq!(received.matches("HTTP/1.").count(), 1, "row {body:?}");
     }
-    assert!(site.front.counters.upstream_is_up());
+    assert!(site.front.upstream_is_up());
     site.drain().await;
 }
 

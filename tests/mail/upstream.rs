@@ -282,7 +282,7 @@ async fn a_413_before_the_end_of_the_body_reaches_the_client() {
                 received.starts_with("HTTP/1.1 413 ") && received.ends_with("large"),
                 "row {row} {form}: {received}"
             );
-            assert!(site.front.counters.upstream_is_up(), "row {row} {form}");
+            assert!(site.front.upstream_is_up(), "row {row} {form}");
         }
         site.drain().await;
     }

@@ -131,7 +131,7 @@ pub(super) fn mail_lines(front: &eas::Front) -> String {
     let replies = counts_line(&mail.replies());
     let asked = mail.asked.load(Ordering::Relaxed);
     let ended = mail.revoked.load(Ordering::Relaxed);
-    let upstream = if mail.upstream_is_up() {
+    let upstream = if front.upstream_is_up() {
         ""
     } else {
         "; the mail server cannot be reached"
@@ -175,6 +175,6 @@ pub(super) fn mail_json(front: &eas::Front) -> Value {
         "credential_checks": mail.asked.load(Ordering::Relaxed),
         "ended_by_change": mail.revoked.load(Ordering::Relaxed),
         "connections": mail.open(),
-        "upstream_up": mail.upstream_is_up(),
+        "upstream_up": front.upstream_is_up(),
     })
 }

@@ -51,10 +51,10 @@ pub(super) fn encode_mail(page: &mut Page<'_, '_>, front: &eas::Front) -> fmt::R
     )?;
     let open = usize::try_from(mail.open()).unwrap_or(usize::MAX);
     page.gauge("mail_connections", "Mail connections open", open)?;
-    let up = usize::from(mail.upstream_is_up());
+    let up = usize::from(front.upstream_is_up());
     page.gauge(
         "mail_upstream_up",
-        "Whether the mail server could be reached the last time",
+        "Whether the mail server can be reached, by the last request or health checks since",
         up,
     )?;
     encode_servers(page, &front.upstream.standing())

@@ -73,9 +73,10 @@ impl Counters {
             .collect()
     }
 
-    /// Whether the mail server could be reached the last time it was tried.
+    /// Whether the mail server could be reached the last time a request tried; see
+    /// [`super::Front::upstream_is_up`].
     #[must_use]
-    pub fn upstream_is_up(&self) -> bool {
+    pub fn upstream_was_up(&self) -> bool {
         !self.upstream_down.load(Ordering::Relaxed)
     }
 

@@ -54,6 +54,11 @@ impl Health {
         self.checked.load(Ordering::Relaxed) == BAD
     }
 
+    /// Whether its last check has found it well, and no request has found anything else since.
+    pub(super) fn passes_checks(&self) -> bool {
+        self.checked.load(Ordering::Relaxed) == GOOD && !self.is_avoided()
+    }
+
     /// Whether another one is to be preferred.
     pub(super) fn is_avoided(&self) -> bool {
         self.avoided_until.load(Ordering::Relaxed) > 0 && self.is_avoided_at(self.millis())
