@@ -13,8 +13,10 @@
 //! **What is sent twice**: a request goes to another member as long as no connection could be
 //! opened. On a kept connection one of which nothing was written goes by another one; and so does
 //! one that was written where the server had closed the connection already, which shows in that its
-//! system has acknowledged no octet of it (`Exchange::may_begin_anew`). What may have been read by
-//! anybody is never sent again: a command may have been carried out, and the client is told 503.
+//! system has acknowledged no octet of it (`Exchange::may_begin_anew`). A server that ends, as at a
+//! reload, may close a connection whose octets its system has taken: then only a request is sent again
+//! that changes nothing (`eas::may_be_repeated`). Any other that may have been read is not: it may have
+//! been carried out, and the client is told 503.
 //!
 //! A server may answer before it has read all of a request, and stop listening: its answer counts,
 //! see `upstream/link.rs`.
@@ -56,6 +58,7 @@ use crate::net::proxy_header::Ends;
 
 mod closing;
 mod connect;
+mod counted;
 mod exchange;
 mod group;
 mod health;
@@ -89,9 +92,6 @@ pub struct Timing {
     /// The same for commands that wait for nothing, at most [`Timing::hold`]; 180 s by default, more
     /// than Exchange itself gives a request (110 s, `executionTimeout` of ASP.NET).
     pub answer: Duration,
-    /// From how long an idle time on the mail server may close a connection just as it is used
-    /// again, so that what is sent is kept until there is an answer; 250 ms by default.
-    pub doubt: Duration,
 }
 
 impl Default for Timing {
@@ -101,7 +101,6 @@ impl Default for Timing {
             ask: Duration::from_secs(10),
             hold: Duration::from_secs(3600),
             answer: Duration::from_secs(180),
-            doubt: Duration::from_millis(250),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
+use nix::sys::signal::Signal;
 use portreeve::wbxml::service::provision;
 use tempfile::TempDir;
 
@@ -219,7 +220,6 @@ fn without_any_server_devices_are_told_when_to_come_again() {
     assert_eq!(sync(&gateway, "a1"), 200, "and at once when it is there");
 }
 
-/// POSTs, one after the other by one connection of the client's, so many a second; their statuses.
 /// The health check knew better than `status` until the next phone came.
 #[test]
 fn status_says_that_the_mail_server_is_there_again_before_any_device_has_come() {
@@ -249,6 +249,7 @@ fn status_says_that_the_mail_server_is_there_again_before_any_device_has_come() 
     assert!(!is_lost(), "{}", status());
 }
 
+/// POSTs, one after the other by one connection of the client's, so many a second; their statuses.
 fn paced(gateway: &Gateway, device: &str, rate: u32, count: u32) -> Child {
     let port = gateway.mail.unwrap().port();
     let target = plain(ALICE, device);
@@ -311,6 +312,35 @@ fn a_connection_that_nginx_closes_costs_no_post_and_none_comes_twice() {
         let connections = all_served(running.into(), count, &nginx);
         assert!(connections >= at_least, "row {row}: {connections}");
     }
+}
+
+/// The workers of before close what is idle, while the next command is on its way.
+#[test]
+fn a_reload_of_nginx_under_traffic_costs_no_command() {
+    let nginx = Nginx::with(ports::tcp(), |root, port| {
+        let text = mail_server(root, &format!("listen 127.0.0.1:{port};"), "");
+        text.replace("master_process off;", "worker_processes 1;")
+    });
+    until("nginx listens", || {
+        std::net::TcpStream::connect(("127.0.0.1", nginx.port)).ok()
+    });
+    let gateway = Gateway::start(|conf| upstreams(conf, &[url(nginx.port)], ""));
+    let (rate, count) = (100, 400);
+    let running = DEVICES.map(|device| paced(&gateway, device, rate, count));
+    let mut reloads = 0;
+    let all = usize::try_from(count).unwrap() * DEVICES.len();
+    // As many as there is time for beside the traffic, each when the one before is over.
+    while reloads < 60 && commands(&nginx).len() < all * 9 / 10 {
+        let before = commands(&nginx).len();
+        nginx.signal(Signal::SIGHUP).unwrap();
+        reloads += 1;
+        until("commands go on", || {
+            (commands(&nginx).len() >= before + 20).then_some(())
+        });
+    }
+    assert!(reloads > 10, "{reloads}");
+    let connections = all_served(running.into(), count, &nginx);
+    assert!(connections > reloads / 2, "{connections} of {reloads}");
 }
 
 #[test]

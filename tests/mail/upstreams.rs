@@ -263,13 +263,12 @@ async fn site(settings: Vec<Settings>, timing: Timing) -> Site {
 }
 
 async fn sync(site: &Site) -> (StatusCode, HeaderMap) {
+    post(site, "Sync", b"body").await
+}
+
+async fn post(site: &Site, name: &str, body: &'static [u8]) -> (StatusCode, HeaderMap) {
     let mut client = site.http1().await;
-    let sent = command(
-        "good",
-        "Sync",
-        "length",
-        Full::new(Bytes::from_static(b"body")),
-    );
+    let sent = command("good", name, "length", Full::new(Bytes::from_static(body)));
     let answer = client.send_request(sent).await.unwrap();
     let (parts, body) = answer.into_parts();
     drop(body.collect().await);
@@ -324,11 +323,7 @@ async fn a_dead_upstream_is_503_with_retry_after_and_its_health_says_so() {
 async fn a_command_that_meets_a_closed_connection_goes_by_another_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let timing = Timing {
-        doubt: Duration::ZERO,
-        ..Timing::default()
-    };
-    let site = site(vec![settings(&[address])], timing).await;
+    let site = site(vec![settings(&[address])], Timing::default()).await;
     let (sender, mut heads) = mpsc::unbounded_channel();
     let serving = tokio::spawn(async move {
         let (mut kept, _) = listener.accept().await.unwrap();
@@ -375,11 +370,7 @@ const RETURN: u16 = 0x06;
 #[tokio::test]
 async fn a_command_that_was_read_is_not_sent_twice() {
     let mut server = server(Habit::ReadsAndCloses).await;
-    let timing = Timing {
-        doubt: Duration::ZERO,
-        ..Timing::default()
-    };
-    let site = site(vec![settings(&[server.address])], timing).await;
+    let site = site(vec![settings(&[server.address])], Timing::default()).await;
     for row in 0..5 {
         let (status, headers) = sync(&site).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "row {row}");
@@ -387,6 +378,63 @@ async fn a_command_that_was_read_is_not_sent_twice() {
         server.heads.recv().await.unwrap();
         assert!(server.heads.try_recv().is_err(), "row {row}: sent twice");
     }
+    site.drain().await;
+}
+
+/// A server that ends closes a connection whose octets have come already: what only asks is asked once
+/// more, by a connection that was not used before, and so never a third time (RFC 9110 section 9.2.2).
+#[tokio::test]
+async fn a_command_that_changes_nothing_is_sent_once_more() {
+    // Sync(Collections(Collection(SyncKey(7)))), and the same with Commands beside the key.
+    const READS: &[u8] = b"\x03\x01\x6a\x00\x45\x5c\x4f\x4b\x037\x00\x01\x01\x01\x01";
+    const SENDS: &[u8] = b"\x03\x01\x6a\x00\x45\x5c\x4f\x4b\x037\x00\x01\x16\x01\x01\x01";
+    for (name, body, times) in [
+        ("FolderSync", READS, 2),
+        ("Ping", b"", 2),
+        ("Sync", READS, 2),
+        ("Sync", SENDS, 1),
+        ("SendMail", READS, 1),
+        ("MoveItems", READS, 1),
+        ("Provision", READS, 1),
+        ("FolderCreate", READS, 1),
+    ] {
+        let mut server = server(Habit::ReadsAndCloses).await;
+        let site = site(vec![settings(&[server.address])], Timing::default()).await;
+        let (status, _) = post(&site, name, body).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{name}");
+        let mut heads = 0;
+        while server.heads.try_recv().is_ok() {
+            heads += 1;
+        }
+        assert_eq!(heads, times, "{name} {body:?}");
+        site.drain().await;
+    }
+    // And comes to its answer.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let site = site(vec![settings(&[address])], Timing::default()).await;
+    let (sender, mut heads) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let (mut kept, _) = listener.accept().await.unwrap();
+        for _ in 0..3 {
+            answer(&mut kept, Habit::Answers, &sender).await.unwrap();
+        }
+        let ended = answer(&mut kept, Habit::ReadsAndCloses, &sender).await;
+        assert!(ended.is_none());
+        drop(kept);
+        let (mut next, _) = listener.accept().await.unwrap();
+        while answer(&mut next, Habit::Answers, &sender).await.is_some() {}
+    });
+    for row in 0..2 {
+        let (status, _) = post(&site, "Sync", READS).await;
+        assert_eq!(status, StatusCode::OK, "row {row}");
+    }
+    let mut read = Vec::new();
+    while let Ok(head) = heads.try_recv() {
+        read.push(head);
+    }
+    assert_eq!(read.len(), 3);
+    assert_eq!(read[1], read[2], "the same octets");
     site.drain().await;
 }
 

@@ -337,6 +337,7 @@ fn begin(lane: &Lane, going: Going, ends: Ends, length: Length, octets: &[u8]) -
     let mut exchange = lane
         .upstream
         .forward(to, permit, &request, ends, length, patience);
+    exchange.is_of(way.command());
     if !way.may_wait() {
         exchange.hurry();
     }

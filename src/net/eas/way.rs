@@ -64,6 +64,14 @@ impl Way {
         }
     }
 
+    /// What it is of ActiveSync.
+    pub(super) fn command(&self) -> Option<Command> {
+        match self {
+            Self::Mail(exchange) => Some(exchange.command()),
+            Self::Web(_) => None,
+        }
+    }
+
     /// Whether the mail server may keep it until there is news.
     pub(super) fn may_wait(&self) -> bool {
         match self {

@@ -75,6 +75,26 @@ impl Buffer {
         }
     }
 
+    /// The same in memory that is given for it; [`Buffer::consume_to`] gives it back.
+    pub fn park_in(&mut self, spare: &mut Vec<u8>) {
+        if self.len() <= PARKED && self.octets.len() >= SMALL && !self.is_empty() {
+            spare.clear();
+            spare.extend_from_slice(self.filled());
+            put_back(std::mem::replace(&mut self.octets, std::mem::take(spare)));
+            (self.start, self.end) = (0, self.octets.len());
+        }
+    }
+
+    /// [`Buffer::consume`], after [`Buffer::park_in`].
+    pub fn consume_to(&mut self, count: usize, spare: &mut Vec<u8>) {
+        if count >= self.len() && self.octets.len() < SMALL {
+            (self.start, self.end) = (0, 0);
+            *spare = std::mem::take(&mut self.octets);
+        } else {
+            self.consume(count);
+        }
+    }
+
     fn unpark(&mut self) {
         let kept = std::mem::replace(&mut self.octets, take_one());
         let kept = kept.get(self.start..self.end).unwrap_or_default();
@@ -201,6 +221,20 @@ mod tests {
         buffer.consume(100);
         buffer.append(b"five");
         assert_eq!(buffer.filled(), b"five");
+        // In the same memory each time.
+        let mut spare = Vec::with_capacity(64);
+        let place = spare.as_ptr();
+        for _ in 0..3 {
+            buffer.park_in(&mut spare);
+            assert_eq!((buffer.filled(), spare.capacity()), (&b"five"[..], 0));
+            buffer.consume_to(100, &mut spare);
+            assert!(buffer.is_empty() && spare.as_ptr() == place);
+            read_into(&mut buffer, b"five");
+        }
+        buffer.consume_to(2, &mut spare);
+        assert_eq!(buffer.filled(), b"ve");
+        buffer.consume_to(2, &mut spare);
+        assert_eq!((buffer.octets.capacity(), spare.capacity()), (0, 64));
     }
 
     #[test]

@@ -33,6 +33,7 @@ use crate::net::proxy_header::Ends;
 use super::group::Member;
 use super::link::Link;
 
+use super::counted::Counted;
 /// A connection on its way.
 pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Box<Link>, OpenError>> + Send>>;
 
@@ -142,8 +143,9 @@ pub(super) fn open(
                 Err(_) => why = format!("{address} did not answer in time").into(),
             }
         }
-        let mut stream = connected.ok_or(OpenError::Connect(why))?;
+        let stream = connected.ok_or(OpenError::Connect(why))?;
         prepare(&stream).map_err(|error| OpenError::Connect(error.into()))?;
+        let mut stream = Counted::new(stream);
         if let Some(ends) = ends {
             let header = settings.proxy_header.write(&ends);
             let written = stream.write_all(&header).await;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use crate::access::Permit;
+use crate::eas::Command;
 use crate::mail::Route;
 use crate::net::body::Cut;
 use crate::net::body::Pace;
@@ -56,17 +57,19 @@ pub(in crate::net) struct Exchange {
     /// Whether no other member will do.
     stays: bool,
     state: State,
-    /// The head and so much of the body as was not written yet; on a connection that had been idle
-    /// also what was written, for as long as it may have to be sent again.
+    /// The head and so much of the body as was not written yet; on a connection that was kept also
+    /// what was written, for as long as it may have to be sent again.
     output: Buffer,
     /// Octets of `output` that were written.
     written: usize,
-    /// Whether what was written is kept, and what the other end had acknowledged before it.
+    /// Whether what was written is kept, and what had been written to the connection before it.
     kept: Option<u64>,
     /// Whether nothing has left yet: the request may go by another connection.
     is_unsent: bool,
-    /// Whether it may be sent twice without harm: a question of our own.
+    /// Whether it may be sent twice without harm, as HTTP has it (RFC 9110 section 9.2.1).
     is_harmless: bool,
+    /// What it is of ActiveSync.
+    command: Option<Command>,
     is_flushed: bool,
     /// Whether its answer has no body, whatever its head says (RFC 9110 section 9.3.2).
     is_head: bool,
@@ -148,7 +151,8 @@ impl Exchange {
         if member.settings.proxy_header == ProxyHeader::Off {
             exchange.ends = None;
         }
-        exchange.is_harmless = exchange.permit.is_none() && course.length == Length::Known(0);
+        let is_safe = exchange.permit.is_none() || request.method().is_safe();
+        exchange.is_harmless = is_safe && course.length == Length::Known(0);
         exchange.is_head = request.method() == Method::HEAD;
         member.health.begin();
         exchange.member = Some(member);
@@ -171,6 +175,7 @@ impl Exchange {
             kept: None,
             is_unsent: true,
             is_harmless: false,
+            command: None,
             is_flushed: true,
             is_head: false,
             length: course.length,
@@ -278,7 +283,7 @@ impl Exchange {
                 Poll::Ready(Err(error)) => LinkError::Io(error),
                 Poll::Pending => {
                     if self.kept.is_some() {
-                        self.output.park();
+                        self.output.park_in(&mut link.spare);
                     }
                     return Poll::Pending;
                 }
@@ -354,6 +359,11 @@ impl Exchange {
     /// Whether the request's body has come to its end.
     pub(in crate::net) fn is_uploaded(&self) -> bool {
         self.is_uploaded
+    }
+
+    /// It is this command, which may be one that can be sent twice.
+    pub(in crate::net) fn is_of(&mut self, command: Option<Command>) {
+        self.command = command;
     }
 
     /// It is for nothing that waits for news: the mail server may be silent for a shorter time.

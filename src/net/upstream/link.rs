@@ -12,17 +12,16 @@ use std::task::Poll;
 use std::task::Waker;
 use std::task::ready;
 
-use nix::libc;
-use nix::sys::socket::getsockopt;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use crate::net::http1::Buffer;
 use crate::net::proxy_header::Ends;
+
+use super::counted::Counted;
 
 /// A connection, and what has been read from it.
 #[derive(Debug)]
@@ -31,6 +30,8 @@ pub(super) struct Link {
     /// Whose it is, if it begins with that.
     pub(super) ends: Option<Ends>,
     pub(super) input: Buffer,
+    /// Memory for what is kept of a request while it waits.
+    pub(super) spare: Vec<u8>,
     /// Nobody listens any more; what is written is dropped.
     is_deaf: bool,
     /// Whether it has served a request before.
@@ -42,16 +43,16 @@ pub(super) struct Link {
 
 #[derive(Debug)]
 enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Counted),
+    Tls(Box<TlsStream<Counted>>),
 }
 
 impl Link {
-    pub(super) fn plain(stream: TcpStream, ends: Option<Ends>) -> Self {
+    pub(super) fn plain(stream: Counted, ends: Option<Ends>) -> Self {
         Self::new(Stream::Plain(stream), ends)
     }
 
-    pub(super) fn tls(stream: TlsStream<TcpStream>, ends: Option<Ends>) -> Self {
+    pub(super) fn tls(stream: TlsStream<Counted>, ends: Option<Ends>) -> Self {
         Self::new(Stream::Tls(Box::new(stream)), ends)
     }
 
@@ -61,6 +62,7 @@ impl Link {
             stream,
             ends,
             input: Buffer::default(),
+            spare: Vec::new(),
             is_deaf: false,
             was_used: false,
             idle_since: now,
@@ -68,14 +70,22 @@ impl Link {
         }
     }
 
-    /// Octets that the other end's system has acknowledged so far; what a server that had closed
-    /// the connection already never does. `None` if this system does not tell.
+    /// Octets that were written to the connection so far, those of TLS.
+    pub(super) fn written(&self) -> u64 {
+        self.counted().written()
+    }
+
+    /// Octets of them that the other end's system has acknowledged. `None` if this system does not
+    /// tell.
     pub(super) fn acknowledged(&self) -> Option<u64> {
-        let stream = match &self.stream {
+        self.counted().acknowledged()
+    }
+
+    fn counted(&self) -> &Counted {
+        match &self.stream {
             Stream::Plain(stream) => stream,
             Stream::Tls(stream) => stream.get_ref().0,
-        };
-        getsockopt(stream, TcpInfo).ok()?.last().copied()
+        }
     }
 
     /// Whether an idle connection is still good: open, and silent.
@@ -83,7 +93,7 @@ impl Link {
         let mut octet = [0; 1];
         match &mut self.stream {
             Stream::Plain(stream) => matches!(
-                stream.try_read(&mut octet),
+                stream.stream().try_read(&mut octet),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock
             ),
             // Tickets may come at any time: TLS takes them in, and gives nothing out.
@@ -141,16 +151,3 @@ impl Link {
         Poll::Ready(Ok(count))
     }
 }
-
-/// The first 128 octets of `struct tcp_info` (linux/tcp.h), whose last eight are
-/// `tcpi_bytes_acked`.
-#[derive(Clone, Copy, Debug)]
-struct TcpInfo;
-
-nix::getsockopt_impl!(
-    TcpInfo,
-    libc::IPPROTO_TCP,
-    libc::TCP_INFO,
-    [u64; 16],
-    nix::sys::socket::sockopt::GetStruct<[u64; 16]>
-);

@@ -59,6 +59,7 @@ impl Forwarded {
         let mut exchange = lane
             .upstream
             .forward(to, permit, &request, ends, length, patience);
+        exchange.is_of(way.command());
         if !way.may_wait() {
             exchange.hurry();
         }

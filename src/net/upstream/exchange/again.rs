@@ -5,7 +5,10 @@ use std::task::Poll;
 
 use tracing::warn;
 
+use crate::eas;
 use crate::model::causes;
+use crate::net::http1::Length;
+use crate::net::http1::end_of_head;
 use crate::net::http1::put_other_host;
 use crate::net::upstream::LinkError;
 use crate::net::upstream::connect::OpenError;
@@ -25,11 +28,8 @@ impl Exchange {
                     };
                     self.state = match self.pool.take(member, self.ends.as_ref()) {
                         Some(link) => {
-                            // Beside traffic no server closes a connection for its idleness.
-                            let is_doubtful = link.idle_since.elapsed() >= self.pool.timing.doubt;
-                            if is_doubtful || self.is_harmless {
-                                self.kept = Some(link.acknowledged().unwrap_or(u64::MAX));
-                            }
+                            // Servers close connections for idleness, for a reload, for their number.
+                            self.kept = Some(link.written());
                             State::Open(link)
                         }
                         None => State::Opening(self.pool.open(member, self.ends)),
@@ -110,10 +110,10 @@ impl Exchange {
         }
     }
 
-    /// Whether a connection that broke before the answer can have carried nothing to anybody: it
-    /// was kept from an earlier request, and of this one the other end's system has acknowledged
-    /// no octet. A server that had closed the connection before acknowledges none; one that has
-    /// read a request has.
+    /// Whether a request may go by another connection when one that was kept from an earlier request
+    /// broke before the answer. It can have been carried out by nobody if the other end's system has
+    /// acknowledged no octet of it: a server that had closed the connection before acknowledges none,
+    /// one that has read a request has. Where that is not known it is one that may be carried out twice.
     pub(super) fn may_begin_anew(&self) -> bool {
         let State::Open(link) = &self.state else {
             return false;
@@ -121,9 +121,28 @@ impl Exchange {
         if !link.was_used || !link.input.is_empty() || self.interim > 0 {
             return false;
         }
+        if self.is_unsent {
+            return true;
+        }
         // Everything that was sent must be there to be sent again.
-        let is_known = self.is_harmless || self.kept == link.acknowledged();
-        self.is_unsent || self.kept.is_some() && is_known
+        let Some(before) = self.kept else {
+            return false;
+        };
+        let has_met_nobody = link.acknowledged().is_some_and(|count| count <= before);
+        has_met_nobody || self.is_harmless || self.may_be_repeated()
+    }
+
+    /// Whether it is a command that changes nothing, and all of it is here to be sent again.
+    fn may_be_repeated(&self) -> bool {
+        let (Some(command), Length::Known(length)) = (self.command, self.length) else {
+            return false;
+        };
+        let octets = self.output.filled();
+        let body = end_of_head(octets, 0).and_then(|end| octets.get(end..));
+        body.is_some_and(|body| {
+            u64::try_from(body.len()).is_ok_and(|count| count == length)
+                && eas::may_be_repeated(command, body)
+        })
     }
 
     /// Sends everything by a new connection.
@@ -141,8 +160,10 @@ impl Exchange {
 
     /// What was written need not be sent again.
     pub(super) fn let_go(&mut self) {
-        if self.kept.take().is_some() {
-            self.output.consume(self.written);
+        if self.kept.take().is_some()
+            && let State::Open(link) = &mut self.state
+        {
+            self.output.consume_to(self.written, &mut link.spare);
             self.written = 0;
         }
     }
