@@ -72,7 +72,7 @@ impl Registration {
     pub(super) fn stands(&self, now: Timestamp, decided: &Decided, place: Place) -> bool {
         let may_stay = self
             .stay
-            .is_none_or(|(reason, until)| now < until && decided.decision.reason == reason);
+            .is_none_or(|(reason, until)| now < until && decided.decision.lasting() == reason);
         decided.decision.verdict == self.given && place == self.place && may_stay
     }
 
@@ -183,7 +183,7 @@ impl Live {
         until: Timestamp,
     ) -> Permit {
         let place = Place::of(subject, decided);
-        let stay = Some((decided.decision.reason, until));
+        let stay = Some((decided.decision.lasting(), until));
         let given = decided.decision.verdict;
         let permit = self.file(OwnedSubject::from(subject), given, place, decided, stay);
         if !self.point.is_current(decided) {

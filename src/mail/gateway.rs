@@ -376,14 +376,19 @@ impl Gateway {
         headers: &HeaderMap,
     ) -> (Decided, Option<Permit>, Option<Timestamp>) {
         who.with_subject(request, |subject| {
-            let (decided, permit) = self.judge(now, subject);
+            let (mut decided, permit) = self.judge(now, subject);
             let words = self.words.load();
             let care: &Care = &words.care;
             // An Allow without permit is a change that came and went: it is no verdict.
             let verdict = decided.decision.verdict;
             let is_verdict = permit.is_some() == (verdict == Verdict::Allow);
             // Nor is it one on the device, if only this command is refused.
-            let of_command = decided.decision.reason.is_of_one_command();
+            let lasting = decided.decision.lasting();
+            let of_command = lasting.is_of_one_command();
+            if of_command && lasting != decided.decision.reason && self.is_let_in(now, who, request)
+            {
+                decided.decision.reason = lasting;
+            }
             if !is_verdict || of_command || !self.roll.wants(verdict, care) {
                 return (decided, permit, None);
             }
@@ -394,13 +399,19 @@ impl Gateway {
                 wanted: message::languages(headers, request).into_iter().next(),
                 was_served: (decided.client).is_some_and(|known| known.last_success.is_some()),
             };
-            let judged = (verdict, decided.decision.reason);
+            let judged = (verdict, lasting);
             let Some(until) = self.roll.contact(now.wall, &contact, judged, care) else {
                 return (decided, permit, None);
             };
             let permit = self.live.let_stay(now.wall, subject, &decided, until);
             (decided, Some(permit), Some(until))
         })
+    }
+
+    /// Whether it is let in for some time although it is not allowed.
+    fn is_let_in(&self, now: Now, who: &Who, request: &eas::Request) -> bool {
+        let key = self.roll.key(&who.login.user, request.device);
+        self.roll.waits_until(key, now.wall).is_some()
     }
 
     /// The refusal that a verdict means; an Allow without permit is a change that came and went.

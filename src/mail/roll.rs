@@ -244,10 +244,15 @@ impl Roll {
                 .and_then(|one| one.subject.clone());
             let Some(subject) = subject else { continue };
             let decided = subject.with(|subject| point.decide(now, subject, &mut trace));
+            let reason = decided.decision.lasting();
+            // It was last seen with a command that is refused now; that says nothing of the device.
+            if reason.is_of_one_command() {
+                continue;
+            }
             let judged = Judgement {
                 now,
                 verdict: decided.decision.verdict,
-                reason: decided.decision.reason,
+                reason,
                 is_contact: false,
             };
             let mut table = self.lock();

@@ -300,6 +300,24 @@ impl Reason {
         })
     }
 
+    /// Whether a rule sets it that says no whatever the state of the device's health: what the client is,
+    /// asks for or is used for. Nothing that is mended on the device changes that.
+    #[must_use]
+    pub const fn is_of_rule(self) -> bool {
+        matches!(
+            self,
+            Self::ApplicationNotApproved
+                | Self::BlockedByPolicy
+                | Self::PlatformNotAllowed
+                | Self::OsVersionNotAllowed
+                | Self::ProtocolNotAllowed
+                | Self::CommandNotAllowed
+                | Self::AttachmentNotAllowed
+                | Self::TooManyDevices
+                | Self::DeviceInactive
+        )
+    }
+
     /// Whether it is about one command, and says nothing of the device.
     #[must_use]
     pub const fn is_of_one_command(self) -> bool {
@@ -329,6 +347,9 @@ pub struct Decision {
     pub verdict: Verdict,
     /// The reason reported first.
     pub reason: Reason,
+    /// The first reason by a rule ([`Reason::is_of_rule`]) among those that the verdict has, whether it
+    /// is reported or another stands before it.
+    pub ruled: Option<Reason>,
     /// The policies whose outcome is the verdict, strictest first; unused places are `None`.
     pub deciding: [Option<PolicyId>; Self::DECIDING],
     /// When a fact used here expires, so that the answer must be asked for again.
@@ -358,10 +379,18 @@ impl Decision {
         Self {
             verdict,
             reason,
+            ruled: None,
             deciding: [None; Self::DECIDING],
             revisit: None,
             rehearsed: None,
         }
+    }
+
+    /// The reason that is left when everything is mended that can be mended on the device; the reported
+    /// one where no rule says no as well.
+    #[must_use]
+    pub fn lasting(&self) -> Reason {
+        self.ruled.unwrap_or(self.reason)
     }
 }
 

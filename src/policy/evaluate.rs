@@ -91,6 +91,8 @@ struct Required {
 struct Ruling {
     verdict: Verdict,
     reason: Reason,
+    /// See [`Decision::ruled`].
+    ruled: Option<Reason>,
     until: Timestamp,
 }
 
@@ -212,16 +214,21 @@ impl Evaluation<'_> {
         if ruling.verdict != Verdict::Allow {
             ruling.verdict = Verdict::Block;
             ruling.reason = conditional.reason_of_action(Verdict::Block, self.facts);
+            ruling.ruled = Some(ruling.reason);
         }
     }
 
     fn rule(&mut self, conditional: &ConditionalPolicy, row: &mut Row) -> Ruling {
         match &conditional.then {
-            Then::Act(verdict) => Ruling {
-                verdict: *verdict,
-                reason: conditional.reason_of_action(*verdict, self.facts),
-                until: NEVER,
-            },
+            Then::Act(verdict) => {
+                let reason = conditional.reason_of_action(*verdict, self.facts);
+                Ruling {
+                    verdict: *verdict,
+                    reason,
+                    ruled: of_rule(reason),
+                    until: NEVER,
+                }
+            }
             Then::Require(requirements) => {
                 let kind = requirements.kind;
                 let known = self.required.get(usize::from(kind) % REQUIRED);
@@ -265,8 +272,8 @@ impl Evaluation<'_> {
         };
         let mut until = answers.until(counted);
         let failures = answers.failures(counted);
-        let (mut verdict, mut reason) = self.worst(requirements, failures);
-        if let Some((best, best_reason)) = self.best(requirements) {
+        let (mut verdict, mut reason, mut ruled) = self.worst(requirements, failures);
+        if let Some((best, best_reason, best_ruled)) = self.best(requirements) {
             let one_holds = requirements
                 .any
                 .iter()
@@ -274,29 +281,30 @@ impl Evaluation<'_> {
             row.note(Check::AnyOf, one_holds.into());
             until = until.min(answers.until(requirements.any.iter().copied().collect()));
             if best > verdict || reason == Reason::RequirementsMet {
-                (verdict, reason) = (best, best_reason);
+                (verdict, reason, ruled) = (best, best_reason, best_ruled);
             }
         }
         Ruling {
             verdict,
             reason,
+            ruled,
             until,
         }
     }
 
     /// The most lenient outcome of the alternatives, if there are any: the first of those that have
     /// it, and one that holds before one that is let through.
-    fn best(&self, requirements: &Requirements) -> Option<(Verdict, Reason)> {
+    fn best(&self, requirements: &Requirements) -> Option<Worst> {
         requirements
             .any
             .iter()
             .map(|one| self.worst(requirements, self.answers.failures_of(*one)))
-            .min_by_key(|(verdict, reason)| (*verdict, *reason != Reason::RequirementsMet))
+            .min_by_key(|(verdict, reason, _)| (*verdict, *reason != Reason::RequirementsMet))
     }
 
     /// The strictest outcome of some failures, and the earliest cause that has it.
-    fn worst(&self, requirements: &Requirements, failures: Failures) -> (Verdict, Reason) {
-        let mut worst: Option<(Verdict, Reason)> = None;
+    fn worst(&self, requirements: &Requirements, failures: Failures) -> Worst {
+        let mut worst: Option<Worst> = None;
         for failure in failures.iter() {
             let verdict = requirements
                 .otherwise_for
@@ -305,11 +313,16 @@ impl Evaluation<'_> {
                 .flatten()
                 .or_else(|| self.default_for(failure))
                 .unwrap_or(requirements.otherwise);
-            if worst.is_none_or(|(strictest, _)| verdict > strictest) {
-                worst = Some((verdict, failure.reason()));
+            let reason = failure.reason();
+            match &mut worst {
+                Some((strictest, _, _)) if *strictest > verdict => {}
+                Some((strictest, _, ruled)) if *strictest == verdict => {
+                    *ruled = ruled.or(of_rule(reason));
+                }
+                Some(_) | None => worst = Some((verdict, reason, of_rule(reason))),
             }
         }
-        worst.unwrap_or((Verdict::Allow, Reason::RequirementsMet))
+        worst.unwrap_or((Verdict::Allow, Reason::RequirementsMet, None))
     }
 
     /// The outcome of failures that are the same for every policy; `None` for all others.
@@ -409,6 +422,7 @@ impl Strictest {
                 if strictest.reason == Reason::RequirementsMet {
                     strictest.reason = ruling.reason;
                 }
+                strictest.ruled = strictest.ruled.or(ruling.ruled);
             }
             Some(_) | None => {
                 self.ruling = Some(ruling);
@@ -426,11 +440,19 @@ impl Strictest {
         self.ruling.map(|ruling| Decision {
             verdict: ruling.verdict,
             reason: ruling.reason,
+            ruled: ruling.ruled,
             deciding: self.deciding,
             revisit: (self.until != NEVER).then_some(self.until),
             rehearsed: None,
         })
     }
+}
+
+/// A verdict, the reason that is reported for it, and the first one by a rule.
+type Worst = (Verdict, Reason, Option<Reason>);
+
+fn of_rule(reason: Reason) -> Option<Reason> {
+    reason.is_of_rule().then_some(reason)
 }
 
 /// Keeps the strictest of the rulings that are only tried out, and the first of equals.

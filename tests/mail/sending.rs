@@ -9,6 +9,7 @@ use portreeve::mail::Care;
 use portreeve::mail::Event;
 use portreeve::mail::Gateway;
 use portreeve::mail::Next;
+use portreeve::mail::Phase;
 use portreeve::mail::Reply;
 use portreeve::mail::Words;
 use portreeve::model::ComplianceState;
@@ -19,8 +20,10 @@ use portreeve::wbxml::sync::air_sync;
 
 use crate::world::Request;
 use crate::world::World;
+use crate::world::forward;
 use crate::world::peer;
 use crate::world::read;
+use crate::world::reply;
 use crate::world::said;
 use crate::world::start;
 
@@ -172,7 +175,7 @@ fn a_rule_that_is_only_tried_out_lets_the_message_go_and_says_what_it_would_have
 }
 
 #[test]
-fn a_device_that_is_let_in_to_wait_is_no_freer_than_others() {
+fn a_rule_about_a_command_holds_while_its_device_is_let_in_to_wait_r33() {
     let world = World::new();
     let gateway = world.gateway();
     gateway.replace_words(Words {
@@ -182,11 +185,48 @@ fn a_device_that_is_let_in_to_wait_is_no_freer_than_others() {
         },
         ..Words::default()
     });
-    drop(of_16("good", "Ping").settle(&gateway, &peer()));
+    drop(forward(of_16("good", "Ping").settle(&gateway, &peer())));
     world.set("good", ComplianceState::NonCompliant);
     world.with_policies(&rule(""));
-    let by_command = of_16("good", "SendMail").settle(&gateway, &peer());
-    let (by_sync, _) = sent(&gateway, "good", Some(&sync(true)));
-    let is_let_in = matches!(by_command.action, Action::Forward(_));
-    assert_eq!(matches!(by_sync, Next::Forward(_)), is_let_in);
+    let waiting = forward(of_16("good", "Ping").settle(&gateway, &peer()));
+    let by_command = reply(of_16("good", "SendMail").settle(&gateway, &peer()));
+    let (next, _) = sent(&gateway, "good", Some(&sync(true)));
+    for (reply, status) in [(&by_command, "120"), (&refused(next), "16")] {
+        assert_eq!(reply.headers["x-portreeve-reason"], "54021");
+        assert!(said(reply).contains(status), "{reply:?}");
+    }
+    // It goes on waiting, and mail goes on coming.
+    assert!(waiting.permit.revoked().is_none());
+    let (next, _) = sent(&gateway, "good", Some(&sync(false)));
+    assert!(matches!(next, Next::Forward(_)), "{next:?}");
+    let standings = gateway.standings("good".parse().unwrap());
+    assert!(matches!(standings[0].phase, Phase::Waiting(_)));
+}
+
+#[test]
+fn a_rule_about_the_application_ends_a_wait_although_another_reason_is_told_first_r40() {
+    let world = World::new();
+    let gateway = world.gateway();
+    gateway.replace_words(Words {
+        care: Care {
+            wait: Duration::from_secs(100),
+            ..Care::default()
+        },
+        ..Words::default()
+    });
+    let ping = || of_16("good", "Ping").settle(&gateway, &peer());
+    drop(forward(ping()));
+    world.set("good", ComplianceState::NonCompliant);
+    let waiting = forward(ping());
+    world.with_policies(
+        "[[conditional]]\nname = \"Not this one\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+         when = { user_agents = [\"Test/*\"] }\naction = \"block\"\n",
+    );
+    world.live.sweep_all(start().wall);
+    let revoked = waiting.permit.revoked().unwrap();
+    assert_eq!(revoked.decision.reason.code(), 53000);
+    assert_eq!(revoked.decision.lasting().code(), 53002);
+    let out = reply(ping());
+    assert_eq!(out.status, 403);
+    assert_eq!(out.headers["x-portreeve-reason"], "53000");
 }

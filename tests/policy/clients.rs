@@ -130,6 +130,7 @@ fn every_rule_singles_out_its_clients_and_says_what_to_do_r23() {
             (Block, reason),
             "row {when}"
         );
+        assert_eq!(meant.decide(&policy).ruled, Some(reason), "row {when}");
         let explained = meant.explain(&policy);
         assert_eq!(explained.decided_by, ["rule"], "row {when}");
         assert_eq!(explained.what_to_do, reason.advice(), "row {when}");

@@ -62,8 +62,11 @@ impl Care {
         Reason::EasNotActivated,
     ];
 
-    /// Reasons that no site lets wait: access ends at once (R40).
-    pub const NEVER_WAIT: [Reason; 7] = [
+    /// Reasons that no site lets wait: access ends at once (R40). The second half are those that a rule
+    /// of the administrator sets, who wants them to hold now; not among them are the versions of
+    /// systems and protocols that a rule demands ([`Reason::OsVersionNotAllowed`],
+    /// [`Reason::ProtocolNotAllowed`]), because an update mends them, which takes its time.
+    pub const NEVER_WAIT: [Reason; 13] = [
         Reason::DeviceRetired,
         Reason::UserUnknown,
         Reason::DeviceUnknown,
@@ -71,6 +74,12 @@ impl Care {
         Reason::DeviceOfAnotherUser,
         Reason::CertificateRevoked,
         Reason::BlockedByPolicy,
+        Reason::ApplicationNotApproved,
+        Reason::PlatformNotAllowed,
+        Reason::CommandNotAllowed,
+        Reason::AttachmentNotAllowed,
+        Reason::TooManyDevices,
+        Reason::DeviceInactive,
     ];
 
     /// Whether devices that are let in are followed.
@@ -386,6 +395,7 @@ mod tests {
         let mut care = care(100);
         care.reasons = Reason::ALL.to_vec();
         for reason in Care::NEVER_WAIT {
+            assert!(!Care::MAY_WAIT.contains(&reason), "{reason}");
             let mut entry = entry(GOOD);
             entry.judge(judged(1, reason, true), &care);
             assert_eq!(entry.phase, Phase::Held, "{reason}");
