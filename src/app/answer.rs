@@ -40,6 +40,7 @@ mod device;
 mod kept;
 mod mail;
 mod planes;
+mod told;
 mod trees;
 
 pub(super) use kept::Kept;

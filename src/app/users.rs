@@ -61,6 +61,11 @@ impl Smtp {
         }
     }
 
+    /// Which it is.
+    pub(super) fn server(&self) -> String {
+        self.server.clone()
+    }
+
     /// When it was last spoken to, and what came of it.
     pub(super) fn state(&self) -> Option<(Timestamp, Result<(), String>)> {
         self.lock().clone()

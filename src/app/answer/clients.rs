@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::Desk;
 use super::refused;
+use super::told::Mails;
 use super::trees;
 use super::trees::Evidence;
 use crate::app::clients;
@@ -79,7 +80,8 @@ impl Desk {
         let explanation = of_client.and_then(|record| self.point.explain(record));
         let now = self.clock.now().wall;
         let reader = self.point.reader();
-        let evidence = Evidence::of(client, reader, explanation.as_ref(), now);
+        let mut evidence = Evidence::of(client, reader, explanation.as_ref(), now);
+        evidence.mails = self.mails(eas, client);
         let (question, checks) = if no_message {
             (
                 "why it is kept out without a message",
@@ -91,6 +93,21 @@ impl Desk {
         Response::Answer {
             text: trees::text(&format!("{device}: {question}"), &checks),
             json: json!({ "device": device, "question": question, "checks": checks }),
+        }
+    }
+
+    /// What is known of the mails to the user of a client.
+    fn mails(&self, eas: EasDeviceId, client: Option<&MailClient>) -> Mails {
+        let Some(users) = &self.metrics.users else {
+            return Mails::default();
+        };
+        let standings = users.gateway().standings(eas);
+        let of_client = standings
+            .into_iter()
+            .find(|one| client.is_none_or(|client| one.user == *client.user));
+        Mails {
+            server: users.smtp().map(|smtp| (smtp.server(), smtp.state())),
+            last: of_client.and_then(|one| one.mail),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::told::Mails;
 use crate::inventory::Lookup;
 use crate::inventory::MailClient;
 use crate::inventory::Reader;
@@ -19,6 +20,7 @@ pub(super) struct Evidence<'a> {
     /// Of its latest decision that is kept.
     pub(super) explanation: Option<&'a Explanation>,
     pub(super) now: Timestamp,
+    pub(super) mails: Mails,
 }
 
 /// One check.
@@ -42,6 +44,7 @@ impl<'a> Evidence<'a> {
             client,
             explanation,
             now,
+            mails: Mails::default(),
         }
     }
 
@@ -52,9 +55,17 @@ impl<'a> Evidence<'a> {
         checks
     }
 
-    /// Kept out without a message: the rule that answered, the message, the device, its visits.
+    /// Kept out without a message: the rule that answered, the account that mails leave by, the message,
+    /// the device, the mail to its user, its visits.
     pub(super) fn no_message(&self) -> Vec<Check> {
-        let mut checks = vec![self.rule(), self.message(), self.record(), self.visits()];
+        let mut checks = vec![
+            self.rule(),
+            self.mails.account(),
+            self.message(),
+            self.record(),
+            self.mails.mail(),
+            self.visits(),
+        ];
         first_only(&mut checks);
         checks
     }
@@ -182,15 +193,18 @@ impl<'a> Evidence<'a> {
         };
         // Only a device in quarantine has a mailbox with a message in it.
         let is_blocked = explanation.verdict == Verdict::Block.as_str();
-        let why = if is_blocked {
-            "; a device that is blocked gets no message, one that is in quarantine does"
-        } else {
-            ""
+        let is_told = self.mails.last.is_some();
+        let why = match (is_blocked, is_told) {
+            (false, _) => "",
+            (true, false) => {
+                "; a device that is blocked gets no message, one that is in quarantine does"
+            }
+            (true, true) => "; a device that is blocked gets no message, but its user had a mail",
         };
         check(
             name,
             format!("{}, by {by}{why}", explanation.verdict),
-            is_blocked,
+            is_blocked && !is_told,
         )
     }
 
@@ -242,7 +256,7 @@ pub(super) fn text(question: &str, checks: &[Check]) -> String {
     text
 }
 
-fn check(check: &'static str, found: String, is_cause: bool) -> Check {
+pub(super) fn check(check: &'static str, found: String, is_cause: bool) -> Check {
     Check {
         check,
         found,
@@ -308,6 +322,7 @@ mod tests {
             found,
             explanation: None,
             now: at(0),
+            mails: Mails::default(),
         }
     }
 
@@ -360,19 +375,25 @@ mod tests {
                 Some(Lookup::Unknown),
                 "q\n\
                  1. rule that answered: no decision is kept\n\
-                 2. message: the client speaks version 2.5, which has no mailbox in quarantine  <- this is why\n\
-                 3. device record: no source has told which device this DeviceId is on\n\
-                 4. visits: last 60 s ago; the message is fetched with the next Sync of the Inbox\n",
+                 2. notification account: none: mail.notify.host of gateway.toml is not set, so nobody is told \
+                 by mail\n\
+                 3. message: the client speaks version 2.5, which has no mailbox in quarantine  <- this is why\n\
+                 4. device record: no source has told which device this DeviceId is on\n\
+                 5. mail to the user: none was written: those are for devices that were let in before\n\
+                 6. visits: last 60 s ago; the message is fetched with the next Sync of the Inbox\n",
             ),
             (
                 Some(&silent),
                 Some(mapped(ComplianceState::NonCompliant)),
                 "q\n\
                  1. rule that answered: no decision is kept\n\
-                 2. message: lies in the Inbox that a device in quarantine is shown\n\
-                 3. device record: mapped to device 00000000-0000-0000-0000-000000000007, which is \
+                 2. notification account: none: mail.notify.host of gateway.toml is not set, so nobody is told \
+                 by mail\n\
+                 3. message: lies in the Inbox that a device in quarantine is shown\n\
+                 4. device record: mapped to device 00000000-0000-0000-0000-000000000007, which is \
                  noncompliant (told 600 s ago)\n\
-                 4. visits: last 7200 s ago; the message is fetched with the next Sync of the Inbox  \
+                 5. mail to the user: none was written: those are for devices that were let in before\n\
+                 6. visits: last 7200 s ago; the message is fetched with the next Sync of the Inbox  \
                  <- this is why\n",
             ),
             (
@@ -380,9 +401,12 @@ mod tests {
                 None,
                 "q\n\
                  1. rule that answered: no decision is kept\n\
-                 2. message: nobody has been there to get it\n\
-                 3. device record: without a client there is nothing to map\n\
-                 4. visits: none  <- this is why\n",
+                 2. notification account: none: mail.notify.host of gateway.toml is not set, so nobody is told \
+                 by mail\n\
+                 3. message: nobody has been there to get it\n\
+                 4. device record: without a client there is nothing to map\n\
+                 5. mail to the user: none was written: those are for devices that were let in before\n\
+                 6. visits: none  <- this is why\n",
             ),
         ] {
             assert_eq!(text("q", &evidence(client, found).no_message()), expected);
