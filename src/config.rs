@@ -71,6 +71,7 @@ pub use material::RadsecFiles;
 pub use messages::Messages;
 pub use methods::Allowed;
 pub use methods::Methods;
+pub use nas::NasGroup;
 use opened::Opened;
 pub use passwords::Passwords;
 pub use passwords::WhenUnavailable;
@@ -147,6 +148,8 @@ pub struct Config {
     pub enforcement: Enforcement,
     /// Who may ask, in the order of the file; no network twice, no secret weak.
     pub nas: Vec<NasConfig>,
+    /// The groups that those, and those over TLS, are in.
+    pub nas_groups: Vec<NasGroup>,
     /// Who may ask over TLS, in the order of the file.
     pub peers: Vec<PeerConfig>,
     /// Other RADIUS servers; no name twice.
@@ -449,6 +452,11 @@ impl Draft {
         enforcement: Enforcement,
     ) -> Config {
         let gateway = self.gateway;
+        let set: Vec<&String> = (gateway.enforcement.groups.keys())
+            .chain(gateway.methods.groups.keys())
+            .chain(gateway.eap.groups.keys())
+            .collect();
+        let nas_groups = nas::groups(&self.nas, &self.written.nas, &set);
         Config {
             folder: self.folder,
             listen: gateway.listen,
@@ -469,6 +477,7 @@ impl Draft {
             passwords: gateway.passwords,
             enforcement,
             nas,
+            nas_groups,
             peers: self.nas.iter().filter_map(nas::Entry::over_tls).collect(),
             homes,
             realms: self.proxy.realms,

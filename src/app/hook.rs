@@ -45,6 +45,7 @@ fn policies(config: &Config) -> Vec<Problem> {
     match policy::parse(&file, &text) {
         Ok((policy, mut problems)) => {
             problems.extend(policy::lint(&policy));
+            problems.extend(groups::unmet_nas(&policy, &config.nas_groups));
             problems
         }
         Err(problems) => problems,

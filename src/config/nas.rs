@@ -35,6 +35,8 @@ pub(super) struct Entry {
     /// Certificates of its own.
     pub(super) certificate_fingerprints: Vec<Fingerprint>,
     pub(super) group: String,
+    /// Whether that is another than that of a NAS without one.
+    names_group: bool,
     pub(super) message_authenticator: MessageAuthenticatorPolicy,
     pub(super) accounting: bool,
     /// The port at which it takes Disconnect-Requests.
@@ -43,6 +45,48 @@ pub(super) struct Entry {
     pub(super) dynamic_secret: Option<SecretSource>,
     /// Its key, `nas[0]`.
     pub(super) key: String,
+}
+
+/// A group of NASes of `nas.toml`.
+#[derive(Clone, Debug)]
+pub struct NasGroup {
+    /// Its name.
+    pub name: String,
+    /// Whether a section of `gateway.toml` is about it.
+    pub is_set: bool,
+    /// Where it is named first; `None` of the one that NASes are in which name none.
+    place: Option<Problem>,
+}
+
+impl NasGroup {
+    /// A warning where the group is named, if it is.
+    #[must_use]
+    pub fn warning(&self, message: String) -> Option<Problem> {
+        let place = self.place.clone()?;
+        Some(Problem { message, ..place })
+    }
+}
+
+/// The groups of the entries, in the order of the file; `set` are those of `gateway.toml`.
+pub(super) fn groups(entries: &[Entry], written: &Written, set: &[&String]) -> Vec<NasGroup> {
+    let mut groups: Vec<NasGroup> = Vec::new();
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for entry in entries {
+        let place = entry
+            .names_group
+            .then(|| written.warning(&format!("{}.group", entry.key), ""));
+        let next = groups.len();
+        let at = *known.entry(&entry.group).or_insert(next);
+        match groups.get_mut(at) {
+            Some(group) => group.place = group.place.take().or(place),
+            None => groups.push(NasGroup {
+                name: entry.group.clone(),
+                is_set: set.contains(&&entry.group),
+                place,
+            }),
+        }
+    }
+    groups
 }
 
 /// Where a secret is.
@@ -184,6 +228,7 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
     let secret_file: Option<PathBuf> = section.read("secret_file");
     let mut group = DEFAULT_GROUP.to_owned();
     section.set("group", &mut group);
+    let names_group = group != DEFAULT_GROUP;
     let mut message_authenticator = MessageAuthenticatorPolicy::default();
     section.set("message_authenticator", &mut message_authenticator);
     let mut accounting = true;
@@ -239,6 +284,7 @@ fn read_one(mut section: Section<'_>, key: String) -> Option<Entry> {
         certificate_names,
         certificate_fingerprints,
         group,
+        names_group,
         message_authenticator,
         accounting,
         dynamic_authorization: takes_disconnects.then_some(port),

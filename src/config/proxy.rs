@@ -1,10 +1,12 @@
 //! `proxy.toml`: other RADIUS servers, and whose requests they get.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::nas::SecretSource;
+use super::settings::Listen;
 use super::settings::Radius11;
 use crate::document::Choice;
 use crate::document::Section;
@@ -158,6 +160,32 @@ impl Choice for Authorization {
 }
 
 impl HomeEntry {
+    /// Where it is, as far as that is an address: each with its key, and with the addresses at which we
+    /// listen for the same.
+    pub(super) fn addresses<'l>(
+        &self,
+        listen: &'l Listen,
+    ) -> Vec<(String, SocketAddr, &'l [SocketAddr])> {
+        let at = |name: &str, address: Option<SocketAddr>, ours| {
+            address.map(|address| (format!("{}.{name}", self.key), address, ours))
+        };
+        match &self.way {
+            Way::Udp {
+                authentication,
+                accounting,
+            } => {
+                let authentication = at("authentication", *authentication, &*listen.authentication);
+                let accounting = at("accounting", *accounting, &*listen.accounting);
+                authentication.into_iter().chain(accounting).collect()
+            }
+            Way::Tls(way) => {
+                let address = way.host.parse().ok();
+                let address = address.map(|ip: IpAddr| SocketAddr::new(ip, way.port));
+                at("tls", address, &*listen.radsec).into_iter().collect()
+            }
+        }
+    }
+
     /// The home server, with the secret that was found.
     pub(super) fn with_secret(&self, secret: Secret) -> HomeServer {
         HomeServer {

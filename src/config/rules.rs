@@ -7,6 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use nix::ifaddrs::InterfaceAddress;
+use nix::ifaddrs::getifaddrs;
+
 use super::Draft;
 use super::default;
 use super::gateway::Gateway;
@@ -28,6 +31,7 @@ pub(super) fn check(draft: &Draft, sample: &BTreeSet<String>) -> Vec<Problem> {
     control_socket(draft, &mut problems);
     folders(draft, &mut problems);
     groups(draft, &mut problems);
+    loops(draft, &mut problems);
     methods(draft, &mut problems);
     teap(draft, &mut problems);
     upstream(draft, &mut problems);
@@ -279,6 +283,42 @@ fn groups(draft: &Draft, problems: &mut Vec<Problem>) {
         let key = format!("{section}.group.{group}");
         problems.push(draft.written.gateway.warning(&key, message));
     }
+}
+
+/// Home servers that are this gateway: what goes to them comes back, and goes to them again.
+fn loops(draft: &Draft, problems: &mut Vec<Problem>) {
+    let written = &draft.written.proxy;
+    for home in &draft.proxy.homes {
+        for (key, address, ours) in home.addresses(&draft.gateway.listen) {
+            let is_it = |ours: &&SocketAddr| is_at(**ours, address);
+            if let Some(ours) = ours.iter().find(is_it) {
+                let message = format!(
+                    "{address} is this gateway itself ({ours} of gateway.toml): its requests would go round \
+                     and round"
+                );
+                problems.push(written.error(&key, message));
+            }
+        }
+    }
+}
+
+/// Whether what is sent to `address` arrives at a socket of ours that listens at `ours`.
+fn is_at(ours: SocketAddr, address: SocketAddr) -> bool {
+    let (here, there) = (ours.ip().to_canonical(), address.ip().to_canonical());
+    let is_any = here.is_unspecified() && (here.is_ipv6() || there.is_ipv4());
+    ours.port() == address.port()
+        && (here == there || is_any && (is_loopback(there) || is_of_this_machine(there)))
+}
+
+/// Whether an interface has this address now; not, if that cannot be known.
+fn is_of_this_machine(address: IpAddr) -> bool {
+    let has_it = |interface: InterfaceAddress| {
+        let storage = interface.address?;
+        let v4 = storage.as_sockaddr_in().map(|at| IpAddr::V4(at.ip()));
+        v4.or_else(|| storage.as_sockaddr_in6().map(|at| IpAddr::V6(at.ip())))
+    };
+    let interfaces = getifaddrs();
+    interfaces.is_ok_and(|all| all.filter_map(has_it).any(|own| own == address))
 }
 
 /// Methods that are switched on and should not be without a thought.

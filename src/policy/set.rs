@@ -10,6 +10,7 @@ use super::condition::App;
 use super::condition::AppBits;
 use super::condition::NameTable;
 use super::conditional::ConditionalPolicy;
+use super::conditional::State;
 use super::defaults::Defaults;
 use super::groups::Groups;
 use super::targeting::Audience;
@@ -113,6 +114,37 @@ impl Policy {
             file: self.source.file.clone(),
             line: self.line(&key).or_else(|| self.line("groups")),
             key,
+            message,
+            severity: Severity::Warning,
+        }
+    }
+
+    /// The groups of NASes that policies name which are evaluated, each with its key there.
+    #[must_use]
+    pub fn nas_groups(&self) -> Vec<(String, &str)> {
+        let mut found = Vec::new();
+        for (position, policy) in self.conditional.iter().enumerate() {
+            let Some(groups) = &policy.when.nas_groups else {
+                continue;
+            };
+            if policy.state == State::Off {
+                continue;
+            }
+            let key = format!("conditional[{position}].when.nas_groups");
+            let names = self.nas_groups.names(groups);
+            found.extend(names.map(|name| (key.clone(), name)));
+        }
+        found
+    }
+
+    /// A warning at a key of the file.
+    #[must_use]
+    pub fn problem(&self, key: &str, message: String) -> Problem {
+        let within = key.rsplit_once('.').map_or(key, |(within, _)| within);
+        Problem {
+            file: self.source.file.clone(),
+            line: self.line(key).or_else(|| self.line(within)),
+            key: key.to_owned(),
             message,
             severity: Severity::Warning,
         }

@@ -593,6 +593,109 @@ fn errors(problems: Vec<Problem>) -> Vec<Problem> {
 }
 
 #[test]
+fn groups_of_nases_that_only_the_policy_or_only_nas_toml_names_are_told_of() {
+    let told = |home: &Home| {
+        let output = run(home, &["check"]);
+        let text = text_of(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        let about = |line: &&str| line.contains("group");
+        let lines: Vec<String> = text.lines().filter(about).map(str::to_owned).collect();
+        lines
+    };
+    let home = Home::new();
+    let of_switches = "group = \"access-switches\"";
+    home.edit("nas.toml", "group = \"default\"", of_switches);
+    assert_eq!(told(&home), [""; 0], "no policy names any");
+    home.append(
+        "policy.toml",
+        "\n[[conditional]]\nname = \"Wired\"\nplanes = [\"network\"]\ntargets = [\"staff\"]\n\
+         when = { nas_groups = [\"acces-switches\"] }\nrequire = [\"managed\"]\notherwise = \"block\"\n",
+    );
+    let lines = told(&home);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    for (file, key, expected) in [
+        (
+            "conf/nas.toml:",
+            " nas[0].group: ",
+            "are about the group access-switches, did you mean acces-switches?",
+        ),
+        (
+            "conf/policy.toml:",
+            ".when.nas_groups: ",
+            "no NAS of nas.toml is in the group acces-switches, did you mean access-switches?",
+        ),
+    ] {
+        let line = lines.iter().find(|line| line.starts_with(file)).unwrap();
+        let number = line[file.len()..].split(':').next().unwrap();
+        assert!(number.parse::<usize>().is_ok(), "{line}");
+        assert!(line.contains(key) && line.contains(expected), "{line}");
+    }
+    // One that a section of gateway.toml is about has its use.
+    home.edit("nas.toml", of_switches, "group = \"lab\"");
+    home.append("gateway.toml", "\n[methods.group.lab]\nallow = [\"mab\"]\n");
+    let lines = told(&home);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("conf/policy.toml:"), "{lines:?}");
+    home.edit("policy.toml", "\"acces-switches\"", "\"lab\"");
+    assert_eq!(told(&home), [""; 0]);
+}
+
+#[test]
+fn a_home_server_that_is_this_gateway_is_refused() {
+    for (listen, to, key) in [
+        (
+            "127.0.0.1:11812",
+            "authentication = \"127.0.0.1:11812\"",
+            "authentication",
+        ),
+        (
+            "0.0.0.0:11812",
+            "authentication = \"127.0.0.9:11812\"",
+            "authentication",
+        ),
+        (
+            "[::]:11812",
+            "authentication = \"[::ffff:127.0.0.1]:11812\"",
+            "authentication",
+        ),
+        (
+            "127.0.0.1:11812",
+            "accounting = \"127.0.0.1:11813\"",
+            "accounting",
+        ),
+    ] {
+        let home = Home::new();
+        home.remove_sample_users();
+        home.edit(
+            "gateway.toml",
+            "authentication = [\"127.0.0.1:11812\", \"[::1]:11812\"]",
+            &format!("authentication = [\"{listen}\"]"),
+        );
+        home.append(
+            "proxy.toml",
+            &format!("[[home]]\nname = \"one\"\n{to}\nsecret = \"a secret for the one server\"\n"),
+        );
+        let problems = home.refused().problems;
+        let about = problems
+            .iter()
+            .find(|one| one.key == format!("home[0].{key}"));
+        let about = about.unwrap_or_else(|| panic!("row {to}: {problems:?}"));
+        assert_eq!(about.severity, Severity::Error, "row {to}");
+        assert!(about.message.contains("is this gateway itself"), "row {to}");
+        assert!(about.line.is_some(), "row {to}");
+    }
+    // Another port, another address.
+    for to in ["127.0.0.1:11912", "192.0.2.1:11812"] {
+        let home = Home::new();
+        home.append(
+            "proxy.toml",
+            &format!("[[home]]\nname = \"one\"\nauthentication = \"{to}\"\nsecret = \"a secret for the one server\"\n"),
+        );
+        assert!(home.complete().is_ok(), "row {to}");
+    }
+}
+
+#[test]
 fn home_servers_and_realms_are_checked_together() {
     let home = Home::new();
     let server = "[[home]]\nname = \"one\"\nauthentication = \"192.0.2.10:1812\"\n\
