@@ -95,7 +95,8 @@ impl Names {
     pub(super) fn account(name: &str) -> String {
         let account = name.rsplit('\\').next().unwrap_or_default();
         let account = account.split('@').next().unwrap_or_default();
-        account.trim().to_lowercase()
+        // Letters that are no ASCII here may well be to the mail server.
+        UserId::folded(account.trim()).to_lowercase()
     }
 
     fn knows_any(&self) -> bool {
@@ -150,6 +151,7 @@ mod tests {
             ("Fabrikam\\Alice", "alice@fabrikam.example"),
             ("D\\a@b", "d\\a@b"),
             ("M\u{dc}LLER@Contoso.com", "m\u{fc}ller@contoso.com"),
+            ("mu\u{308}ller@Contoso.com", "m\u{fc}ller@contoso.com"),
             ("\u{212a}aren", "\u{212a}aren"),
         ] {
             assert_eq!(names.canonical(name), expected, "row {name}");
@@ -164,6 +166,7 @@ mod tests {
         // The columns: with FABRIKAM configured, and with nothing configured.
         for (authenticated, named, configured, bare) in [
             ("alice", "ALICE", true, true),
+            ("mu\u{308}ller", "M\u{dc}LLER", true, true),
             ("alice", "bob", false, false),
             ("CONTOSO\\alice", "alice", true, true),
             ("alice@contoso.com", "alice", true, true),
@@ -204,6 +207,7 @@ mod tests {
             assert_eq!(Names::account(name), "alice", "row {name}");
         }
         assert_eq!(Names::account("J\u{dc}RGEN"), "j\u{fc}rgen");
+        assert_eq!(Names::account("Ju\u{308}rgen"), "j\u{fc}rgen");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use x509_parser::prelude::X509Certificate;
 use super::device::DeviceId;
 use super::device::ParseIdentifierError;
 use super::time::Timestamp;
+use super::user::UserId;
 
 /// SHA-256 of a certificate's DER octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -267,7 +268,7 @@ fn ambiguity(names: &[GeneralName<'_>]) -> Option<Ambiguity> {
     let users = names.iter().filter_map(principal_name);
     if differ(devices) {
         Some(Ambiguity::Device)
-    } else if differ(users.map(|name| name.to_lowercase())) {
+    } else if differ(users.map(|name| UserId::folded(name.trim()))) {
         Some(Ambiguity::User)
     } else {
         None

@@ -4,12 +4,14 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
+use icu_normalizer::ComposingNormalizer;
+use icu_normalizer::ComposingNormalizerBorrowed;
 use uuid::Uuid;
 
 /// A user's name as sources and supplicants spell it: a UPN, `DOMAIN\user` or a bare account.
 ///
-/// Kept in the folded form that names are compared in: trimmed, letters in lower case (see
-/// [`UserId::fold`]).
+/// Kept in the folded form that names are compared in: trimmed, letters in lower case and composed
+/// (see [`UserId::fold`]).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(Arc<str>);
 
@@ -27,9 +29,10 @@ impl UserId {
     /// Folds `text` into a buffer, to look a name up without keeping it. `None` as for
     /// [`UserId::parse`].
     ///
-    /// Letters of every alphabet become lower case, each by itself. One beyond ASCII never becomes one
-    /// within: the Kelvin sign is no `k` here, so that no name of another alphabet is that of an
-    /// English one.
+    /// Letters of every alphabet become lower case, each by itself, and a letter that comes as a base
+    /// and its marks is the one that has them (Unicode's form C, UAX 15): phones and file systems of
+    /// Apple spell names apart, directories do not. A letter beyond ASCII never becomes one within: the
+    /// Kelvin sign is no `k` here, so that no name of another alphabet is that of an English one.
     #[must_use]
     pub fn fold<'b>(text: &str, buffer: &'b mut [u8; Self::MAX]) -> Option<&'b str> {
         let text = text.trim();
@@ -46,7 +49,15 @@ impl UserId {
     /// The folded form of a text of any length, blanks around it included.
     #[must_use]
     pub fn folded(text: &str) -> String {
-        text.chars().flat_map(Lower::of).collect()
+        if text.is_ascii() {
+            return text.to_ascii_lowercase();
+        }
+        let mut folded = String::with_capacity(text.len());
+        fold_each(text, |letter| {
+            folded.push(letter);
+            Some(())
+        });
+        folded
     }
 
     /// The folded text.
@@ -59,15 +70,32 @@ impl UserId {
 #[cold]
 fn fold_beyond_ascii<'b>(text: &str, buffer: &'b mut [u8; UserId::MAX]) -> Option<&'b str> {
     let mut end = 0;
-    for letter in text.chars().flat_map(Lower::of) {
+    fold_each(text, |letter| {
         let next = end + letter.len_utf8();
         letter.encode_utf8(buffer.get_mut(end..next)?);
         end = next;
-    }
+        Some(())
+    })?;
     buffer
         .get(..end)
         .and_then(|all| std::str::from_utf8(all).ok())
 }
+
+/// Hands the folded letters of a text to `take`, until that gives `None`.
+fn fold_each(text: &str, mut take: impl FnMut(char) -> Option<()>) -> Option<()> {
+    // Composition would make ASCII of these; a name that has one is compared letter by letter.
+    if text.contains(ASCII_WHEN_COMPOSED) {
+        return text.chars().flat_map(Lower::of).try_for_each(take);
+    }
+    const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfc();
+    // Before and after: some capitals exist in one form only, and so do some small letters.
+    let composed = NFC.normalize_iter(text.chars());
+    let lower = composed.flat_map(Lower::of);
+    NFC.normalize_iter(lower).try_for_each(&mut take)
+}
+
+/// KELVIN SIGN, GREEK QUESTION MARK and GREEK VARIA, whose canonical forms are `K`, `;` and a grave.
+const ASCII_WHEN_COMPOSED: [char; 3] = ['\u{212a}', '\u{37e}', '\u{1fef}'];
 
 /// A letter in lower case: one to three characters.
 enum Lower {
@@ -175,9 +203,32 @@ mod tests {
             assert_eq!(UserId::parse(other).unwrap().as_str(), other);
             assert_eq!(UserId::folded(other), other);
         }
+        // A letter and its marks are one letter, in either case.
+        for apart in ["mu\u{308}ller", "MU\u{308}LLER", "m\u{dc}ller"] {
+            assert_eq!(UserId::parse(apart).unwrap().as_str(), "m\u{fc}ller");
+            assert_eq!(UserId::folded(apart), "m\u{fc}ller");
+        }
+        // Two marks in either order (UAX 15), and a capital that has no small letter of its own.
+        assert_eq!(
+            UserId::folded("q\u{307}\u{323}"),
+            UserId::folded("q\u{323}\u{307}")
+        );
+        assert_eq!(UserId::folded("I\u{307}da"), "\u{130}da");
         // Two octets that become three (U+023A) do not fit any more.
         assert_eq!(UserId::parse(&"\u{23a}".repeat(126)), None);
         assert!(UserId::parse(&"\u{23a}".repeat(84)).is_some());
+    }
+
+    #[test]
+    fn no_letter_beyond_ascii_is_folded_into_it() {
+        for letter in ('\u{80}'..=char::MAX).filter(|letter| !letter.is_whitespace()) {
+            let folded = UserId::folded(letter.encode_utf8(&mut [0; 4]));
+            assert!(
+                !folded.contains(|one: char| one.is_ascii()),
+                "{letter:?} is {folded:?}"
+            );
+            assert_eq!(UserId::folded(&folded), folded, "{letter:?}, folded again");
+        }
     }
 
     #[test]
