@@ -7,6 +7,7 @@ use std::process::Command as Program;
 use portreeve::eas::Command;
 use portreeve::eas::Status;
 use portreeve::eas::Version;
+use portreeve::eas::draft;
 use portreeve::eas::quarantine;
 use portreeve::eas::quarantine::Answer;
 use portreeve::eas::quarantine::Message;
@@ -144,7 +145,9 @@ fn answers() -> BTreeSet<Vec<u8>> {
             );
             answers.insert(quarantine::cut(command, version).1);
         }
+        answers.extend(draft::keep(version, None));
         for (command, body) in questions() {
+            answers.extend(draft::keep(version, Some(&body)));
             match quarantine::answer(command, version, &body, &message()) {
                 Answer::Reply(_, body) => drop(answers.insert(body)),
                 Answer::Hold(hold) => answers.extend([hold.expired, hold.released]),
