@@ -105,6 +105,7 @@ pub use tls_policy::TlsPolicy;
 pub use tls_policy::TlsProfile;
 pub use upstreams::Application as MailApplication;
 pub use upstreams::MailRoute;
+pub use upstreams::ONE_URL;
 pub use upstreams::Upstream as MailUpstream;
 
 /// Everything that is set, one field per room; paths can be opened as they stand.

@@ -306,7 +306,7 @@ impl Gateway {
         }
         if let (Some(front), Some((settings, routes))) = (&self.mail.front, upstreams) {
             // First where it is, then who goes there.
-            front.upstream.replace(settings);
+            front.upstream.replace(&settings);
             front.gateway.replace_routes(routes);
         }
         if policy.hash() != self.point.policy().hash() {

@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 use crate::app::material::problem;
 use crate::config::Config;
 use crate::config::MailUpstream;
+use crate::config::ONE_URL;
 use crate::mail::Application;
 use crate::mail::Names;
 use crate::mail::Origin;
@@ -23,6 +24,7 @@ use crate::model::Problem;
 use crate::model::causes;
 use crate::net::tls;
 use crate::net::upstream::Check;
+use crate::net::upstream::Discover;
 use crate::net::upstream::Settings;
 use crate::net::upstream::Tls;
 
@@ -55,6 +57,12 @@ pub(super) fn settings(config: &Config) -> Result<Vec<Settings>, Vec<Problem>> {
         let key = format!("mail.upstreams.{name}");
         let wrong = |key: &str, error: &str| vec![problem(&file, key, error)];
         let members = members(&file, &key, &upstream)?;
+        let discover = match upstream.srv {
+            Some(_) if members.len() > 1 => return Err(wrong(&format!("{key}.srv"), ONE_URL)),
+            Some(name) => Discover::Services(name.into()),
+            None if upstream.each_address => Discover::Addresses,
+            None => Discover::Off,
+        };
         let roots = match &upstream.ca {
             Some(path) => Some(read(path, &format!("{key}.ca"))?),
             None => None,
@@ -71,6 +79,7 @@ pub(super) fn settings(config: &Config) -> Result<Vec<Settings>, Vec<Problem>> {
         Ok(Settings {
             name: name.as_str().into(),
             members,
+            discover,
             tls: Tls {
                 config: Arc::new(client),
                 roots: roots.map(Arc::from),
@@ -97,6 +106,7 @@ pub(super) fn routes(config: &Config, names: &Names) -> Result<Routes, Vec<Probl
         Ok(Resource {
             members: members(&file, &key, &upstream)?,
             name: name.into(),
+            is_discovered: upstream.each_address || upstream.srv.is_some(),
             also_known: upstream.also_known,
             affinity: upstream.affinity,
         })

@@ -22,6 +22,10 @@ use crate::net::proxy_header::ProxyHeader;
 pub struct Upstream {
     /// Base URLs of its servers, without a path.
     pub urls: Vec<String>,
+    /// Whether each address of a server's name is a server of its own.
+    pub each_address: bool,
+    /// The SRV records that name the servers; the one URL then says how they are spoken to.
+    pub srv: Option<String>,
     /// PEM file of the authority that issued their certificates; the system's when `None`.
     pub ca: Option<PathBuf>,
     /// The name that their certificates are for, in place of the host of each URL.
@@ -48,6 +52,8 @@ impl Default for Upstream {
     fn default() -> Self {
         Self {
             urls: Vec::new(),
+            each_address: false,
+            srv: None,
             ca: None,
             server_name: None,
             check: None,
@@ -139,6 +145,20 @@ fn one(table: &mut Section<'_>, name: &str) -> Upstream {
     for url in &upstream.urls {
         if let Err(message) = check_upstream(url) {
             table.error("urls", message);
+        }
+    }
+    table.set("each_address", &mut upstream.each_address);
+    table.set("srv", &mut upstream.srv);
+    if let Some(name) = &upstream.srv {
+        if !is_service(name) {
+            let message = "expected a name such as \"_https._tcp.exchange.example.com\"";
+            table.error("srv", message);
+        }
+        if upstream.each_address {
+            table.error("srv", "each of its addresses is a server anyway");
+        }
+        if !is_default && upstream.urls.len() > 1 {
+            table.error("srv", ONE_URL);
         }
     }
     table.set("ca", &mut upstream.ca);
@@ -267,6 +287,27 @@ fn known(section: &Section<'_>, name: &str, upstreams: &BTreeMap<String, Upstrea
     }
 }
 
+/// A service, a protocol and a domain (RFC 2782).
+fn is_service(name: &str) -> bool {
+    let labels: Vec<&str> = name.trim_end_matches('.').split('.').collect();
+    let good = |label: &&str| {
+        let is_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-_".contains(&octet);
+        (1..=63).contains(&label.len()) && label.bytes().all(is_name)
+    };
+    let is_marked = |label: Option<&&str>| label.is_some_and(|label| label.starts_with('_'));
+    name.len() <= 253
+        && labels.len() >= 3
+        && labels.iter().all(good)
+        && is_marked(labels.first())
+        && labels
+            .get(1)
+            .is_some_and(|label| label.eq_ignore_ascii_case("_tcp"))
+}
+
+/// Why an upstream with SRV records has no further URL.
+pub const ONE_URL: &str = "SRV records name the servers of an upstream with one URL, which says how they \
+     are spoken to";
+
 /// A path without anything that two readers could read in two ways.
 fn is_path(path: &str) -> bool {
     let good = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~/".contains(&octet);
@@ -287,3 +328,26 @@ fn is_taken(path: &str) -> bool {
 
 /// Servers of one upstream.
 const MAX_SERVERS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_has_a_protocol_and_a_domain_rfc2782() {
+        for (name, good) in [
+            ("_https._tcp.exchange.example.com", true),
+            ("_https._tcp.example.com.", true),
+            ("_eas-2._TCP.example", true),
+            ("exchange.example.com", false),
+            ("_https.example.com", false),
+            ("_https._udp.example.com", false),
+            ("_https._tcp", false),
+            ("_https._tcp..com", false),
+            ("_https._tcp.exchange example.com", false),
+            ("", false),
+        ] {
+            assert_eq!(is_service(name), good, "row {name}");
+        }
+    }
+}

@@ -90,6 +90,8 @@ pub struct Resource {
     pub name: Arc<str>,
     /// Where its servers are, one at least.
     pub members: Vec<Origin>,
+    /// Whether DNS may name several servers of it.
+    pub is_discovered: bool,
     /// Other hosts that are this upstream when an upstream sends a user there.
     pub also_known: Vec<String>,
     /// Whose requests stay together.
@@ -103,6 +105,7 @@ impl Resource {
         Self {
             name: name.into(),
             members: vec![origin],
+            is_discovered: false,
             also_known: Vec::new(),
             affinity: Affinity::default(),
         }
@@ -275,7 +278,7 @@ impl Router {
         let Some(resource) = resource else {
             return Placed::default();
         };
-        let affinity = if resource.members.len() > 1 {
+        let affinity = if resource.members.len() > 1 || resource.is_discovered {
             let user = fnv(FNV_BASIS, user.as_bytes());
             match (resource.affinity, device) {
                 (Affinity::Device, Some(device)) => {

@@ -164,6 +164,7 @@ pub async fn serve(
     let mut watch = JoinSet::new();
     if lane.upstream.watches {
         watch.spawn(upstream::watch(Arc::clone(&lane.upstream)));
+        watch.spawn(upstream::follow(Arc::clone(&lane.upstream)));
     }
     let closing = Arc::clone(&lane.upstream);
     watch.spawn(async move { closing.close().await });

@@ -27,9 +27,12 @@
 //! Names are resolved for each new connection, and remembered for as long as DNS says; with idle
 //! times of seconds and a connection's age of at most ten minutes a change is followed soon.
 //!
-//! Tasks: the health checks, one task of one lane, and in each lane one that closes what requests that
-//! were cut leave behind (`upstream/closing.rs`). Beside them an exchange runs in the task of whoever
-//! waits for it, and an idle connection in none.
+//! An upstream may say that each address of a name, or each server of its SRV records, is a member; then
+//! DNS is asked beside the requests (`upstream/discover.rs`).
+//!
+//! Tasks: the health checks and the look-ups, one task of one lane each, and in each lane one that closes
+//! what requests that were cut leave behind (`upstream/closing.rs`). Beside them an exchange runs in the
+//! task of whoever waits for it, and an idle connection in none.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -59,6 +62,7 @@ use crate::net::proxy_header::Ends;
 mod closing;
 mod connect;
 mod counted;
+mod discover;
 mod exchange;
 mod group;
 mod health;
@@ -67,17 +71,21 @@ mod pool;
 mod watch;
 
 pub use connect::OpenError;
+pub(in crate::net) use discover::follow;
 pub(in crate::net) use exchange::Exchange;
 pub use group::Check;
+pub use group::Discover;
 pub use group::Settings;
 pub use group::Tls;
 pub(in crate::net) use watch::watch;
 
 use connect::Names;
+use discover::Troubles;
 use exchange::Course;
 use group::Group;
 use group::Member;
 use pool::Pool;
+use pool::retire;
 
 /// Times of the way to the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +118,7 @@ pub struct Upstream {
     groups: Arc<ArcSwap<Vec<Group>>>,
     timing: Timing,
     name_servers: Vec<SocketAddr>,
+    troubles: Arc<Troubles>,
     lanes: AtomicUsize,
 }
 
@@ -229,6 +238,7 @@ impl Upstream {
             groups: Arc::new(ArcSwap::from_pointee(groups.collect())),
             timing,
             name_servers: Vec::new(),
+            troubles: Arc::default(),
             lanes: AtomicUsize::new(0),
         }
     }
@@ -242,27 +252,23 @@ impl Upstream {
 
     /// Takes other upstreams in their place. Servers that are the same keep their connections and
     /// what is known of them; requests under way go on wherever they are.
-    pub fn replace(&self, upstreams: Vec<Settings>) {
-        let before = self.groups.load_full();
-        let groups: Vec<Group> = upstreams
-            .into_iter()
-            .map(|settings| Group::new(settings, &before))
-            .collect();
-        let stays = |member: &Member| {
-            let mut all = groups.iter().flat_map(|group| &group.members);
-            all.any(|other| other.number == member.number)
+    pub fn replace(&self, upstreams: &[Settings]) {
+        let before = self.groups.rcu(|before| {
+            let upstreams = upstreams.iter().cloned();
+            let groups = upstreams.map(|settings| Group::new(settings, before));
+            groups.collect::<Vec<_>>()
+        });
+        let all = |groups: &[Group]| -> Vec<Arc<Member>> {
+            let members = groups.iter().flat_map(|group| &group.members);
+            members.map(Arc::clone).collect()
         };
-        for member in before.iter().flat_map(|group| &group.members) {
-            if !stays(member) {
-                member.is_retired.store(true, Ordering::Relaxed);
-            }
-        }
-        for member in groups.iter().flat_map(|group| &group.members) {
+        let now = all(&self.groups.load());
+        retire(&all(&before), &now);
+        for member in now {
             if member.settings.check.is_none() {
                 member.health.is_not_checked();
             }
         }
-        self.groups.store(Arc::new(groups));
     }
 
     /// Whether every upstream has a server that its health check has found well.
@@ -285,7 +291,7 @@ impl Upstream {
             let (requests, failed) = member.health.counts();
             Standing {
                 upstream: member.settings.name.to_string(),
-                server: member.origin.to_string(),
+                server: member.place(),
                 health: member.health.words(),
                 is_up: !member.health.is_down() && !member.health.is_avoided(),
                 requests,
@@ -295,13 +301,20 @@ impl Upstream {
         standing.collect()
     }
 
+    /// The upstreams whose servers DNS is to name and does not, by name, and why.
+    #[must_use]
+    pub fn unnamed(&self) -> Vec<(String, String)> {
+        self.troubles.all()
+    }
+
     /// A way there for the runtime that calls.
     #[must_use]
     pub fn open_lane(&self) -> Lane {
         let groups = Arc::clone(&self.groups);
         let names = Names::new(&self.name_servers);
+        let troubles = Arc::clone(&self.troubles);
         Lane {
-            pool: Arc::new(Pool::new(groups, names, self.timing)),
+            pool: Arc::new(Pool::new(groups, names, self.timing, troubles)),
             timing: self.timing,
             watches: self.lanes.fetch_add(1, Ordering::Relaxed) == 0,
         }

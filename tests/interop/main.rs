@@ -39,6 +39,7 @@ mod samba;
 mod slapd;
 mod smtp;
 mod sogo;
+mod srv;
 mod strongswan;
 mod teap;
 mod templates;

@@ -258,7 +258,7 @@ async fn site(settings: Vec<Settings>, timing: Timing) -> Site {
     let mut routes = Routes::only(settings[0].members[0].clone());
     routes.resources[0].members = settings[0].members.clone();
     site.front.gateway.replace_routes(routes);
-    site.front.upstream.replace(settings);
+    site.front.upstream.replace(&settings);
     site
 }
 
@@ -448,9 +448,7 @@ async fn a_reload_takes_other_servers_and_ends_no_request() {
     let mut routes = Routes::only(format!("http://{}", second.address).parse().unwrap());
     routes.learn = false;
     site.front.gateway.replace_routes(routes);
-    site.front
-        .upstream
-        .replace(vec![settings(&[second.address])]);
+    site.front.upstream.replace(&[settings(&[second.address])]);
     assert_eq!(sync(&site).await.0, StatusCode::OK);
     second.heads.recv().await.unwrap();
     assert!(first.heads.try_recv().is_err());
@@ -462,9 +460,7 @@ async fn a_reload_takes_other_servers_and_ends_no_request() {
     let sent = command("good", "Ping", "hold", Full::new(Bytes::new()));
     let waiting = tokio::spawn(async move { client.send_request(sent).await });
     site.origin.next().await;
-    site.front
-        .upstream
-        .replace(vec![settings(&[second.address])]);
+    site.front.upstream.replace(&[settings(&[second.address])]);
     site.origin.release();
     let answer = waiting.await.unwrap().unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
@@ -598,7 +594,7 @@ async fn a_name_is_asked_for_again_when_its_time_is_over() {
             ..Plan::default()
         })
         .await;
-        site.front.upstream.replace(vec![named]);
+        site.front.upstream.replace(&[named]);
         for _ in 0..2 {
             assert_eq!(sync(&site).await.0, StatusCode::OK);
             server.heads.recv().await.unwrap();

@@ -149,7 +149,12 @@ pub(super) fn mail_lines(front: &eas::Front) -> String {
             "mail upstream {upstream}: {server} {health}; {requests} requests, {failed} failed\n"
         )
     });
-    let servers: String = servers.collect();
+    let unnamed = front.upstream.unnamed().into_iter().map(|(upstream, why)| {
+        format!(
+            "mail upstream {upstream}: DNS does not name its servers, those that are known stay: {why}\n"
+        )
+    });
+    let servers: String = servers.chain(unnamed).collect();
     format!(
         "mail replies: {replies}\n\
          mail: {asked} credential checks, {ended} requests ended by a change{upstream}\n{servers}"
@@ -168,8 +173,11 @@ pub(super) fn mail_json(front: &eas::Front) -> Value {
             "failed": one.failed,
         })
     });
+    let unnamed = front.upstream.unnamed().into_iter();
+    let unnamed = unnamed.map(|(upstream, why)| json!({"upstream": upstream, "why": why}));
     json!({
         "servers": servers.collect::<Vec<_>>(),
+        "unnamed": unnamed.collect::<Vec<_>>(),
         "replies": counts(&mail.replies()),
         "answered": counts(&mail.answered()),
         "credential_checks": mail.asked.load(Ordering::Relaxed),

@@ -16,6 +16,8 @@ use hickory_resolver::config::NameServerConfig;
 use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::RecordType;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use rustls::pki_types::ServerName;
@@ -24,16 +26,18 @@ use socket2::TcpKeepalive;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tracing::warn;
 
 use crate::net::proxy_header::Ends;
 
+use super::counted::Counted;
 use super::group::Member;
+use super::group::Rank;
 use super::link::Link;
 
-use super::counted::Counted;
 /// A connection on its way.
 pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Box<Link>, OpenError>> + Send>>;
 
@@ -69,8 +73,8 @@ impl Names {
     /// as long as they say, and asked again with the next connection after that. Without a usable
     /// configuration only servers given by address can be reached.
     pub(super) fn new(servers: &[SocketAddr]) -> Self {
-        let resolver = if servers.is_empty() {
-            TokioResolver::builder_tokio().and_then(|builder| builder.build())
+        let builder = if servers.is_empty() {
+            TokioResolver::builder_tokio()
         } else {
             let servers = servers.iter().map(|server| {
                 let mut ways = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
@@ -80,8 +84,14 @@ impl Names {
                 NameServerConfig::new(server.ip(), true, ways.into())
             });
             let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build()
+            let provider = TokioRuntimeProvider::default();
+            Ok(TokioResolver::builder_with_config(config, provider))
         };
+        let resolver = builder.and_then(|mut builder| {
+            builder.options_mut().positive_max_ttl = Some(LONGEST);
+            builder.options_mut().negative_max_ttl = Some(FORGOTTEN);
+            builder.build()
+        });
         let resolver = resolver
             .inspect_err(|error| warn!(%error, "the system's resolver configuration is unusable"));
         Self(resolver.ok())
@@ -106,6 +116,93 @@ impl Names {
     }
 }
 
+/// A server that an SRV record names.
+pub(super) struct Service {
+    pub(super) rank: Rank,
+    pub(super) target: String,
+    pub(super) port: u16,
+}
+
+/// Why DNS names nobody.
+pub(super) struct Nobody {
+    pub(super) why: String,
+    /// Whether a name server has said that there is nothing.
+    pub(super) is_certain: bool,
+}
+
+impl Names {
+    /// The addresses of a name, and for how long they are good: those of IPv4 if there are any, else
+    /// those of IPv6, because both mostly lead to the same server.
+    pub(super) async fn look_up(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<(Vec<SocketAddr>, Duration), Nobody> {
+        let found = self.resolver()?.lookup_ip(host).await;
+        let found = found.map_err(|error| nobody(host, error))?;
+        let v4 = found.iter().filter(IpAddr::is_ipv4).count();
+        let addresses = found.iter().filter(|one| one.is_ipv4() == (v4 > 0));
+        let addresses = addresses.map(|address| SocketAddr::new(address, port));
+        let mut addresses: Vec<_> = addresses.take(MAX_RECORDS).collect();
+        // DNS turns them round with each answer.
+        addresses.sort();
+        Ok((addresses, left(found.valid_until())))
+    }
+
+    /// The servers that the SRV records of a name name, the best first (RFC 2782), and for how long.
+    /// A target `.` is none.
+    pub(super) async fn services(&self, name: &str) -> Result<(Vec<Service>, Duration), Nobody> {
+        let whole = format!("{}.", name.trim_end_matches('.'));
+        let found = self.resolver()?.lookup(whole, RecordType::SRV).await;
+        let found = found.map_err(|error| nobody(name, error))?;
+        let mut services: Vec<_> = found
+            .answers()
+            .iter()
+            .filter_map(|record| {
+                let RData::SRV(srv) = &record.data else {
+                    return None;
+                };
+                let rank = Rank {
+                    priority: srv.priority,
+                    weight: srv.weight,
+                };
+                (!srv.target.is_root()).then(|| Service {
+                    rank,
+                    target: srv.target.to_ascii(),
+                    port: srv.port,
+                })
+            })
+            .take(MAX_RECORDS)
+            .collect();
+        services.sort_by(|one, other| (one.rank, &one.target).cmp(&(other.rank, &other.target)));
+        Ok((services, left(found.valid_until())))
+    }
+
+    fn resolver(&self) -> Result<&TokioResolver, Nobody> {
+        self.0.as_ref().ok_or_else(|| Nobody {
+            why: "no resolver is configured on this system".to_owned(),
+            is_certain: false,
+        })
+    }
+}
+
+/// How long it is until then.
+fn left(until: std::time::Instant) -> Duration {
+    Instant::from_std(until).saturating_duration_since(Instant::now())
+}
+
+fn nobody(name: &str, error: NetError) -> Nobody {
+    let is_certain = error.is_no_records_found();
+    let why = if is_certain {
+        format!("the name {name} has no such record")
+    } else {
+        let said = error.to_string();
+        let said: String = said.chars().take(MAX_SAID).collect();
+        format!("no answer for {name}: {said}")
+    };
+    Nobody { why, is_certain }
+}
+
 /// Why a name has no address; the resolver prints its whole query.
 fn no_address(name: &str, error: NetError) -> Box<dyn Error + Send + Sync> {
     if error.is_no_records_found() {
@@ -125,10 +222,13 @@ pub(super) fn open(
     let opening = async move {
         let (origin, settings) = (&member.origin, &member.settings);
         let host = origin.host().trim_matches(['[', ']']);
-        let addresses = names
-            .addresses(host, origin.port())
-            .await
-            .map_err(OpenError::Connect)?;
+        let addresses = match member.address {
+            Some(address) => vec![address],
+            None => names
+                .addresses(host, origin.port())
+                .await
+                .map_err(OpenError::Connect)?,
+        };
         // An address that does not answer leaves time for the next one.
         let each = within / u32::try_from(addresses.len().max(1)).unwrap_or(1);
         let mut why: Box<dyn Error + Send + Sync> = "it has no address".into();
@@ -210,3 +310,11 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 const KEEPALIVE: Duration = Duration::from_mins(1);
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
+/// What DNS says is believed for no longer, whatever it says.
+pub(super) const LONGEST: Duration = Duration::from_hours(1);
+/// That a name is not there is believed for no longer: it may be put right at any time.
+const FORGOTTEN: Duration = Duration::from_secs(1);
+/// Records of one answer that are looked at.
+const MAX_RECORDS: usize = 64;
+/// Characters of an error.
+const MAX_SAID: usize = 200;

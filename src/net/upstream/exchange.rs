@@ -268,7 +268,7 @@ impl Exchange {
                 if let Some(member) = &self.member
                     && member.health.succeed()
                 {
-                    let (upstream, server) = (&member.settings.name, &member.origin);
+                    let (upstream, server) = (&member.settings.name, member.place());
                     info!(%upstream, %server, "a server answers again");
                 }
                 return Poll::Ready(Ok(head));

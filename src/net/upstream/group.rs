@@ -1,8 +1,11 @@
 //! The members of an upstream, and which of them a request goes to.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -25,6 +28,8 @@ pub struct Settings {
     pub name: Arc<str>,
     /// Where its members are, one at least.
     pub members: Vec<Origin>,
+    /// Whether DNS says more of that.
+    pub discover: Discover,
     /// How TLS there is spoken.
     pub tls: Tls,
     /// What a member is asked now and then.
@@ -38,6 +43,28 @@ pub struct Settings {
     /// How long an idle connection is kept, 4 s by default: below what servers and firewalls are
     /// known to allow.
     pub idle: Duration,
+}
+
+/// What DNS is asked about the members of an upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Discover {
+    /// Nothing but an address when one is connected to: each URL is a member.
+    #[default]
+    Off,
+    /// The addresses of each URL's host, each of which is a member.
+    Addresses,
+    /// The SRV records of this name (RFC 2782): each address of their targets is a member, which is
+    /// spoken to as the one URL says.
+    Services(Arc<str>),
+}
+
+/// How an SRV record ranks a server (RFC 2782).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    /// Lower ones come first, as long as they are well.
+    pub(super) priority: u16,
+    /// How much it gets of what goes to its priority.
+    pub(super) weight: u16,
 }
 
 /// How TLS to an upstream is spoken.
@@ -76,6 +103,7 @@ impl Settings {
         Self {
             name: name.into(),
             members: vec![origin],
+            discover: Discover::Off,
             tls: Tls {
                 config: tls,
                 roots: None,
@@ -105,6 +133,10 @@ pub(super) struct Member {
     /// No two members have ever had the same.
     pub(super) number: u64,
     pub(super) origin: Origin,
+    /// Its address, if DNS has named it as a server of its own.
+    pub(super) address: Option<SocketAddr>,
+    /// A [`Rank`]: the priority above the weight.
+    rank: AtomicU32,
     pub(super) settings: Arc<Settings>,
     pub(super) health: Health,
     /// What its name comes to, for the choice.
@@ -116,16 +148,46 @@ pub(super) struct Member {
 
 impl Member {
     fn new(origin: Origin, settings: Arc<Settings>) -> Self {
+        let mark = origin.to_string();
+        Self::at(origin, settings, None, &mark)
+    }
+
+    /// One that DNS has named.
+    pub(super) fn found(origin: Origin, settings: Arc<Settings>, address: SocketAddr) -> Self {
+        Self::at(origin, settings, Some(address), &address.to_string())
+    }
+
+    fn at(
+        origin: Origin,
+        settings: Arc<Settings>,
+        address: Option<SocketAddr>,
+        mark: &str,
+    ) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         Self {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
-            mark: UpstreamId::of(&origin.to_string()).as_u64(),
+            mark: UpstreamId::of(mark).as_u64(),
             origin,
+            address,
+            rank: AtomicU32::new(0),
             settings,
             health: Health::new(),
             next_source: AtomicUsize::new(0),
             is_retired: AtomicBool::new(false),
         }
+    }
+
+    /// Where it is, for people: its URL, and the address that DNS has named.
+    pub(super) fn place(&self) -> String {
+        match self.address {
+            Some(address) => format!("{} at {address}", self.origin),
+            None => self.origin.to_string(),
+        }
+    }
+
+    pub(super) fn set_rank(&self, rank: Rank) {
+        let word = u32::from(rank.priority) << 16 | u32::from(rank.weight);
+        self.rank.store(word, Ordering::Relaxed);
     }
 
     /// The source addresses of this family, each time beginning with the next one.
@@ -143,9 +205,30 @@ impl Member {
 
     /// A number by which members compete for `affinity`: each request goes to the highest, so that
     /// one that is lost moves nobody but those who were there.
-    fn claim(&self, affinity: u64) -> u64 {
-        mix(self.mark ^ affinity)
+    ///
+    /// Among members with an SRV record the priority counts first, and then each gets its weight's
+    /// share.
+    fn claim(&self, affinity: u64) -> (Reverse<u32>, u64) {
+        let number = mix(self.mark ^ affinity);
+        if !matches!(self.settings.discover, Discover::Services(_)) {
+            return (Reverse(0), number);
+        }
+        let rank = self.rank.load(Ordering::Relaxed);
+        let (priority, weight) = (rank >> 16, rank & 0xffff);
+        (Reverse(priority), weighted(number, weight))
     }
+}
+
+/// A number by which a share of `weight` goes to its member: that of weighted rendezvous hashing, whose
+/// greatest is each member's with the probability of its part of all weights. Those without weight
+/// get next to nothing beside others (RFC 2782), and the same among themselves.
+fn weighted(number: u64, weight: u32) -> u64 {
+    let upper = u32::try_from(number >> 32).unwrap_or(u32::MAX);
+    // Above 0 and below 1.
+    let chance = (f64::from(upper) + 0.5) / 4_294_967_296.0;
+    let weight = f64::from(weight).max(0.01);
+    // Above 0, where greater numbers have greater bits.
+    (weight / -chance.ln()).to_bits()
 }
 
 /// The finalizer of SplitMix64: every bit of the argument counts.
@@ -156,7 +239,7 @@ const fn mix(value: u64) -> u64 {
 }
 
 /// An upstream, as requests find it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) id: UpstreamId,
     pub(super) settings: Arc<Settings>,
@@ -170,6 +253,17 @@ impl Group {
         let id = UpstreamId::of(&settings.name);
         let before = known.iter().find(|group| group.id == id);
         let before = before.filter(|group| group.settings.serves_like(&settings));
+        // What DNS has said stays true.
+        if settings.discover != Discover::Off
+            && let Some(before) = before
+            && before.settings.members == settings.members
+        {
+            return Self {
+                id,
+                members: before.members.clone(),
+                settings,
+            };
+        }
         let members = settings.members.iter().map(|origin| {
             let mut known = before.iter().flat_map(|group| &group.members);
             let known = known.find(|member| member.origin == *origin);
@@ -209,6 +303,7 @@ impl Group {
 mod tests {
     use super::*;
     use crate::net::tls;
+    use crate::net::upstream::discover::Place;
 
     fn group(members: &[&str], known: &[Group]) -> Group {
         let tls = tls::client(tls::Roots::System).unwrap();
@@ -277,6 +372,94 @@ mod tests {
         settings.sources = vec![IpAddr::from([127, 0, 0, 2])];
         let other = Group::new(settings, std::slice::from_ref(&before));
         assert_ne!(before.members[1].number, other.members[1].number);
+    }
+
+    fn found(group: &Group, places: &[(&str, u16, u16)]) -> Group {
+        let places = places.iter().map(|(address, priority, weight)| Place {
+            rank: Rank {
+                priority: *priority,
+                weight: *weight,
+            },
+            address: address.parse().unwrap(),
+        });
+        let origin = group.settings.members[0].clone();
+        group.with_found(&vec![(origin, Some(places.collect()))])
+    }
+
+    fn by_service() -> Group {
+        let mut settings = (*group(&THREE[..1], &[]).settings).clone();
+        settings.discover = Discover::Services("_http._tcp.a.internal".into());
+        Group::new(settings, &[])
+    }
+
+    fn shares(group: &Group) -> Vec<(u16, usize)> {
+        let mut shares = std::collections::BTreeMap::new();
+        for affinity in 0..4000 {
+            let chosen = group.choose(mix(affinity), &[]).unwrap();
+            *shares.entry(chosen.address.unwrap().port()).or_default() += 1;
+        }
+        shares.into_iter().collect()
+    }
+
+    #[test]
+    fn priority_counts_first_and_weight_is_a_share_rfc2782() {
+        let group = found(
+            &by_service(),
+            &[
+                ("10.0.0.1:1", 10, 60),
+                ("10.0.0.2:2", 10, 30),
+                ("10.0.0.3:3", 10, 10),
+                ("10.0.0.4:4", 20, 1),
+                ("10.0.0.5:5", 10, 0),
+            ],
+        );
+        let mut rest = 4000;
+        for ((port, share), expected) in shares(&group).into_iter().zip([60, 30, 10]) {
+            let near = expected * 36..expected * 44;
+            assert!(near.contains(&share), "{port}: {share}");
+            rest -= share;
+        }
+        assert!(rest <= 4, "next to nothing without weight: {rest}");
+        for member in &group.members {
+            if member.address.unwrap().port() != 4 {
+                member.health.check_fails("gone");
+            }
+        }
+        assert_eq!(shares(&group), [(4, 4000)], "the next priority");
+    }
+
+    #[test]
+    fn what_dns_says_anew_moves_only_what_it_is_about() {
+        let before = by_service();
+        assert_eq!(
+            before.members[0].place(),
+            THREE[0],
+            "until it has said something"
+        );
+        let first = found(&before, &[("10.0.0.1:80", 0, 1), ("10.0.0.2:80", 0, 1)]);
+        assert_eq!(first.members[1].place(), "http://a.internal at 10.0.0.2:80");
+        first.members[1].health.check_fails("gone");
+        let second = found(&first, &[("10.0.0.2:80", 0, 7), ("10.0.0.3:80", 0, 1)]);
+        let numbers = |group: &Group| [0, 1].map(|at| group.members[at].number);
+        assert_eq!(numbers(&second)[0], numbers(&first)[1], "the same server");
+        assert!(second.members[0].health.is_down(), "as it was");
+        assert!(
+            numbers(&first)
+                .iter()
+                .all(|number| *number != numbers(&second)[1])
+        );
+        // Nothing at all is no answer, and a reload forgets nothing.
+        assert_eq!(numbers(&found(&second, &[])), numbers(&second));
+        let nothing = second.with_found(&vec![(second.settings.members[0].clone(), None)]);
+        assert_eq!(numbers(&nothing), numbers(&second));
+        let reloaded = Group::new((*second.settings).clone(), std::slice::from_ref(&second));
+        assert_eq!(numbers(&reloaded), numbers(&second));
+        let many: Vec<String> = (0..200).map(|n| format!("10.0.1.{n}:80")).collect();
+        let many: Vec<_> = many
+            .iter()
+            .map(|address| (address.as_str(), 0, 1))
+            .collect();
+        assert_eq!(found(&second, &many).members.len(), 64);
     }
 
     #[test]

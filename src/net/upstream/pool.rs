@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::mail::Route;
+use crate::mail::UpstreamId;
 use crate::net::proxy_header::Ends;
 
 use super::Timing;
@@ -24,15 +25,21 @@ use super::connect;
 use super::connect::Names;
 use super::connect::OpenError;
 use super::connect::Opening;
+use super::discover::Found;
+use super::discover::Troubles;
+use super::group::Discover;
 use super::group::Group;
 use super::group::Member;
+use super::group::Settings;
 use super::link::Link;
 
 /// The connections.
 pub(super) struct Pool {
     groups: Arc<ArcSwap<Vec<Group>>>,
-    names: Names,
+    pub(super) names: Names,
     pub(super) timing: Timing,
+    /// Shared by all lanes.
+    pub(super) troubles: Arc<Troubles>,
     /// Of each member those that were used last stand last. Held for a few operations, never
     /// across a wait.
     idle: Mutex<Vec<Idle>>,
@@ -48,11 +55,17 @@ struct Idle {
 
 impl Pool {
     /// Connects to nothing yet.
-    pub(super) fn new(groups: Arc<ArcSwap<Vec<Group>>>, names: Names, timing: Timing) -> Self {
+    pub(super) fn new(
+        groups: Arc<ArcSwap<Vec<Group>>>,
+        names: Names,
+        timing: Timing,
+        troubles: Arc<Troubles>,
+    ) -> Self {
         Self {
             groups,
             names,
             timing,
+            troubles,
             idle: Mutex::new(Vec::new()),
             closing: Closing::default(),
         }
@@ -73,6 +86,40 @@ impl Pool {
         let members = groups.iter().flat_map(|group| &group.members);
         let checked = members.filter(|member| member.settings.check.is_some());
         checked.map(Arc::clone).collect()
+    }
+
+    /// The upstreams whose members DNS names.
+    pub(super) fn discovered(&self) -> Vec<(UpstreamId, Arc<Settings>)> {
+        let groups = self.groups.load();
+        let asked = groups.iter();
+        let asked = asked.filter(|group| group.settings.discover != Discover::Off);
+        asked
+            .map(|group| (group.id, Arc::clone(&group.settings)))
+            .collect()
+    }
+
+    /// Takes the members that DNS has named into the upstream with these settings, if it is still there;
+    /// tells who they are, if they are others than before.
+    pub(super) fn take_over(&self, settings: &Arc<Settings>, found: &Found) -> Option<String> {
+        let is_it = |group: &&Group| Arc::ptr_eq(&group.settings, settings);
+        let before = self.groups.rcu(|groups| {
+            let groups = groups.iter().map(|group| {
+                if is_it(&group) {
+                    group.with_found(found)
+                } else {
+                    group.clone()
+                }
+            });
+            groups.collect::<Vec<_>>()
+        });
+        let now = self.groups.load();
+        let (before, now) = (before.iter().find(is_it)?, now.iter().find(is_it)?);
+        retire(&before.members, &now.members);
+        let numbers = |group: &Group| -> Vec<u64> {
+            group.members.iter().map(|member| member.number).collect()
+        };
+        let places: Vec<String> = now.members.iter().map(|member| member.place()).collect();
+        (numbers(before) != numbers(now)).then(|| places.join(", "))
     }
 
     /// An idle connection to the member, if there is one that is good; of this client, where
@@ -147,6 +194,15 @@ impl Pool {
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Members that are not there any more get nothing, and keep no connection.
+pub(super) fn retire<'m>(before: impl IntoIterator<Item = &'m Arc<Member>>, now: &[Arc<Member>]) {
+    for member in before {
+        if !now.iter().any(|other| other.number == member.number) {
+            member.is_retired.store(true, Ordering::Relaxed);
+        }
     }
 }
 

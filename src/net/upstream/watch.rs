@@ -53,7 +53,7 @@ async fn ask(lane: &Lane, member: &Arc<Member>, check: &Check) {
     let why = match lane.probe(member, request, check.deadline).await {
         Ok(StatusCode::OK) => {
             if member.health.check_succeeds() {
-                let (upstream, server) = (&member.settings.name, &member.origin);
+                let (upstream, server) = (&member.settings.name, member.place());
                 info!(%upstream, %server, "a server is well again by its health check");
             }
             return;
@@ -62,7 +62,7 @@ async fn ask(lane: &Lane, member: &Arc<Member>, check: &Check) {
         Err(failure) => failure.chain(),
     };
     if member.health.check_fails(&why) {
-        let (upstream, server) = (&member.settings.name, &member.origin);
+        let (upstream, server) = (&member.settings.name, member.place());
         warn!(%upstream, %server, why, "a server is down by its health check and gets no requests");
     }
 }

@@ -105,7 +105,7 @@ impl Exchange {
         };
         let why = causes(error);
         if member.health.fail(&why, was_open) {
-            let (upstream, server) = (&member.settings.name, &member.origin);
+            let (upstream, server) = (&member.settings.name, member.place());
             warn!(%upstream, %server, why, "a server does not answer; others are preferred for now");
         }
     }
