@@ -50,8 +50,10 @@ pub(super) struct Registration {
     pub(super) subject: OwnedSubject,
     /// What it was let in with; another verdict ends it.
     pub(super) given: Verdict,
-    /// Its verdict is to be Allow, or it stays for this reason until then, and not longer.
-    pub(super) stay: Option<(Reason, Timestamp)>,
+    /// The reason that its client was told, if another one ends it, too.
+    told: Option<Reason>,
+    /// It stays for this reason until then, and not longer.
+    stay: Option<(Reason, Timestamp)>,
     /// Unix milliseconds at which a fact used expires; `i64::MAX` for never.
     pub(super) revisit: AtomicI64,
     revoked: OnceLock<Decided>,
@@ -73,7 +75,10 @@ impl Registration {
         let may_stay = self
             .stay
             .is_none_or(|(reason, until)| now < until && decided.decision.lasting() == reason);
-        decided.decision.verdict == self.given && place == self.place && may_stay
+        let same_reason = self
+            .told
+            .is_none_or(|reason| decided.decision.reason == reason);
+        decided.decision.verdict == self.given && place == self.place && may_stay && same_reason
     }
 
     /// Takes the permission back; whoever polls the permit learns the new decision.
@@ -81,6 +86,25 @@ impl Registration {
         let first = self.revoked.set(decided).is_ok();
         self.waker.wake();
         first
+    }
+}
+
+/// What a registration stands for.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    given: Verdict,
+    told: Option<Reason>,
+    stay: Option<(Reason, Timestamp)>,
+}
+
+impl Terms {
+    /// Another verdict ends it, and nothing else.
+    const fn of(given: Verdict) -> Self {
+        Self {
+            given,
+            told: None,
+            stay: None,
+        }
     }
 }
 
@@ -166,11 +190,23 @@ impl Live {
         subject: &Subject<'_>,
         decided: &Decided,
     ) -> Permit {
-        let permit = self.register(subject, decided);
-        if !self.point.is_current(decided) {
-            self.judge_one(now, &permit.registration);
-        }
-        permit
+        let terms = Terms::of(decided.decision.verdict);
+        self.file_current(now, subject, decided, terms)
+    }
+
+    /// The same for a subject that was told the reason: the permit resolves when that becomes another
+    /// one, too.
+    pub fn hold_for_reason(
+        self: &Arc<Self>,
+        now: Timestamp,
+        subject: &Subject<'_>,
+        decided: &Decided,
+    ) -> Permit {
+        let terms = Terms {
+            told: Some(decided.decision.reason),
+            ..Terms::of(decided.decision.verdict)
+        };
+        self.file_current(now, subject, decided, terms)
     }
 
     /// Registers a subject that is let in until then although `decided` does not: the permit
@@ -182,14 +218,11 @@ impl Live {
         decided: &Decided,
         until: Timestamp,
     ) -> Permit {
-        let place = Place::of(subject, decided);
-        let stay = Some((decided.decision.lasting(), until));
-        let given = decided.decision.verdict;
-        let permit = self.file(OwnedSubject::from(subject), given, place, decided, stay);
-        if !self.point.is_current(decided) {
-            self.judge_one(now, &permit.registration);
-        }
-        permit
+        let terms = Terms {
+            stay: Some((decided.decision.lasting(), until)),
+            ..Terms::of(decided.decision.verdict)
+        };
+        self.file_current(now, subject, decided, terms)
     }
 
     /// Registers a subject that was let in with the verdict `given` before this start. Whatever is
@@ -205,7 +238,7 @@ impl Live {
             (Place::of(subject, &decided), decided)
         };
         let (place, decided) = subject.with(decide);
-        self.file(subject, given, place, &decided, None)
+        self.file(subject, place, &decided, Terms::of(given))
     }
 
     /// What they are decided by.
@@ -240,23 +273,40 @@ impl Live {
 
     fn register(self: &Arc<Self>, subject: &Subject<'_>, decided: &Decided) -> Permit {
         let place = Place::of(subject, decided);
-        let given = decided.decision.verdict;
-        self.file(OwnedSubject::from(subject), given, place, decided, None)
+        let terms = Terms::of(decided.decision.verdict);
+        self.file(OwnedSubject::from(subject), place, decided, terms)
+    }
+
+    /// Registers, and judges again if that was overtaken by a change.
+    fn file_current(
+        self: &Arc<Self>,
+        now: Timestamp,
+        subject: &Subject<'_>,
+        decided: &Decided,
+        terms: Terms,
+    ) -> Permit {
+        let place = Place::of(subject, decided);
+        let permit = self.file(OwnedSubject::from(subject), place, decided, terms);
+        if !self.point.is_current(decided) {
+            self.judge_one(now, &permit.registration);
+        }
+        permit
     }
 
     fn file(
         self: &Arc<Self>,
         subject: OwnedSubject,
-        given: Verdict,
         place: Place,
         decided: &Decided,
-        stay: Option<(Reason, Timestamp)>,
+        terms: Terms,
     ) -> Permit {
+        let Terms { given, told, stay } = terms;
         let registration = Arc::new(Registration {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             place,
             subject,
             given,
+            told,
             stay,
             revisit: AtomicI64::new(i64::MAX),
             revoked: OnceLock::new(),

@@ -6,8 +6,6 @@ use crate::eas::error::BadBody;
 use crate::wbxml::Event;
 use crate::wbxml::Reader;
 use crate::wbxml::Tag;
-use crate::wbxml::item::air_sync_base;
-use crate::wbxml::service::item_operations;
 use crate::wbxml::service::settings;
 use crate::wbxml::sync::air_sync;
 use crate::wbxml::sync::folder_hierarchy;
@@ -15,12 +13,19 @@ use crate::wbxml::sync::get_item_estimate;
 use crate::wbxml::sync::ping;
 
 mod client;
+mod items;
+
+use items::preferences;
 
 pub use client::Information;
 pub use client::Provision;
 pub use client::fetches_attachment;
 pub use client::information;
 pub use client::provision;
+pub use items::Fetch;
+pub use items::Operations;
+pub use items::Preference;
+pub use items::operations;
 
 /// The most folders of one request. Exchange's default is 200 for Ping
 /// (`MaxNumOfFolders`), and no client has more than some hundred.
@@ -35,12 +40,16 @@ pub struct Collection<'a> {
     pub key: &'a str,
     /// Its class, which versions below 12.1 send.
     pub class: Option<&'a str>,
+    /// The client does not want to be told what is new now (`GetChanges` is 0, 2.2.3.84).
+    pub no_news: bool,
     /// Changes that the client sends up.
     pub changes: u32,
+    /// The items that it changes or deletes with them; of more than [`MAX_FOLDERS`] the first.
+    pub touched: Vec<&'a str>,
     /// Items that it wants again (`Fetch`), by their ids.
     pub fetches: Vec<&'a str>,
-    /// The forms of body that it takes: 1 is text, 2 is HTML (MS-ASAIRS 2.2.2.22.2).
-    pub body_types: Vec<u8>,
+    /// The forms of body that it takes, the most wanted first.
+    pub preferences: Vec<Preference>,
 }
 
 /// A Sync.
@@ -151,36 +160,6 @@ pub fn folder_sync(octets: &[u8]) -> Result<&str, BadBody> {
     key.ok_or(BadBody::Incomplete)
 }
 
-/// The items that an ItemOperations fetches, by their ids; `None` if it wants anything else, too.
-///
-/// # Errors
-///
-/// [`BadBody`].
-pub fn fetches(octets: &[u8]) -> Result<Option<Vec<Fetch<'_>>>, BadBody> {
-    let mut fetches = Vec::new();
-    let mut only = true;
-    let outermost = item_operations::ITEM_OPERATIONS;
-    document(octets, outermost, |reader, element| match element.tag {
-        item_operations::FETCH => push(&mut fetches, fetch(reader, element)?),
-        _ => {
-            only = false;
-            skip(reader, element)
-        }
-    })?;
-    Ok(only.then_some(fetches))
-}
-
-/// One item that an ItemOperations fetches.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fetch<'a> {
-    /// The folder.
-    pub collection: &'a str,
-    /// The item.
-    pub item: &'a str,
-    /// The forms of body that the client takes.
-    pub body_types: Vec<u8>,
-}
-
 /// Whether a Settings does nothing but tell what kind of device sends it.
 ///
 /// # Errors
@@ -221,7 +200,8 @@ fn collection<'a>(reader: &mut Reader<'a>, element: Element) -> Result<Collectio
                 found.class = Some(text(reader, element)?);
             }
             air_sync::COMMANDS => commands(reader, element, &mut found)?,
-            air_sync::OPTIONS => body_types(reader, element, &mut found.body_types)?,
+            air_sync::GET_CHANGES => found.no_news = text(reader, element)? == "0",
+            air_sync::OPTIONS => preferences(reader, element, &mut found.preferences)?,
             _ => skip(reader, element)?,
         }
         Ok(())
@@ -235,48 +215,18 @@ fn commands<'a>(
     found: &mut Collection<'a>,
 ) -> Result<(), BadBody> {
     children(reader, element, |reader, element| {
-        if element.tag != air_sync::FETCH {
+        let (is_fetch, is_add) = (element.tag == air_sync::FETCH, element.tag == air_sync::ADD);
+        if !is_fetch {
             found.changes = found.changes.saturating_add(1);
-            return skip(reader, element);
         }
         children(reader, element, |reader, element| match element.tag {
-            air_sync::SERVER_ID => push(&mut found.fetches, text(reader, element)?),
+            air_sync::SERVER_ID if is_fetch => push(&mut found.fetches, text(reader, element)?),
+            air_sync::SERVER_ID if !is_add && found.touched.len() < MAX_FOLDERS => {
+                found.touched.push(text(reader, element)?);
+                Ok(())
+            }
             _ => skip(reader, element),
         })
-    })
-}
-
-fn fetch<'a>(reader: &mut Reader<'a>, element: Element) -> Result<Fetch<'a>, BadBody> {
-    let mut fetch = Fetch::default();
-    children(reader, element, |reader, element| {
-        match element.tag {
-            air_sync::COLLECTION_ID => fetch.collection = text(reader, element)?,
-            air_sync::SERVER_ID => fetch.item = text(reader, element)?,
-            item_operations::OPTIONS => body_types(reader, element, &mut fetch.body_types)?,
-            _ => skip(reader, element)?,
-        }
-        Ok(())
-    })?;
-    Ok(fetch)
-}
-
-/// The types of the BodyPreferences among options.
-fn body_types(
-    reader: &mut Reader<'_>,
-    element: Element,
-    types: &mut Vec<u8>,
-) -> Result<(), BadBody> {
-    children(reader, element, |reader, element| match element.tag {
-        air_sync_base::BODY_PREFERENCE => {
-            children(reader, element, |reader, element| match element.tag {
-                air_sync_base::TYPE => {
-                    let kind = number(reader, element)?;
-                    push(types, u8::try_from(kind).map_err(|_| BadBody::Value)?)
-                }
-                _ => skip(reader, element),
-            })
-        }
-        _ => skip(reader, element),
     })
 }
 

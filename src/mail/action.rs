@@ -118,11 +118,13 @@ pub struct WipeNews {
 pub struct Wait {
     /// For so many seconds at most, 1 to 3540.
     pub seconds: u32,
-    /// Resolves when the verdict has changed.
+    /// Resolves when the verdict has changed, or the reason for it.
     pub permit: Permit,
     /// The answer when the time is over.
     pub expired: Reply,
     pub(super) released: Reply,
+    /// To be answered anew when the reason has changed, unless it is too long to be kept.
+    pub(super) body: Option<Box<[u8]>>,
     pub(super) exchange: Exchange,
 }
 

@@ -135,7 +135,7 @@ impl Gateway {
 
     /// Writes it: which device, why, and what to do. One revision for each reason, so that a device
     /// gets another message only when there is another reason.
-    pub(super) fn compose(&self, now: Now, way: &Way, headers: &HeaderMap) -> Message {
+    pub(super) fn compose(&self, now: Now, way: &Way, asked: Vec<Language>) -> Message {
         let Way {
             who,
             request,
@@ -159,7 +159,7 @@ impl Gateway {
         let words = self.words.load();
         let (itself, _) = self.roll.itself(user, request.device);
         let mut wanted: Vec<Language> = itself.language.iter().cloned().collect();
-        wanted.extend(languages(headers, request));
+        wanted.extend(asked);
         let described = self.describe(decided, &request.device_type, itself);
         let id = who.id.to_string();
         let link = self.check_link(

@@ -17,6 +17,7 @@ use crate::eas::Status;
 use crate::eas::Version;
 use crate::eas::quarantine;
 use crate::eas::quarantine::Answer;
+use crate::eas::quarantine::Inbox;
 use crate::eas::quarantine::Spoken;
 use crate::message::Language;
 use crate::model::Now;
@@ -34,6 +35,7 @@ use super::action::Wait;
 use super::action::Way;
 use super::draft;
 use super::gateway::Gateway;
+use super::message;
 use super::reply::Cause;
 use super::reply::Reply;
 use super::roll::Itself;
@@ -51,7 +53,7 @@ impl Gateway {
     pub(super) fn hold_back(&self, now: Now, way: Way, headers: HeaderMap) -> Step {
         let record = way.who.record(&way.request, &way.decided);
         let permit = way.who.with_subject(&way.request, |subject| {
-            self.live.hold(now.wall, subject, &way.decided)
+            self.live.hold_for_reason(now.wall, subject, &way.decided)
         });
         let aside = Aside(Box::new(way), permit, headers);
         // A Provision goes on, and tells what device it is on its way.
@@ -110,15 +112,63 @@ impl Gateway {
         (self.answer_aside(now, aside, body), None)
     }
 
-    /// The wait of a device is over because its verdict has changed.
-    pub fn handle_released(&self, wait: Wait, decided: &Decided) -> (Reply, Option<Event>) {
+    /// The wait of a device is over because its verdict has changed, or the reason for it: its client
+    /// is answered as if it had asked now.
+    pub fn handle_released(
+        &self,
+        now: Now,
+        wait: Wait,
+        decided: &Decided,
+    ) -> (Reply, Option<Event>) {
         let (_, event) = self.handle_revoked(&wait.exchange, decided);
-        let way = &*wait.exchange.0;
-        let reply = match decided.decision.verdict {
-            Verdict::Allow | Verdict::Quarantine => wait.released,
-            Verdict::Block => self.reply(&way.who, &way.request, decided),
+        let mut way = wait.exchange.0;
+        way.decided = *decided;
+        let reply = match (decided.decision.verdict, wait.body) {
+            (Verdict::Allow, _) => wait.released,
+            (Verdict::Block, _) => self.reply(&way.who, &way.request, decided),
+            (Verdict::Quarantine, Some(body)) => self.answer_again(now, &way, &body),
+            (Verdict::Quarantine, None) => wait.expired,
         };
         (reply, event)
+    }
+
+    /// The answer to a command that has waited until another reason came.
+    fn answer_again(&self, now: Now, way: &Way, body: &[u8]) -> Reply {
+        let Way {
+            who,
+            request,
+            decided,
+            ..
+        } = way;
+        // Its headers are not kept with it; what they asked for is.
+        let (_, wanted) = self.roll.itself(&who.login.user, request.device);
+        let wanted = wanted.into_iter().collect();
+        let (status, body) = match self.ask_made_up(now, way, wanted, body) {
+            Answer::Reply(status, body) => (status, body),
+            Answer::Hold(hold) => (200, hold.expired),
+            // Neither waits.
+            Answer::Parts(_) | Answer::Forward => (200, Vec::new()),
+        };
+        Reply::held_back(status, body, decided.decision.reason, who.id)
+    }
+
+    /// What the made-up mailbox answers, which is remembered as far as it has to be.
+    fn ask_made_up(&self, now: Now, way: &Way, wanted: Vec<Language>, body: &[u8]) -> Answer {
+        let Way {
+            who,
+            request,
+            decided,
+            ..
+        } = way;
+        let message = self.compose(now, way, wanted);
+        let inbox = Inbox {
+            message: &message,
+            is_news: self.roll.lacks(who, request, decided.decision.reason),
+            multipart: request.accept_multipart,
+        };
+        let (answer, given) = quarantine::answer(request.command, request.version, body, inbox);
+        self.roll.give(who, request, &given);
+        answer
     }
 
     /// The verdict has changed while the body came.
@@ -132,7 +182,7 @@ impl Gateway {
         let permit = match (permit, decided.decision.verdict) {
             (Some(permit), _) => permit,
             (None, Verdict::Quarantine) => way.who.with_subject(&way.request, |subject| {
-                self.live.hold(now.wall, subject, &decided)
+                self.live.hold_for_reason(now.wall, subject, &decided)
             }),
             (None, Verdict::Block)
                 if way.who.sends && decided.decision.reason.is_of_one_command() =>
@@ -189,20 +239,16 @@ impl Gateway {
                 if let Some(about) = eas::about(command, body) {
                     self.roll.tell(who, request, itself(&about));
                 }
-                let message = self.compose(now, way, &aside.2);
-                quarantine::answer(command, version, body, &message)
+                self.ask_made_up(now, way, message::languages(&aside.2, request), body)
             }
             // It carries what the client wants to send up; later, then.
             None => quarantine::refuse(command, version, Status::ServerErrorRetryLater),
         };
         match answer {
-            Answer::Reply(status, body) => {
-                if command == Command::FolderSync && status == 200 {
-                    self.roll.make_up(who, request);
-                }
-                Next::Answer(reply(status, body))
-            }
+            Answer::Reply(status, body) => Next::Answer(reply(status, body)),
+            Answer::Parts(body) => Next::Answer(Reply::in_parts(body, reason, who.id)),
             Answer::Hold(hold) => {
+                let body = body.filter(|body| body.len() <= MAX_KEPT);
                 let expired = reply(200, hold.expired);
                 let released = reply(200, hold.released);
                 let Aside(way, permit, _) = aside;
@@ -211,6 +257,7 @@ impl Gateway {
                     permit,
                     expired,
                     released,
+                    body: body.map(Box::from),
                     exchange: Exchange(way),
                 })
             }
@@ -276,6 +323,10 @@ fn itself(about: &eas::About<'_>) -> Itself {
         language: about.language.and_then(Language::of_device),
     }
 }
+
+/// Octets of a body that is kept while it waits. Clients send some hundred; a longer one is answered as
+/// if its time were over, and sent again.
+const MAX_KEPT: usize = 4 << 10;
 
 /// Characters that are kept of each thing that a device tells.
 const MAX_TOLD: usize = 100;

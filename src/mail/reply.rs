@@ -340,6 +340,14 @@ impl Reply {
         Self::wbxml(status, body, Cause::Quarantined).because(reason, id)
     }
 
+    /// The same in several parts.
+    pub(super) fn in_parts(body: Vec<u8>, reason: Reason, id: Correlation) -> Self {
+        let mut reply = Self::held_back(200, body, reason, id);
+        let kind = HeaderValue::from_static(MULTIPART);
+        reply.headers.insert(header::CONTENT_TYPE, kind);
+        reply
+    }
+
     /// What a client is told that is blocked, in the form of its command.
     pub(super) fn of_blocked(status: u16, body: Vec<u8>, reason: Reason, id: Correlation) -> Self {
         Self::wbxml(status, body, Cause::Blocked).because(reason, id)
@@ -453,6 +461,8 @@ fn whole_seconds(wait: Duration) -> u64 {
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 const WBXML: &str = "application/vnd.ms-sync.wbxml";
+/// WBXML and what belongs to it (MS-ASCMD 2.2.1.10.1).
+const MULTIPART: &str = "application/vnd.ms-sync.multipart";
 
 /// The code of the reason, on refusals only: for whoever helps the user with a trace in hand. It
 /// says no more than the body does.

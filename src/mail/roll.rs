@@ -20,6 +20,7 @@ use crate::access::DecisionPoint;
 use crate::access::OwnedSubject;
 use crate::access::Trace;
 use crate::eas;
+use crate::eas::quarantine::Given;
 use crate::message::Language;
 use crate::model::EasDeviceId;
 use crate::model::Generation;
@@ -270,18 +271,35 @@ impl Roll {
         changed
     }
 
-    /// Notes that a device was given made-up folders.
-    pub(super) fn make_up(&self, who: &Who, request: &eas::Request) {
+    /// Notes what an answer leaves a device with.
+    pub(super) fn give(&self, who: &Who, request: &eas::Request, given: &Given<'_>) {
         let key = self.key_of(who, request);
         let mut table = self.lock();
         // It was told of a moment ago; if there was no place, the mail server will say that its keys
         // are not valid.
-        if let Some(entry) = table.entries.get_mut(&key)
-            && !std::mem::replace(&mut entry.made_up, true)
-        {
+        let Some(entry) = table.entries.get_mut(&key) else {
+            return;
+        };
+        let mut is_news = false;
+        if given.folders && !std::mem::replace(&mut entry.made_up, true) {
             self.made_up.fetch_add(1, Ordering::Relaxed);
+            is_news = true;
+        }
+        if let Some(inbox) = given.inbox {
+            is_news |= std::mem::replace(&mut entry.delivered, inbox) != inbox;
+        }
+        if is_news {
             self.changed();
         }
+    }
+
+    /// Whether a device was not given the message of this reason last. Of one that found no place that
+    /// is not known, and a client that is told so for nothing asks again and again.
+    pub(super) fn lacks(&self, who: &Who, request: &eas::Request, reason: Reason) -> bool {
+        let key = self.key_of(who, request);
+        let table = self.lock();
+        let entry = table.entries.get(&key);
+        entry.is_some_and(|entry| entry.delivered != Some(u32::from(reason.code())))
     }
 
     /// Notes that a device has asked for its real folders.

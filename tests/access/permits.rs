@@ -102,3 +102,24 @@ fn what_is_printed_names_nobody() {
         assert!(!printed.contains("alice"), "{printed}");
     }
 }
+
+#[test]
+fn who_was_told_a_reason_is_woken_when_it_becomes_another_one() {
+    let mut house = House::new();
+    house.judged(2, ComplianceState::NonCompliant);
+    let presented = [proven(Identifier::Device(device(2)))];
+    let subject = mail(&presented, Some(ALICE));
+    let (decided, permit) = house.live.admit(house.now, &subject, &mut Trace::default());
+    assert!(permit.is_none());
+    let mut told = house.live.hold_for_reason(house.now, &subject, &decided);
+    let mut held = house.live.hold(house.now, &subject, &decided);
+    let mut changes = house.user(ALICE, Tri::No, &[]);
+    changes.extend(house.judged(2, ComplianceState::Compliant));
+    house.live.sweep(house.now, &changes);
+    let Poll::Ready(now) = poll(&mut told, &Arc::default()) else {
+        panic!("the reason is another one");
+    };
+    assert_eq!(now.decision.verdict, decided.decision.verdict);
+    assert_ne!(now.decision.reason, decided.decision.reason);
+    assert!(poll(&mut held, &Arc::default()).is_pending());
+}

@@ -10,6 +10,7 @@ use portreeve::eas::Version;
 use portreeve::eas::draft;
 use portreeve::eas::quarantine;
 use portreeve::eas::quarantine::Answer;
+use portreeve::eas::quarantine::Inbox;
 use portreeve::eas::quarantine::Message;
 use portreeve::eas::quarantine::Spoken;
 use portreeve::model::Timestamp;
@@ -105,7 +106,13 @@ fn questions() -> Vec<(Command, Vec<u8>)> {
         (Command::Ping, pinged("480", "real")),
         (Command::Ping, pinged("99999", "real")),
     ];
-    for key in ["0", "portreeve.empty", "portreeve.message.54003", "real"] {
+    for key in [
+        "0",
+        "portreeve.empty",
+        "portreeve.message.54003",
+        "portreeve.message.53000",
+        "real",
+    ] {
         for body in ["1", "2", "4"] {
             all.push((Command::Sync, sync(key, None, body, false)));
         }
@@ -133,6 +140,15 @@ fn questions() -> Vec<(Command, Vec<u8>)> {
     all
 }
 
+/// The first part of an answer in several parts.
+fn document_of(parts: &[u8]) -> &[u8] {
+    let number = |at: usize| {
+        let octets = parts[at..at + 4].try_into().unwrap();
+        usize::try_from(u32::from_le_bytes(octets)).unwrap()
+    };
+    &parts[number(4)..number(4) + number(8)]
+}
+
 /// Every answer, whatever the version; each once.
 fn answers() -> BTreeSet<Vec<u8>> {
     let mut answers = BTreeSet::new();
@@ -148,10 +164,18 @@ fn answers() -> BTreeSet<Vec<u8>> {
         answers.extend(draft::keep(version, None));
         for (command, body) in questions() {
             answers.extend(draft::keep(version, Some(&body)));
-            match quarantine::answer(command, version, &body, &message()) {
-                Answer::Reply(_, body) => drop(answers.insert(body)),
-                Answer::Hold(hold) => answers.extend([hold.expired, hold.released]),
-                Answer::Forward => {}
+            for (is_news, multipart) in [(false, false), (true, true)] {
+                let inbox = Inbox {
+                    message: &message(),
+                    is_news,
+                    multipart,
+                };
+                match quarantine::answer(command, version, &body, inbox).0 {
+                    Answer::Reply(_, body) => drop(answers.insert(body)),
+                    Answer::Parts(parts) => drop(answers.insert(document_of(&parts).to_vec())),
+                    Answer::Hold(hold) => answers.extend([hold.expired, hold.released]),
+                    Answer::Forward => {}
+                }
             }
             if let Spoken::OfOurs(body) = quarantine::spoken(command, &body) {
                 answers.insert(body);

@@ -45,6 +45,7 @@ mod gateway;
 mod handshake;
 mod http2;
 mod identity;
+mod inbox;
 mod passing;
 mod patience;
 mod persistent;

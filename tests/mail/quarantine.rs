@@ -36,13 +36,13 @@ use crate::site::target;
 use crate::world::HOST;
 
 /// A client of either version of HTTP.
-enum Client {
+pub(crate) enum Client {
     One(http1::SendRequest<Full<Bytes>>),
     Two(http2::SendRequest<Full<Bytes>>),
 }
 
 impl Client {
-    async fn of(site: &Site, version: &str) -> Self {
+    pub(crate) async fn of(site: &Site, version: &str) -> Self {
         match version {
             "2" => Self::Two(site.http2().await),
             _ => Self::One(site.http1().await),
@@ -50,7 +50,12 @@ impl Client {
     }
 
     /// A command of the device `new`.
-    async fn send(&mut self, name: &str, act: &str, body: Vec<u8>) -> Response<Incoming> {
+    pub(crate) async fn send(
+        &mut self,
+        name: &str,
+        act: &str,
+        body: Vec<u8>,
+    ) -> Response<Incoming> {
         let mut sent: Request<Full<Bytes>> = command("new", name, act, Full::from(body));
         let sent = match self {
             Self::One(client) => {
@@ -68,13 +73,13 @@ impl Client {
     }
 
     /// The answer to a command, in short.
-    async fn ask(&mut self, name: &str, body: Vec<u8>) -> String {
+    pub(crate) async fn ask(&mut self, name: &str, body: Vec<u8>) -> String {
         shown(self.send(name, "length", body).await).await
     }
 }
 
 /// Elements by name, braces around content; anything but WBXML as it is.
-async fn shown(response: Response<Incoming>) -> String {
+pub(crate) async fn shown(response: Response<Incoming>) -> String {
     let status = response.status();
     let octets = response.into_body().collect().await.unwrap().to_bytes();
     if status != StatusCode::OK {
@@ -96,19 +101,19 @@ async fn shown(response: Response<Incoming>) -> String {
     shown
 }
 
-fn written(root: Tag, content: impl FnOnce(&mut Writer)) -> Vec<u8> {
+pub(crate) fn written(root: Tag, content: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.element(root, content);
     writer.finish()
 }
 
-fn folder_sync(key: &str) -> Vec<u8> {
+pub(crate) fn folder_sync(key: &str) -> Vec<u8> {
     written(folder_hierarchy::FOLDER_SYNC, |writer| {
         writer.leaf(folder_hierarchy::SYNC_KEY, key);
     })
 }
 
-fn sync(id: &str, key: &str) -> Vec<u8> {
+pub(crate) fn sync(id: &str, key: &str) -> Vec<u8> {
     written(air_sync::SYNC, |writer| {
         writer.element(air_sync::COLLECTIONS, |writer| {
             writer.element(air_sync::COLLECTION, |writer| {
@@ -119,7 +124,7 @@ fn sync(id: &str, key: &str) -> Vec<u8> {
     })
 }
 
-fn ping(seconds: &str, folder: &str) -> Vec<u8> {
+pub(crate) fn ping(seconds: &str, folder: &str) -> Vec<u8> {
     written(ping::PING, |writer| {
         writer.leaf(ping::HEARTBEAT_INTERVAL, seconds);
         writer.element(ping::FOLDERS, |writer| {
@@ -129,7 +134,7 @@ fn ping(seconds: &str, folder: &str) -> Vec<u8> {
 }
 
 /// So long a test waits for what must come at once.
-const SOON: Duration = Duration::from_secs(5);
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn a_device_in_quarantine_reads_why_and_goes_on_when_it_is_let_in_r32_r38() {
@@ -225,7 +230,7 @@ async fn a_wait_ends_with_403_when_the_device_is_blocked_r14() {
     for version in ["1.1", "2"] {
         let site = Site::start().await;
         let mut client = Client::of(&site, version).await;
-        let waits = async move { client.ask("Ping", ping("600", "portreeve.2")).await };
+        let waits = async move { client.ask("Ping", ping("600", "portreeve.8")).await };
         let waiting = tokio::spawn(waits);
         while site.world.live.is_empty() {
             tokio::task::yield_now().await;
@@ -243,9 +248,9 @@ async fn a_wait_ends_by_itself_and_by_the_client() {
     for version in ["1.1", "2"] {
         let site = Site::start().await;
         let mut client = Client::of(&site, version).await;
-        let answer = client.ask("Ping", ping("1", "portreeve.2")).await;
+        let answer = client.ask("Ping", ping("1", "portreeve.8")).await;
         assert_eq!(answer, "Ping(Status(1))", "{version}");
-        let waits = async move { client.ask("Ping", ping("600", "portreeve.2")).await };
+        let waits = async move { client.ask("Ping", ping("600", "portreeve.8")).await };
         let waiting = tokio::spawn(waits);
         while site.world.live.is_empty() {
             tokio::task::yield_now().await;

@@ -2,9 +2,9 @@
 //! fetch an attachment.
 
 use super::Element;
-use super::body_types;
 use super::children;
 use super::document;
+use super::items::preferences;
 use super::number;
 use super::refuse_second;
 use super::skip;
@@ -97,9 +97,9 @@ pub fn fetches_attachment(octets: &[u8]) -> Result<bool, BadBody> {
                 skip(reader, element)
             }
             item_operations::OPTIONS => {
-                let mut types = Vec::new();
-                body_types(reader, element, &mut types)?;
-                found |= types.contains(&WHOLE_MESSAGE);
+                let mut wanted = Vec::new();
+                preferences(reader, element, &mut wanted)?;
+                found |= wanted.iter().any(|one| one.kind == WHOLE_MESSAGE);
                 Ok(())
             }
             _ => skip(reader, element),

@@ -12,8 +12,8 @@ use crate::wbxml::sync::folder_hierarchy;
 use crate::wbxml::sync::get_item_estimate;
 
 use super::is_ours;
-use super::ping_answer;
-use super::sync_status;
+use super::sync::sync_status;
+use super::wait;
 
 /// What a command of a device speaks of that was let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ fn read(command: Command, octets: &[u8]) -> Result<Spoken, BadBody> {
         }
         Command::Ping => {
             let any = body::ping(octets)?.folders.iter().any(|id| is_ours(id));
-            any.then(|| ping_answer("7", None, &[]))
+            any.then(|| wait::told("7", None, &[]))
         }
         Command::GetItemEstimate => {
             let collections = body::estimate(octets)?;
@@ -55,7 +55,7 @@ fn read(command: Command, octets: &[u8]) -> Result<Spoken, BadBody> {
             any.then(|| no_such_folders(&collections))
         }
         Command::ItemOperations => {
-            let fetches = body::fetches(octets)?.unwrap_or_default();
+            let fetches = body::operations(octets)?.fetches;
             let any = fetches.iter().any(|fetch| is_ours(fetch.item));
             any.then(|| no_such_items(&fetches))
         }

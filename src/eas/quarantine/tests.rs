@@ -5,9 +5,13 @@ use crate::wbxml::Reader;
 use crate::wbxml::Tag;
 use crate::wbxml::item::air_sync_base;
 use crate::wbxml::service::compose_mail;
+use crate::wbxml::service::item_operations;
 use crate::wbxml::service::provision;
 use crate::wbxml::service::search;
 use crate::wbxml::service::settings;
+use crate::wbxml::sync::air_sync;
+use crate::wbxml::sync::get_item_estimate;
+use crate::wbxml::sync::ping;
 
 fn message() -> Message {
     Message {
@@ -40,9 +44,27 @@ fn shown(octets: &[u8]) -> String {
     shown
 }
 
+/// The answer to a client that was given the message, as far as is remembered.
+fn answered(command: Command, version: Version, octets: &[u8]) -> Answer {
+    ask(command, version, octets, false).0
+}
+
+fn ask(command: Command, version: Version, octets: &[u8], is_news: bool) -> (Answer, Given<'_>) {
+    let inbox = Inbox {
+        message: &message(),
+        is_news,
+        multipart: false,
+    };
+    answer(command, version, octets, inbox)
+}
+
+fn given(command: Command, octets: &[u8]) -> Given<'_> {
+    ask(command, Version::V14_1, octets, false).1
+}
+
 /// The body of an answer of status 200.
 fn told(command: Command, octets: &[u8]) -> String {
-    let answer = answer(command, Version::V14_1, octets, &message());
+    let answer = answered(command, Version::V14_1, octets);
     let Answer::Reply(200, body) = &answer else {
         panic!("{command}: {answer:?}");
     };
@@ -50,7 +72,7 @@ fn told(command: Command, octets: &[u8]) -> String {
 }
 
 fn held(command: Command, octets: &[u8]) -> (u32, String, String) {
-    let answer = answer(command, Version::V14_1, octets, &message());
+    let answer = answered(command, Version::V14_1, octets);
     let Answer::Hold(hold) = &answer else {
         panic!("{command}: {answer:?}");
     };
@@ -77,6 +99,8 @@ struct Folder<'a> {
     adds: bool,
     fetches: Option<&'a str>,
     body_type: Option<&'a str>,
+    touches: &'a [&'a str],
+    no_news: bool,
 }
 
 const FOLDER: Folder<'static> = Folder {
@@ -85,6 +109,8 @@ const FOLDER: Folder<'static> = Folder {
     adds: false,
     fetches: None,
     body_type: None,
+    touches: &[],
+    no_news: false,
 };
 
 fn sync_of(folders: &[Folder<'_>], wait: Option<(Tag, &str)>) -> Vec<u8> {
@@ -94,7 +120,11 @@ fn sync_of(folders: &[Folder<'_>], wait: Option<(Tag, &str)>) -> Vec<u8> {
                 writer.element(air_sync::COLLECTION, |writer| {
                     writer.leaf(air_sync::SYNC_KEY, folder.key);
                     writer.leaf(air_sync::COLLECTION_ID, folder.id);
-                    writer.empty(air_sync::GET_CHANGES);
+                    if folder.no_news {
+                        writer.leaf(air_sync::GET_CHANGES, "0");
+                    } else {
+                        writer.empty(air_sync::GET_CHANGES);
+                    }
                     if let Some(kind) = folder.body_type {
                         writer.element(air_sync::OPTIONS, |writer| {
                             writer.element(air_sync_base::BODY_PREFERENCE, |writer| {
@@ -102,8 +132,14 @@ fn sync_of(folders: &[Folder<'_>], wait: Option<(Tag, &str)>) -> Vec<u8> {
                             });
                         });
                     }
-                    if folder.adds || folder.fetches.is_some() {
+                    if folder.adds || folder.fetches.is_some() || !folder.touches.is_empty() {
                         writer.element(air_sync::COMMANDS, |writer| {
+                            for item in folder.touches {
+                                writer.element(air_sync::CHANGE, |writer| {
+                                    writer.leaf(air_sync::SERVER_ID, item);
+                                    writer.empty(air_sync::APPLICATION_DATA);
+                                });
+                            }
                             if folder.adds {
                                 writer.element(air_sync::ADD, |writer| {
                                     writer.leaf(air_sync::CLIENT_ID, "1");
@@ -179,9 +215,141 @@ fn the_message_comes_with_the_second_sync_and_once() {
     };
     let again = told(Command::Sync, &sync_of(&[earlier], None));
     assert!(
-        again.contains("Commands(Add(ServerId(portreeve.2:3)"),
+        again.contains(
+            "SyncKey(portreeve.message.3)CollectionId(portreeve.2)Status(1)\
+             Commands(Delete(ServerId(portreeve.2:2))Add(ServerId(portreeve.2:3)"
+        ),
         "{again}"
     );
+    // A key that no message has deletes none.
+    for key in [
+        "portreeve.message.",
+        "portreeve.message.+2",
+        "portreeve.what",
+    ] {
+        let forged = Folder { key, ..FOLDER };
+        let told = told(Command::Sync, &sync_of(&[forged], None));
+        assert!(told.contains("Commands(Add("), "row {key}: {told}");
+    }
+}
+
+#[test]
+fn a_client_that_wants_no_news_gets_none_until_it_does() {
+    let not_now = Folder {
+        key: "portreeve.empty",
+        no_news: true,
+        ..FOLDER
+    };
+    assert_eq!(told(Command::Sync, &sync_of(&[not_now], None)), "");
+    let earlier = Folder {
+        key: "portreeve.message.2",
+        ..not_now
+    };
+    let sync = sync_of(&[earlier], None);
+    assert_eq!(told(Command::Sync, &sync), "");
+    assert_eq!(given(Command::Sync, &sync).inbox, Some(Some(2)));
+    // A key it gets all the same.
+    let first = Folder {
+        key: "0",
+        ..not_now
+    };
+    let first = told(Command::Sync, &sync_of(&[first], None));
+    assert!(first.contains("SyncKey(portreeve.empty)"), "{first}");
+}
+
+#[test]
+fn our_own_message_may_be_read_and_deleted_and_nothing_else_is_taken() {
+    let read = Folder {
+        key: "portreeve.message.3",
+        touches: &["portreeve.2:3"],
+        ..FOLDER
+    };
+    assert_eq!(
+        told(Command::Sync, &sync_of(&[read], None)),
+        "Sync(Collections(Collection(SyncKey(portreeve.message.3)CollectionId(portreeve.2)Status(1))))"
+    );
+    // What is new comes with it.
+    let earlier = Folder {
+        key: "portreeve.message.2",
+        ..read
+    };
+    let both = told(Command::Sync, &sync_of(&[earlier], None));
+    assert!(both.contains("Commands(Delete("), "{both}");
+    for touches in [&["5:17"][..], &["portreeve.2:3", "5:17"]] {
+        let mixed = Folder { touches, ..read };
+        let sync = sync_of(&[mixed], None);
+        assert!(told(Command::Sync, &sync).contains("Status(16)"));
+        // A Ping would have it tried again at once.
+        assert_eq!(given(Command::Sync, &sync).inbox, Some(Some(3)));
+    }
+}
+
+#[test]
+fn what_an_answer_leaves_a_client_with_is_told() {
+    let sync = |id, key| {
+        let folder = Folder { id, key, ..FOLDER };
+        sync_of(&[folder], None)
+    };
+    for (command, octets, folders, keys, inbox) in [
+        (Command::FolderSync, folder_sync("0"), true, 0, Some(None)),
+        (
+            Command::FolderSync,
+            folder_sync("portreeve.folders"),
+            true,
+            0,
+            None,
+        ),
+        (Command::FolderSync, folder_sync("{real}1"), false, 0, None),
+        (Command::Sync, sync("portreeve.2", "0"), true, 0, Some(None)),
+        (
+            Command::Sync,
+            sync("portreeve.2", "portreeve.empty"),
+            true,
+            0,
+            Some(Some(3)),
+        ),
+        (Command::Sync, sync("portreeve.8", "0"), true, 0, None),
+        (Command::Sync, sync("6", "0"), false, 1, None),
+        (Command::Sync, sync("6", "portreeve.empty"), false, 1, None),
+        (Command::Sync, sync("5", "{real}9"), false, 0, None),
+        (Command::Ping, ping_of("60", "portreeve.2"), true, 0, None),
+        (Command::Ping, ping_of("60", "5"), false, 0, None),
+    ] {
+        let given = given(command, &octets);
+        let row = format!("{command} {given:?}");
+        assert_eq!((given.folders, given.inbox), (folders, inbox), "row {row}");
+        assert_eq!(given.keys, vec!["6"; keys], "row {row}");
+        assert_eq!(given.whole, command != Command::FolderSync, "row {row}");
+    }
+    assert_eq!(given(Command::Sync, b""), Given::default());
+    assert_eq!(given(Command::Ping, b""), Given::default());
+}
+
+#[test]
+fn a_ping_says_at_once_that_the_message_waits() {
+    let ask = |folder| {
+        let octets = ping_of("900", folder);
+        match answer(
+            Command::Ping,
+            Version::V14_1,
+            &octets,
+            Inbox {
+                message: &message(),
+                is_news: true,
+                multipart: false,
+            },
+        ) {
+            (Answer::Reply(200, body), _) => shown(&body),
+            (other, _) => format!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        ask("portreeve.2"),
+        "Ping(Status(2)Folders(Folder(portreeve.2)))"
+    );
+    for other in ["portreeve.8", "5"] {
+        assert!(ask(other).starts_with("Hold("), "row {other}");
+    }
 }
 
 #[test]
@@ -343,6 +511,7 @@ fn estimates_count_the_message_alone() {
     for (id, key, expected) in [
         ("portreeve.2", "portreeve.empty", "Estimate(1)"),
         ("portreeve.2", "portreeve.message.3", "Estimate(0)"),
+        ("portreeve.2", "portreeve.message.2", "Estimate(2)"),
         ("portreeve.8", "portreeve.empty", "Estimate(0)"),
         ("5", "{real}1", "Estimate(0)"),
     ] {
@@ -396,13 +565,13 @@ fn each_command_is_refused_in_its_own_shape_at_each_version() {
     ] {
         assert_eq!(told(command, b"whatever"), expected);
         for version in [Version::V12_0, Version::V12_1] {
-            let answer = answer(command, version, b"whatever", &message());
+            let answer = answered(command, version, b"whatever");
             assert_eq!(answer, Answer::Reply(403, Vec::new()), "row {command}");
         }
         assert!(!needs_body(command), "row {command}");
     }
     for version in Version::ALL {
-        let attachment = answer(Command::GetAttachment, version, b"", &message());
+        let attachment = answered(Command::GetAttachment, version, b"");
         assert_eq!(attachment, Answer::Reply(403, Vec::new()), "row {version}");
     }
 }
@@ -420,9 +589,8 @@ fn only_what_tells_nothing_of_the_mailbox_goes_upstream() {
         });
         writer.element(settings::OOF, |writer| writer.empty(settings::GET));
     });
-    let forwarded = |command, octets: &[u8]| {
-        answer(command, Version::V14_1, octets, &message()) == Answer::Forward
-    };
+    let forwarded =
+        |command, octets: &[u8]| answered(command, Version::V14_1, octets) == Answer::Forward;
     assert!(forwarded(Command::Settings, &about_it));
     assert!(!forwarded(Command::Settings, &out_of_office));
     let policy = written(provision::PROVISION, |writer| {
@@ -468,7 +636,7 @@ fn a_body_that_is_none_is_refused_with_its_status() {
         (Command::Settings, b"\x03", "Settings(Status(102))"),
     ] {
         assert_eq!(told(command, octets), expected);
-        let older = answer(command, Version::V12_1, octets, &message());
+        let older = answered(command, Version::V12_1, octets);
         assert_eq!(older, Answer::Reply(400, Vec::new()), "row {command}");
     }
 }
@@ -543,4 +711,137 @@ fn what_was_under_way_ends_as_if_nothing_had_come_or_is_tried_again() {
             "row {command} {version}"
         );
     }
+}
+
+/// The body of the message as a client gets it that sends these preferences: type, most octets, all or
+/// nothing.
+fn body_for(preferences: &[(&str, Option<&str>, Option<&str>)]) -> String {
+    let sync = written(air_sync::SYNC, |writer| {
+        writer.element(air_sync::COLLECTIONS, |writer| {
+            writer.element(air_sync::COLLECTION, |writer| {
+                writer.leaf(air_sync::SYNC_KEY, "portreeve.empty");
+                writer.leaf(air_sync::COLLECTION_ID, "portreeve.2");
+                writer.element(air_sync::OPTIONS, |writer| {
+                    for (kind, most, all_or_none) in preferences {
+                        writer.element(air_sync_base::BODY_PREFERENCE, |writer| {
+                            writer.leaf(air_sync_base::TYPE, kind);
+                            if let Some(most) = most {
+                                writer.leaf(air_sync_base::TRUNCATION_SIZE, most);
+                            }
+                            if let Some(all_or_none) = all_or_none {
+                                writer.leaf(air_sync_base::ALL_OR_NONE, all_or_none);
+                            }
+                        });
+                    }
+                });
+            });
+        });
+    });
+    let told = told(Command::Sync, &sync);
+    let (_, body) = told.split_once("Body(").unwrap();
+    let (body, _) = body.split_once(")MessageClass").unwrap();
+    body.to_owned()
+}
+
+#[test]
+fn a_body_is_cut_or_left_away_where_the_client_wants_that() {
+    for (preferences, expected) in [
+        (
+            &[("1", Some("6"), None)][..],
+            "Type(1)EstimatedDataSize(21)Truncated(1)Data(Switch)",
+        ),
+        (
+            &[("1", Some("21"), Some("1"))],
+            "Type(1)EstimatedDataSize(21)Data(Switch encryption on.)",
+        ),
+        (
+            &[("1", Some("20"), Some("1"))],
+            "Type(1)EstimatedDataSize(21)Truncated(1)",
+        ),
+        (
+            &[("1", Some("20"), Some(""))],
+            "Type(1)EstimatedDataSize(21)Truncated(1)",
+        ),
+        (
+            &[("1", Some("20"), Some("0"))],
+            "Type(1)EstimatedDataSize(21)Truncated(1)Data(Switch encryption on)",
+        ),
+        // The first that can be met.
+        (
+            &[("1", Some("20"), Some("1")), ("1", Some("6"), None)],
+            "Type(1)EstimatedDataSize(21)Truncated(1)Data(Switch)",
+        ),
+        (
+            &[("2", Some("3"), None)],
+            "Type(2)EstimatedDataSize(28)Truncated(1)Data(<p>)",
+        ),
+        (
+            &[("1", Some("0"), None)],
+            "Type(1)EstimatedDataSize(21)Truncated(1)Data",
+        ),
+    ] {
+        let told = body_for(preferences);
+        assert_eq!(told.trim_end(), expected, "row {preferences:?}");
+    }
+}
+
+#[test]
+fn a_client_that_takes_nothing_but_mime_gets_the_message_as_it_would_have_travelled() {
+    let mime = body_for(&[("4", None, None)]);
+    assert!(mime.starts_with("Type(4)EstimatedDataSize("), "{mime}");
+    for expected in [
+        "Data(From: ",
+        "To: alice@example.org\r\n",
+        "--portreeve--\r\n)",
+    ] {
+        assert!(mime.contains(expected), "{expected:?} in {mime}");
+    }
+    let cut = body_for(&[("4", Some("4"), None)]);
+    assert!(cut.ends_with("Truncated(1)Data(From)"), "{cut}");
+    for with_another in ["1", "2"] {
+        let told = body_for(&[("4", None, None), (with_another, None, None)]);
+        let expected = format!("Type({with_another})");
+        assert!(told.starts_with(&expected), "{told}");
+    }
+}
+
+#[test]
+fn items_are_answered_one_by_one_and_in_parts_where_the_client_takes_them() {
+    let octets = written(item_operations::ITEM_OPERATIONS, |writer| {
+        for (folder, item) in [("portreeve.2", "portreeve.2:3"), ("5", "5:17")] {
+            writer.element(item_operations::FETCH, |writer| {
+                writer.leaf(item_operations::STORE, "Mailbox");
+                writer.leaf(air_sync::COLLECTION_ID, folder);
+                writer.leaf(air_sync::SERVER_ID, item);
+            });
+        }
+    });
+    let whole = told(Command::ItemOperations, &octets);
+    assert!(
+        whole.contains("Fetch(Status(6)CollectionId(5)ServerId(5:17))"),
+        "{whole}"
+    );
+    assert!(whole.contains("Data(Switch encryption on.)"), "{whole}");
+    let inbox = Inbox {
+        message: &message(),
+        is_news: false,
+        multipart: true,
+    };
+    let answer = answer(Command::ItemOperations, Version::V14_1, &octets, inbox).0;
+    let Answer::Parts(parts) = answer else {
+        panic!("{answer:?}");
+    };
+    let number = |at: usize| {
+        let octets = parts[at..at + 4].try_into().unwrap();
+        usize::try_from(u32::from_le_bytes(octets)).unwrap()
+    };
+    assert_eq!((number(0), number(4)), (2, 20));
+    assert_eq!(number(12), 20 + number(8));
+    assert_eq!(number(12) + number(16), parts.len());
+    let document = shown(&parts[20..number(12)]);
+    assert!(
+        document.contains("EstimatedDataSize(21)Part(1))"),
+        "{document}"
+    );
+    assert_eq!(&parts[number(12)..], b"Switch encryption on.");
 }

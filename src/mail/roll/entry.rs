@@ -146,6 +146,8 @@ pub(super) struct Entry {
     pub(super) device_type: Box<str>,
     /// It holds made-up folders.
     pub(super) made_up: bool,
+    /// The revision of the message that it was given last.
+    pub(super) delivered: Option<u32>,
     pub(super) itself: Itself,
     /// What its requests ask for.
     pub(super) wanted: Option<Language>,
@@ -186,6 +188,7 @@ impl Entry {
             spelled: device.as_str().into(),
             device_type: device_type.into(),
             made_up: false,
+            delivered: None,
             itself: Itself::default(),
             wanted: None,
             phase: match judged.verdict {

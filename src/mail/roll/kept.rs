@@ -46,6 +46,8 @@ struct Line {
     device_type: Box<str>,
     #[serde(default)]
     made_up: bool,
+    #[serde(default)]
+    delivered: Option<u32>,
     phase: String,
     /// Milliseconds since 1970, as every time here.
     until: Option<i64>,
@@ -155,6 +157,7 @@ impl Line {
             device: entry.spelled.clone(),
             device_type: entry.device_type.clone(),
             made_up: entry.made_up,
+            delivered: entry.delivered,
             phase: phase.to_owned(),
             until,
             verdict: entry.verdict.to_string(),
@@ -179,6 +182,7 @@ impl Line {
             spelled: self.device,
             device_type: self.device_type,
             made_up: self.made_up,
+            delivered: self.delivered,
             phase: match (&*self.phase, self.until) {
                 ("allowed", None) => Phase::Allowed,
                 ("waiting", Some(until)) => Phase::Waiting(time(until)),

@@ -139,7 +139,7 @@ pub(super) struct Waiting {
 pub(super) enum Over {
     /// Its time.
     Expired,
-    /// A change of the verdict.
+    /// A change of the verdict, or of the reason for it.
     Released(Box<Decided>),
     /// The front stops; the client is sent home.
     Stopped,
@@ -172,7 +172,8 @@ impl Waiting {
             Over::Expired => self.wait.expired,
             Over::Stopped => front.gateway.handle_unreachable(),
             Over::Released(decided) => {
-                let (reply, event) = front.gateway.handle_released(self.wait, &decided);
+                let now = front.clock.now();
+                let (reply, event) = front.gateway.handle_released(now, self.wait, &decided);
                 if let Some(event) = event {
                     (front.events)(event);
                 }
