@@ -23,6 +23,7 @@ mod hook;
 mod mail;
 mod material;
 mod metrics;
+mod notes;
 mod passwords;
 pub mod pki;
 mod radius;

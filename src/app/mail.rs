@@ -12,6 +12,7 @@ use tracing::warn;
 use crate::app::clients::Clients;
 use crate::app::core::Core;
 use crate::app::material::problem;
+use crate::app::notes::Notes;
 use crate::app::revocation::Revocation;
 use crate::app::upstreams;
 use crate::app::users;
@@ -83,6 +84,15 @@ pub(super) fn front(
         &seed,
     );
     let gateway = users::restore(gateway, config);
+    let notes = config.data.warm_start.then(|| Notes::open(config));
+    let notes = notes.transpose().map_err(|error| {
+        let folder = &config.data.folder;
+        vec![problem(
+            folder,
+            "data.folder",
+            &format!("cannot be written: {error}"),
+        )]
+    })?;
     let timing = Timing {
         hold: config.mail.hold_limit,
         ..Timing::default()
@@ -102,7 +112,7 @@ pub(super) fn front(
         balancers: config.mail.proxy_protocol_from.clone(),
         tls: ArcSwap::from_pointee(server_tls(config, &core.revocation)?),
         clock: core.clock,
-        events: Box::new(events(core)),
+        events: Box::new(events(core, notes)),
         wipes: Box::new(move |news| clients.attest(news)),
         limits,
         counters: Arc::new(Counters::default()),
@@ -161,12 +171,18 @@ pub(super) fn names(config: &Config) -> Names {
     }
 }
 
-/// Where the front's events go: records to the journal, bindings to the inventory's writer.
-fn events(core: &Core) -> impl Fn(Event) + Send + Sync + use<> {
+/// Where the front's events go: records to the journal, bindings to the inventory's writer, notes to
+/// their files.
+fn events(core: &Core, notes: Option<Notes>) -> impl Fn(Event) + Send + Sync + use<> {
     let records = Arc::clone(&core.records);
     let sources = core.sources.clone();
     move |event| match event {
         Event::Decision(record) => records.push(record),
+        Event::Notes(lines) => {
+            if let Some(notes) = &notes {
+                notes.write(&lines);
+            }
+        }
         Event::LookUp(look_up) => {
             let lists = sources.look_up(look_up.device);
             debug!(lists, "a user has the sources asked about a device");

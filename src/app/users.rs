@@ -23,8 +23,10 @@ use tracing::error;
 use tracing::info;
 use tracing::warn;
 
+use crate::app::notes;
 use crate::config;
 use crate::config::Config;
+use crate::mail::Event;
 use crate::mail::Gateway;
 use crate::mail::Post;
 use crate::mail::Posted;
@@ -38,6 +40,7 @@ use crate::notify::Outgoing;
 use crate::notify::SendError;
 use crate::store;
 use crate::store::Format;
+use crate::store::Snapshot;
 use crate::store::SnapshotError;
 
 /// How the mail server that users are told through is doing.
@@ -163,27 +166,36 @@ pub(super) fn restore(gateway: Gateway, config: &Config) -> Gateway {
     }
     let path = path(config);
     let snapshot = match FORMAT.read(&path) {
-        Ok(None) => return gateway,
-        Ok(Some(snapshot)) => snapshot,
+        Ok(snapshot) => snapshot,
         Err(SnapshotError::Read(error)) => {
             let path = path.display();
             error!(%path, %error, "what was remembered of mail devices cannot be read");
-            return gateway;
+            None
         }
         Err(reason) => {
             let aside = store::set_aside(&path);
             let aside = aside.map_or_else(|error| error.to_string(), |at| at.display().to_string());
             error!(path = %path.display(), %reason, aside,
                    "what was remembered of mail devices is not used and set aside");
-            return gateway;
+            None
         }
     };
-    let (gateway, restored) = gateway.restore(snapshot.content());
+    let notes = notes::read(config).unwrap_or_else(|error| {
+        let folder = config.data.folder.display();
+        error!(%folder, %error, "what was noted last of mail devices cannot be read");
+        Vec::new()
+    });
+    if snapshot.is_none() && notes.is_empty() {
+        return gateway;
+    }
+    let saved = snapshot.as_ref().map_or(&[][..], Snapshot::content);
+    let (gateway, restored) = gateway.restore(saved, &notes);
     let Restored {
         devices,
         unreadable,
     } = restored;
-    info!(devices, saved = %snapshot.at, "mail devices are remembered");
+    let saved = snapshot.map(|snapshot| snapshot.at.to_string());
+    info!(devices, saved, "mail devices are remembered");
     if unreadable > 0 {
         warn!(lines = unreadable, "some mail devices cannot be remembered");
     }
@@ -295,6 +307,7 @@ async fn follow(front: Arc<Front>, saver: Option<Arc<Mutex<Saver>>>, clock: Cloc
         // It looks at all devices, or writes them: not in a thread that others wait for.
         let done = tokio::task::spawn_blocking(move || {
             let changed = watched.gateway.judge_roll(clock.now());
+            note(&watched);
             if changed > 0 {
                 debug!(
                     devices = changed,
@@ -308,6 +321,13 @@ async fn follow(front: Arc<Front>, saver: Option<Arc<Mutex<Saver>>>, clock: Cloc
         if done.await.is_err() {
             error!("looking at mail devices ended by a panic");
         }
+    }
+}
+
+/// Has written what must not wait for the next save.
+fn note(front: &Front) {
+    if let Some(lines) = front.gateway.poll_notes() {
+        (front.events)(Event::Notes(lines));
     }
 }
 
@@ -367,6 +387,7 @@ impl Sender {
                 let posted = self.send(&post).await;
                 let now = self.clock.now();
                 self.front.gateway.handle_posted(now, &post, &posted);
+                note(&self.front);
                 if matches!(posted, Posted::Later(_)) {
                     // The others would fare no better.
                     break;

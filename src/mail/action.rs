@@ -203,6 +203,8 @@ pub enum Event {
     Binding(Binding),
     /// Somebody wants to know whether a device is in order now.
     LookUp(LookUp),
+    /// Lines for the next start, to be written when the call returns.
+    Notes(Vec<u8>),
 }
 
 /// A DeviceId that a proven device has used with success as this user.

@@ -55,6 +55,14 @@ impl Gateway {
         self.roll.changes()
     }
 
+    /// Lines that are to be written before the client is answered whose request was handled last: what
+    /// it relies on after a start that comes without a [`Gateway::save`]. To be asked for after each
+    /// call that handles something; mostly there are none.
+    #[must_use]
+    pub fn poll_notes(&self) -> Option<Vec<u8>> {
+        self.roll.poll_notes()
+    }
+
     /// What the next start is to know, as octets. It names people, and holds the secret that links
     /// are signed with.
     #[must_use]

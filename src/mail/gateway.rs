@@ -113,10 +113,11 @@ impl Gateway {
         }
     }
 
-    /// Takes over what [`Gateway::save`] has written down, before any request is handled.
+    /// Takes over what [`Gateway::save`] has written down, and the lines of [`Gateway::poll_notes`]
+    /// since, before any request is handled.
     #[must_use]
-    pub fn restore(mut self, saved: &[u8]) -> (Self, Restored) {
-        let (roll, restored) = Roll::restore(self.hasher.secret(), saved);
+    pub fn restore(mut self, saved: &[u8], notes: &[u8]) -> (Self, Restored) {
+        let (roll, restored) = Roll::restore(self.hasher.secret(), saved, notes);
         self.roll = roll;
         (self, restored)
     }

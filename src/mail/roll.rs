@@ -6,12 +6,17 @@
 //!
 //! What is remembered decides nothing by itself: a wait begins only where the policy let the device
 //! in before, and a roll that is lost costs a wait, a mail or a message, and lets nobody in.
+//!
+//! All of it is saved now and then; what a client is told to rely on is written before it is answered
+//! (`roll/notes.rs`).
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -36,6 +41,7 @@ use super::who::Who;
 
 mod entry;
 mod kept;
+mod notes;
 mod post;
 
 pub use entry::Care;
@@ -64,6 +70,8 @@ pub(super) struct Roll {
     /// Devices that are waiting or held; the same for those that are let in.
     kept_out: AtomicUsize,
     changes: AtomicU64,
+    /// Whether there is something to be written at once: mostly not, and then nobody takes the lock.
+    has_notes: AtomicBool,
     untracked: AtomicU64,
 }
 
@@ -75,6 +83,10 @@ struct Table {
     throttle: Throttle,
     /// What the last look at all of them was made with, and when.
     judged: Option<(Generation, Timestamp)>,
+    /// Devices of which something is to be written at once.
+    noted: HashSet<Key>,
+    /// Counts what was to be written at once; a snapshot says how far it goes.
+    sequence: u64,
 }
 
 /// What is known of a device that is on the roll, for people.
@@ -124,6 +136,7 @@ impl Roll {
             made_up: AtomicUsize::new(0),
             kept_out: AtomicUsize::new(0),
             changes: AtomicU64::new(0),
+            has_notes: AtomicBool::new(false),
             untracked: AtomicU64::new(0),
         }
     }
@@ -197,6 +210,7 @@ impl Roll {
             let entry = entry.clone();
             table.enqueue(key, &entry);
             self.count(&table.entries, before, key);
+            self.note(table, key);
         }
         if is_plain && !care.is_on() {
             table.entries.remove(&key);
@@ -266,6 +280,7 @@ impl Roll {
                 let entry = entry.clone();
                 table.enqueue(key, &entry);
                 self.count(&table.entries, before, key);
+                self.note(&mut table, key);
             }
         }
         changed
@@ -280,16 +295,14 @@ impl Roll {
         let Some(entry) = table.entries.get_mut(&key) else {
             return;
         };
-        let mut is_news = false;
+        if let Some(inbox) = given.inbox
+            && std::mem::replace(&mut entry.delivered, inbox) != inbox
+        {
+            self.changed();
+        }
         if given.folders && !std::mem::replace(&mut entry.made_up, true) {
             self.made_up.fetch_add(1, Ordering::Relaxed);
-            is_news = true;
-        }
-        if let Some(inbox) = given.inbox {
-            is_news |= std::mem::replace(&mut entry.delivered, inbox) != inbox;
-        }
-        if is_news {
-            self.changed();
+            self.note(&mut table, key);
         }
     }
 

@@ -320,6 +320,7 @@ fn settle(front: &Front, step: Step) -> Result<Settled, Box<Ask>> {
     if let Some(event) = step.event {
         (front.events)(event);
     }
+    note(front);
     match step.action {
         Action::Answer(reply) => Ok(Settled::Answer(reply)),
         Action::Forward(forward) => Ok(Settled::Go(forward.into())),
@@ -327,6 +328,13 @@ fn settle(front: &Front, step: Step) -> Result<Settled, Box<Ask>> {
         Action::Discover(discovery) => Ok(Settled::Discover(discovery)),
         Action::Read(read) => Ok(Settled::Read(read)),
         Action::Ask(ask) => Err(Box::new(ask)),
+    }
+}
+
+/// Has written what the client relies on that is about to be answered.
+fn note(front: &Front) {
+    if let Some(lines) = front.gateway.poll_notes() {
+        (front.events)(Event::Notes(lines));
     }
 }
 

@@ -90,7 +90,7 @@ impl Due {
             if let Err(error) = file.sync()
                 && self.failed.fetch_add(1, Ordering::Relaxed) == 0
             {
-                error!(%error, "the disk does not take the accounting log; its last lines may be lost");
+                error!(%error, "the disk does not take a log; its last lines may be lost");
             }
         }
     }

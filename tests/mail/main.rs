@@ -46,6 +46,7 @@ mod handshake;
 mod http2;
 mod identity;
 mod inbox;
+mod notes;
 mod passing;
 mod patience;
 mod persistent;

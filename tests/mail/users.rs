@@ -41,12 +41,12 @@ use crate::world::reply;
 use crate::world::said;
 use crate::world::start;
 
-fn later(seconds: u64) -> Now {
+pub(crate) fn later(seconds: u64) -> Now {
     start().plus(Duration::from_secs(seconds))
 }
 
 /// Sends a command of a device of `alice`; the mail server takes every password.
-fn send(gateway: &Gateway, now: Now, device: &str, command: &str) -> Step {
+pub(crate) fn send(gateway: &Gateway, now: Now, device: &str, command: &str) -> Step {
     let request = Request::of(device, command);
     let mut step = request.send_at(now, gateway, &peer());
     while matches!(step.action, Action::Ask(_)) {
@@ -61,7 +61,7 @@ fn send(gateway: &Gateway, now: Now, device: &str, command: &str) -> Step {
 }
 
 /// The answer to a command of a device in quarantine whose body is this.
-fn held(gateway: &Gateway, now: Now, device: &str, command: &str, body: &[u8]) -> Reply {
+pub(crate) fn held(gateway: &Gateway, now: Now, device: &str, command: &str, body: &[u8]) -> Reply {
     let aside = read(send(gateway, now, device, command)).aside;
     let (next, _) = gateway.handle_body(now, aside, Some(body));
     let Next::Answer(reply) = next else {
@@ -70,7 +70,7 @@ fn held(gateway: &Gateway, now: Now, device: &str, command: &str, body: &[u8]) -
     reply
 }
 
-fn folder_sync() -> Vec<u8> {
+pub(crate) fn folder_sync() -> Vec<u8> {
     let mut writer = Writer::new();
     writer.element(folder_hierarchy::FOLDER_SYNC, |writer| {
         writer.leaf(folder_hierarchy::SYNC_KEY, "0");
@@ -78,7 +78,7 @@ fn folder_sync() -> Vec<u8> {
     writer.finish()
 }
 
-fn sync() -> Vec<u8> {
+pub(crate) fn sync() -> Vec<u8> {
     let mut writer = Writer::new();
     writer.element(air_sync::SYNC, |writer| {
         writer.element(air_sync::COLLECTIONS, |writer| {
@@ -114,7 +114,7 @@ fn page(gateway: &Gateway, now: Now, method: Method, path: &str) -> (Reply, Opti
     (reply(step), event)
 }
 
-fn caring(world: &World, care: Care) -> Gateway {
+pub(crate) fn caring(world: &World, care: Care) -> Gateway {
     let gateway = world.gateway_with(config());
     gateway.replace_words(Words {
         care,
@@ -123,7 +123,7 @@ fn caring(world: &World, care: Care) -> Gateway {
     gateway
 }
 
-fn standing(gateway: &Gateway, device: &str) -> Standing {
+pub(crate) fn standing(gateway: &Gateway, device: &str) -> Standing {
     let id = EasDeviceId::parse(device.as_bytes()).unwrap();
     let found = gateway.standings(id);
     assert_eq!(found.len(), 1, "{found:?}");
@@ -264,7 +264,7 @@ fn about(name: &str, language: &str) -> Vec<u8> {
     writer.finish()
 }
 
-fn waits(seconds: u64) -> Care {
+pub(crate) fn waits(seconds: u64) -> Care {
     Care {
         wait: Duration::from_secs(seconds),
         notify: true,
@@ -287,7 +287,7 @@ fn a_device_that_was_let_in_is_let_in_until_its_wait_is_over_r33() {
     assert!(going.permit.revoked().is_none(), "it goes on until then");
     // Neither does a restart make it longer.
     let saved = gateway.save();
-    let (again, restored) = world.gateway_with(config()).restore(&saved);
+    let (again, restored) = world.gateway_with(config()).restore(&saved, b"");
     again.replace_words(Words {
         care: waits(100),
         ..Words::default()
@@ -414,7 +414,7 @@ fn mails_that_are_not_sent_are_not_lost_by_a_restart() {
     drop(forward(send(&gateway, start(), "good", "Ping")));
     world.set("good", ComplianceState::NonCompliant);
     drop(reply(send(&gateway, start(), "good", "Ping")));
-    let (again, _) = world.gateway_with(config()).restore(&gateway.save());
+    let (again, _) = world.gateway_with(config()).restore(&gateway.save(), b"");
     again.replace_words(Words {
         care: waits(0),
         ..Words::default()
@@ -465,7 +465,7 @@ fn made_up_folders_and_links_are_remembered_over_a_restart() {
     let gateway = world.gateway();
     let path = link(&gateway, start(), "new");
     drop(held(&gateway, start(), "new", "FolderSync", &folder_sync()));
-    let (again, restored) = world.gateway_with(config()).restore(&gateway.save());
+    let (again, restored) = world.gateway_with(config()).restore(&gateway.save(), b"");
     assert_eq!(restored.devices, 1);
     assert_eq!(page(&again, start(), Method::GET, &path).0.status, 200);
     world.set("new", ComplianceState::Compliant);
@@ -489,12 +489,12 @@ fn what_is_no_roll_is_none() {
         (b"garbage", 1),
         (b"{\"secret\":\"AAAA\"}\n", 1),
     ] {
-        let (gateway, restored) = world.gateway_with(config()).restore(octets);
+        let (gateway, restored) = world.gateway_with(config()).restore(octets, b"");
         assert_eq!((restored.devices, restored.unreadable), (0, unreadable));
         drop(link(&gateway, start(), "new"));
     }
     let mut saved = world.gateway().save();
     saved.extend_from_slice(b"{\"user\":\"x\"}\nnot JSON\n");
-    let (_, restored) = world.gateway_with(config()).restore(&saved);
+    let (_, restored) = world.gateway_with(config()).restore(&saved, b"");
     assert_eq!((restored.devices, restored.unreadable), (0, 2));
 }

@@ -1,7 +1,6 @@
 //! The roll as it is written down: one JSON object a line, the gateway's secret first.
 
 use std::collections::HashMap;
-use std::collections::VecDeque;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -17,12 +16,14 @@ use crate::model::Verdict;
 
 use super::Entry;
 use super::Itself;
+use super::Key;
 use super::MAX_ENTRIES;
 use super::Mail;
 use super::MailState;
 use super::Ordering;
 use super::Phase;
 use super::Roll;
+use super::notes as since;
 
 /// What of a written roll could be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,10 +37,13 @@ pub struct Restored {
 #[derive(Serialize, Deserialize)]
 struct Head {
     secret: String,
+    /// The last note that this knows of.
+    #[serde(default)]
+    notes: u64,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Line {
+pub(super) struct Line {
     user: Box<str>,
     /// As the device spells it.
     device: Box<str>,
@@ -61,6 +65,17 @@ struct Line {
     language: Option<String>,
     wanted: Option<String>,
     mail: Option<MailLine>,
+    /// Of a note; 0 in a snapshot.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) number: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -77,15 +92,17 @@ struct MailLine {
 impl Roll {
     /// Everything that the next start is to know.
     pub(in crate::mail) fn save(&self) -> Vec<u8> {
+        let (notes, lines): (u64, Vec<Line>) = {
+            let table = self.lock();
+            let lines = table.entries.values().map(Line::of);
+            (table.sequence, lines.collect())
+        };
         let head = Head {
             secret: STANDARD_NO_PAD.encode(self.secret),
+            notes,
         };
         let mut octets = serde_json::to_vec(&head).unwrap_or_default();
         octets.push(b'\n');
-        let lines: Vec<Line> = {
-            let table = self.lock();
-            table.entries.values().map(Line::of).collect()
-        };
         for line in lines {
             if let Ok(line) = serde_json::to_vec(&line) {
                 octets.extend_from_slice(&line);
@@ -95,24 +112,31 @@ impl Roll {
         octets
     }
 
-    /// A roll from what [`Roll::save`] has written; without a secret that can be read it is new.
-    pub(in crate::mail) fn restore(secret: [u8; 32], octets: &[u8]) -> (Self, Restored) {
+    /// A roll from what [`Roll::save`] has written, and from the lines of [`Roll::poll_notes`] in any
+    /// order; its secret is new if none can be read.
+    pub(in crate::mail) fn restore(
+        secret: [u8; 32],
+        octets: &[u8],
+        notes: &[u8],
+    ) -> (Self, Restored) {
         let mut restored = Restored::default();
         let mut lines = octets
             .split(|octet| *octet == b'\n')
             .filter(|line| !line.is_empty());
-        let kept = lines.next().and_then(|line| {
+        let head = lines.next().and_then(|line| {
             let head: Head = serde_json::from_slice(line).ok()?;
             let secret = STANDARD_NO_PAD.decode(head.secret).ok()?;
-            <[u8; 32]>::try_from(secret.as_slice()).ok()
+            let secret = <[u8; 32]>::try_from(secret.as_slice()).ok()?;
+            Some((secret, head.notes))
         });
-        let Some(kept) = kept else {
+        let (kept, last) = head.unwrap_or_else(|| {
             restored.unreadable = usize::from(!octets.is_empty());
-            return (Self::new(secret), restored);
-        };
+            (secret, 0)
+        });
         let roll = Self::new(kept);
         let mut entries = HashMap::new();
-        let mut queue = VecDeque::new();
+        // Of a snapshot without its head nothing is known to be right.
+        let lines = lines.filter(|_| head.is_some());
         for line in lines.take(MAX_ENTRIES) {
             let read: Option<Line> = serde_json::from_slice(line).ok();
             let Some(entry) = read.and_then(Line::entry) else {
@@ -120,15 +144,17 @@ impl Roll {
                 continue;
             };
             let key = roll.key(&entry.user, entry.device);
-            if let Some(Mail {
-                state: MailState::Pending(at, _),
-                ..
-            }) = &entry.mail
-            {
-                queue.push_back((*at, key));
-            }
             entries.insert(key, entry);
         }
+        let sequence = since::restore(&roll, &mut entries, last, notes, &mut restored);
+        let pending = |(key, entry): (&Key, &Entry)| match &entry.mail {
+            Some(Mail {
+                state: MailState::Pending(at, _),
+                ..
+            }) => Some((*at, *key)),
+            Some(_) | None => None,
+        };
+        let queue = entries.iter().filter_map(pending).collect();
         restored.devices = entries.len();
         let made_up = entries.values().filter(|entry| entry.made_up).count();
         let is_out = |entry: &&Entry| entry.phase != Phase::Allowed;
@@ -139,13 +165,18 @@ impl Roll {
             let mut table = roll.lock();
             table.entries = entries;
             table.queue = queue;
+            table.sequence = sequence;
         }
         (roll, restored)
     }
 }
 
 impl Line {
-    fn of(entry: &Entry) -> Self {
+    pub(super) fn numbered(self, number: u64) -> Self {
+        Self { number, ..self }
+    }
+
+    pub(super) fn of(entry: &Entry) -> Self {
         let (phase, until) = match entry.phase {
             Phase::Allowed => ("allowed", None),
             Phase::Waiting(until) => ("waiting", Some(until.unix_millis())),
@@ -170,11 +201,12 @@ impl Line {
             language: itself.language.as_ref().map(Language::to_string),
             wanted: entry.wanted.as_ref().map(Language::to_string),
             mail: entry.mail.as_ref().map(MailLine::of),
+            number: 0,
         }
     }
 
     /// `None` if a word of it means nothing.
-    fn entry(self) -> Option<Entry> {
+    pub(super) fn entry(self) -> Option<Entry> {
         let time = Timestamp::from_unix_millis;
         Some(Entry {
             user: self.user,

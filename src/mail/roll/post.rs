@@ -164,7 +164,8 @@ impl Roll {
             Posted::Later(_) => counts.again += 1,
             Posted::Refused(_) => counts.failed += 1,
         }
-        self.changed();
+        self.note(table, post.key);
+        let counts = &mut table.throttle.counts;
         let Some(mail) = table
             .entries
             .get_mut(&post.key)

@@ -30,6 +30,7 @@ use super::Front;
 use super::Lane;
 use super::Stop;
 use super::conclude;
+use super::note;
 use super::way::Way;
 
 /// What was read of a body.
@@ -89,6 +90,7 @@ pub(super) fn go_on(front: &Front, aside: Aside, gathered: &Gathered) -> Next {
     if let Some(event) = event {
         (front.events)(event);
     }
+    note(front);
     next
 }
 
@@ -177,6 +179,7 @@ impl Waiting {
                 if let Some(event) = event {
                     (front.events)(event);
                 }
+                note(front);
                 reply
             }
         }

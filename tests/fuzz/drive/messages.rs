@@ -86,8 +86,8 @@ fn languages(text: &str) {
 
 /// What was read of a roll is what is saved, and no page is shown that has no link of ours.
 fn roll(octets: &[u8], text: &str) {
-    let (gateway, restored) = gateway().restore(octets);
-    let (again, second) = self::gateway().restore(&gateway.save());
+    let (gateway, restored) = gateway().restore(octets, octets);
+    let (again, second) = self::gateway().restore(&gateway.save(), b"");
     assert_eq!(second.devices, restored.devices);
     assert_eq!(second.unreadable, 0);
     drop(again.poll_post(now()));
