@@ -14,6 +14,7 @@ use crate::wbxml::sync::ping;
 
 mod client;
 mod items;
+mod moves;
 
 use items::preferences;
 
@@ -26,6 +27,10 @@ pub use items::Fetch;
 pub use items::Operations;
 pub use items::Preference;
 pub use items::operations;
+pub use moves::Meeting;
+pub use moves::Move;
+pub use moves::meetings;
+pub use moves::moves;
 
 /// The most folders of one request. Exchange's default is 200 for Ping
 /// (`MaxNumOfFolders`), and no client has more than some hundred.
@@ -88,6 +93,20 @@ pub struct Ping<'a> {
 /// [`BadBody`].
 pub fn sync(octets: &[u8]) -> Result<Sync<'_>, BadBody> {
     let mut sync = Sync::default();
+    sync_into(octets, &mut sync)?;
+    Ok(sync)
+}
+
+/// Reads as much of a Sync as there is, which may end anywhere.
+#[must_use]
+pub fn sync_begun(octets: &[u8]) -> Sync<'_> {
+    let mut sync = Sync::default();
+    // The error is that it ends.
+    let _cut = sync_into(octets, &mut sync);
+    sync
+}
+
+fn sync_into<'a>(octets: &'a [u8], sync: &mut Sync<'a>) -> Result<(), BadBody> {
     document(octets, air_sync::SYNC, |reader, element| {
         match element.tag {
             air_sync::COLLECTIONS => collections(reader, element, &mut sync.collections)?,
@@ -106,8 +125,7 @@ pub fn sync(octets: &[u8]) -> Result<Sync<'_>, BadBody> {
             }
         }
         Ok(())
-    })?;
-    Ok(sync)
+    })
 }
 
 /// Reads the folders of a GetItemEstimate.
@@ -181,14 +199,21 @@ fn collections<'a>(
 ) -> Result<(), BadBody> {
     children(reader, element, |reader, element| match element.tag {
         air_sync::COLLECTION | get_item_estimate::COLLECTION => {
-            push(found, collection(reader, element)?)
+            push(found, Collection::default())?;
+            // As much as there is of one that is cut.
+            found
+                .last_mut()
+                .map_or(Ok(()), |found| collection(reader, element, found))
         }
         _ => skip(reader, element),
     })
 }
 
-fn collection<'a>(reader: &mut Reader<'a>, element: Element) -> Result<Collection<'a>, BadBody> {
-    let mut found = Collection::default();
+fn collection<'a>(
+    reader: &mut Reader<'a>,
+    element: Element,
+    found: &mut Collection<'a>,
+) -> Result<(), BadBody> {
     children(reader, element, |reader, element| {
         match element.tag {
             // The key of an estimate has the same element as that of a Sync (2.2.3.181.3).
@@ -199,14 +224,13 @@ fn collection<'a>(reader: &mut Reader<'a>, element: Element) -> Result<Collectio
             air_sync::CLASS | get_item_estimate::CLASS => {
                 found.class = Some(text(reader, element)?);
             }
-            air_sync::COMMANDS => commands(reader, element, &mut found)?,
+            air_sync::COMMANDS => commands(reader, element, found)?,
             air_sync::GET_CHANGES => found.no_news = text(reader, element)? == "0",
             air_sync::OPTIONS => preferences(reader, element, &mut found.preferences)?,
             _ => skip(reader, element)?,
         }
         Ok(())
-    })?;
-    Ok(found)
+    })
 }
 
 fn commands<'a>(

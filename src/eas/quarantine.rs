@@ -30,7 +30,9 @@ mod wait;
 
 pub use message::Message;
 pub use release::Spoken;
+pub use release::named;
 pub use release::spoken;
+pub use release::spoken_in_part;
 
 /// What to do with a command of a device in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]

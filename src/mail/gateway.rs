@@ -336,6 +336,9 @@ impl Gateway {
         };
         self.expect(now, &mut way, &mut headers);
         let record = way.record();
+        if let Some((status, body)) = eas::quarantine::named(&way.request) {
+            return Step::recorded(Reply::wbxml(status, body, Cause::Released), record);
+        }
         if self.may_be_of_ours(&way.who, &way.request) || self.must_be_read(&way.request) {
             return Step {
                 action: Self::look_into(way, permit, headers),

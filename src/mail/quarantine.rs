@@ -2,9 +2,9 @@
 //! are held here, and what goes upstream all the same.
 //!
 //! The answers themselves are of [`crate::eas::quarantine`], which remembers nothing. Remembered on the
-//! roll is who was given made-up folders, so that the bodies of its commands are read once more when
-//! it is let in, until it has asked for its real ones; and what a device tells of itself, so that its
-//! message names it as its owner does.
+//! roll is what each device was given, so that the bodies of its commands are read once more when it is
+//! let in, until it speaks of its real mailbox alone; and what a device tells of itself, so that its
+//! message names it as its owner does. A device that finds no place on the roll is given nothing.
 
 use http::HeaderMap;
 use http::Method;
@@ -81,8 +81,7 @@ impl Gateway {
     pub(super) fn may_be_of_ours(&self, who: &Who, request: &eas::Request) -> bool {
         // A FolderSync is rare and short, and there are servers that take any key for one of
         // theirs: a device that was forgotten here would be left with folders that are none.
-        request.command == Command::FolderSync
-            || quarantine::needs_body(request.command) && self.roll.has_made_up(who, request)
+        request.command == Command::FolderSync || self.roll.may_name_ours(who, request)
     }
 
     /// Sets an allowed command aside until its body is read.
@@ -110,6 +109,31 @@ impl Gateway {
             return self.judge_again(now, aside, body);
         }
         (self.answer_aside(now, aside, body), None)
+    }
+
+    /// The body of a command that was set aside is longer than the limit, and begins with these octets.
+    pub fn handle_beginning_of_body(
+        &self,
+        now: Now,
+        aside: Aside,
+        beginning: &[u8],
+    ) -> (Next, Option<Event>) {
+        let Way {
+            request,
+            decided,
+            until,
+            ..
+        } = &*aside.0;
+        let is_let_in = decided.decision.verdict == Verdict::Allow || until.is_some();
+        if is_let_in && aside.1.revoked().is_none() {
+            let (command, version) = (request.command, request.version);
+            let spoken = quarantine::spoken_in_part(command, version, beginning);
+            if let Spoken::OfOurs(status, body) = spoken {
+                let reply = Reply::wbxml(status, body, Cause::Released);
+                return (Next::Answer(reply), None);
+            }
+        }
+        self.handle_body(now, aside, None)
     }
 
     /// The wait of a device is over because its verdict has changed, or the reason for it: its client
@@ -160,10 +184,15 @@ impl Gateway {
             decided,
             ..
         } = way;
+        let lacks = self.roll.lacks(who, request, decided.decision.reason);
+        let tells = matches!(request.command, Command::Provision | Command::Settings);
+        if lacks.is_none() && !tells {
+            return Answer::Reply(403, Vec::new());
+        }
         let message = self.compose(now, way, wanted);
         let inbox = Inbox {
             message: &message,
-            is_news: self.roll.lacks(who, request, decided.decision.reason),
+            is_news: lacks == Some(true),
             multipart: request.accept_multipart,
         };
         let (answer, given) = quarantine::answer(request.command, request.version, body, inbox);
@@ -267,18 +296,17 @@ impl Gateway {
 
     fn answer_returned(&self, aside: Aside, body: Option<&[u8]>) -> Next {
         let Way { who, request, .. } = &*aside.0;
+        let (command, version) = (request.command, request.version);
         let spoken = body.map_or(Spoken::OfOthers, |body| {
-            quarantine::spoken(request.command, body)
+            let was_here = self.roll.was_here(who, request);
+            quarantine::spoken(command, version, body, was_here)
         });
-        match spoken {
-            Spoken::OfOurs(body) => Next::Answer(Reply::wbxml(200, body, Cause::Released)),
-            Spoken::OfFolders => {
-                let care = &self.words.load().care;
-                self.roll.forget_made_up(who, request, care);
-                self.send_on(aside, body)
-            }
-            Spoken::OfOthers => self.send_on(aside, body),
+        if let Spoken::OfOurs(status, body) = spoken {
+            return Next::Answer(Reply::wbxml(status, body, Cause::Released));
         }
+        let care = &self.words.load().care;
+        self.roll.hear(who, request, &spoken, care);
+        self.send_on(aside, body)
     }
 
     fn send_on(&self, aside: Aside, body: Option<&[u8]>) -> Next {

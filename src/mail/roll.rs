@@ -25,7 +25,6 @@ use crate::access::DecisionPoint;
 use crate::access::OwnedSubject;
 use crate::access::Trace;
 use crate::eas;
-use crate::eas::quarantine::Given;
 use crate::message::Language;
 use crate::model::EasDeviceId;
 use crate::model::Generation;
@@ -40,6 +39,7 @@ use super::link::Signer;
 use super::who::Who;
 
 mod entry;
+mod holds;
 mod kept;
 mod notes;
 mod post;
@@ -65,7 +65,8 @@ pub(super) struct Roll {
     hasher: Hasher,
     pub(super) signer: Signer,
     table: Mutex<Table>,
-    /// Devices with made-up folders: mostly none, and then no request takes the lock for them.
+    /// Devices that hold something of the made-up mailbox: mostly none, and then no request takes the
+    /// lock for them.
     made_up: AtomicUsize,
     /// Devices that are waiting or held; the same for those that are let in.
     kept_out: AtomicUsize,
@@ -286,63 +287,6 @@ impl Roll {
         changed
     }
 
-    /// Notes what an answer leaves a device with.
-    pub(super) fn give(&self, who: &Who, request: &eas::Request, given: &Given<'_>) {
-        let key = self.key_of(who, request);
-        let mut table = self.lock();
-        // It was told of a moment ago; if there was no place, the mail server will say that its keys
-        // are not valid.
-        let Some(entry) = table.entries.get_mut(&key) else {
-            return;
-        };
-        if let Some(inbox) = given.inbox
-            && std::mem::replace(&mut entry.delivered, inbox) != inbox
-        {
-            self.changed();
-        }
-        if given.folders && !std::mem::replace(&mut entry.made_up, true) {
-            self.made_up.fetch_add(1, Ordering::Relaxed);
-            self.note(&mut table, key);
-        }
-    }
-
-    /// Whether a device was not given the message of this reason last. Of one that found no place that
-    /// is not known, and a client that is told so for nothing asks again and again.
-    pub(super) fn lacks(&self, who: &Who, request: &eas::Request, reason: Reason) -> bool {
-        let key = self.key_of(who, request);
-        let table = self.lock();
-        let entry = table.entries.get(&key);
-        entry.is_some_and(|entry| entry.delivered != Some(u32::from(reason.code())))
-    }
-
-    /// Notes that a device has asked for its real folders.
-    pub(super) fn forget_made_up(&self, who: &Who, request: &eas::Request, care: &Care) {
-        let key = self.key_of(who, request);
-        let mut table = self.lock();
-        let Some(entry) = table.entries.get_mut(&key) else {
-            return;
-        };
-        if std::mem::replace(&mut entry.made_up, false) {
-            self.made_up.fetch_sub(1, Ordering::Relaxed);
-            self.changed();
-        }
-        if entry.is_plain() && !care.is_on() {
-            table.entries.remove(&key);
-        }
-    }
-
-    /// Whether a device may hold made-up folders.
-    pub(super) fn has_made_up(&self, who: &Who, request: &eas::Request) -> bool {
-        if self.made_up.load(Ordering::Relaxed) == 0 {
-            return false;
-        }
-        let key = self.key_of(who, request);
-        self.lock()
-            .entries
-            .get(&key)
-            .is_some_and(|entry| entry.made_up)
-    }
-
     /// Keeps what a device has told of itself.
     pub(super) fn tell(&self, who: &Who, request: &eas::Request, told: Itself) {
         let key = self.key_of(who, request);
@@ -468,7 +412,7 @@ impl Standing {
             reason: entry.reason,
             since: entry.since,
             seen: entry.seen,
-            made_up: entry.made_up,
+            made_up: entry.holds.folders,
             mail: entry.mail.clone(),
         }
     }

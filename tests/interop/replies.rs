@@ -17,10 +17,15 @@ use portreeve::model::Timestamp;
 use portreeve::wbxml::Tag;
 use portreeve::wbxml::Writer;
 use portreeve::wbxml::item::air_sync_base;
+use portreeve::wbxml::item::meeting_response;
+use portreeve::wbxml::service::compose_mail;
+use portreeve::wbxml::service::find;
 use portreeve::wbxml::service::item_operations;
+use portreeve::wbxml::service::search;
 use portreeve::wbxml::sync::air_sync;
 use portreeve::wbxml::sync::folder_hierarchy;
 use portreeve::wbxml::sync::get_item_estimate;
+use portreeve::wbxml::sync::r#move;
 use portreeve::wbxml::sync::ping;
 
 fn message() -> Message {
@@ -48,12 +53,16 @@ fn folder_sync(key: &str) -> Vec<u8> {
 }
 
 fn sync(key: &str, wait: Option<&str>, body: &str, sends: bool) -> Vec<u8> {
+    sync_of("portreeve.2", key, wait, body, sends)
+}
+
+fn sync_of(folder: &str, key: &str, wait: Option<&str>, body: &str, sends: bool) -> Vec<u8> {
     written(air_sync::SYNC, |writer| {
         writer.element(air_sync::COLLECTIONS, |writer| {
             writer.element(air_sync::COLLECTION, |writer| {
                 writer.leaf(air_sync::CLASS, "Email");
                 writer.leaf(air_sync::SYNC_KEY, key);
-                writer.leaf(air_sync::COLLECTION_ID, "portreeve.2");
+                writer.leaf(air_sync::COLLECTION_ID, folder);
                 writer.element(air_sync::OPTIONS, |writer| {
                     writer.element(air_sync_base::BODY_PREFERENCE, |writer| {
                         writer.leaf(air_sync_base::TYPE, body);
@@ -136,8 +145,84 @@ fn questions() -> Vec<(Command, Vec<u8>)> {
         });
         all.push((Command::ItemOperations, fetch));
     }
+    all.extend(of_made_up_items());
     all.extend(Command::ALL.map(|command| (command, b"no WBXML".to_vec())));
     all
+}
+
+/// Commands of a device that was let in and still names what it had in quarantine.
+fn of_made_up_items() -> Vec<(Command, Vec<u8>)> {
+    let of = |command, root, parent: &[Tag], ids: &[Tag]| {
+        let mut writer = Writer::new();
+        let within = parent.iter().fold(
+            Box::new(|writer: &mut Writer| {
+                for id in ids {
+                    writer.leaf(*id, "portreeve.2");
+                }
+            }) as Box<dyn FnOnce(&mut Writer)>,
+            |within, tag| Box::new(move |writer: &mut Writer| writer.element(*tag, within)),
+        );
+        writer.element(root, within);
+        (command, writer.finish())
+    };
+    let key = &[folder_hierarchy::SYNC_KEY][..];
+    let folder = &[air_sync::COLLECTION_ID][..];
+    vec![
+        (
+            Command::Sync,
+            sync_of("6", "portreeve.empty", None, "1", true),
+        ),
+        of(
+            Command::FolderCreate,
+            folder_hierarchy::FOLDER_CREATE,
+            &[],
+            key,
+        ),
+        of(
+            Command::FolderDelete,
+            folder_hierarchy::FOLDER_DELETE,
+            &[],
+            key,
+        ),
+        of(
+            Command::FolderUpdate,
+            folder_hierarchy::FOLDER_UPDATE,
+            &[],
+            key,
+        ),
+        of(
+            Command::MoveItems,
+            r#move::MOVE_ITEMS,
+            &[r#move::MOVE],
+            &[r#move::SRC_MSG_ID, r#move::SRC_FLD_ID],
+        ),
+        of(
+            Command::MeetingResponse,
+            meeting_response::MEETING_RESPONSE,
+            &[meeting_response::REQUEST],
+            &[meeting_response::REQUEST_ID],
+        ),
+        of(
+            Command::ItemOperations,
+            item_operations::ITEM_OPERATIONS,
+            &[item_operations::EMPTY_FOLDER_CONTENTS],
+            folder,
+        ),
+        of(
+            Command::ItemOperations,
+            item_operations::ITEM_OPERATIONS,
+            &[item_operations::MOVE],
+            &[item_operations::DST_FLD_ID],
+        ),
+        of(Command::Search, search::SEARCH, &[search::STORE], folder),
+        of(Command::Find, find::FIND, &[find::EXECUTE_SEARCH], folder),
+        of(
+            Command::SmartReply,
+            compose_mail::SMART_REPLY,
+            &[compose_mail::SOURCE],
+            &[compose_mail::FOLDER_ID],
+        ),
+    ]
 }
 
 /// The first part of an answer in several parts.
@@ -177,7 +262,14 @@ fn answers() -> BTreeSet<Vec<u8>> {
                     Answer::Forward => {}
                 }
             }
-            if let Spoken::OfOurs(body) = quarantine::spoken(command, &body) {
+            for was_here in [false, true] {
+                if let Spoken::OfOurs(_, body) =
+                    quarantine::spoken(command, version, &body, was_here)
+                {
+                    answers.insert(body);
+                }
+            }
+            if let Spoken::OfOurs(_, body) = quarantine::spoken_in_part(command, version, &body) {
                 answers.insert(body);
             }
         }

@@ -52,6 +52,7 @@ mod patience;
 mod persistent;
 mod quarantine;
 mod query;
+mod release;
 mod replies;
 mod sending;
 mod site;

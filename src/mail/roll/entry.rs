@@ -21,6 +21,8 @@ use crate::model::Reason;
 use crate::model::Timestamp;
 use crate::model::Verdict;
 
+use super::holds::Holds;
+
 /// How a site treats users whose devices are not let in any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Care {
@@ -144,8 +146,7 @@ pub(super) struct Entry {
     /// The same as the device spells it.
     pub(super) spelled: Box<str>,
     pub(super) device_type: Box<str>,
-    /// It holds made-up folders.
-    pub(super) made_up: bool,
+    pub(super) holds: Holds,
     /// The revision of the message that it was given last.
     pub(super) delivered: Option<u32>,
     pub(super) itself: Itself,
@@ -187,7 +188,7 @@ impl Entry {
             device,
             spelled: device.as_str().into(),
             device_type: device_type.into(),
-            made_up: false,
+            holds: Holds::default(),
             delivered: None,
             itself: Itself::default(),
             wanted: None,
@@ -220,7 +221,7 @@ impl Entry {
                 ..
             })
         );
-        self.phase == Phase::Allowed && !self.made_up && !told
+        self.phase == Phase::Allowed && self.holds.is_nothing() && !told
     }
 
     /// Takes a judgement in. Whether it was news: a phase has changed, or a mail was written.

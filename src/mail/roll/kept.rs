@@ -23,6 +23,7 @@ use super::MailState;
 use super::Ordering;
 use super::Phase;
 use super::Roll;
+use super::holds::Holds;
 use super::notes as since;
 
 /// What of a written roll could be read.
@@ -50,6 +51,8 @@ pub(super) struct Line {
     device_type: Box<str>,
     #[serde(default)]
     made_up: bool,
+    #[serde(default)]
+    holds: Option<Holds>,
     #[serde(default)]
     delivered: Option<u32>,
     phase: String,
@@ -156,7 +159,10 @@ impl Roll {
         };
         let queue = entries.iter().filter_map(pending).collect();
         restored.devices = entries.len();
-        let made_up = entries.values().filter(|entry| entry.made_up).count();
+        let made_up = entries
+            .values()
+            .filter(|entry| !entry.holds.is_nothing())
+            .count();
         let is_out = |entry: &&Entry| entry.phase != Phase::Allowed;
         let kept_out = entries.values().filter(is_out).count();
         roll.made_up.store(made_up, Ordering::Relaxed);
@@ -187,7 +193,8 @@ impl Line {
             user: entry.user.clone(),
             device: entry.spelled.clone(),
             device_type: entry.device_type.clone(),
-            made_up: entry.made_up,
+            made_up: entry.holds.folders,
+            holds: Some(entry.holds.clone()).filter(|holds| !holds.is_nothing()),
             delivered: entry.delivered,
             phase: phase.to_owned(),
             until,
@@ -213,7 +220,12 @@ impl Line {
             device: EasDeviceId::parse(self.device.as_bytes())?,
             spelled: self.device,
             device_type: self.device_type,
-            made_up: self.made_up,
+            holds: match self.holds {
+                Some(holds) => holds,
+                // As it was written before anything else was remembered.
+                None if self.made_up => Holds::made_up_folders(),
+                None => Holds::default(),
+            },
             delivered: self.delivered,
             phase: match (&*self.phase, self.until) {
                 ("allowed", None) => Phase::Allowed,

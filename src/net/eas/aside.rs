@@ -85,8 +85,12 @@ pub(super) fn not_gathered(cut: &Cut) -> Reply {
 
 /// What to do with a request now that its body has come.
 pub(super) fn go_on(front: &Front, aside: Aside, gathered: &Gathered) -> Next {
-    let body = gathered.is_whole.then(|| gathered.octets());
-    let (next, event) = front.gateway.handle_body(front.clock.now(), aside, body);
+    let (now, octets) = (front.clock.now(), gathered.octets());
+    let (next, event) = if gathered.is_whole {
+        front.gateway.handle_body(now, aside, Some(octets))
+    } else {
+        front.gateway.handle_beginning_of_body(now, aside, octets)
+    };
     if let Some(event) = event {
         (front.events)(event);
     }
