@@ -335,7 +335,7 @@ fn people_are_told_a_deviceid_as_the_device_spells_it_r36() {
     drop(forward(send(&gateway, start(), "ApplF2LX", "Ping")));
     world.report("good", "applf2lx", "alice", ComplianceState::NonCompliant);
     drop(reply(send(&gateway, later(1), "ApplF2LX", "Ping")));
-    let (again, _) = world.gateway_with(config()).restore(&gateway.save());
+    let (again, _) = world.gateway_with(config()).restore(&gateway.save(), b"");
     again.replace_words(Words {
         care: waits(0),
         ..Words::default()

@@ -184,10 +184,9 @@ impl Roll {
     /// Whether the last Sync or Ping of a device, whichever this is, that left nothing out was answered
     /// here.
     pub(in crate::mail) fn was_here(&self, who: &Who, request: &eas::Request) -> bool {
-        self.look(who, request, |holds| match request.command {
-            Command::Sync => holds.sync,
-            Command::Ping => holds.ping,
-            _ => false,
+        let command = request.command;
+        self.look(who, request, |holds| {
+            command == Command::Sync && holds.sync || command == Command::Ping && holds.ping
         })
     }
 
