@@ -17,6 +17,9 @@ use http_body_util::Either;
 use http_body_util::Full;
 use http_body_util::Limited;
 use hyper::body::Incoming;
+use portreeve::wbxml::Writer;
+use portreeve::wbxml::item::air_sync_base;
+use portreeve::wbxml::sync::air_sync;
 use tokio::time::sleep;
 
 use super::paced::Paced;
@@ -32,6 +35,8 @@ pub(super) const PATH: &str = "/Microsoft-Server-ActiveSync";
 pub(super) struct Origin {
     /// Without a list everybody has a mailbox.
     users: Option<Logins>,
+    /// The answer to a Sync, and to every other command.
+    synced: Bytes,
     body: Bytes,
     /// Octets a second.
     rate: Option<u32>,
@@ -40,11 +45,13 @@ pub(super) struct Origin {
 
 impl Origin {
     pub(super) fn new(users: Option<Logins>, body: u32, rate: Option<u32>, hold: Duration) -> Self {
+        let length = usize::try_from(body).unwrap_or(usize::MAX);
         // A header that WBXML readers take, then ballast.
         let mut octets = vec![0x03, 0x01, 0x6a, 0x00];
-        octets.resize(usize::try_from(body).unwrap_or(usize::MAX), 0x5a);
+        octets.resize(length, 0x5a);
         Self {
             users,
+            synced: synced(length).unwrap_or_else(|| octets.clone()).into(),
             body: octets.into(),
             rate,
             hold,
@@ -81,10 +88,12 @@ impl Origin {
                 sleep(asked.min(self.hold)).await;
                 wbxml(Bytes::from_static(&PING_EXPIRED))
             }
-            Some(_) => {
-                let mut answer = wbxml(self.body.clone());
+            Some(command) => {
+                let is_sync = command.eq_ignore_ascii_case("Sync") || command == SYNC_CODE;
+                let body = if is_sync { &self.synced } else { &self.body };
+                let mut answer = wbxml(body.clone());
                 if let Some(rate) = self.rate {
-                    *answer.body_mut() = Body::Right(Paced::new(self.body.clone(), rate));
+                    *answer.body_mut() = Body::Right(Paced::new(body.clone(), rate));
                 }
                 answer
             }
@@ -126,6 +135,38 @@ fn command(query: &str) -> Option<Cow<'_, str>> {
         &PING_CODE => Some("Ping".into()),
         code => Some(code.to_string().into()),
     }
+}
+
+/// A Sync that brings one mail (MS-ASCMD 2.2.1.21.2), so many octets long; `None` where that is too
+/// short for one. A gateway that reads of an answer whether it is a success finds one, as it does
+/// before an Exchange.
+fn synced(length: usize) -> Option<Vec<u8>> {
+    let written = |text: &str| {
+        let mut writer = Writer::new();
+        writer.element(air_sync::SYNC, |writer| {
+            writer.element(air_sync::COLLECTIONS, |writer| {
+                writer.element(air_sync::COLLECTION, |writer| {
+                    writer.leaf(air_sync::SYNC_KEY, "2");
+                    writer.leaf(air_sync::COLLECTION_ID, "5");
+                    writer.leaf(air_sync::STATUS, "1");
+                    writer.element(air_sync::COMMANDS, |writer| {
+                        writer.element(air_sync::ADD, |writer| {
+                            writer.leaf(air_sync::SERVER_ID, "5:1");
+                            writer.element(air_sync::APPLICATION_DATA, |writer| {
+                                writer.element(air_sync_base::BODY, |writer| {
+                                    writer.leaf(air_sync_base::DATA, text);
+                                });
+                            });
+                        });
+                    });
+                });
+            });
+        });
+        writer.finish()
+    };
+    let frame = written("Z").len() - 1;
+    let ballast = length.checked_sub(frame).filter(|ballast| *ballast > 0)?;
+    Some(written(&"Z".repeat(ballast)))
 }
 
 /// The HeartbeatInterval of a Ping, where it is written as everybody does: its tag, then a string.
@@ -172,6 +213,9 @@ fn wbxml(body: Bytes) -> Response<Body> {
     answer
 }
 
+/// Sync in a base64 query, as [`command`] gives it.
+const SYNC_CODE: &str = "0";
+
 /// Ping in a base64 query (MS-ASHTTP 2.2.1.1.1.1.2).
 const PING_CODE: u8 = 18;
 
@@ -188,6 +232,10 @@ const MAX_BODY: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests {
+    use portreeve::eas::Command;
+    use portreeve::eas::outcome::TELLING;
+    use portreeve::eas::outcome::is_success;
+
     use super::*;
 
     #[test]
@@ -203,6 +251,20 @@ mod tests {
         ] {
             assert_eq!(command(query).as_deref(), expected, "row {query}");
         }
+    }
+
+    #[test]
+    fn the_answer_to_a_sync_is_a_success_of_its_length() {
+        let origin = Origin::new(None, 1024, None, Duration::ZERO);
+        assert_eq!(origin.synced.len(), 1024);
+        for length in [200, 1024, 65_536] {
+            let body = synced(length).unwrap();
+            assert_eq!(body.len(), length);
+            let beginning = &body[..TELLING];
+            assert!(is_success(Command::Sync, beginning), "row {length}");
+        }
+        assert_eq!(synced(13), None, "too short for a mail");
+        assert_eq!(Origin::new(None, 13, None, Duration::ZERO).synced.len(), 13);
     }
 
     #[test]
