@@ -13,6 +13,7 @@ use crate::model::MailContext;
 use crate::model::NasContext;
 use crate::model::Plane;
 use crate::model::Posture;
+use crate::model::Presented;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::model::UserId;
@@ -88,6 +89,8 @@ impl Seen {
         let mut established = Established::None;
         // Found with the first device, so that the two need not wait for each other's memory.
         let mut user = None;
+        let claimed = subject.device.iter().find(|one| is_eas(&one.identifier));
+        let mut is_of_claim = false;
         for presented in subject.device {
             if proven && presented.established != Established::Proven {
                 continue;
@@ -104,6 +107,7 @@ impl Seen {
                 Lookup::Found(posture, groups) => {
                     device = SeenDevice::Known(posture, groups);
                     established = presented.established;
+                    is_of_claim = claimed.is_some_and(|one| std::ptr::eq(one, presented));
                     break;
                 }
                 // A later identifier may still settle which device it is; if none does, the
@@ -113,7 +117,10 @@ impl Seen {
                 Lookup::Unknown => {}
             }
         }
-        if let Some(conflict) = conflict(reader, subject, &device) {
+        // The device that the DeviceId itself has led to is not at odds with it.
+        if let Some(claimed) = claimed.filter(|_| !is_of_claim)
+            && let Some(conflict) = conflict(reader, claimed, &device)
+        {
             device = conflict;
             established = Established::None;
         }
@@ -247,25 +254,25 @@ fn owner(
 /// A mail device's id that is known to be another's than the device that was found: another
 /// user's, or another device of the same user. A certificate proves a device, and lends it to
 /// nobody else.
-fn conflict(reader: &Reader, subject: &Subject<'_>, found: &SeenDevice) -> Option<SeenDevice> {
+fn conflict(reader: &Reader, claimed: &Presented<'_>, found: &SeenDevice) -> Option<SeenDevice> {
     let SeenDevice::Known(posture, _) = found else {
         return None;
     };
-    let claimed = subject
-        .device
-        .iter()
-        .find_map(|presented| match presented.identifier {
-            Identifier::Eas(..) => Some(&presented.identifier),
-            Identifier::Device(_)
-            | Identifier::Entra(_)
-            | Identifier::Certificate(_)
-            | Identifier::Serial(_)
-            | Identifier::Mac(_) => None,
-        })?;
-    match reader.find(claimed) {
+    match reader.find(&claimed.identifier) {
         Lookup::OfAnotherUser => Some(SeenDevice::OfAnotherUser),
         Lookup::Ambiguous => Some(SeenDevice::Ambiguous),
         Lookup::Found(other, _) if other.device != posture.device => Some(SeenDevice::Ambiguous),
         Lookup::Found(..) | Lookup::Unknown => None,
+    }
+}
+
+const fn is_eas(identifier: &Identifier<'_>) -> bool {
+    match identifier {
+        Identifier::Eas(..) => true,
+        Identifier::Device(_)
+        | Identifier::Entra(_)
+        | Identifier::Certificate(_)
+        | Identifier::Serial(_)
+        | Identifier::Mac(_) => false,
     }
 }

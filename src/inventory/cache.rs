@@ -198,6 +198,16 @@ impl Reader {
         name: &str,
     ) -> (Lookup, Option<UserEntry>) {
         let shared = &*self.shared;
+        if let Identifier::Eas(eas, holder) = identifier {
+            // The device is found through the user, who is mostly the one that is asked for.
+            let user = self.user(name);
+            let holder = if *holder == name {
+                user
+            } else {
+                self.user(holder)
+            };
+            return (self.find_eas_of(eas, holder.map(|entry| entry.user)), user);
+        }
         let (Some(device), Some(user)) = (self.key(identifier), shared.keys.user(name)) else {
             return (self.find(identifier), self.user(name));
         };
@@ -252,8 +262,11 @@ impl Reader {
     /// The device with this ActiveSync id that belongs to the user or is bound to the user, else
     /// the one that has no owner.
     fn find_eas(&self, eas: &EasDeviceId, user: &str) -> Lookup {
+        self.find_eas_of(eas, self.user(user).map(|entry| entry.user))
+    }
+
+    fn find_eas_of(&self, eas: &EasDeviceId, user: Option<UserRef>) -> Lookup {
         let keys = &self.shared.keys;
-        let user = self.user(user).map(|entry| entry.user);
         for user in user.map(Some).into_iter().chain([None]) {
             match self.find_key(keys.eas(eas, user)) {
                 Lookup::Unknown => {}
