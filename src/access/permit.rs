@@ -394,12 +394,16 @@ impl Future for Permit {
     type Output = Revoked;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(decided) = self.revoked() {
-            return Poll::Ready(decided);
+        // By reference: a decision is large, and is mostly not there.
+        let revoked = &self.registration.revoked;
+        if revoked.get().is_none() {
+            self.registration.waker.register(context.waker());
         }
-        self.registration.waker.register(context.waker());
         // Looked at again: the revocation may have come between the look and the registration.
-        self.revoked().map_or(Poll::Pending, Poll::Ready)
+        match revoked.get() {
+            Some(decided) => Poll::Ready(*decided),
+            None => Poll::Pending,
+        }
     }
 }
 

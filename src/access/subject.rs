@@ -195,22 +195,27 @@ impl From<NasContext<'_>> for OwnedNas {
     }
 }
 
+/// Its texts are one, because thousands of them wait with their requests.
 #[derive(Clone, Debug)]
 struct OwnedMail {
-    device_type: Box<str>,
-    user_agent: Box<str>,
+    /// Type of the device, user agent and command, one behind the other.
+    texts: Box<str>,
+    /// Where the first and the second end.
+    ends: [u32; 2],
     version: u8,
-    command: Box<str>,
     attachment: bool,
 }
 
 impl OwnedMail {
     fn borrow(&self) -> MailContext<'_> {
+        let [first, second] = self
+            .ends
+            .map(|end| usize::try_from(end).unwrap_or(usize::MAX));
         MailContext {
-            device_type: &self.device_type,
-            user_agent: &self.user_agent,
+            device_type: self.texts.get(..first).unwrap_or_default(),
+            user_agent: self.texts.get(first..second).unwrap_or_default(),
             version: self.version,
-            command: &self.command,
+            command: self.texts.get(second..).unwrap_or_default(),
             attachment: self.attachment,
             ..MailContext::default()
         }
@@ -219,11 +224,15 @@ impl OwnedMail {
 
 impl From<MailContext<'_>> for OwnedMail {
     fn from(mail: MailContext<'_>) -> Self {
+        let end = |length| u32::try_from(length).unwrap_or(u32::MAX);
+        let first = mail.device_type.len();
+        let second = first + mail.user_agent.len();
         Self {
-            device_type: mail.device_type.into(),
-            user_agent: mail.user_agent.into(),
+            texts: [mail.device_type, mail.user_agent, mail.command]
+                .concat()
+                .into(),
+            ends: [end(first), end(second)],
             version: mail.version,
-            command: mail.command.into(),
             attachment: mail.attachment,
         }
     }
