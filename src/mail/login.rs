@@ -75,7 +75,14 @@ impl Login {
                 Some((certificate, user)) if signs_in && is_valid && ambiguity.is_none() => {
                     let fingerprint = certificate.fingerprint.octets();
                     let secret = [&b"certificate"[..], &fingerprint];
-                    Ok(Self::new(config, hasher, user, &secret, None, None))
+                    Ok(Self::new(
+                        config,
+                        hasher,
+                        user.to_owned(),
+                        &secret,
+                        None,
+                        None,
+                    ))
                 }
                 Some(_) if signs_in => challenged(Cause::Certificate),
                 // Most clients send a password only when they are asked for it.
@@ -105,27 +112,13 @@ impl Login {
         if let Some(basic) = Basic::parse(authorization) {
             let header = Some(basic.header()?);
             let secret = [&b"basic"[..], &basic.octets];
-            return Some(Self::new(
-                config,
-                hasher,
-                &basic.user,
-                &secret,
-                header,
-                None,
-            ));
+            return Some(Self::new(config, hasher, basic.user, &secret, header, None));
         }
         let token = Token::parse(authorization, config.bearer.as_ref()?, now)?;
         let header = Some(token.header()?);
         let secret = [&b"bearer"[..], &token.octets];
         let ends = Some(token.expires);
-        Some(Self::new(
-            config,
-            hasher,
-            &token.user,
-            &secret,
-            header,
-            ends,
-        ))
+        Some(Self::new(config, hasher, token.user, &secret, header, ends))
     }
 
     /// Who the client certificate says it is, without anybody's word.
@@ -154,7 +147,7 @@ impl Login {
         let secret = [&b"certificate"[..], &fingerprint];
         // A device's certificate may name no user; policies judge the device alone then.
         let user = certificate.user().unwrap_or_default();
-        let mut login = Self::new(config, hasher, user, &secret, None, None);
+        let mut login = Self::new(config, hasher, user.to_owned(), &secret, None, None);
         if user.is_empty() {
             login.user = String::new();
         }
@@ -164,22 +157,22 @@ impl Login {
     fn new(
         config: &Config,
         hasher: &Hasher,
-        name: &str,
+        name: String,
         secret: &[&[u8]; 2],
         authorization: Option<HeaderValue>,
         expires: Option<Timestamp>,
     ) -> Self {
-        let user = config.names.canonical(name);
+        let user = config.names.canonical(&name);
         let [kind, secret] = secret;
         let credential = match authorization {
             Some(_) => Credential::Password,
             None => Credential::Certificate,
         };
         Self {
-            name: name.to_owned(),
+            key: hasher.key(&[kind, name.as_bytes(), secret]),
+            name,
             user,
             credential,
-            key: hasher.key(&[kind, name.as_bytes(), secret]),
             objection: None,
             authorization,
             expires,
