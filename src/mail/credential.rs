@@ -5,6 +5,9 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::hash;
+use std::hash::BuildHasherDefault;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +24,39 @@ use failures::Failures;
 use failures::Tally;
 
 /// A keyed hash: of a credential, of a user's name, of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key([u8; 16]);
+
+/// Half of it stands for all in a table: nobody can choose two keys that fall together.
+impl Hash for Key {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+/// What is kept under [`Key`]s, which need not be hashed a second time.
+type ByKey<V> = HashMap<Key, V, BuildHasherDefault<Plain>>;
+
+/// The number that it is given.
+#[derive(Default)]
+struct Plain(u64);
+
+impl hash::Hasher for Plain {
+    fn write(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*octet);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// Makes [`Key`]s; the secret is random and lives as long as the process.
 pub(super) struct Hasher(hmac::Key);
@@ -181,7 +215,7 @@ impl Excess {
 /// The memory itself.
 pub(super) struct Credentials {
     memory: Memory,
-    known: HashMap<Key, Known>,
+    known: ByKey<Known>,
     /// Keys in the order in which they were learned. A key that was learned again stands here
     /// twice; the older entry no longer matches its number.
     order: VecDeque<(Key, u64)>,
@@ -215,7 +249,7 @@ impl Credentials {
         };
         Self {
             memory,
-            known: HashMap::new(),
+            known: ByKey::default(),
             order: VecDeque::new(),
             next: 0,
             new: tally(memory.user_failures, memory.address_failures),
