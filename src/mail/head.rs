@@ -217,11 +217,19 @@ impl Head<'_> {
     /// handshake asked for.
     fn check_host<'p>(&self, peer: &Peer, published: &'p [String]) -> Result<&'p str, Malformed> {
         let mut hosts = self.headers.get_all(header::HOST).iter();
-        let stated = hosts
-            .next()
+        let (first, second) = (hosts.next(), hosts.next());
+        // What nearly all say is one of our names, and need not be taken apart.
+        if let (Some(host), None) = (first, second)
+            && self.uri.authority().is_none()
+            && self.uri.scheme().is_none()
+            && let Some(name) = published.iter().find(|name| is_at(host.as_bytes(), name))
+        {
+            return named(peer, name).ok_or(Malformed::Misdirected);
+        }
+        let stated = first
             .map(|host| Authority::try_from(host.as_bytes()).map_err(|_| Malformed::Host))
             .transpose()?;
-        if hosts.next().is_some() {
+        if second.is_some() {
             return Err(Malformed::Host);
         }
         let absolute = self.uri.authority();
@@ -251,15 +259,24 @@ impl Head<'_> {
         let host = authority.host();
         let mut published = published.iter();
         let known = published.find(|name| name.eq_ignore_ascii_case(host));
-        let is_asked_for = peer
-            .server_name
-            .as_ref()
-            .is_none_or(|name| name.eq_ignore_ascii_case(host));
-        match known {
-            Some(name) if is_asked_for => Ok(name),
-            Some(_) | None => Err(Malformed::Misdirected),
-        }
+        let named = known.and_then(|name| named(peer, name));
+        named.ok_or(Malformed::Misdirected)
     }
+}
+
+/// The published name, if the TLS handshake asked for it or for none.
+fn named<'p>(peer: &Peer, published: &'p str) -> Option<&'p str> {
+    let asked_for = peer.server_name.as_ref();
+    let is_asked_for = asked_for.is_none_or(|name| name.eq_ignore_ascii_case(published));
+    is_asked_for.then_some(published)
+}
+
+/// Whether a Host header is this name, with or without a port.
+fn is_at(host: &[u8], name: &str) -> bool {
+    let Some((host, port)) = host.split_at_checked(name.len()) else {
+        return false;
+    };
+    host.eq_ignore_ascii_case(name.as_bytes()) && (port.is_empty() || is_port(port))
 }
 
 /// The forwarding headers are ours: what the client sent under these names has not passed.
@@ -276,10 +293,18 @@ pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, head: &Head<'_
     }
 }
 
-/// Whether there is more than a host and a port in it.
+/// Whether there is more than a host and a port in it, or a port that is none (RFC 3986 section 3.2.3).
 fn is_more(authority: &Authority) -> bool {
     let rest = authority.as_str().strip_prefix(authority.host());
-    rest.is_none_or(|rest| !rest.is_empty() && authority.port_u16().is_none())
+    rest.is_none_or(|rest| !rest.is_empty() && !is_port(rest.as_bytes()))
+}
+
+/// Whether this is a colon and the digits of a port.
+fn is_port(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b":");
+    let digits = digits.and_then(|digits| str::from_utf8(digits).ok());
+    let digits = digits.filter(|digits| digits.bytes().all(|octet| octet.is_ascii_digit()));
+    digits.is_some_and(|digits| digits.parse::<u16>().is_ok())
 }
 
 fn same_authority(one: &Authority, other: &Authority) -> bool {
@@ -467,6 +492,35 @@ mod tests {
                 &relative,
                 one,
                 &["mail.example.org", "mail.example.org"],
+                None,
+                Err(Malformed::Host),
+            ),
+            (&relative, one, &["MAIL.example.org:8443"], None, Ok(())),
+            (
+                &relative,
+                one,
+                &["mail.example.org:"],
+                None,
+                Err(Malformed::Host),
+            ),
+            (
+                &relative,
+                one,
+                &["mail.example.org:65536"],
+                None,
+                Err(Malformed::Host),
+            ),
+            (
+                &relative,
+                one,
+                &["mail.example.org:+80"],
+                None,
+                Err(Malformed::Host),
+            ),
+            (
+                &relative,
+                one,
+                &["mail.example.org:80x"],
                 None,
                 Err(Malformed::Host),
             ),
