@@ -82,7 +82,8 @@ pub(super) fn front(
         Arc::clone(&core.live),
         Arc::clone(&core.correlations),
         &seed,
-    );
+    )
+    .with_records(Arc::clone(&core.records));
     let gateway = users::restore(gateway, config);
     let notes = config.data.warm_start.then(|| Notes::open(config));
     let notes = notes.transpose().map_err(|error| {

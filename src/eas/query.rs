@@ -124,9 +124,16 @@ impl Request {
     /// equal request.
     #[must_use]
     pub fn query(&self) -> String {
+        let mut query = String::with_capacity(128);
+        self.write_query(&mut query);
+        query
+    }
+
+    /// Writes [`Request::query`] behind what stands in `target`.
+    pub fn write_query(&self, target: &mut String) {
         match &self.form {
-            Form::Plain { extra } => self.plain_query(extra),
-            Form::Base64 { locale, parameters } => self.base64_query(*locale, parameters),
+            Form::Plain { extra } => self.plain_query(target, extra),
+            Form::Base64 { locale, parameters } => self.base64_query(target, *locale, parameters),
         }
     }
 
@@ -157,8 +164,7 @@ impl Request {
         }
     }
 
-    fn plain_query(&self, extra: &[(String, String)]) -> String {
-        let mut query = String::with_capacity(128);
+    fn plain_query(&self, target: &mut String, extra: &[(String, String)]) {
         let user = self.user.as_deref().unwrap_or("");
         let fixed = [
             (CMD, self.command.name().as_bytes()),
@@ -169,19 +175,18 @@ impl Request {
         let extra = extra
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()));
-        for (name, value) in fixed.into_iter().chain(extra) {
-            if !query.is_empty() {
-                query.push('&');
+        for (number, (name, value)) in fixed.into_iter().chain(extra).enumerate() {
+            if number > 0 {
+                target.push('&');
             }
             // Names are letters, digits, `-` and `_`: nothing to encode.
-            query.push_str(name);
-            query.push('=');
-            query.extend(percent_encode(value, ENCODED));
+            target.push_str(name);
+            target.push('=');
+            target.extend(percent_encode(value, ENCODED));
         }
-        query
     }
 
-    fn base64_query(&self, locale: u16, parameters: &[(u8, Vec<u8>)]) -> String {
+    fn base64_query(&self, target: &mut String, locale: u16, parameters: &[(u8, Vec<u8>)]) {
         let mut octets = Vec::with_capacity(96);
         // A request of the base64 form was made from a version octet.
         octets.push(self.version.octet().unwrap_or_default());
@@ -201,7 +206,7 @@ impl Request {
             octets.push(TAG_USER);
             push_counted(&mut octets, user.as_bytes());
         }
-        STANDARD.encode(octets)
+        STANDARD.encode_string(octets, target);
     }
 }
 

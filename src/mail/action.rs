@@ -255,7 +255,7 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Way {
     pub(super) who: Who,
-    pub(super) request: eas::Request,
+    pub(super) request: Box<eas::Request>,
     pub(super) decided: Decided,
     /// It is let in until then, although the verdict is none that lets in.
     pub(super) until: Option<Timestamp>,
@@ -270,9 +270,10 @@ impl Way {
         self.decided.decision.verdict == Verdict::Allow || self.until.is_some()
     }
 
-    /// Its record; of one that is let in although the verdict does not, it says so.
-    pub(super) fn record(&self) -> DecisionRecord {
-        let mut record = self.who.record(&self.request, &self.decided);
+    /// Its record, in the place of what `record` holds; of one that is let in although the verdict
+    /// does not, it says so.
+    pub(super) fn record(&self, record: Box<DecisionRecord>) -> Box<DecisionRecord> {
+        let mut record = self.who.record(record, &self.request, &self.decided);
         if self.until.is_some() {
             let method = format!("{}, let in to wait", record.method.as_str());
             record.method = Text::new(&method);
@@ -289,10 +290,10 @@ impl Step {
         }
     }
 
-    pub(super) fn recorded(reply: Reply, record: DecisionRecord) -> Self {
+    pub(super) fn recorded(reply: Reply, record: impl Into<Box<DecisionRecord>>) -> Self {
         Self {
             action: Action::Answer(reply),
-            event: Some(Event::Decision(Box::new(record))),
+            event: Some(Event::Decision(record.into())),
         }
     }
 }

@@ -129,7 +129,7 @@ impl Gateway {
     pub fn handle_revoked(&self, exchange: &Exchange, decided: &Decided) -> (Reply, Option<Event>) {
         let way = &*exchange.0;
         self.note_decision(&way.who, &way.request, decided);
-        let record = way.who.record(&way.request, decided);
+        let record = way.who.record(self.blank(), &way.request, decided);
         let is_held_back = decided.decision.verdict == Verdict::Quarantine;
         let reply = if is_held_back && self.has_mailbox(&way.request) {
             let (status, body) = eas::quarantine::cut(way.request.command, way.request.version);
@@ -137,7 +137,7 @@ impl Gateway {
         } else {
             self.reply(&way.who, &way.request, decided)
         };
-        (reply, Some(Event::Decision(Box::new(record))))
+        (reply, Some(Event::Decision(record)))
     }
 
     /// The upstream did not answer a forwarded request.

@@ -19,8 +19,10 @@ use http::header;
 use crate::access::Correlation;
 use crate::access::CorrelationSource;
 use crate::access::Decided;
+use crate::access::DecisionRecord;
 use crate::access::Live;
 use crate::access::Permit;
+use crate::access::RecordQueue;
 use crate::access::Trace;
 use crate::eas;
 use crate::eas::Refusal;
@@ -85,6 +87,8 @@ pub struct Gateway {
     pub(super) words: ArcSwap<Words>,
     pub(super) sightings: Sightings,
     pub(super) router: Router,
+    /// What lends records; they come back to it from the journal.
+    records: Arc<RecordQueue>,
 }
 
 impl Gateway {
@@ -105,12 +109,21 @@ impl Gateway {
             words: ArcSwap::from_pointee(config.words.clone()),
             sightings: Sightings::default(),
             router: Router::new(config.routes.clone()),
+            records: Arc::new(RecordQueue::new(1)),
             hasher,
             challenges: Challenges::new(&config),
             config,
             live,
             correlations,
         }
+    }
+
+    /// Takes the records of decisions from `records`, where those come back that nobody needs any
+    /// more, and makes new ones only when it has none.
+    #[must_use]
+    pub fn with_records(mut self, records: Arc<RecordQueue>) -> Self {
+        self.records = records;
+        self
     }
 
     /// Takes over what [`Gateway::save`] has written down, and the lines of [`Gateway::poll_notes`]
@@ -221,6 +234,11 @@ impl Gateway {
         }
     }
 
+    /// A record to be filled in.
+    pub(super) fn blank(&self) -> Box<DecisionRecord> {
+        self.records.lend()
+    }
+
     pub(super) fn next_correlation(&self) -> Correlation {
         self.correlations.next()
     }
@@ -299,7 +317,7 @@ impl Gateway {
             Wanted::Offer => {
                 return Step::answer(Reply::offered(offer, self.config.oldest_version));
             }
-            Wanted::Command(request) => *request,
+            Wanted::Command(request) => request,
             Wanted::Discovery => return Self::read_discovery(who, headers),
             Wanted::Visit(asked) => return self.let_in(now, who, *asked, headers),
         };
@@ -315,13 +333,14 @@ impl Gateway {
             return Step::answer(Reply::old_version(&request));
         }
         let (decided, permit, until) = self.admit(now, &who, &request, &headers);
-        let mut way = Way {
+        // In its place from here on: it is large, and goes through many hands.
+        let mut way = Box::new(Way {
             who,
             request,
             decided,
             until,
             unbound: None,
-        };
+        });
         self.note_decision(&way.who, &way.request, &way.decided);
         let Some(permit) = permit else {
             if wipe::due(&way.request, &way.decided).is_some() {
@@ -331,25 +350,24 @@ impl Gateway {
             if is_held_back && self.has_mailbox(&way.request) {
                 return self.hold_back(now, way, headers);
             }
-            let record = way.who.record(&way.request, &decided);
+            let record = way.who.record(self.blank(), &way.request, &decided);
             return Step::recorded(self.reply(&way.who, &way.request, &decided), record);
         };
         self.expect(now, &mut way, &mut headers);
-        let record = way.record();
+        let record = way.record(self.blank());
         if let Some((status, body)) = eas::quarantine::named(&way.request) {
             return Step::recorded(Reply::wbxml(status, body, Cause::Released), record);
         }
         if self.may_be_of_ours(&way.who, &way.request) || self.must_be_read(&way.request) {
             return Step {
                 action: Self::look_into(way, permit, headers),
-                event: Some(Event::Decision(Box::new(record))),
+                event: Some(Event::Decision(record)),
             };
         }
-        let query = way.request.query();
         let to = way.who.route;
-        match self.request(to, Method::POST, &format!("?{query}"), headers) {
+        match self.request(to, Method::POST, Some(&way.request), headers) {
             Some(head) => {
-                let exchange = Exchange(Box::new(way));
+                let exchange = Exchange(way);
                 let forward = Forward {
                     to,
                     permit,
@@ -358,7 +376,7 @@ impl Gateway {
                 };
                 Step {
                     action: Action::Forward(forward),
-                    event: Some(Event::Decision(Box::new(record))),
+                    event: Some(Event::Decision(record)),
                 }
             }
             None => Step::recorded(Reply::unavailable(LONG_WAIT, Cause::Unavailable), record),
@@ -434,18 +452,24 @@ impl Gateway {
         }
     }
 
-    /// A request to the upstream; `None` if its parts do not make one, which parsed values always
-    /// do.
+    /// A request to the upstream, with the query of a command; `None` if its parts do not make one,
+    /// which parsed values always do.
     pub(super) fn request(
         &self,
         to: Route,
         method: Method,
-        query: &str,
+        command: Option<&eas::Request>,
         headers: HeaderMap,
     ) -> Option<Request<()>> {
         let routes = self.router.routes();
         let origin = routes.get(to.upstream)?.members.first()?;
-        let uri = origin.uri(format!("{}{query}", eas::PATH))?;
+        let mut target = String::with_capacity(256);
+        target.push_str(eas::PATH);
+        if let Some(command) = command {
+            target.push('?');
+            command.write_query(&mut target);
+        }
+        let uri = origin.uri(target)?;
         let mut request = Request::new(());
         *request.method_mut() = method;
         *request.uri_mut() = uri;

@@ -50,12 +50,12 @@ impl Gateway {
     }
 
     /// A command of a device in quarantine.
-    pub(super) fn hold_back(&self, now: Now, way: Way, headers: HeaderMap) -> Step {
-        let record = way.who.record(&way.request, &way.decided);
+    pub(super) fn hold_back(&self, now: Now, way: Box<Way>, headers: HeaderMap) -> Step {
+        let record = way.who.record(self.blank(), &way.request, &way.decided);
         let permit = way.who.with_subject(&way.request, |subject| {
             self.live.hold_for_reason(now.wall, subject, &way.decided)
         });
-        let aside = Aside(Box::new(way), permit, headers);
+        let aside = Aside(way, permit, headers);
         // A Provision goes on, and tells what device it is on its way.
         let command = aside.0.request.command;
         let action = if quarantine::needs_body(command) || command == Command::Provision {
@@ -72,7 +72,7 @@ impl Gateway {
         };
         Step {
             action,
-            event: Some(Event::Decision(Box::new(record))),
+            event: Some(Event::Decision(record)),
         }
     }
 
@@ -85,8 +85,8 @@ impl Gateway {
     }
 
     /// Sets an allowed command aside until its body is read.
-    pub(super) fn look_into(way: Way, permit: Permit, headers: HeaderMap) -> Action {
-        read(Aside(Box::new(way), permit, headers))
+    pub(super) fn look_into(way: Box<Way>, permit: Permit, headers: HeaderMap) -> Action {
+        read(Aside(way, permit, headers))
     }
 
     /// The body of a command that was set aside, whole; `None` if it is longer than the limit.
@@ -206,8 +206,8 @@ impl Gateway {
         let (decided, permit, until) = self.admit(now, &way.who, &way.request, &headers);
         way.decided = decided;
         way.until = until;
-        let record = way.record();
-        let event = Some(Event::Decision(Box::new(record)));
+        let record = way.record(self.blank());
+        let event = Some(Event::Decision(record));
         let permit = match (permit, decided.decision.verdict) {
             (Some(permit), _) => permit,
             (None, Verdict::Quarantine) => way.who.with_subject(&way.request, |subject| {
@@ -311,9 +311,9 @@ impl Gateway {
 
     fn send_on(&self, aside: Aside, body: Option<&[u8]>) -> Next {
         let Aside(way, permit, headers) = aside;
-        let (query, command) = (way.request.query(), way.request.command);
+        let command = way.request.command;
         let to = way.who.route;
-        let request = self.request(to, Method::POST, &format!("?{query}"), headers);
+        let request = self.request(to, Method::POST, Some(&way.request), headers);
         let Some(request) = request else {
             return Next::Answer(self.handle_unreachable());
         };

@@ -91,7 +91,7 @@ impl Gateway {
             pending.who.login.add_to(&mut own, &self.config);
         }
         let to = pending.who.route;
-        match self.request(to, Method::OPTIONS, "", own) {
+        match self.request(to, Method::OPTIONS, None, own) {
             Some(request) => Step {
                 action: Action::Ask(Ask {
                     to,

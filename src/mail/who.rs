@@ -134,19 +134,24 @@ impl Who {
         })
     }
 
-    pub(super) fn record(&self, request: &eas::Request, decided: &Decided) -> DecisionRecord {
-        let judged = self.judged(request);
-        let by = if judged == request.command {
-            String::new()
+    /// Turns `record`, whatever it holds, into that of a decision.
+    pub(super) fn record(
+        &self,
+        mut record: Box<DecisionRecord>,
+        request: &eas::Request,
+        decided: &Decided,
+    ) -> Box<DecisionRecord> {
+        let (judged, command) = (self.judged(request), request.command);
+        let method: Text<40> = if judged == command {
+            Text::display(&format_args!("eas {judged}"))
         } else {
-            format!(", by {}", request.command)
+            Text::display(&format_args!("eas {judged}, by {command}"))
         };
-        let method = format!("eas {judged}{by}");
-        let mut record = self.with_subject(request, |subject| {
-            DecisionRecord::new(self.id, &method, subject, decided)
+        self.with_subject(request, |subject| {
+            record.fill(self.id, method.as_str(), subject, decided);
         });
         record.from = Some(self.peer.address.to_canonical());
-        record.presented = Text::new(request.spelled());
+        record.presented.set(request.spelled());
         record.called = self.called();
         record
     }

@@ -44,19 +44,19 @@ pub(super) fn due(request: &eas::Request, decided: &Decided) -> Option<Wipe> {
 
 impl Gateway {
     /// A command of a client that is to be wiped.
-    pub(super) fn begin_wipe(&self, now: Now, way: Way, headers: HeaderMap) -> Step {
-        let record = way.who.record(&way.request, &way.decided);
+    pub(super) fn begin_wipe(&self, now: Now, way: Box<Way>, headers: HeaderMap) -> Step {
+        let record = way.who.record(self.blank(), &way.request, &way.decided);
         let action = if way.request.command == Command::Provision {
             let permit = way.who.with_subject(&way.request, |subject| {
                 self.live.hold(now.wall, subject, &way.decided)
             });
-            read(Aside(Box::new(way), permit, headers))
+            read(Aside(way, permit, headers))
         } else {
             Action::Answer(ask_for_orders(&way.who, &way.request, &way.decided))
         };
         Step {
             action,
-            event: Some(Event::Decision(Box::new(record))),
+            event: Some(Event::Decision(record)),
         }
     }
 
