@@ -263,29 +263,47 @@ async fn open(
     Some((opened, peer))
 }
 
-/// The word that the front is to stop.
-struct Stop(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+/// The word that the front is to stop, for one task.
+struct Stop {
+    receiver: watch::Receiver<bool>,
+    /// Ends when it is said.
+    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Whether its task has asked before, and will be woken.
+    is_awaited: bool,
+}
 
 impl Stop {
-    fn new(mut stop: watch::Receiver<bool>) -> Self {
-        Self(Some(Box::pin(async move {
-            drop(stop.wait_for(|stop| *stop).await);
-        })))
+    fn new(receiver: watch::Receiver<bool>) -> Self {
+        let mut stop = receiver.clone();
+        Self {
+            receiver,
+            waiting: Some(Box::pin(async move {
+                drop(stop.wait_for(|stop| *stop).await);
+            })),
+            is_awaited: false,
+        }
     }
 
     /// Whether it has been said; wakes when it is.
     fn is_said(&mut self, context: &mut Context<'_>) -> bool {
-        if let Some(stop) = &mut self.0
-            && stop.as_mut().poll(context).is_ready()
-        {
-            self.0 = None;
+        // Asked twice for each request: mostly there is nothing new since the task was told to be
+        // woken.
+        let Some(waiting) = &mut self.waiting else {
+            return true;
+        };
+        if self.is_awaited && matches!(self.receiver.has_changed(), Ok(false)) {
+            return false;
         }
-        self.0.is_none()
+        self.is_awaited = true;
+        if waiting.as_mut().poll(context).is_ready() {
+            self.waiting = None;
+        }
+        self.waiting.is_none()
     }
 
     /// Whether it had been said when it was last asked.
     fn was_said(&self) -> bool {
-        self.0.is_none()
+        self.waiting.is_none()
     }
 }
 

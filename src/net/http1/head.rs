@@ -348,7 +348,21 @@ fn put_headers(output: &mut Buffer, headers: &HeaderMap) {
 fn put_length(output: &mut Buffer, length: Length) {
     match length {
         Length::Known(octets) => {
-            output.append(format!("content-length: {octets}\r\n").as_bytes());
+            let mut digits = [0; 20];
+            let mut first = digits.len();
+            let mut rest = octets;
+            for (place, digit) in digits.iter_mut().enumerate().rev() {
+                // Below ten.
+                *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+                rest /= 10;
+                first = place;
+                if rest == 0 {
+                    break;
+                }
+            }
+            output.append(b"content-length: ");
+            output.append(digits.get(first..).unwrap_or_default());
+            output.append(b"\r\n");
         }
         Length::Chunked | Length::UntilClose => {
             output.append(b"transfer-encoding: chunked\r\n");
@@ -501,6 +515,12 @@ mod tests {
             other.filled(),
             b"POST /x?y=1 HTTP/1.1\r\nhost: b\r\nx-a: b\r\ncontent-length: 4\r\n\r\n"
         );
+        for octets in [0, 9, 10, 1024, u64::MAX] {
+            let mut output = Buffer::default();
+            put_length(&mut output, Length::Known(octets));
+            let expected = format!("content-length: {octets}\r\n");
+            assert_eq!(output.filled(), expected.as_bytes());
+        }
         let mut output = Buffer::default();
         let headers = HeaderMap::new();
         put_answer(

@@ -78,8 +78,8 @@ pub(in crate::net) struct Exchange {
     is_uploaded: bool,
     pace: Pace,
     hold: Duration,
-    /// Until when the mail server may be silent.
-    silent_until: Instant,
+    /// When the mail server was heard last, or the request began.
+    heard: Instant,
     /// Octets of the answer that are known not to hold the end of its head.
     scanned: usize,
     interim: u8,
@@ -182,7 +182,7 @@ impl Exchange {
             is_uploaded: course.length == Length::Known(0),
             pace: Pace::new(course.patience),
             hold,
-            silent_until: Instant::now() + hold,
+            heard: Instant::now(),
             scanned: 0,
             interim: 0,
             decoder: Decoder::new(Length::Known(0)),
@@ -262,7 +262,7 @@ impl Exchange {
                     }
                     continue;
                 }
-                self.silent_until = Instant::now() + self.hold;
+                self.heard = Instant::now();
                 self.decoder = Decoder::of_answer(head.length);
                 self.keeps = head.keeps && head.length != Length::UntilClose;
                 if let Some(member) = &self.member
@@ -324,7 +324,7 @@ impl Exchange {
                 Poll::Ready(Ok(0)) => {
                     return Poll::Ready(Err(ended_early()));
                 }
-                Poll::Ready(Ok(_)) => self.silent_until = Instant::now() + self.hold,
+                Poll::Ready(Ok(_)) => self.heard = Instant::now(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Cut::Broken(error.into()))),
                 Poll::Pending => return Poll::Pending,
             }
@@ -369,21 +369,25 @@ impl Exchange {
     /// It is for nothing that waits for news: the mail server may be silent for a shorter time.
     pub(in crate::net) fn hurry(&mut self) {
         self.hold = self.hold.min(self.pool.timing.answer);
-        self.silent_until = Instant::now() + self.hold;
+    }
+
+    /// Until when the mail server may be silent.
+    fn silent_until(&self) -> Instant {
+        self.heard + self.hold
     }
 
     /// When [`Self::late`] is to be called, unless something happens before.
     pub(in crate::net) fn deadline(&self) -> Instant {
         match self.pace.deadline() {
-            Some(pace) if !self.is_uploaded => pace.min(self.silent_until),
-            Some(_) | None => self.silent_until,
+            Some(pace) if !self.is_uploaded => pace.min(self.silent_until()),
+            Some(_) | None => self.silent_until(),
         }
     }
 
     /// Who is late at the deadline: the client, if it is not the mail server.
     pub(in crate::net) fn late(&self) -> Cut {
         match self.pace.deadline() {
-            Some(pace) if !self.is_uploaded && pace <= self.silent_until => Cut::Slow,
+            Some(pace) if !self.is_uploaded && pace <= self.silent_until() => Cut::Slow,
             Some(_) | None => {
                 self.give_up();
                 Cut::Silent
@@ -405,7 +409,7 @@ impl Exchange {
         if let Some(member) = &self.member
             && may_serve
         {
-            self.pool.give(member, link);
+            self.pool.give(member, link, self.heard);
         }
     }
 

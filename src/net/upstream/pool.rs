@@ -152,15 +152,15 @@ impl Pool {
         }
     }
 
-    /// Takes a connection back that may be used again.
-    pub(super) fn give(&self, member: &Arc<Member>, mut link: Box<Link>) {
-        let now = Instant::now();
-        let is_old = now.duration_since(link.opened) > MAX_AGE;
+    /// Takes a connection back that may be used again, over which its server was heard last at
+    /// `heard`.
+    pub(super) fn give(&self, member: &Arc<Member>, mut link: Box<Link>, heard: Instant) {
+        let is_old = heard.duration_since(link.opened) > MAX_AGE;
         if is_old || member.is_retired.load(Ordering::Relaxed) {
             return;
         }
         link.was_used = true;
-        link.idle_since = now;
+        link.idle_since = heard;
         let mut idle = self.idle();
         let known = idle
             .iter_mut()
