@@ -6,7 +6,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `network`, `handshake`, `tunnels`, `decision`, `codecs` | the cases |
+//! | `network`, `mail`, `handshake`, `tunnels`, `decision`, `codecs` | the cases |
 //! | `callgrind` | this program under valgrind, and its counts |
 //! | `budget` | the stored counts and the verdict |
 //!
@@ -28,6 +28,8 @@ mod decision;
 mod gateway;
 #[path = "instructions/handshake.rs"]
 mod handshake;
+#[path = "instructions/mail.rs"]
+mod mail;
 #[path = "../tests/support/nas.rs"]
 #[allow(clippy::unwrap_used, reason = "it belongs to tests")]
 mod nas;
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
 /// Every case; `over` is told the name and the number of operations after each.
 fn run(over: &mut dyn FnMut(&str, u32)) {
     network::run(over);
+    mail::run(over);
     decision::run(over);
     codecs::run(over);
     handshake::run(over);
