@@ -32,7 +32,7 @@ fn asked(gateway: &Gateway, command: &str, body: &[u8]) -> String {
     match gateway.handle_body(start(), aside, Some(body)).0 {
         Next::Answer(reply) => shown(&reply.body),
         Next::Forward(_) => "up".to_owned(),
-        other => panic!("{other:?}"),
+        other @ (Next::Wait(_) | Next::Fetch(_) | Next::Attest(_)) => panic!("{other:?}"),
     }
 }
 
