@@ -42,6 +42,9 @@ use super::link::Link;
 use super::pool::Pool;
 
 mod again;
+mod glimpse;
+
+use glimpse::Glimpse;
 
 /// One request at the mail server. Dropping it ends it there, too.
 pub(in crate::net) struct Exchange {
@@ -87,15 +90,6 @@ pub(in crate::net) struct Exchange {
     keeps: bool,
     glimpse: Option<Box<Glimpse>>,
 }
-
-/// The beginning of an answer's body, for whoever has to know what it says.
-struct Glimpse {
-    most: usize,
-    octets: Vec<u8>,
-    then: Then,
-}
-
-type Then = Box<dyn FnOnce(&[u8]) + Send + Sync>;
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug)]
@@ -189,20 +183,6 @@ impl Exchange {
             keeps: false,
             glimpse: None,
         }
-    }
-
-    /// Shows `then` the first octets of the answer's body when it has passed: `most` of them or more,
-    /// or all. A body that breaks off before is not shown.
-    pub(in crate::net) fn glimpse(
-        &mut self,
-        most: usize,
-        then: impl FnOnce(&[u8]) + Send + Sync + 'static,
-    ) {
-        self.glimpse = Some(Box::new(Glimpse {
-            most,
-            octets: Vec::new(),
-            then: Box::new(then),
-        }));
     }
 
     /// What has come of the body before it was begun; the rest follows from the source.
@@ -344,10 +324,7 @@ impl Exchange {
         if let State::Open(link) = &mut self.state {
             if let Some(glimpse) = &mut self.glimpse {
                 let passed = link.input.filled().get(..count).unwrap_or_default();
-                let missing = glimpse.most - glimpse.octets.len();
-                let (wanted, rest) = passed.split_at(missing.min(count));
-                glimpse.octets.extend_from_slice(wanted);
-                if !rest.is_empty() || wanted.len() == missing {
+                if glimpse.has_enough(passed) {
                     self.glimpse.take().into_iter().for_each(Glimpse::show);
                 }
             }
@@ -493,13 +470,6 @@ impl Exchange {
             }
         }
         Ok(())
-    }
-}
-
-impl Glimpse {
-    #[expect(clippy::boxed_local, reason = "it lives in a box")]
-    fn show(self: Box<Self>) {
-        (self.then)(&self.octets);
     }
 }
 
