@@ -57,10 +57,8 @@ impl Gateway {
             let reply = Reply::unavailable(LONG_WAIT, Cause::Unavailable);
             return (Outgoing::Answer(reply), None);
         }
-        if status.as_u16() == REDIRECT
-            && let Some(location) = location
-        {
-            match self.moved(now, way, &location) {
+        if status.as_u16() == REDIRECT {
+            match self.moved(now, way, location.as_ref()) {
                 Ok(ours) => answer.insert(headers::LOCATION, ours),
                 Err((reply, event)) => return (Outgoing::Answer(*reply), Some(event)),
             };
@@ -164,14 +162,18 @@ impl Gateway {
         &self,
         now: Now,
         way: &Way,
-        location: &HeaderValue,
+        location: Option<&HeaderValue>,
     ) -> Result<HeaderValue, (Box<Reply>, Event)> {
         let (user, from) = (&way.who.login.user, way.who.route.upstream);
-        let location = location.to_str().unwrap_or_default();
+        let location = location.map(|location| location.to_str().unwrap_or_default());
         let published = &self.config.published;
-        let moved = self
-            .router
-            .moved(now.monotonic, user, from, location, published);
+        let moved = match location {
+            Some(location) => self
+                .router
+                .moved(now.monotonic, user, from, location, published),
+            // It would ask Autodiscover, which may lead it past the gateway.
+            None => Moved::Refused("another place without saying which".to_owned()),
+        };
         let why = match (moved, self.published_url()) {
             (Moved::Here, Some(ours)) => {
                 // It may be another upstream that has to accept them now.

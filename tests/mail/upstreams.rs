@@ -127,37 +127,44 @@ fn the_map_says_whose_mailbox_is_where_r56() {
 fn an_upstream_may_send_a_user_to_another_one_and_nowhere_else_r56() {
     let world = World::new();
     let gateway = world.gateway_with(two_upstreams(vec![]));
-    let answer = |location: &str| {
+    let answer = |location: Option<&str>| {
         let forward = forward(Request::of("good", "Sync").settle(&gateway, &peer()));
         let mut headers = HeaderMap::new();
-        headers.insert("x-ms-location", HeaderValue::from_str(location).unwrap());
+        if let Some(location) = location {
+            headers.insert("x-ms-location", HeaderValue::from_str(location).unwrap());
+        }
         let moved = StatusCode::from_u16(451).unwrap();
         gateway.handle_answer(start(), &forward.exchange, moved, headers)
     };
     for location in [
-        "https://attacker.example/Microsoft-Server-ActiveSync",
-        "https://169.254.169.254/Microsoft-Server-ActiveSync",
-        "https://old.internal:444@attacker.example/Microsoft-Server-ActiveSync",
+        Some("https://attacker.example/Microsoft-Server-ActiveSync"),
+        Some("https://169.254.169.254/Microsoft-Server-ActiveSync"),
+        Some("https://old.internal:444@attacker.example/Microsoft-Server-ActiveSync"),
+        Some("/Microsoft-Server-ActiveSync"),
+        Some("//outlook.office365.com/Microsoft-Server-ActiveSync"),
+        Some(""),
+        Some(" "),
+        None,
     ] {
         let (outgoing, event) = answer(location);
         let Outgoing::Answer(reply) = outgoing else {
-            panic!("row {location}: passed");
+            panic!("row {location:?}: passed");
         };
         assert_eq!(
             reply.status,
             StatusCode::SERVICE_UNAVAILABLE,
-            "row {location}"
+            "row {location:?}"
         );
         let Recorded::NotAuthenticated(why) = record(event.as_ref()).outcome else {
-            panic!("row {location}: recorded as a decision");
+            panic!("row {location:?}: recorded as a decision");
         };
         assert!(
             why.as_str().contains("the mail server sends the user to"),
             "{why}"
         );
-        assert_eq!(place(&gateway, "good"), "old.internal", "row {location}");
+        assert_eq!(place(&gateway, "good"), "old.internal", "row {location:?}");
     }
-    let (outgoing, event) = answer(&format!("https://outlook.office365.com{PATH}"));
+    let (outgoing, event) = answer(Some(&format!("https://outlook.office365.com{PATH}")));
     let Outgoing::Pass(status, headers) = outgoing else {
         panic!("refused");
     };
