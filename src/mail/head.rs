@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use http::HeaderMap;
-use http::HeaderValue;
 use http::Method;
 use http::Uri;
 use http::Version;
@@ -17,9 +16,6 @@ use crate::model::EasDeviceId;
 
 use super::error::Malformed;
 use super::header::ACCEPT_MULTIPART;
-use super::header::FORWARDED_FOR;
-use super::header::FORWARDED_HOST;
-use super::header::FORWARDED_PROTO;
 use super::header::POLICY_KEY;
 use super::header::VERSION;
 use super::header::single_text;
@@ -46,55 +42,6 @@ pub fn network(address: IpAddr) -> IpAddr {
             let [a, b, c, d, ..] = address.segments();
             IpAddr::from([a, b, c, d, 0, 0, 0, 0])
         }
-    }
-}
-
-/// An address as text, without memory of its own: it goes on every request.
-pub(super) struct Written {
-    octets: [u8; 39],
-    length: usize,
-}
-
-impl Written {
-    pub(super) fn new(address: IpAddr) -> Self {
-        let mut written = Self {
-            octets: [0; 39],
-            length: 0,
-        };
-        match address.to_canonical() {
-            IpAddr::V4(address) => {
-                for (number, octet) in address.octets().into_iter().enumerate() {
-                    if number > 0 {
-                        written.push(b'.');
-                    }
-                    for place in [100, 10, 1] {
-                        if octet >= place || place == 1 {
-                            written.push(b'0' + octet / place % 10);
-                        }
-                    }
-                }
-            }
-            // The longest has 39 characters.
-            address @ IpAddr::V6(_) => {
-                use std::io::Write;
-                let mut rest = &mut written.octets[..];
-                let _fits = write!(rest, "{address}");
-                let left = rest.len();
-                written.length = written.octets.len() - left;
-            }
-        }
-        written
-    }
-
-    fn push(&mut self, octet: u8) {
-        if let Some(place) = self.octets.get_mut(self.length) {
-            *place = octet;
-            self.length += 1;
-        }
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.octets.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -279,20 +226,6 @@ fn is_at(host: &[u8], name: &str) -> bool {
     host.eq_ignore_ascii_case(name.as_bytes()) && (port.is_empty() || is_port(port))
 }
 
-/// The forwarding headers are ours: what the client sent under these names has not passed.
-pub(super) fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, head: &Head<'_>) {
-    if let Ok(address) = HeaderValue::from_bytes(Written::new(peer.address).as_bytes()) {
-        headers.insert(FORWARDED_FOR, address);
-    }
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
-    let host = head.headers.get(header::HOST).cloned();
-    let authority = head.uri.authority();
-    let host = host.or_else(|| HeaderValue::from_str(authority?.as_str()).ok());
-    if let Some(host) = host {
-        headers.insert(FORWARDED_HOST, host);
-    }
-}
-
 /// Whether there is more than a host and a port in it, or a port that is none (RFC 3986 section 3.2.3).
 fn is_more(authority: &Authority) -> bool {
     let rest = authority.as_str().strip_prefix(authority.host());
@@ -314,25 +247,9 @@ fn same_authority(one: &Authority, other: &Authority) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use http::HeaderValue;
 
-    #[test]
-    fn addresses_are_written_as_everywhere() {
-        for text in [
-            "0.0.0.0",
-            "127.0.0.1",
-            "192.0.2.7",
-            "10.20.100.255",
-            "::1",
-            "2001:db8::1:0:0:1",
-            "2001:db8:1111:2222:3333:4444:5555:6666",
-            "::ffff:192.0.2.7",
-        ] {
-            let address: IpAddr = text.parse().unwrap();
-            let expected = address.to_canonical().to_string();
-            assert_eq!(Written::new(address).as_bytes(), expected.as_bytes());
-        }
-    }
+    use super::*;
 
     const QUERY: &str = "?Cmd=Sync&User=u&DeviceId=d&DeviceType=t";
 
@@ -525,6 +442,20 @@ mod tests {
                 Err(Malformed::Host),
             ),
             (&relative, one, &[""], None, Err(Malformed::Host)),
+            (
+                &relative,
+                one,
+                &["mail.example.org:+443"],
+                None,
+                Err(Malformed::Host),
+            ),
+            (
+                &relative,
+                two,
+                &["mail.example.org:+443"],
+                None,
+                Err(Malformed::Host),
+            ),
             (
                 &relative,
                 one,

@@ -16,6 +16,7 @@ use http::header;
 
 use crate::eas::Version;
 
+use super::cookie;
 use super::error::Malformed;
 
 /// Request headers that pass as they are; lists, which may stand in several lines.
@@ -147,45 +148,10 @@ pub(super) fn passed(headers: &HeaderMap) -> Result<HeaderMap, Malformed> {
             passed.append(name.clone(), value.clone());
         }
     }
-    if let Some(cookies) = cookies(headers)? {
+    if let Some(cookies) = cookie::passed(headers, cookie::OF_ACTIVE_SYNC)? {
         passed.insert(header::COOKIE, cookies);
     }
     Ok(passed)
-}
-
-/// What the names of cookies begin with that choose a server.
-static ROUTING_COOKIES: [&[u8]; 2] = [b"x-beresource", b"x-anonresource"];
-
-/// The cookies as one header (HTTP/2 sends them in pieces, RFC 9113 section 8.2.3), without those that
-/// choose a server behind Exchange's front (CVE-2021-26855): the front sets them for itself, and they are
-/// nobody else's to send.
-///
-/// # Errors
-///
-/// When they do not make one header.
-pub(super) fn cookies(headers: &HeaderMap) -> Result<Option<HeaderValue>, Malformed> {
-    let mut kept: Vec<&[u8]> = Vec::new();
-    for value in headers.get_all(header::COOKIE) {
-        for cookie in value.as_bytes().split(|octet| *octet == b';') {
-            let cookie = cookie.trim_ascii();
-            let name = cookie.split(|octet| *octet == b'=').next();
-            let name = name.unwrap_or_default().trim_ascii();
-            let is_routing = ROUTING_COOKIES.iter().any(|start| {
-                let begin = name.get(..start.len());
-                begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start))
-            });
-            if !is_routing && !cookie.is_empty() {
-                kept.push(cookie);
-            }
-        }
-    }
-    if kept.is_empty() {
-        return Ok(None);
-    }
-    let joined = HeaderValue::from_bytes(&kept.join(&b"; "[..]));
-    let mut joined = joined.map_err(|_| Malformed::Header)?;
-    joined.set_sensitive(true);
-    Ok(Some(joined))
 }
 
 /// The value of a header that may stand there once.
@@ -261,31 +227,11 @@ pub(super) fn strip_answer(headers: &mut HeaderMap) {
     }
     for (name, value) in headers.iter_mut() {
         if *name == header::SET_COOKIE
-            && let Some(bound) = without_domain(value)
+            && let Some(bound) = cookie::without_domain(value)
         {
             *value = bound;
         }
     }
-}
-
-/// A cookie of a domain behind the gateway as one of the gateway itself, which is the only place that its
-/// client would send it to; `None` if it names none.
-fn without_domain(cookie: &HeaderValue) -> Option<HeaderValue> {
-    let is_domain = |part: &&[u8]| {
-        let name = part.split(|octet| *octet == b'=').next();
-        name.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"domain"))
-    };
-    let mut parts = cookie.as_bytes().split(|octet| *octet == b';');
-    let value = parts.next()?;
-    let attributes: Vec<&[u8]> = parts.collect();
-    if !attributes.iter().any(is_domain) {
-        return None;
-    }
-    let kept = attributes.into_iter().filter(|part| !is_domain(part));
-    let kept: Vec<&[u8]> = std::iter::once(value).chain(kept).collect();
-    let mut bound = HeaderValue::from_bytes(&kept.join(&b';')).ok()?;
-    bound.set_sensitive(true);
-    Some(bound)
 }
 
 fn is_withheld(name: &str) -> bool {

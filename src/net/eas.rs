@@ -238,22 +238,20 @@ enum Opened {
     Http2(Box<TlsStream<TcpStream>>, Ends, watch::Receiver<bool>),
 }
 
-/// The handshake; `None` if it failed or took too long.
+/// The handshake; `None` if it failed or took too long, or the front stops.
 async fn open(
     front: &Front,
     stream: TcpStream,
     ends: Ends,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) -> Option<(Opened, Arc<Peer>)> {
     stream.set_nodelay(true).ok()?;
     // A client that takes nothing in, or is gone without a word while something is on its way.
     let socket = SockRef::from(&stream);
     socket.set_tcp_user_timeout(Some(STALL)).ok()?;
     let accepting = TlsAcceptor::from(front.tls.load_full()).accept(stream);
-    let stream = timeout(front.limits.handshake, accepting)
-        .await
-        .ok()?
-        .ok()?;
+    let accepting = timeout(front.limits.handshake, accepting);
+    let stream = unless_stopped(&mut stop, accepting).await?.ok()?.ok()?;
     let peer = peer(&stream, ends.from.ip())?;
     let opened = if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         Opened::Http2(Box::new(stream), ends, stop)
@@ -261,6 +259,17 @@ async fn open(
         Opened::Http1(Box::new(http1::Client::new(stream, ends, Stop::new(stop))))
     };
     Some((opened, peer))
+}
+
+/// What comes of `opening`; nothing once the front is to stop: no request is under way yet.
+async fn unless_stopped<T>(
+    stop: &mut watch::Receiver<bool>,
+    opening: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        opened = opening => Some(opened),
+        _ = stop.wait_for(|stop| *stop) => None,
+    }
 }
 
 /// The word that the front is to stop, for one task.

@@ -11,7 +11,7 @@
 //! | Bearer tokens that two readers read differently, forged, of others, ended | `token` in the library, `identity` |
 //! | h2c, WebSocket upgrade, CONNECT, TRACE | the first two tests of `smuggling` above; the front never takes an upgrade up |
 //! | H2.CL, H2.TE, CR LF in names and values, `:path` twice | `http2::no_spelling_of_a_head_…`, `http2::a_length_that_lies_…` |
-//! | path spellings, side doors (OWA, EWS, PowerShell, Autodiscover, …) | `head` in the library, fragments (`#`) in `smuggling::no_spelling_of_a_…`; the target is written anew |
+//! | path spellings, side doors (OWA, EWS, PowerShell, Autodiscover, …) | `head` in the library, fragments (`#`) in `smuggling::no_spelling_of_a_…`; over HTTP/2 the library has cut the fragment off a `:path` before anybody sees it (the head comes packed by HPACK, so nothing before it can read one), and the target is written anew without it: no two readers see two targets |
 //! | DeviceId twice, other case, encoded, `;`, `[]`, both forms, cut base64 | `query` in the library, `fuzz eas_query` |
 //! | User and Authorization differ | `name` in the library, `gateway::the_query_names_the_user_who_signed_in` |
 //! | DeviceId of a compliant device on another phone | `gateway::somebody_elses_device_id_opens_nothing` for another user; for the same user it is a claim and no proof, which policies can demand (`proven`) |

@@ -7,6 +7,7 @@ use hyper::StatusCode;
 use portreeve::net::eas::Limits;
 use portreeve::net::upstream::Timing;
 use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::front::SECOND;
@@ -108,6 +109,39 @@ async fn slow_clients_are_cut_off() {
     let mut buffer = [0; 1];
     assert!(matches!(stream.read(&mut buffer).await, Ok(0) | Err(_)));
     site.drain().await;
+}
+
+/// They were waited for, ten seconds.
+#[tokio::test]
+async fn a_connection_without_a_request_ends_at_once_when_the_front_stops() {
+    let long = Duration::from_mins(10);
+    let site = Site::with(Plan {
+        limits: Limits {
+            head: long,
+            handshake: long,
+            drain: long,
+            ..Limits::default()
+        },
+        ..Plan::default()
+    })
+    .await;
+    let mut silent = tokio::net::TcpStream::connect(site.address).await.unwrap();
+    let mut halves = Vec::new();
+    for begun in ["", "POST /Micro", "POST / HTTP/1.1\r\nHost: "] {
+        let mut stream = site.tls(b"http/1.1", None).await;
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        halves.push(stream);
+    }
+    halves.push(site.tls(b"h2", None).await);
+    // Whatever came before has been taken in, when this is answered.
+    let mut client = site.http1().await;
+    let sent = command("good", "Sync", "length", octets("mail"));
+    drop(read(client.send_request(sent).await.unwrap()).await);
+    timeout(10 * SECOND, site.drain())
+        .await
+        .expect("nothing is waited for");
+    let mut buffer = [0; 1];
+    assert!(matches!(silent.read(&mut buffer).await, Ok(0) | Err(_)));
 }
 
 #[tokio::test]

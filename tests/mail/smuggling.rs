@@ -44,6 +44,24 @@ async fn no_spelling_of_a_request_becomes_two_or_another_one() {
             0,
         ),
         (
+            "bare LF before the request",
+            format!("\n{}", post("Content-Length: 4\r\n", "mail")),
+            "400",
+            0,
+        ),
+        (
+            "bare LF after an empty line",
+            format!("\r\n\n{}", post("Content-Length: 4\r\n", "mail")),
+            "400",
+            0,
+        ),
+        (
+            "sign before the port",
+            post("", "").replace(HOST, &format!("{HOST}:+443")),
+            "400",
+            0,
+        ),
+        (
             "blank after a chunk's size",
             post("Transfer-Encoding: chunked\r\n", "0 \r\n\r\n"),
             "400",
@@ -288,6 +306,10 @@ async fn requests_that_may_be_lenient_are_still_one_request_upstream() {
                 "POST {good} HTTP/1.1\r\n{}Content-Length: 4\r\n\r\nmail",
                 lines.replace(HOST, &format!("{HOST}:443"))
             ),
+        ),
+        (
+            "empty lines before it",
+            format!("\r\n\r\nPOST {good} HTTP/1.1\r\n{lines}Content-Length: 4\r\n\r\nmail"),
         ),
         (
             "absolute",

@@ -6,6 +6,7 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::header;
 
+use crate::mail::cookie;
 use crate::mail::error::Malformed;
 use crate::mail::header as mail;
 
@@ -128,7 +129,7 @@ pub(super) fn passed(
         authorization.set_sensitive(true);
         passed.insert(header::AUTHORIZATION, authorization);
     }
-    if let Some(cookies) = mail::cookies(headers)? {
+    if let Some(cookies) = cookie::passed(headers, cookie::OF_APPLICATIONS)? {
         passed.insert(header::COOKIE, cookies);
     }
     Ok(passed)

@@ -20,13 +20,14 @@ use crate::net::proxy_header::Read;
 use crate::net::proxy_header::read;
 
 use super::Lane;
+use super::unless_stopped;
 
 /// From the balancer's header to the close.
 pub(super) async fn connection(
     lane: &Arc<Lane>,
     mut stream: TcpStream,
     balancer: SocketAddr,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) {
     let front = &lane.front;
     let turn_away = || {
@@ -43,8 +44,9 @@ pub(super) async fn connection(
         turn_away();
         return;
     };
-    let header = timeout(front.limits.handshake, read_header(&mut stream)).await;
-    let Some(ends) = header.ok().flatten() else {
+    let header = timeout(front.limits.handshake, read_header(&mut stream));
+    let header = unless_stopped(&mut stop, header).await;
+    let Some(ends) = header.and_then(Result::ok).flatten() else {
         let failed = &front.counters.handshakes_failed;
         failed.fetch_add(1, Ordering::Relaxed);
         return;

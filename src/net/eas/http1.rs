@@ -204,23 +204,18 @@ impl Client {
             }
         }
         self.input.park();
-        // One that has begun may be sent to its end.
-        let is_over = self.stop.is_said(context) && self.input.is_empty();
-        if is_over || self.alarm.poll(context, until).is_ready() {
+        // What has come of a head is no request yet, and is sent again to whoever serves then.
+        if self.stop.is_said(context) || self.alarm.poll(context, until).is_ready() {
             return Poll::Ready(Err(NoHead::Closed));
         }
         Poll::Pending
     }
 
-    /// RFC 9112 section 2.2: what some clients send after a body.
+    /// RFC 9112 section 2.2: what some clients send after a body. A line feed alone is no empty line, as
+    /// it ends no line of a head either.
     fn skip_empty_lines(&mut self) {
-        loop {
-            let line = match self.input.filled() {
-                [b'\r', b'\n', ..] => 2,
-                [b'\n', ..] => 1,
-                _ => return,
-            };
-            self.input.consume(line);
+        while self.input.filled().starts_with(b"\r\n") {
+            self.input.consume(2);
             self.scanned = 0;
         }
     }
