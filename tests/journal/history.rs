@@ -19,7 +19,9 @@ use portreeve::journal::Sought;
 use portreeve::journal::render;
 use portreeve::journal::search;
 use portreeve::model::Decision;
+use portreeve::model::PolicyId;
 use portreeve::model::Reason;
+use portreeve::model::Rehearsed;
 use portreeve::model::Timestamp;
 use portreeve::model::Verdict;
 
@@ -147,6 +149,41 @@ fn the_same_outcome_gets_a_row_an_hour_or_a_minute_where_it_is_not_let_in() {
     ];
     kept(&desk, folder.path(), u64::MAX, &records);
     assert_eq!(rows(folder.path()), [(1, 0), (3, 1), (4, 0), (6, 1)]);
+}
+
+/// A rule that is tried out finds whom it would keep out in its first hour.
+#[test]
+fn what_a_report_only_rule_would_have_said_is_part_of_the_outcome() {
+    let desk = Desk::new();
+    let folder = tempfile::tempdir().unwrap();
+    let tried = |id: u64, said: Option<(Verdict, Reason, u16)>| {
+        let mut record = allowed(at(desk.phone(id), SECOND * u32::try_from(id).unwrap()));
+        if let Outcome::Decided(decision) = &mut record.outcome {
+            decision.rehearsed = said.map(|(verdict, reason, policy)| Rehearsed {
+                verdict,
+                reason,
+                policy: PolicyId(policy),
+            });
+        }
+        record
+    };
+    let block = (Verdict::Block, Reason::TooManyDevices, 1);
+    let other_rule = (Verdict::Block, Reason::TooManyDevices, 2);
+    let other_reason = (Verdict::Block, Reason::DeviceInactive, 2);
+    let milder = (Verdict::Quarantine, Reason::DeviceInactive, 2);
+    let records = [
+        tried(1, None),
+        tried(2, Some(block)),
+        tried(3, Some(block)),
+        tried(4, Some(other_rule)),
+        tried(5, Some(other_reason)),
+        tried(6, Some(milder)),
+        tried(7, None),
+        tried(8, None),
+    ];
+    assert_eq!(kept(&desk, folder.path(), u64::MAX, &records), (6, 0));
+    let expected = [(1, 0), (2, 0), (4, 1), (5, 0), (6, 0), (7, 0)];
+    assert_eq!(rows(folder.path()), expected);
 }
 
 #[test]

@@ -107,6 +107,12 @@ impl Chosen {
             Outcome::Decided(decision) => {
                 decision.verdict.as_str().hash(&mut hasher);
                 decision.reason.code().hash(&mut hasher);
+                // A rule that is only tried out is there to be found in its first hour.
+                if let Some(rehearsed) = &decision.rehearsed {
+                    rehearsed.verdict.as_str().hash(&mut hasher);
+                    rehearsed.reason.code().hash(&mut hasher);
+                    rehearsed.policy.hash(&mut hasher);
+                }
             }
             Outcome::NotAuthenticated(why) => why.as_str().hash(&mut hasher),
         }
