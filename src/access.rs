@@ -29,6 +29,7 @@ pub use crate::inventory::ClientEntry;
 pub use crate::inventory::Sighting;
 pub use crate::inventory::Told;
 pub use crate::inventory::Wipe;
+pub use crate::inventory::WipeOrder;
 pub use crate::inventory::WipeStage;
 pub use crate::inventory::said_by;
 pub use crate::policy::Trace;

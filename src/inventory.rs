@@ -59,6 +59,7 @@ pub use clients::MailClient;
 pub use clients::Sighting;
 pub use clients::Told;
 pub use clients::Wipe;
+pub use clients::WipeOrder;
 pub use clients::WipeStage;
 pub use clients::said_by;
 pub use description::Description;

@@ -3,18 +3,19 @@
 //!
 //! One thread, `mail-clients`, owns what goes on by itself: it hands news over four times a second,
 //! saves the records every half minute if one has changed, and a last time when it is stopped. An order
-//! is on the disk, with its line in the audit, before the administrator is answered; how far a wipe has
-//! come is before the device is told to erase anything or hears that it was understood, so that nobody
-//! orders a wipe again that is done.
+//! is on the disk, among the records and with its line in the audit, before a device may hear of it; how
+//! far a wipe has come is in the audit before the device is told to erase anything or hears that it was
+//! understood. That a wipe is called off counts at once, and is written when there is room.
 
+mod audit;
 mod kept;
 mod rows;
 
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -23,8 +24,6 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use serde_json::Value;
-use serde_json::json;
 use tracing::error;
 use tracing::info;
 use tracing::warn;
@@ -34,6 +33,7 @@ use crate::inventory::MailClient;
 use crate::inventory::Reader;
 use crate::inventory::Sighting;
 use crate::inventory::Wipe;
+use crate::inventory::WipeOrder;
 use crate::inventory::WipeStage;
 use crate::inventory::Writer;
 use crate::mail;
@@ -42,11 +42,12 @@ use crate::model::EasDeviceId;
 use crate::net::Clock;
 use crate::net::eas::Front;
 use crate::store;
-use crate::store::Circle;
 use crate::store::Format;
 use crate::store::SnapshotError;
 use crate::sync;
 use crate::sync::ClientOrder;
+use audit::Audit;
+use audit::Event;
 use kept::Kept;
 
 pub(super) use rows::Chosen;
@@ -79,7 +80,18 @@ pub(super) fn restore(config: &Config, writer: &mut Writer) {
         unreadable += usize::from(client.is_none());
         client
     });
-    let clients: Vec<MailClient> = clients.collect();
+    let mut clients: Vec<MailClient> = clients.collect();
+    match audit::overrule(&config.journal.folder, &mut clients) {
+        Ok(0) => {}
+        Ok(wipes) => warn!(
+            wipes,
+            "of wipes the audit knows more than the records of the last start, and counts"
+        ),
+        // Nor can it be written, so that no device is told to erase anything.
+        Err(error) => {
+            error!(%error, "the audit of wipes cannot be read; how far they are may be wrong")
+        }
+    }
     info!(clients = clients.len(), saved = %snapshot.at, "mail clients of the last start are known");
     if unreadable > 0 {
         warn!(
@@ -90,6 +102,46 @@ pub(super) fn restore(config: &Config, writer: &mut Writer) {
     writer.restore_clients(clients);
 }
 
+/// Where it is written that a wipe was called off; in force it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Cancelled {
+    /// In the audit, which a start believes.
+    Written,
+    /// Among the records, and not in the audit, for this reason.
+    WithoutAudit(String),
+    /// Nowhere, for this reason.
+    InMemory(String),
+}
+
+/// Whether a client may be given this order now.
+pub(super) fn may_be_ordered(client: &MailClient, wipe: Wipe) -> Result<(), Refused> {
+    if let Some(order) = client.wipe {
+        let what = match order.wipe {
+            Wipe::Device => "a wipe of the whole device",
+            Wipe::Account => "a wipe of the account",
+        };
+        let mut given = order
+            .ordered_at()
+            .map_or(String::new(), |at| format!(" at {at}"));
+        if !client.wipe_by.is_empty() {
+            given = format!("{given} by {}", client.wipe_by);
+        }
+        let stage = order.stage.as_str();
+        return Err(format!(
+            "{what} has been ordered for it already{given} ({stage}); call that off first, with --cancel"
+        ));
+    }
+    if wipe == Wipe::Account && client.version < ACCOUNT_ONLY_FROM {
+        return Err(format!(
+            "this client speaks version {}.{} of the protocol, and a wipe of the account only is \
+             understood from 16.1 on; block the device, or wipe it as a whole",
+            client.version / 10,
+            client.version % 10
+        ));
+    }
+    Ok(())
+}
+
 /// What is done with mail clients; shared by the control socket and the thread.
 pub(super) struct Clients {
     reader: Reader,
@@ -97,9 +149,12 @@ pub(super) struct Clients {
     clock: Clock,
     path: PathBuf,
     /// Held while something is written.
-    audit: Mutex<Circle>,
-    /// Held from when a client is looked up until what is done with it is in force.
-    orders: Mutex<()>,
+    audit: Mutex<Audit>,
+    /// Held from when a client is looked up until what is done with it is in force; the number of the
+    /// last order.
+    orders: Mutex<u64>,
+    /// Held while records are written: what is written last is what is known last.
+    saving: Mutex<()>,
     changes: AtomicU64,
 }
 
@@ -119,8 +174,9 @@ impl Clients {
             sources,
             clock,
             path: path(config),
-            audit: Mutex::new(Circle::new(folder, AUDIT, AUDIT_SIZE, AUDIT_FILES)),
+            audit: Mutex::new(Audit::new(folder)),
             orders: Mutex::default(),
+            saving: Mutex::default(),
             changes: AtomicU64::new(0),
         }
     }
@@ -144,113 +200,206 @@ impl Clients {
         self.reader.clients()
     }
 
-    /// Orders a wipe, or calls one off with `None`.
-    pub(super) fn wipe(
+    /// Orders a wipe. When this returns it is in force and on the disk, or neither.
+    pub(super) fn order_wipe(
         &self,
         client: &MailClient,
-        wipe: Option<Wipe>,
+        wipe: Wipe,
         by: &str,
     ) -> Result<(), Refused> {
-        if wipe == Some(Wipe::Account) && client.version < ACCOUNT_ONLY_FROM {
-            return Err(format!(
-                "this client speaks version {}.{} of the protocol, and a wipe of the account only is \
-                 understood from 16.1 on; block the device, or wipe it as a whole",
-                client.version / 10,
-                client.version % 10
-            ));
-        }
-        let event = match wipe {
-            Some(wipe) => wipe.as_str(),
-            None => "cancelled",
+        let mut last = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = &*self.again(client)?;
+        may_be_ordered(client, wipe)?;
+        let known = self.all().into_iter().filter_map(|client| client.wipe);
+        let greatest = known.map(|order| order.number).fold(*last, u64::max);
+        let millis = self.clock.now().wall.unix_millis();
+        let number = u64::try_from(millis).unwrap_or(0).max(greatest + 1);
+        *last = number;
+        let order = WipeOrder {
+            wipe,
+            number,
+            stage: WipeStage::Ordered,
         };
-        let _one_at_a_time = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = |event| self.line(event, client, Some(order), Some(by));
         // The audit first: a wipe that nobody ordered is worse than an order that nobody carried out.
-        self.record(event, client, Some(by))?;
-        let order = ClientOrder::Wipe {
-            eas: client.eas,
-            user: client.user.clone(),
-            wipe: wipe.map(|wipe| (wipe, WipeStage::Ordered)),
+        self.record(&line(Event::Ordered(wipe)))?;
+        // Then the records, and only then decisions: a device may be told of it from then on.
+        let saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ordered = client.clone();
+        ordered.wipe = Some(order);
+        ordered.wipe_by = by.into();
+        let given = self.save_with(&saving, Some(&ordered)).map_err(|error| {
+            let path = self.path.display();
+            format!("{path}: {error}; the order is not given, and nothing is done")
+        });
+        let given = given.and_then(|()| self.tell(client, Some(order), Some(by)));
+        if given.is_err() {
+            // Whatever is in the records, it is none.
+            let left = self.audit().leave(&line(Event::Refused));
+            if let Err(error) = left {
+                warn!(device = %client.spelled, %error, "the audit has a wipe that was not ordered after all");
+            }
+        }
+        given
+    }
+
+    /// Calls a wipe off. That is in force when this returns, whatever the disk says; what it says is
+    /// given back.
+    pub(super) fn cancel_wipe(&self, client: &MailClient, by: &str) -> Result<Cancelled, Refused> {
+        let _one_at_a_time = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = &*self.again(client)?;
+        let Some(order) = client.wipe else {
+            return Err("no wipe is ordered for it".to_owned());
         };
-        self.order(order)
+        self.tell(client, None, None)?;
+        let line = self.line(Event::Cancelled, client, Some(order), Some(by));
+        let written = self.audit().leave(&line);
+        // Either is enough for the next start.
+        let saved = self.save();
+        if let Err(error) = &saved {
+            let path = self.path.display();
+            warn!(%path, %error, "the mail clients cannot be saved; that a wipe was called off is in the audit, or is not");
+        }
+        match (written, saved) {
+            (Ok(()), _) => Ok(Cancelled::Written),
+            (Err(error), Ok(())) => Ok(Cancelled::WithoutAudit(error.to_string())),
+            (Err(error), Err(_)) => Ok(Cancelled::InMemory(error.to_string())),
+        }
     }
 
     /// Forgets a client.
     pub(super) fn forget(&self, client: &MailClient, by: &str) -> Result<(), Refused> {
         let _one_at_a_time = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        self.record("forgotten", client, Some(by))?;
+        let client = &*self.again(client)?;
+        if client.wipe.is_some() {
+            return Err("a wipe is ordered for it; cancel that first".to_owned());
+        }
+        self.record(&self.line(Event::Forgotten, client, None, Some(by)))?;
         self.order(ClientOrder::Forget {
             eas: client.eas,
             user: client.user.clone(),
+        })?;
+        self.save().map_err(|error| {
+            let path = self.path.display();
+            format!("{path}: {error}; the record is forgotten, and would be back after a restart")
+        })
+    }
+
+    /// What is known of a client by now.
+    fn again(&self, client: &MailClient) -> Result<Arc<MailClient>, Refused> {
+        let found = self.find(client.eas.as_str(), Some(&client.user));
+        let found = found.into_iter().next();
+        found.ok_or_else(|| "its record has been forgotten meanwhile".to_owned())
+    }
+
+    /// Has decisions see an order, or that there is none.
+    fn tell(
+        &self,
+        client: &MailClient,
+        wipe: Option<WipeOrder>,
+        by: Option<&str>,
+    ) -> Result<(), Refused> {
+        self.order(ClientOrder::Wipe {
+            eas: client.eas,
+            user: client.user.clone(),
+            wipe,
+            by: by.map(Box::from),
         })
     }
 
     fn order(&self, order: ClientOrder) -> Result<(), Refused> {
-        if !self.sources.order(order) {
-            return Err("the inventory does not take the order; nothing has changed".to_owned());
-        }
+        let is_taken = self.sources.order(order);
         self.changes.fetch_add(1, Ordering::Relaxed);
-        self.save().map_err(|error| {
-            let path = self.path.display();
-            format!("{path}: {error}; the order is in force, and would be lost by a restart")
-        })
+        if is_taken {
+            Ok(())
+        } else {
+            Err("the inventory does not take the order; nothing has changed".to_owned())
+        }
+    }
+
+    fn line(
+        &self,
+        event: Event,
+        client: &MailClient,
+        order: Option<WipeOrder>,
+        by: Option<&str>,
+    ) -> String {
+        audit::line(self.clock.now().wall, event, client, order, by)
     }
 
     /// A line in the audit, on the disk when this returns.
-    fn record(&self, event: &str, client: &MailClient, by: Option<&str>) -> Result<(), Refused> {
-        let line: Value = json!({
-            "time": self.clock.now().wall.to_string(),
-            "event": event,
-            "user": client.user,
-            "device": client.spelled,
-            "device_type": client.device_type,
-            "model": client.model,
-            "by": by,
-        });
-        let mut audit = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = audit
-            .append(format!("{line}\n").as_bytes())
-            .and_then(|file: &Arc<File>| file.sync_data());
+    fn record(&self, line: &str) -> Result<(), Refused> {
+        let written = self.audit().append(line);
         written.map_err(|error| format!("the audit cannot be written ({error}); nothing is done"))
     }
 
+    fn audit(&self) -> MutexGuard<'_, Audit> {
+        self.audit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn save(&self) -> io::Result<()> {
+        let saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        self.save_with(&saving, None)
+    }
+
+    /// Saves the records, that of `ordered` as it will be.
+    fn save_with(
+        &self,
+        _saving: &MutexGuard<'_, ()>,
+        ordered: Option<&MailClient>,
+    ) -> io::Result<()> {
         let mut clients = self.reader.clients();
         clients.sort_by(|one, other| (&one.user, one.eas).cmp(&(&other.user, other.eas)));
         let mut lines = Vec::new();
         for client in &clients {
-            serde_json::to_writer(&mut lines, &Kept::of(client))?;
+            let ordered = ordered
+                .filter(|ordered| (ordered.eas, &*ordered.user) == (client.eas, &*client.user));
+            serde_json::to_writer(&mut lines, &Kept::of(ordered.unwrap_or(client)))?;
             lines.push(b'\n');
         }
         FORMAT.write(&self.path, self.clock.now().wall, &[&lines])?;
         Ok(())
     }
 
-    /// Writes down how far a wipe is, in the audit and among the records, and has decisions see it;
-    /// `false` where that cannot be, or where the wipe is not ordered any more. It waits for the disk.
+    /// Writes down how far a wipe is and has decisions see it; `false` where that cannot be, or where
+    /// the order is not in force any more. It waits for the disk.
+    ///
+    /// The line in the audit is enough: it counts after a start, whenever the records were saved.
     pub(super) fn attest(&self, news: &WipeNews) -> bool {
         let _one_at_a_time = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let found = self.find(news.eas.as_str(), Some(&news.user));
         let Some(client) = found.first() else {
             return false;
         };
+        let order = news.order;
         match client.wipe {
-            Some(known) if known == (news.wipe, news.stage) => return true,
+            Some(known) if known == order => return true,
             // What it says last counts, but for one that has done it: it is not told any more.
-            Some((wipe, stage)) if wipe == news.wipe && stage != WipeStage::Done => {}
+            Some(known) if known.at(order.stage) == order && known.stage != WipeStage::Done => {}
             Some(_) | None => return false,
         }
-        let stage = news.stage.as_str();
-        let written = self.record(stage, client, None).and_then(|()| {
-            self.order(ClientOrder::Wipe {
-                eas: client.eas,
-                user: client.user.clone(),
-                wipe: Some((news.wipe, news.stage)),
-            })
-        });
+        let line = self.line(Event::At(order.stage), client, Some(order), None);
+        let written = self
+            .record(&line)
+            .and_then(|()| self.tell(client, Some(order), None));
         if let Err(why) = &written {
+            let stage = order.stage.as_str();
             error!(device = %client.spelled, user = %client.user, stage, "{why}");
         }
         written.is_ok()
+    }
+
+    /// Writes what has not come into the audit; `last` where nobody will again.
+    fn retry(&self, last: bool) {
+        match self.audit().retry() {
+            None => {}
+            Some(Ok(())) => info!("wipes that were called off are in the audit"),
+            Some(Err(error)) if last => {
+                error!(%error, "wipes that were called off are not in the audit; those that the records still have are ordered again by the next start");
+            }
+            // It was said to whoever called it off.
+            Some(Err(_)) => {}
+        }
     }
 
     /// Hands over what the mail plane tells.
@@ -303,12 +452,17 @@ impl Keeper {
 fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
     let (mut waiting, mut saved, mut fails) = (Vec::new(), 0, false);
     let mut due = clients.clock.now().monotonic + SAVE;
+    let mut retry = clients.clock.now().monotonic;
     loop {
         let ends = stop.load(Ordering::Acquire);
         if let Some(front) = front {
             clients.hand_over(&front.gateway, &mut waiting);
         }
         let now = clients.clock.now().monotonic;
+        if ends || now >= retry {
+            clients.retry(ends);
+            retry = now + RETRY;
+        }
         let changes = clients.changes.load(Ordering::Relaxed);
         if (ends || now >= due) && changes != saved {
             match clients.save() {
@@ -327,7 +481,8 @@ fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
             }
             // Never more than a tenth of the time.
             let after = clients.clock.now().monotonic;
-            due = after + SAVE.max(after.since(now).saturating_mul(10));
+            let wait = if fails { RETRY } else { SAVE };
+            due = after + wait.max(after.since(now).saturating_mul(10));
         }
         if ends {
             return;
@@ -348,13 +503,6 @@ const FORMAT: Format = Format {
     version: 1,
 };
 
-/// In the journal's folder: `wipes0.jsonl` and up.
-const AUDIT: &str = "wipes";
-
-/// An order has some 300 octets: more than anybody orders in years.
-const AUDIT_SIZE: u64 = 10_000_000;
-const AUDIT_FILES: u32 = 30;
-
 /// Version 16.1 (MS-ASPROV 2.2.2.1).
 const ACCOUNT_ONLY_FROM: u8 = 161;
 
@@ -363,6 +511,9 @@ const INTERVAL: Duration = Duration::from_millis(250);
 
 /// How often records are saved at most, but for orders.
 const SAVE: Duration = Duration::from_secs(30);
+
+/// How often what could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// News that is handed over at once.
 const BATCH: usize = 4096;

@@ -113,10 +113,12 @@ pub(super) fn by_whom() -> String {
     }
 }
 
-const SHOWN: [&str; 5] = [
+const SHOWN: [&str; 7] = [
     "User",
     "EAS Device ID",
     "Device Type",
     "Wipe",
+    "Wipe Ordered",
+    "Wipe Ordered By",
     "Last Success Sync Time To Exchange Server",
 ];

@@ -27,6 +27,7 @@ pub use record::MailClient;
 pub use record::Sighting;
 pub use record::Told;
 pub use record::Wipe;
+pub use record::WipeOrder;
 pub use record::WipeStage;
 
 /// What a decision and the mail plane see of a client; copied out of its record.
@@ -47,7 +48,7 @@ pub struct ClientEntry {
     /// A number that what it says of itself leads to, see [`said_by`].
     pub said: u32,
     /// The wipe that an administrator has ordered.
-    pub wipe: Option<(Wipe, WipeStage)>,
+    pub wipe: Option<WipeOrder>,
     /// There is no room for another record.
     pub is_full: bool,
 }

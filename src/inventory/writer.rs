@@ -12,8 +12,7 @@ use crate::inventory::cache::Reader;
 use crate::inventory::change::Change;
 use crate::inventory::clients::MailClient;
 use crate::inventory::clients::Sighting;
-use crate::inventory::clients::Wipe;
-use crate::inventory::clients::WipeStage;
+use crate::inventory::clients::WipeOrder;
 use crate::inventory::report::Complete;
 use crate::inventory::report::DeviceReport;
 use crate::inventory::report::Kind;
@@ -183,15 +182,23 @@ impl Writer {
         self.clients_changed(&users)
     }
 
-    /// Notes that a mail client is to be wiped, or, with `None`, that it is not any more. `None` is
-    /// returned where there is no room for its record.
+    /// Notes that a mail client is to be wiped, or, with `None`, that it is not any more. With `by`
+    /// that is who has ordered it. `None` is returned where there is no room for its record.
     pub fn order_wipe(
         &mut self,
         client: (&EasDeviceId, &str),
         at: Timestamp,
-        wipe: Option<(Wipe, WipeStage)>,
+        wipe: Option<WipeOrder>,
+        by: Option<&str>,
     ) -> Option<Vec<Change>> {
-        self.change_client(client, at, |record| record.wipe = wipe)?;
+        self.change_client(client, at, |record| {
+            record.wipe = wipe;
+            match (wipe, by) {
+                (None, _) => record.wipe_by = Box::default(),
+                (Some(_), Some(by)) => record.wipe_by = by.into(),
+                (Some(_), None) => {}
+            }
+        })?;
         Some(self.clients_changed(&[client.1]))
     }
 

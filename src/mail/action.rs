@@ -12,8 +12,7 @@ use crate::access::DecisionRecord;
 use crate::access::Permit;
 use crate::access::Sighting;
 use crate::access::Text;
-use crate::access::Wipe;
-use crate::access::WipeStage;
+use crate::access::WipeOrder;
 use crate::eas;
 use crate::model::DeviceId;
 use crate::model::EasDeviceId;
@@ -107,10 +106,9 @@ pub struct WipeNews {
     pub eas: EasDeviceId,
     /// The authenticated user's canonical name.
     pub user: String,
-    /// What is to be erased.
-    pub wipe: Wipe,
-    /// Told by the answer, or said by the request that is answered.
-    pub stage: WipeStage,
+    /// The order that it is about, with the stage that the answer tells, or that the request says that
+    /// is answered.
+    pub order: WipeOrder,
 }
 
 /// A request of a device in quarantine that waits for news.

@@ -9,6 +9,7 @@ use http::HeaderMap;
 
 use crate::access::Decided;
 use crate::access::Wipe;
+use crate::access::WipeOrder;
 use crate::access::WipeStage;
 use crate::eas;
 use crate::eas::Command;
@@ -32,14 +33,14 @@ use super::reply::Reply;
 use super::who::Who;
 
 /// The wipe that this request's client must be told of.
-pub(super) fn due(request: &eas::Request, decided: &Decided) -> Option<Wipe> {
-    let (wipe, stage) = decided.client?.wipe?;
-    let understands = match wipe {
+pub(super) fn due(request: &eas::Request, decided: &Decided) -> Option<WipeOrder> {
+    let order = decided.client?.wipe?;
+    let understands = match order.wipe {
         Wipe::Device => true,
         Wipe::Account => request.version >= Version::V16_1,
     };
-    let is_due = stage.is_under_way() || stage == WipeStage::Failed;
-    (understands && is_due).then_some(wipe)
+    let is_due = order.stage.is_under_way() || order.stage == WipeStage::Failed;
+    (understands && is_due).then_some(order)
 }
 
 impl Gateway {
@@ -63,34 +64,32 @@ impl Gateway {
     /// The body of its Provision has come.
     pub(super) fn answer_wiped(&self, aside: &Aside, body: Option<&[u8]>) -> Next {
         let way = &*aside.0;
-        let Some(wipe) = due(&way.request, &way.decided) else {
+        let Some(order) = due(&way.request, &way.decided) else {
             return Next::Answer(self.reply(&way.who, &way.request, &way.decided));
         };
         let said = body.and_then(|body| body::provision(body).ok());
-        let acknowledged = said.and_then(|said| match wipe {
+        // Of an order that it has not been told of it can say nothing: that is about an earlier one.
+        let said = said.filter(|_| order.stage != WipeStage::Ordered);
+        let acknowledged = said.and_then(|said| match order.wipe {
             Wipe::Device => said.wiped,
             Wipe::Account => said.account_wiped,
         });
         let (stage, status, orders) = match acknowledged {
-            None => (WipeStage::Sent, "1", Some(wipe)),
+            None => (WipeStage::Sent, "1", Some(order.wipe)),
             Some(1) => (WipeStage::Done, "1", None),
             // It is told again (MS-ASPROV 3.2.5.1.2.2).
-            Some(_) => (WipeStage::Failed, "2", Some(wipe)),
+            Some(_) => (WipeStage::Failed, "2", Some(order.wipe)),
         };
         let is_account = orders.map(|wipe| wipe == Wipe::Account);
         let reason = way.decided.decision.reason;
         let body = order::provision(status, is_account);
         let answer = Reply::of_blocked(200, body, reason, way.who.id);
-        let known = way.decided.client.and_then(|client| client.wipe);
-        if known == Some((wipe, stage)) {
-            return Next::Answer(answer);
-        }
+        // Even if that is no news: the order may have been called off while the body came.
         Next::Attest(Box::new(Attest {
             news: WipeNews {
                 eas: way.request.device,
                 user: way.who.login.user.clone(),
-                wipe,
-                stage,
+                order: order.at(stage),
             },
             answer,
         }))

@@ -86,19 +86,47 @@ impl Circle {
         Ok(current)
     }
 
+    /// Hands over every whole line of all files, the oldest first. Of each file as much is read as the
+    /// circle lets it have.
+    ///
+    /// # Errors
+    ///
+    /// When a file that is there cannot be read.
+    pub fn read(&self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        let newest = self.newest().unwrap_or(0);
+        let most = self.file_size.saturating_add(LONGEST);
+        for number in (1..=self.files).map(|step| (newest + step) % self.files) {
+            let file = match File::open(self.path(number)) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let mut octets = Vec::new();
+            file.take(most).read_to_end(&mut octets)?;
+            let lines = octets.split_inclusive(|octet| *octet == b'\n');
+            for line in lines.filter_map(|line| line.strip_suffix(b"\n")) {
+                take(line);
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of the file that was written last.
+    fn newest(&self) -> Option<u32> {
+        let known = (0..self.files).filter_map(|number| {
+            let modified = fs::metadata(self.path(number)).ok()?.modified().ok()?;
+            Some((modified, number))
+        });
+        known.max().map(|(_, number)| number)
+    }
+
     /// Opens the file that was written last, so that a restart goes on where it stopped.
     fn resume(&self) -> io::Result<Current> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.folder)?;
-        let newest = (0..self.files)
-            .filter_map(|number| {
-                let modified = fs::metadata(self.path(number)).ok()?.modified().ok()?;
-                Some((modified, number))
-            })
-            .max();
-        let number = newest.map_or(0, |(_, number)| number);
+        let number = self.newest().unwrap_or(0);
         let mut file = OpenOptions::new()
             .create(true)
             .append(true)
@@ -147,6 +175,9 @@ fn make_private(file: &File) {
     let _refused = file.set_permissions(Permissions::from_mode(0o600));
 }
 
+/// Octets that the last append may put behind the size of a file.
+const LONGEST: u64 = 1 << 20;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +199,42 @@ mod tests {
         assert_eq!(read(1).unwrap(), "bbbbbbbbbb\n");
         assert_eq!(read(2).unwrap(), "cccccccccc\n");
         assert!(read(3).is_err());
+    }
+
+    #[test]
+    fn is_read_from_its_oldest_line_to_its_newest_and_without_a_torn_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let circle = Circle::new(folder.path(), "wipes", 10, 3);
+        let read = || {
+            let mut lines = Vec::new();
+            let done = circle.read(|line| lines.push(String::from_utf8_lossy(line).into_owned()));
+            done.map(|()| lines.join(" "))
+        };
+        assert_eq!(read().unwrap(), "");
+        let mut writer = Circle::new(folder.path(), "wipes", 10, 3);
+        for line in [
+            "a1\na2\naaaa\n",
+            "bbbbbbbbbb\n",
+            "cccccccccc\n",
+            "d\n",
+            "torn",
+        ] {
+            writer.append(line.as_bytes()).unwrap();
+        }
+        // Written within the same tick of the file system's clock, perhaps.
+        let newest = OpenOptions::new()
+            .append(true)
+            .open(circle.path(0))
+            .unwrap();
+        let written = newest.metadata().unwrap().modified().unwrap();
+        newest
+            .set_modified(written + std::time::Duration::from_secs(10))
+            .unwrap();
+        assert_eq!(read().unwrap(), "bbbbbbbbbb cccccccccc d");
+        // What cannot be read is not passed over.
+        fs::remove_file(circle.path(1)).unwrap();
+        fs::create_dir(circle.path(1)).unwrap();
+        assert!(read().is_err());
     }
 
     #[test]

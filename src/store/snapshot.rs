@@ -96,11 +96,26 @@ impl Format {
     ///
     /// When it cannot be written; the old file is still there then.
     pub fn write(&self, path: &Path, at: Timestamp, parts: &[&[u8]]) -> io::Result<u64> {
+        let beside = with_suffix(path, ".new");
+        let written = self.write_beside(&beside, path, at, parts);
+        if written.is_err() {
+            // On a full disk it would take the room of what is smaller.
+            let _gone = fs::remove_file(&beside);
+        }
+        written
+    }
+
+    fn write_beside(
+        self,
+        beside: &Path,
+        path: &Path,
+        at: Timestamp,
+        parts: &[&[u8]],
+    ) -> io::Result<u64> {
         let length: u64 = parts.iter().map(|part| part.len() as u64).sum();
         let head = self.head(at, length);
-        let beside = with_suffix(path, ".new");
         // One that a crash has left, whoever's it is.
-        match fs::remove_file(&beside) {
+        match fs::remove_file(beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
@@ -108,7 +123,7 @@ impl Format {
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&beside)?;
+            .open(beside)?;
         file.write_all(&head)?;
         let digests = each(blocks(parts), |pieces| Ok(of_block(pieces)))?;
         file.write_all(checksum(&head, &digests).as_ref())?;
@@ -116,7 +131,7 @@ impl Format {
             file.write_all(part)?;
         }
         file.sync_all()?;
-        fs::rename(&beside, path)?;
+        fs::rename(beside, path)?;
         sync_folder_of(path)?;
         Ok(length.saturating_add(HEADER as u64))
     }

@@ -11,8 +11,7 @@ use tokio::sync::watch;
 use crate::inventory::Sighting;
 use crate::inventory::Update;
 use crate::inventory::UserReport;
-use crate::inventory::Wipe;
-use crate::inventory::WipeStage;
+use crate::inventory::WipeOrder;
 use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::UserId;
@@ -70,8 +69,10 @@ pub enum ClientOrder {
         eas: EasDeviceId,
         /// Its user.
         user: Box<str>,
-        /// What, and how far that is.
-        wipe: Option<(Wipe, WipeStage)>,
+        /// Which order, and how far that is.
+        wipe: Option<WipeOrder>,
+        /// Who has ordered it, if that is new.
+        by: Option<Box<str>>,
     },
     /// Its record is to be removed.
     Forget {

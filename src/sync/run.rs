@@ -215,9 +215,12 @@ fn write(
             }
             Message::Order { order, done } => {
                 let changes = match &order {
-                    ClientOrder::Wipe { eas, user, wipe } => {
-                        writer.order_wipe((eas, user), at, *wipe)
-                    }
+                    ClientOrder::Wipe {
+                        eas,
+                        user,
+                        wipe,
+                        by,
+                    } => writer.order_wipe((eas, user), at, *wipe, by.as_deref()),
                     ClientOrder::Forget { eas, user } => writer.forget_client(eas, user),
                 };
                 if let Some(changes) = changes.as_ref().filter(|changes| !changes.is_empty()) {

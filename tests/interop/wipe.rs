@@ -171,6 +171,97 @@ fn an_order_and_the_records_outlive_the_program_r41() {
     assert_eq!(phone.send(9, "FolderSync", b"").status, 403);
 }
 
+#[test]
+fn a_wipe_that_is_done_or_called_off_stays_so_when_the_records_cannot_be_saved_r41() {
+    let sogo = Sogo::start();
+    let gateway = gateway(&sogo);
+    let name = "abc000d4";
+    let order = |gateway: &Gateway| wipe(gateway, &[name, "--yes"]);
+    let cancel = |gateway: &Gateway| wipe(gateway, &[name, "--cancel", "--yes"]);
+    let listed = |gateway: &Gateway| wipe(gateway, &["--list"]).1;
+    let phone = Phone::new(&gateway, name, false);
+    phone.becomes("compliant");
+    phone.folder_sync("0");
+    until("the phone is on record", || device(&gateway, name));
+    assert_eq!(order(&gateway).0, Some(0));
+    // One order at a time, whoever gives the next: by the answer, and before it is confirmed.
+    for more in [&["--yes"][..], &["--account-only", "--yes"], &[]] {
+        let arguments = [&[name][..], more].concat();
+        let (code, said) = wipe(&gateway, &arguments);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("ordered for it already at 20"), "{said}");
+        assert!(said.contains("call that off first"), "{said}");
+    }
+    // What is written beside the records cannot be.
+    let beside = gateway.path("var/mail-clients.snapshot.new");
+    let stands_in_the_way = |path: &std::path::Path| {
+        fs::create_dir(path).unwrap();
+        fs::write(path.join("kept"), b"").unwrap();
+    };
+    stands_in_the_way(&beside);
+    assert!(
+        phone
+            .send(20, "Provision", b"")
+            .shown
+            .contains("RemoteWipe")
+    );
+    let done = phone.send(20, "Provision", &acknowledged()).shown;
+    assert_eq!(done, "Provision(Status(1))");
+    gateway.signal(Signal::SIGKILL);
+    let (_, folder) = gateway.stop();
+    let gateway = Gateway::again(folder);
+    assert!(listed(&gateway).contains("device done"));
+    let (code, said) = cancel(&gateway);
+    assert_eq!(code, Some(0), "{said}");
+    gateway.signal(Signal::SIGKILL);
+    let (_, folder) = gateway.stop();
+    let gateway = Gateway::again(folder);
+    assert!(listed(&gateway).contains("no wipe is ordered"));
+    // Nor is an order given that would be lost; its line alone gives none.
+    let (code, said) = order(&gateway);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("the order is not given"), "{said}");
+    let phone = Phone::new(&gateway, name, false);
+    assert!(!phone.folder_sync("0").contains("Status(140)"));
+    fs::remove_dir_all(&beside).unwrap();
+    let (_, folder) = gateway.stop();
+    let gateway = Gateway::again(folder);
+    assert!(listed(&gateway).contains("no wipe is ordered"));
+
+    // Neither can the audit.
+    assert_eq!(order(&gateway).0, Some(0));
+    let (_, folder) = gateway.stop();
+    let gateway = Gateway::again(folder);
+    assert!(listed(&gateway).contains("device ordered"));
+    let beside = gateway.path("var/mail-clients.snapshot.new");
+    let audit = gateway.path("var/journal/wipes0.jsonl");
+    let aside = gateway.path("var/journal/aside");
+    fs::rename(&audit, &aside).unwrap();
+    stands_in_the_way(&beside);
+    stands_in_the_way(&audit);
+    let phone = Phone::new(&gateway, name, false);
+    // It is not told what cannot be written down.
+    assert_eq!(phone.send(20, "Provision", b"").status, 503);
+    let (code, said) = cancel(&gateway);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("that is in force. It is not on the disk"),
+        "{said}"
+    );
+    assert!(!phone.folder_sync("0").contains("Status(140)"));
+    fs::remove_dir_all(&audit).unwrap();
+    fs::rename(&aside, &audit).unwrap();
+    until("it is written after all", || {
+        let audit = fs::read_to_string(&audit).unwrap();
+        let last = audit.lines().last()?.to_owned();
+        last.contains("\"event\":\"cancelled\"").then_some(())
+    });
+    gateway.signal(Signal::SIGKILL);
+    let (_, folder) = gateway.stop();
+    let gateway = Gateway::again(folder);
+    assert!(listed(&gateway).contains("no wipe is ordered"));
+}
+
 /// A phone says that it has erased itself.
 fn acknowledged() -> Vec<u8> {
     written(provision::PROVISION, |writer| {

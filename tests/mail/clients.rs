@@ -374,14 +374,14 @@ fn a_wipe_is_told_to_its_client_and_to_no_other_r41_ms_asprov_3_2_5_1_2() {
         .settle(&gateway, &peer());
     assert!(matches!(bob.action, Action::Answer(reply) if reply.status == StatusCode::FORBIDDEN));
     // It asks for its orders, gets them, fails, gets them again, obeys.
-    let stage = || world.client("good", "alice").unwrap().wipe.unwrap().1;
+    let stage = || world.client("good", "alice").unwrap().wipe.unwrap().stage;
     let request = Request::of("good", "Provision");
     assert_eq!(stage(), WipeStage::Ordered);
     // Without a line about it, it is told nothing.
     let Next::Attest(attest) = with_body(&gateway, request.settle(&gateway, &peer()), b"") else {
         panic!("told before it is written down");
     };
-    assert_eq!(attest.news.stage, WipeStage::Sent);
+    assert_eq!(attest.news.order.stage, WipeStage::Sent);
     let later = gateway.handle_attested(*attest, false);
     assert_eq!(later.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(stage(), WipeStage::Ordered);
@@ -390,10 +390,9 @@ fn a_wipe_is_told_to_its_client_and_to_no_other_r41_ms_asprov_3_2_5_1_2() {
         "Provision(Status(1)RemoteWipe )"
     );
     assert_eq!(stage(), WipeStage::Sent);
-    // The same again is no news.
-    let again = with_body(&gateway, request.settle(&gateway, &peer()), b"");
+    // The same again.
     assert_eq!(
-        shown(&answered(again).body),
+        provisioned(&world, &gateway, &request, b""),
         "Provision(Status(1)RemoteWipe )"
     );
     let failed = acknowledged(provision::REMOTE_WIPE, "2");
@@ -414,6 +413,42 @@ fn a_wipe_is_told_to_its_client_and_to_no_other_r41_ms_asprov_3_2_5_1_2() {
     assert_eq!(out.headers["x-portreeve-reason"], "54011");
     world.order("good", None);
     succeed(&gateway, &sync);
+}
+
+#[test]
+fn what_a_client_says_of_an_order_is_not_taken_for_the_next_r41() {
+    let world = World::new();
+    let gateway = world.gateway();
+    succeed(&gateway, &Request::of("good", "Sync"));
+    world.learn(&gateway);
+    let request = Request::of("good", "Provision");
+    let done = acknowledged(provision::REMOTE_WIPE, "1");
+    let known = || world.client("good", "alice").unwrap().wipe.unwrap();
+    world.order("good", Some(Wipe::Device));
+    assert!(provisioned(&world, &gateway, &request, b"").contains("RemoteWipe"));
+    let first = known();
+    // It was told of the first, which is called off; then comes what it says of it.
+    let under_way = request.settle(&gateway, &peer());
+    world.order("good", None);
+    world.order("good", Some(Wipe::Device));
+    assert_ne!(known().number, first.number);
+    assert_eq!(
+        provisioned(&world, &gateway, &request, &done),
+        "Provision(Status(1)RemoteWipe )"
+    );
+    assert_eq!(known().stage, WipeStage::Sent);
+    // What was asked under the first speaks of the first, which is in force no more.
+    match with_body(&gateway, under_way, &done) {
+        Next::Attest(attest) => assert_eq!(attest.news.order, first.at(WipeStage::Done)),
+        // Or it is sent to ask once more.
+        Next::Answer(reply) => assert_eq!(shown(&reply.body), "Provision(Status(140))"),
+        next @ (Next::Forward(_) | Next::Fetch(_) | Next::Wait(_)) => panic!("{next:?}"),
+    }
+    assert_eq!(
+        provisioned(&world, &gateway, &request, &done),
+        "Provision(Status(1))"
+    );
+    assert_eq!(known().stage, WipeStage::Done);
 }
 
 #[test]
@@ -454,5 +489,6 @@ fn an_account_is_wiped_by_clients_that_know_it_only_r41_ms_asprov_2_2_2_1() {
         "Provision(Status(1))"
     );
     let wipe = world.client("good", "alice").unwrap().wipe;
+    let wipe = wipe.map(|order| (order.wipe, order.stage));
     assert_eq!(wipe, Some((Wipe::Account, WipeStage::Done)));
 }

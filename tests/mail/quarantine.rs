@@ -488,7 +488,10 @@ async fn a_wipe_is_on_record_before_its_client_hears_of_it_r41() {
         );
         let news = site.wipes.lock().unwrap().pop().unwrap();
         assert_eq!((news.eas.as_str(), &*news.user), ("new", "alice"));
-        assert_eq!((news.wipe, news.stage), (Wipe::Device, WipeStage::Sent));
+        assert_eq!(
+            (news.order.wipe, news.order.stage),
+            (Wipe::Device, WipeStage::Sent)
+        );
         site.world.write_down(&news);
         drop(client);
         site.drain().await;

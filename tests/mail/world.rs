@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine;
@@ -23,6 +25,7 @@ use portreeve::inventory::Sighting;
 use portreeve::inventory::Update;
 use portreeve::inventory::UserReport;
 use portreeve::inventory::Wipe;
+use portreeve::inventory::WipeOrder;
 use portreeve::inventory::WipeStage;
 use portreeve::inventory::Writer;
 use portreeve::mail::Action;
@@ -104,6 +107,7 @@ pub(crate) struct World {
     point: Arc<DecisionPoint>,
     source: SourceId,
     writer: Mutex<Writer>,
+    orders: AtomicU64,
     now: Timestamp,
 }
 
@@ -137,6 +141,7 @@ impl World {
             point,
             source,
             writer: Mutex::new(writer),
+            orders: AtomicU64::new(1),
             now,
         };
         world.set("good", ComplianceState::Compliant);
@@ -189,17 +194,22 @@ impl World {
     pub(crate) fn order(&self, device: &str, wipe: Option<Wipe>) {
         let eas = device.parse().unwrap();
         let mut writer = self.writer.lock().unwrap();
-        let order = wipe.map(|wipe| (wipe, WipeStage::Ordered));
-        let changes = writer.order_wipe((&eas, "alice"), self.now, order).unwrap();
+        let order = wipe.map(|wipe| WipeOrder {
+            wipe,
+            number: self.orders.fetch_add(1, Ordering::Relaxed),
+            stage: WipeStage::Ordered,
+        });
+        let client = (&eas, "alice");
+        let changes = writer.order_wipe(client, self.now, order, None).unwrap();
         self.live.sweep(self.now, &changes);
     }
 
     /// Writes down how far a wipe is.
     pub(crate) fn write_down(&self, news: &WipeNews) {
         let mut writer = self.writer.lock().unwrap();
-        let wipe = Some((news.wipe, news.stage));
+        let wipe = Some(news.order);
         let client = (&news.eas, &*news.user);
-        let changes = writer.order_wipe(client, self.now, wipe).unwrap();
+        let changes = writer.order_wipe(client, self.now, wipe, None).unwrap();
         self.live.sweep(self.now, &changes);
     }
 

@@ -11,9 +11,11 @@ use super::told::Mails;
 use super::trees;
 use super::trees::Evidence;
 use crate::app::clients;
+use crate::app::clients::Cancelled;
 use crate::app::clients::Chosen;
 use crate::inventory::MailClient;
 use crate::inventory::Wipe;
+use crate::inventory::WipeStage;
 use crate::model::EasDeviceId;
 use crate::net::control::ClientAction;
 use crate::net::control::ClientFilter;
@@ -130,20 +132,36 @@ impl Desk {
             [client] => client,
             [..] => return refused(&several(&found)),
         };
+        let ordered = match action {
+            ClientAction::Wipe => Some(Wipe::Device),
+            ClientAction::WipeAccount => Some(Wipe::Account),
+            ClientAction::Cancel | ClientAction::Forget => None,
+        };
+        if let Some(Err(why)) = ordered.map(|wipe| clients::may_be_ordered(client, wipe)) {
+            return refused(&format!(
+                "mail client {} of {}: {why}",
+                client.spelled, client.user
+            ));
+        }
         let what = describe(client, action);
         if !confirmed {
             return refused(&format!("{what}\nnothing is done yet: add --yes"));
         }
         let done = match action {
-            ClientAction::Wipe => self.clients.wipe(client, Some(Wipe::Device), by),
-            ClientAction::WipeAccount => self.clients.wipe(client, Some(Wipe::Account), by),
-            ClientAction::Cancel => match client.wipe {
-                None => Err("no wipe is ordered for it".to_owned()),
-                Some(_) => self.clients.wipe(client, None, by),
-            },
-            ClientAction::Forget => match client.wipe {
-                Some(_) => Err("a wipe is ordered for it; cancel that first".to_owned()),
-                None => self.clients.forget(client, by),
+            ClientAction::Wipe => self.clients.order_wipe(client, Wipe::Device, by),
+            ClientAction::WipeAccount => self.clients.order_wipe(client, Wipe::Account, by),
+            ClientAction::Forget => self.clients.forget(client, by),
+            ClientAction::Cancel => match self.clients.cancel_wipe(client, by) {
+                Ok(Cancelled::Written) => Ok(()),
+                Ok(Cancelled::WithoutAudit(error)) => {
+                    tracing::warn!(user = %client.user, device = %client.spelled, by, error, "a wipe is called off, and the line of it is not in the audit yet");
+                    Ok(())
+                }
+                Ok(Cancelled::InMemory(error)) => Err(format!(
+                    "{what}: that is in force. It is not on the disk ({error}), which is tried again \
+                     every five seconds; a restart before that orders the wipe again"
+                )),
+                Err(why) => Err(why),
             },
         };
         match done {
@@ -176,6 +194,13 @@ fn describe(client: &MailClient, action: ClientAction) -> String {
     let what = match action {
         ClientAction::Wipe => "the whole device is erased with its next request",
         ClientAction::WipeAccount => "the account's data is erased with its next request",
+        ClientAction::Cancel
+            if client
+                .wipe
+                .is_some_and(|order| order.stage == WipeStage::Sent) =>
+        {
+            "no wipe is ordered any more; it has been told of it, and may erase itself all the same"
+        }
         ClientAction::Cancel => "no wipe is ordered any more",
         ClientAction::Forget => "the record is forgotten",
     };

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::inventory::MailClient;
 use crate::inventory::Wipe;
+use crate::inventory::WipeOrder;
 use crate::inventory::WipeStage;
 use crate::model::Reason;
 use crate::model::Timestamp;
@@ -37,6 +38,14 @@ pub(super) struct Kept {
     state_since: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wipe: Option<(String, String)>,
+    #[serde(default, skip_serializing_if = "is_none")]
+    wipe_number: u64,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    wipe_by: Box<str>,
+}
+
+const fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Kept {
@@ -61,7 +70,9 @@ impl Kept {
             state_since: client.state_since.unix_millis(),
             wipe: client
                 .wipe
-                .map(|(wipe, stage)| (wipe.as_str().to_owned(), stage.as_str().to_owned())),
+                .map(|order| (order.wipe.as_str().into(), order.stage.as_str().into())),
+            wipe_number: client.wipe.map_or(0, |order| order.number),
+            wipe_by: client.wipe_by.clone(),
         }
     }
 
@@ -88,8 +99,13 @@ impl Kept {
         client.state_since = at(self.state_since);
         client.wipe = match self.wipe {
             None => None,
-            Some((wipe, stage)) => Some((Wipe::parse(&wipe)?, WipeStage::parse(&stage)?)),
+            Some((wipe, stage)) => Some(WipeOrder {
+                wipe: Wipe::parse(&wipe)?,
+                number: self.wipe_number,
+                stage: WipeStage::parse(&stage)?,
+            }),
         };
+        client.wipe_by = self.wipe_by;
         Some(client)
     }
 }
@@ -123,7 +139,12 @@ mod tests {
         client.last_success = Some(at(12));
         client.state = Some((Verdict::Block, Reason::TooManyDevices));
         for stage in WipeStage::ALL {
-            client.wipe = Some((Wipe::Account, stage));
+            client.wipe = Some(WipeOrder {
+                wipe: Wipe::Account,
+                number: 1_700_000_000_123,
+                stage,
+            });
+            client.wipe_by = "root (uid 0)".into();
             assert_eq!(again(&client), format!("{client:?}"));
         }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::inventory::Lookup;
 use crate::inventory::MailClient;
 use crate::inventory::Reader;
+use crate::inventory::WipeOrder;
 use crate::model::Identifier;
 use crate::model::Timestamp;
 use crate::model::Verdict;
@@ -77,7 +78,7 @@ pub(crate) fn row(
         |text: fn(&crate::model::Posture) -> String| posture.as_ref().map(text).unwrap_or_default();
     let wipe = client
         .wipe
-        .map(|(wipe, stage)| format!("{} {}", wipe.as_str(), stage.as_str()));
+        .map(|order| format!("{} {}", order.wipe.as_str(), order.stage.as_str()));
     let columns = [
         ("User", client.user.to_string()),
         ("EAS Device ID", client.spelled.to_string()),
@@ -142,6 +143,11 @@ pub(crate) fn row(
             of_device(|posture| posture.eas_activated.value.to_string()),
         ),
         ("Wipe", wipe.unwrap_or_default()),
+        (
+            "Wipe Ordered",
+            time(client.wipe.and_then(WipeOrder::ordered_at)),
+        ),
+        ("Wipe Ordered By", client.wipe_by.to_string()),
     ];
     let columns = columns.into_iter();
     Some(

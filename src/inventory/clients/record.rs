@@ -43,7 +43,9 @@ pub struct MailClient {
     /// Since when.
     pub state_since: Timestamp,
     /// The wipe that an administrator has ordered, and how far it is.
-    pub wipe: Option<(Wipe, WipeStage)>,
+    pub wipe: Option<WipeOrder>,
+    /// Who has ordered it; empty where that is not known.
+    pub wipe_by: Box<str>,
     pub(super) model_number: u16,
     pub(super) said: u32,
 }
@@ -73,6 +75,33 @@ impl Wipe {
         [Self::Device, Self::Account]
             .into_iter()
             .find(|one| one.as_str() == word)
+    }
+}
+
+/// An order to wipe. What is said of a wipe is said of one order and never of the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WipeOrder {
+    /// What is to be erased.
+    pub wipe: Wipe,
+    /// The milliseconds since 1970 in which it was ordered, or more, so that a later order has a greater
+    /// one; 0 of an order that an earlier version has kept.
+    pub number: u64,
+    /// How far it is.
+    pub stage: WipeStage,
+}
+
+impl WipeOrder {
+    /// The same order, so far.
+    #[must_use]
+    pub const fn at(self, stage: WipeStage) -> Self {
+        Self { stage, ..self }
+    }
+
+    /// When it was ordered; `None` of an order that an earlier version has kept.
+    #[must_use]
+    pub fn ordered_at(self) -> Option<Timestamp> {
+        let millis = i64::try_from(self.number).ok()?;
+        (millis > 0).then(|| Timestamp::from_unix_millis(millis))
     }
 }
 
@@ -178,6 +207,7 @@ impl MailClient {
             state: None,
             state_since: at,
             wipe: None,
+            wipe_by: Box::default(),
             model_number: 0,
             said: 0,
         }
