@@ -21,7 +21,9 @@ mod dictionaries;
 mod enforcement;
 mod error;
 mod gateway;
+mod host;
 mod layout;
+mod mail;
 mod material;
 mod messages;
 mod methods;
@@ -434,8 +436,17 @@ impl Draft {
             &self.written.proxy,
         ]
         .map(|written| written.file.clone());
+        let written_in = [&self.written.gateway, &self.written.proxy]
+            .map(|written| (written.file.clone(), written.lines.clone()));
         let config = self.into_config(nas, homes, enforcement);
-        problems.extend(hooks.iter().flat_map(|hook| hook(&config)));
+        let mut found: Vec<Problem> = hooks.iter().flat_map(|hook| hook(&config)).collect();
+        // Whoever looks a name of ours up knows its file and key.
+        for problem in found.iter_mut().filter(|problem| problem.line.is_none()) {
+            let written = written_in.iter().find(|(file, _)| *file == problem.file);
+            problem.line =
+                written.and_then(|(_, lines)| lines.get(&problem.key).copied().flatten());
+        }
+        problems.extend(found);
         sort(&order, &mut problems);
         if error::any_error(&problems) {
             return Err(Refused { problems });

@@ -251,8 +251,9 @@ fn tls(config: &Config) -> Result<TlsParameters, smtp::Error> {
 }
 
 fn address(text: &str) -> Result<Address, SetupError> {
-    let parsed = text.trim().parse();
-    parsed.map_err(|_| SetupError::Address(text.to_owned()))
+    let parsed = text.trim().parse().ok();
+    let parsed = parsed.filter(|_| !text.contains(char::is_control));
+    parsed.ok_or_else(|| SetupError::Address(text.escape_debug().to_string()))
 }
 
 /// Whether an address is one that mail can be sent to.

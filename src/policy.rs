@@ -77,6 +77,7 @@ pub use facts::DeviceFacts;
 pub use facts::Facts;
 pub use facts::UserFacts;
 pub use lint::lint;
+pub use parse::UNUSED_GROUP;
 pub use parse::parse;
 pub use set::Policy;
 pub use targeting::Targeting;

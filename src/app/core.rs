@@ -101,7 +101,9 @@ impl Core {
         });
         // A cloud brings its groups later; `status` tells of them at any time.
         if sources.graphs.is_empty() {
-            for problem in groups::unmet_now(&point) {
+            let knows = |group| point.reader().knows_group(group);
+            let routes = groups::unmet_routes(&point.policy(), config, knows);
+            for problem in groups::unmet_now(&point).into_iter().chain(routes) {
                 tracing::warn!("{problem}");
             }
         }

@@ -44,7 +44,9 @@ fn policies(config: &Config) -> Vec<Problem> {
     };
     match policy::parse(&file, &text) {
         Ok((policy, mut problems)) => {
+            problems.retain(|problem| !groups::is_of_a_route(problem, &policy, config));
             problems.extend(policy::lint(&policy));
+            problems.extend(groups::misnamed(&policy, config));
             problems.extend(groups::unmet_nas(&policy, &config.nas_groups));
             problems
         }
@@ -171,6 +173,9 @@ fn inventories(config: &Config) -> Vec<Problem> {
         && let Ok(policy) = load_policy(config)
     {
         problems.extend(groups::unmet(&policy, |group| known.contains(&group)));
+        problems.extend(groups::unmet_routes(&policy, config, |group| {
+            known.contains(&group)
+        }));
     }
     problems
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::host::is_server;
 use super::text::read_octets;
 use crate::document::Choice;
 use crate::document::Section;
@@ -100,7 +101,17 @@ impl Notify {
 
     pub(super) fn read(&mut self, mut section: Section<'_>) {
         section.set("host", &mut self.host);
+        if let Some(host) = self.host.as_deref().filter(|host| !is_server(host)) {
+            let found = host.escape_debug();
+            let message = format!(
+                "expected the name of a mail server such as \"mail.example.org\", found \"{found}\""
+            );
+            section.error("host", message);
+        }
         section.set("port", &mut self.port);
+        if self.port == Some(0) {
+            section.error("port", "expected 1 to 65535, found 0");
+        }
         section.set("security", &mut self.security);
         section.set("ca", &mut self.ca);
         section.set("user", &mut self.user);

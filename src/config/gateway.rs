@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use super::dictionaries::Dictionaries;
 use super::enforcement;
+use super::host::check_domains;
+use super::host::check_hosts;
+use super::host::check_upstream;
+use super::host::is_suffix;
 use super::methods;
 use super::methods::Methods;
 use super::passwords::Passwords;
@@ -316,14 +320,22 @@ impl Mail {
         if self.published_names.is_empty() {
             section.error("published_names", "without a name every request is refused");
         }
+        check_hosts(&section, "published_names", &self.published_names);
         section.set("certificate", &mut self.certificate);
         section.set("key", &mut self.key);
         section.set("client_ca", &mut self.client_ca);
         section.set("default_suffix", &mut self.default_suffix);
-        section.set("domains", &mut self.domains);
-        if let Some(wrong) = self.domains.iter().find(|pair| !pair.contains('=')) {
-            section.error("domains", format!("expected DOMAIN=suffix, found {wrong}"));
+        if let Some(suffix) = self
+            .default_suffix
+            .as_deref()
+            .filter(|text| !is_suffix(text))
+        {
+            let found = suffix.escape_debug();
+            let message = format!("expected a suffix such as \"example.com\", found \"{found}\"");
+            section.error("default_suffix", message);
         }
+        section.set("domains", &mut self.domains);
+        check_domains(&section, &self.domains);
         section.set("certificate_user_header", &mut self.certificate_user_header);
         if let Some(Err(error)) = self
             .certificate_user_header
@@ -334,6 +346,16 @@ impl Mail {
         }
         section.set("bearer_challenge", &mut self.bearer_challenge);
         section.set("bearer_user_claim", &mut self.bearer_user_claim);
+        let claim = self.bearer_user_claim.trim();
+        if claim.is_empty() {
+            let message = "expected the claim that names the user, such as \"upn\"";
+            section.error("bearer_user_claim", message);
+        } else if CHANGEABLE_CLAIMS.contains(&claim) {
+            let message = format!(
+                "expected a claim that users cannot change themselves, such as \"upn\", found {claim}"
+            );
+            section.error("bearer_user_claim", message);
+        }
         if let Some(challenge) = &self.bearer_challenge
             && let Err(error) = Bearer::new(challenge, &self.bearer_user_claim)
         {
@@ -417,29 +439,8 @@ impl Shutdown {
     }
 }
 
-/// `http://host[:port]` or `https://host[:port]`, nothing behind it but one slash.
-pub(super) fn check_upstream(text: &str) -> Result<(), String> {
-    const EXPECTED: &str = "expected a URL such as \"https://exchange.example.org\"";
-    let uri: http::Uri = text
-        .parse()
-        .map_err(|_| format!("{EXPECTED}, found \"{}\"", text.escape_debug()))?;
-    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
-    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().unwrap_or("").is_empty() {
-        return Err(format!("{EXPECTED}, found \"{}\"", text.escape_debug()));
-    }
-    if authority.contains('@') {
-        return Err("credentials do not belong into the upstream's URL".to_owned());
-    }
-    if uri
-        .path_and_query()
-        .is_some_and(|rest| rest.as_str() != "/")
-    {
-        return Err(format!(
-            "{EXPECTED} without a path: the request brings its own"
-        ));
-    }
-    Ok(())
-}
+/// Claims that users can change, or that others may have too (OpenID Connect Core section 5.7).
+const CHANGEABLE_CLAIMS: [&str; 4] = ["email", "name", "nickname", "preferred_username"];
 
 const fn days(count: u64) -> Duration {
     Duration::from_hours(count * 24)
@@ -454,28 +455,3 @@ const FILES: RangeInclusive<u16> = 2..=10_000;
 const MAX_WORKERS: usize = 1024;
 /// Descriptors that a Linux process can be given by default limits of systemd.
 const MAX_CONNECTIONS: usize = 500_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn upstreams_table() {
-        for (text, good) in [
-            ("http://127.0.0.1:18080", true),
-            ("https://exchange.example.org", true),
-            ("https://exchange.example.org/", true),
-            ("https://[2001:db8::1]:8443", true),
-            ("", false),
-            ("exchange.example.org", false),
-            ("ftp://exchange.example.org", false),
-            ("https://", false),
-            ("https://a:b@exchange.example.org", false),
-            ("https://exchange.example.org/owa", false),
-            ("https://exchange.example.org/?x", false),
-            ("https://exchange example.org", false),
-        ] {
-            assert_eq!(check_upstream(text).is_ok(), good, "row {text:?}");
-        }
-    }
-}

@@ -88,7 +88,16 @@ impl Messages {
         };
         let (files, mut problems) = folder.map(files).unwrap_or_default();
         let (book, mut found) = Book::read(&files, &self.language);
-        for problem in &mut found {
+        for problem in &mut problems {
+            let is_folder =
+                folder.is_some_and(|folder| problem.file == folder.display().to_string());
+            if is_folder && self.folder.is_some() {
+                problem.message = format!("{} {}", problem.file, problem.message);
+                problem.file.clear();
+                "mail.message.folder".clone_into(&mut problem.key);
+            }
+        }
+        for problem in problems.iter_mut().chain(&mut found) {
             if problem.file.is_empty() {
                 problem.file = conf.join("gateway.toml").display().to_string();
             }

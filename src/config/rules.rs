@@ -13,6 +13,7 @@ use nix::ifaddrs::getifaddrs;
 use super::Draft;
 use super::default;
 use super::gateway::Gateway;
+use super::mail;
 use super::text::ReadError;
 use super::text::open_to_others;
 use super::users;
@@ -35,6 +36,7 @@ pub(super) fn check(draft: &Draft, sample: &BTreeSet<String>) -> Vec<Problem> {
     methods(draft, &mut problems);
     teap(draft, &mut problems);
     upstream(draft, &mut problems);
+    mail::check(draft, &mut problems);
     let Some((key, address)) = beyond_loopback(&draft.gateway) else {
         return problems;
     };
@@ -121,7 +123,7 @@ pub(super) fn beyond_loopback(gateway: &Gateway) -> Option<(String, SocketAddr)>
     })
 }
 
-fn is_loopback(address: IpAddr) -> bool {
+pub(super) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
@@ -307,18 +309,19 @@ fn is_at(ours: SocketAddr, address: SocketAddr) -> bool {
     let (here, there) = (ours.ip().to_canonical(), address.ip().to_canonical());
     let is_any = here.is_unspecified() && (here.is_ipv6() || there.is_ipv4());
     ours.port() == address.port()
-        && (here == there || is_any && (is_loopback(there) || is_of_this_machine(there)))
+        && (here == there
+            || is_any && (is_loopback(there) || is_of_this_machine(there) == Some(true)))
 }
 
-/// Whether an interface has this address now; not, if that cannot be known.
-fn is_of_this_machine(address: IpAddr) -> bool {
+/// Whether an interface has this address now; `None` if that cannot be known.
+pub(super) fn is_of_this_machine(address: IpAddr) -> Option<bool> {
     let has_it = |interface: InterfaceAddress| {
         let storage = interface.address?;
         let v4 = storage.as_sockaddr_in().map(|at| IpAddr::V4(at.ip()));
         v4.or_else(|| storage.as_sockaddr_in6().map(|at| IpAddr::V6(at.ip())))
     };
-    let interfaces = getifaddrs();
-    interfaces.is_ok_and(|all| all.filter_map(has_it).any(|own| own == address))
+    let mut own = getifaddrs().ok()?.filter_map(has_it);
+    Some(own.any(|own| own == address))
 }
 
 /// Methods that are switched on and should not be without a thought.

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use super::gateway::check_upstream;
+use super::host::check_hosts;
+use super::host::check_upstream;
+use super::host::is_suffix;
 use crate::document::Choice;
 use crate::document::Section;
 use crate::mail::Affinity;
@@ -73,7 +75,7 @@ impl Default for Upstream {
 pub struct MailRoute {
     /// Users by name, or all of a suffix: `*@example.org`.
     pub users: Vec<String>,
-    /// Groups of the inventory.
+    /// Groups of the inventory, by their names at the source or their ids.
     pub groups: Vec<String>,
     /// Where their mailboxes are.
     pub upstream: String,
@@ -120,6 +122,16 @@ pub(super) fn read(section: &Section<'_>) -> BTreeMap<String, Upstream> {
     for entry in section.entries() {
         let mut table = section.table_of(&entry);
         let upstream = one(&mut table, &entry.name);
+        for host in &upstream.also_known {
+            let is_other = |(_, other): &(&String, &Upstream)| {
+                let mut known = other.also_known.iter();
+                known.any(|known| known.eq_ignore_ascii_case(host))
+            };
+            if let Some((other, _)) = upstreams.iter().find(is_other) {
+                let message = format!("{} is the upstream {other} already", host.escape_debug());
+                table.error("also_known", message);
+            }
+        }
         table.finish();
         upstreams.insert(entry.name, upstream);
     }
@@ -189,12 +201,16 @@ fn one(table: &mut Section<'_>, name: &str) -> Upstream {
     for source in sources {
         match source.parse() {
             Ok(address) => upstream.source_addresses.push(address),
-            Err(_) => table.error("source_addresses", format!("{source} is no IP address")),
+            Err(_) => table.error(
+                "source_addresses",
+                format!("{} is no IP address", source.escape_debug()),
+            ),
         }
     }
     let idle = Duration::from_millis(100)..=Duration::from_mins(5);
     table.set_within("idle", idle, &mut upstream.idle);
     table.set("also_known", &mut upstream.also_known);
+    check_hosts(table, "also_known", &upstream.also_known);
     upstream
 }
 
@@ -207,7 +223,17 @@ pub(super) fn read_routes(
     for mut section in sections {
         let mut route = MailRoute::default();
         section.set("users", &mut route.users);
+        for user in route.users.iter().filter(|user| !is_whose(user)) {
+            let found = user.escape_debug();
+            let message =
+                format!("expected a user, or *@example.org for all of a suffix; found \"{found}\"");
+            section.error("users", message);
+        }
         section.set("groups", &mut route.groups);
+        if route.groups.iter().any(|group| group.trim().is_empty()) {
+            let message = "expected the name of a group at its source, or its id; found \"\"";
+            section.error("groups", message);
+        }
         if route.users.is_empty() && route.groups.is_empty() {
             section.error("", "expected users or groups, else it is about nobody");
         }
@@ -268,6 +294,7 @@ pub(super) fn read_applications(
                 .parse::<HeaderName>()
                 .is_ok_and(|name| is_passed_on(&name));
             if !passes {
+                let name = name.escape_debug();
                 let message = format!(
                     "{name} may not pass: whoever sends it could speak in the place of the gateway"
                 );
@@ -275,6 +302,7 @@ pub(super) fn read_applications(
             }
         }
         table.set("redirects", &mut application.redirects);
+        check_hosts(&table, "redirects", &application.redirects);
         table.finish();
         applications.insert(entry.name, application);
     }
@@ -284,6 +312,14 @@ pub(super) fn read_applications(
 fn known(section: &Section<'_>, name: &str, upstreams: &BTreeMap<String, Upstream>) {
     if name != UpstreamId::DEFAULT && !upstreams.contains_key(name) {
         section.error("upstream", format!("no [mail.upstreams.{name}] is there"));
+    }
+}
+
+/// A name, or `*@` and a suffix.
+fn is_whose(text: &str) -> bool {
+    match text.trim().strip_prefix("*@") {
+        Some(suffix) => is_suffix(suffix),
+        None => !text.trim().is_empty() && !text.contains('*') && !text.contains(char::is_control),
     }
 }
 

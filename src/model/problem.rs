@@ -1,6 +1,7 @@
 //! One thing wrong in a file that a person wrote, said so that they can mend it.
 
 use std::fmt;
+use std::fmt::Write;
 
 /// Where and what: a configuration key or row that is not as expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub enum Severity {
 /// `conf/nas.toml:12: nas[0].secret: the secret has 7 octets, at least 16 are needed`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
+        write_line(f, &self.file)?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
@@ -37,10 +38,23 @@ impl fmt::Display for Problem {
             f.write_str(": warning")?;
         }
         if !self.key.is_empty() {
-            write!(f, ": {}", self.key)?;
+            f.write_str(": ")?;
+            write_line(f, &self.key)?;
         }
-        write!(f, ": {}", self.message)
+        f.write_str(": ")?;
+        write_line(f, &self.message)
     }
+}
+
+/// Without what would end the line: a message may say what stands in a file.
+fn write_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|letter| {
+        if letter.is_control() {
+            write!(f, "{}", letter.escape_default())
+        } else {
+            f.write_char(letter)
+        }
+    })
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ use crate::model::Problem;
 use access::ConditionalDraft;
 use audience::AudienceDraft;
 use audience::Groups;
+pub use audience::UNUSED_GROUP;
 use general::General;
 use health::ComplianceDraft;
 use reader::Reader;

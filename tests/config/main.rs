@@ -9,4 +9,5 @@ mod certificates;
 mod commands;
 mod home;
 mod homes;
+mod mail;
 mod rules;

@@ -27,6 +27,9 @@ struct Declared {
     used: bool,
 }
 
+/// What is said of a group under `[groups]` that no policy names; whoever else takes it may know better.
+pub const UNUSED_GROUP: &str = "no policy names this group";
+
 /// Who is in a list, by group id.
 #[derive(Default)]
 pub(super) struct AudienceDraft {
@@ -95,7 +98,7 @@ impl Groups {
             );
         }
         for declared in self.declared.values().filter(|declared| !declared.used) {
-            reader.warn(&declared.place, "no policy names this group");
+            reader.warn(&declared.place, UNUSED_GROUP);
         }
     }
 
