@@ -70,6 +70,7 @@ mod forwarded;
 mod gateway;
 mod head;
 mod header;
+mod hearing;
 mod link;
 mod login;
 mod message;

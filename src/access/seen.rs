@@ -11,6 +11,7 @@ use crate::model::Identifier;
 use crate::model::KnownClient;
 use crate::model::MailContext;
 use crate::model::NasContext;
+use crate::model::OsVersion;
 use crate::model::Plane;
 use crate::model::Posture;
 use crate::model::Presented;
@@ -205,10 +206,19 @@ pub(super) fn with_known<'a>(
     let Some(client) = client else {
         return mail;
     };
+    // What the request itself tells is newer than the record.
+    let model = match mail.known.model {
+        "" => reader.client_model(client),
+        told => told,
+    };
+    let os_version = match mail.known.os_version {
+        OsVersion::UNKNOWN => client.os_version,
+        told => told,
+    };
     MailContext {
         known: KnownClient {
-            model: reader.client_model(client),
-            os_version: client.os_version,
+            model,
+            os_version,
             rank: client.rank,
             first_seen: client.first_seen,
             last_success: client.last_success,

@@ -15,10 +15,12 @@ use crate::model::EasDeviceId;
 use crate::model::EntraDeviceId;
 use crate::model::Established;
 use crate::model::Identifier;
+use crate::model::KnownClient;
 use crate::model::MacAddress;
 use crate::model::MailContext;
 use crate::model::Medium;
 use crate::model::NasContext;
+use crate::model::OsVersion;
 use crate::model::Plane;
 use crate::model::Presented;
 use crate::model::Subject;
@@ -204,6 +206,9 @@ struct OwnedMail {
     ends: [u32; 2],
     version: u8,
     attachment: bool,
+    /// What the request itself tells.
+    model: Box<str>,
+    os_version: OsVersion,
 }
 
 impl OwnedMail {
@@ -217,7 +222,11 @@ impl OwnedMail {
             version: self.version,
             command: self.texts.get(second..).unwrap_or_default(),
             attachment: self.attachment,
-            ..MailContext::default()
+            known: KnownClient {
+                model: &self.model,
+                os_version: self.os_version,
+                ..KnownClient::default()
+            },
         }
     }
 }
@@ -234,6 +243,8 @@ impl From<MailContext<'_>> for OwnedMail {
             ends: [end(first), end(second)],
             version: mail.version,
             attachment: mail.attachment,
+            model: mail.known.model.into(),
+            os_version: mail.known.os_version,
         }
     }
 }

@@ -56,6 +56,7 @@ use super::head::Head;
 use super::head::Peer;
 use super::head::Wanted;
 use super::header as headers;
+use super::hearing;
 use super::login::Login;
 use super::message;
 use super::reply::Cause;
@@ -84,6 +85,7 @@ pub struct Gateway {
     pub(super) bound: Mutex<HashMap<Key, Monotonic>>,
     pub(super) roll: Roll,
     pub(super) looks: Mutex<Looks>,
+    pub(super) asked: hearing::Asked,
     pub(super) words: ArcSwap<Words>,
     pub(super) sightings: Sightings,
     pub(super) router: Router,
@@ -106,6 +108,7 @@ impl Gateway {
             bound: Mutex::new(HashMap::new()),
             roll: Roll::new(hasher.secret()),
             looks: Mutex::default(),
+            asked: hearing::Asked::default(),
             words: ArcSwap::from_pointee(config.words.clone()),
             sightings: Sightings::default(),
             router: Router::new(config.routes.clone()),
@@ -345,6 +348,9 @@ impl Gateway {
         let Some(permit) = permit else {
             if wipe::due(&way.request, &way.decided).is_some() {
                 return self.begin_wipe(now, way, headers);
+            }
+            if hearing::is_due(&way.decided) {
+                return self.hear_blocked(now, way, headers);
             }
             let is_held_back = decided.decision.verdict == Verdict::Quarantine;
             if is_held_back && self.has_mailbox(&way.request) {

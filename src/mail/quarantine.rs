@@ -105,7 +105,8 @@ impl Gateway {
         let sends = self.sends_message(&aside.0, body);
         aside.0.who.attachment |= fetches;
         aside.0.who.sends |= sends;
-        if fetches || sends || aside.1.revoked().is_some() {
+        let hears = self.hears(&mut aside.0, body);
+        if fetches || sends || hears || aside.1.revoked().is_some() {
             return self.judge_again(now, aside, body);
         }
         (self.answer_aside(now, aside, body), None)
@@ -234,7 +235,7 @@ impl Gateway {
     fn answer_aside(&self, now: Now, aside: Aside, body: Option<&[u8]>) -> Next {
         match (aside.0.decided.decision.verdict, aside.0.until) {
             (Verdict::Quarantine, None) => self.answer_held(now, aside, body),
-            // Set aside all the same: it is told that it is to be wiped.
+            // Set aside all the same: it is told that it is to be wiped, or was heard in vain.
             (Verdict::Block, None) => self.answer_wiped(&aside, body),
             (Verdict::Quarantine | Verdict::Block, Some(_)) | (Verdict::Allow, _) => {
                 self.answer_returned(aside, body)

@@ -124,26 +124,30 @@ impl Gateway {
         request: &eas::Request,
         octets: &[u8],
     ) {
-        let information = if request.command == Command::Settings {
-            body::information(octets).ok().flatten()
-        } else if request.command == Command::Provision {
-            let provision = body::provision(octets).ok();
-            provision.and_then(|provision| provision.information)
-        } else {
-            None
-        };
-        if let Some(information) = information {
-            let text = |text: &str| cut(text.trim()).into();
+        if let Some(told) = told(request.command, octets) {
             self.sightings.push(Sighting {
-                told: Some(Told {
-                    model: text(information.model),
-                    friendly_name: text(information.friendly_name),
-                    os: text(information.os),
-                }),
+                told: Some(told),
                 ..sighting(who, request, now)
             });
         }
     }
+}
+
+/// What a client tells of its device in the body of a Settings or a Provision.
+pub(super) fn told(command: Command, octets: &[u8]) -> Option<Told> {
+    let information = if command == Command::Settings {
+        body::information(octets).ok().flatten()
+    } else if command == Command::Provision {
+        body::provision(octets).ok()?.information
+    } else {
+        None
+    }?;
+    let text = |text: &str| cut(text.trim()).into();
+    Some(Told {
+        model: text(information.model),
+        friendly_name: text(information.friendly_name),
+        os: text(information.os),
+    })
 }
 
 const fn is_new(known: &ClientEntry) -> bool {

@@ -11,11 +11,13 @@ use crate::access::Outcome;
 use crate::access::Seen;
 use crate::access::SeenDevice;
 use crate::access::Text;
+use crate::access::Told;
 use crate::eas;
 use crate::eas::Command;
 use crate::model::Established;
 use crate::model::Generation;
 use crate::model::Identifier;
+use crate::model::KnownClient;
 use crate::model::MailContext;
 use crate::model::Medium;
 use crate::model::Plane;
@@ -40,10 +42,21 @@ pub(super) struct Who {
     pub(super) attachment: bool,
     /// Whether it is a Sync that sends a message, which is judged as the SendMail that it stands for.
     pub(super) sends: bool,
+    /// What the body says of the device, where it is judged with that before it is on record.
+    pub(super) told: Option<Told>,
     /// Where the user's mailbox is.
     pub(super) route: Route,
     /// The name of that upstream, where it is not the usual one.
     upstream: Option<Arc<str>>,
+}
+
+/// What was just told, as a policy sees it.
+fn said(told: &Told) -> KnownClient<'_> {
+    KnownClient {
+        model: &told.model,
+        os_version: told.os_version(),
+        ..KnownClient::default()
+    }
 }
 
 impl Who {
@@ -63,6 +76,7 @@ impl Who {
             user_agent,
             attachment: false,
             sends: false,
+            told: None,
             route,
             upstream: name,
         }
@@ -129,7 +143,7 @@ impl Who {
                 version: request.version.tenths(),
                 command: self.judged(request).name(),
                 attachment,
-                ..MailContext::default()
+                known: self.told.as_ref().map(said).unwrap_or_default(),
             }),
         })
     }

@@ -208,7 +208,8 @@ pub struct MailContext<'a> {
     pub command: &'a str,
     /// Whether the command fetches an attachment.
     pub attachment: bool,
-    /// What is known of the client from its earlier requests.
+    /// What is known of the client from its earlier requests; model and version also from this one, which
+    /// count more.
     pub known: KnownClient<'a>,
 }
 

@@ -281,7 +281,10 @@ impl Reason {
             }
             Self::DeviceOfAnotherUser => "Use your own device, or have it enrolled for you.",
             Self::CertificateRevoked => "Have another certificate issued for the device.",
-            Self::OsVersionNotAllowed => "Update the device's operating system.",
+            Self::OsVersionNotAllowed => {
+                "Update the device's operating system. A mail client then tells of it by itself within an \
+                 hour or so; an old one (before 14.1) may only do so when its account is set up again."
+            }
             Self::ProtocolNotAllowed => {
                 "Update the mail application, or use another one, and add the account anew."
             }

@@ -43,6 +43,7 @@ mod credentials;
 mod front;
 mod gateway;
 mod handshake;
+mod hearing;
 mod http2;
 mod identity;
 mod inbox;

@@ -185,6 +185,23 @@ pub struct Told {
     pub os: Box<str>,
 }
 
+impl Told {
+    /// The version in what it says of its operating system.
+    #[must_use]
+    pub fn os_version(&self) -> OsVersion {
+        version_in(&self.os)
+    }
+}
+
+/// The version in what a client says of its operating system.
+fn version_in(os: &str) -> OsVersion {
+    let begin = os.find(|letter: char| letter.is_ascii_digit());
+    let version = begin.and_then(|begin| os.get(begin..));
+    version
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
+}
+
 impl MailClient {
     /// A client that has been seen at `at` and of which nothing else is known.
     #[must_use]
@@ -216,11 +233,7 @@ impl MailClient {
     /// The version in what it says of its operating system.
     #[must_use]
     pub fn os_version(&self) -> OsVersion {
-        let begin = self.os.find(|letter: char| letter.is_ascii_digit());
-        let version = begin.and_then(|begin| self.os.get(begin..));
-        version
-            .and_then(|text| text.parse().ok())
-            .unwrap_or_default()
+        version_in(&self.os)
     }
 
     /// Works a sighting in; whether decisions may come out differently.

@@ -1,0 +1,127 @@
+//! Clients that are blocked for what they have said of themselves: the version of their system, or their
+//! model. They are heard, so that one that was updated can say so.
+//!
+//! The body of a Settings or a Provision is read although its client is blocked, what it tells is noted,
+//! and the command is judged anew with that at once. Until the verdict lets it in nothing of it goes to
+//! the mail server.
+//!
+//! A client that has told of its device once may not do so again by itself. From version 14.1 on it does
+//! in the first request of a provisioning (MS-ASPROV 2.2.2.53, 3.1.5.1.1.1), and it begins one when a
+//! command is answered with 142, or with 144 where it has a policy key (MS-ASCMD 2.2.2, MS-ASPROV
+//! 3.1.5.1). So one command an hour is answered so. It is not said more often, because a client whose
+//! answer changes nothing would provision in a loop; and not to version 14.0, whose Provision tells
+//! nothing.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use crate::access::Decided;
+use crate::eas;
+use crate::eas::Command;
+use crate::eas::Status;
+use crate::eas::Version;
+use crate::model::Monotonic;
+use crate::model::Now;
+use crate::model::Reason;
+use crate::model::Verdict;
+
+use super::action::Action;
+use super::action::Aside;
+use super::action::Event;
+use super::action::Step;
+use super::action::Way;
+use super::credential::Key;
+use super::gateway::Gateway;
+use super::quarantine::read;
+use super::reply::Reply;
+use super::sighting::told;
+
+/// Who was asked what it is, and when.
+pub(super) type Asked = Mutex<HashMap<Key, Monotonic>>;
+
+/// Whether a client is blocked for what it says of itself and could say differently.
+pub(super) fn is_due(decided: &Decided) -> bool {
+    let decision = &decided.decision;
+    let is_wiped = decided.client.is_some_and(|client| client.wipe.is_some());
+    decision.verdict == Verdict::Block
+        && !is_wiped
+        && matches!(
+            decision.reason,
+            Reason::OsVersionNotAllowed | Reason::PlatformNotAllowed
+        )
+}
+
+/// Whether a command may tell what device its client is.
+const fn tells(command: Command) -> bool {
+    matches!(command, Command::Settings | Command::Provision)
+}
+
+impl Gateway {
+    /// A command of a client that [is blocked](is_due) for what it says of itself.
+    pub(super) fn hear_blocked(&self, now: Now, way: Way, headers: HeaderMap) -> Step {
+        let record = way.who.record(&way.request, &way.decided);
+        let action = if tells(way.request.command) {
+            let permit = way.who.with_subject(&way.request, |subject| {
+                self.live.hold(now.wall, subject, &way.decided)
+            });
+            read(Aside(Box::new(way), permit, headers))
+        } else {
+            let asks = self.ask_what_it_is(now, &way);
+            Action::Answer(asks.unwrap_or_else(|| self.reply(&way.who, &way.request, &way.decided)))
+        };
+        Step {
+            action,
+            event: Some(Event::Decision(Box::new(record))),
+        }
+    }
+
+    /// The body of a command that was set aside has come: whether a blocked client tells in it what it
+    /// is, which is kept with the request.
+    pub(super) fn hears(&self, way: &mut Way, body: Option<&[u8]>) -> bool {
+        if !is_due(&way.decided) || way.until.is_some() {
+            return false;
+        }
+        let command = way.request.command;
+        way.who.told = body.and_then(|octets| told(command, octets));
+        way.who.told.is_some()
+    }
+
+    /// The answer that makes a client say what device it is, where that is due.
+    fn ask_what_it_is(&self, now: Now, way: &Way) -> Option<Reply> {
+        let request: &eas::Request = &way.request;
+        if request.version < Version::V14_1 {
+            return None;
+        }
+        let status = match request.policy_key {
+            Some(key) if key != 0 => Status::InvalidPolicyKey,
+            Some(_) | None => Status::DeviceNotProvisioned,
+        };
+        let body = status.body(request.command, request.version)?;
+        let key = self.roll.key(&way.who.login.user, request.device);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_lately = |at: &Monotonic| now.monotonic.since(*at) < AGAIN;
+        if asked.get(&key).is_some_and(is_lately) {
+            return None;
+        }
+        if asked.len() >= MAX_ASKED {
+            asked.retain(|_, at| is_lately(at));
+        }
+        // Without a place for it nobody would know that it was asked.
+        if asked.len() >= MAX_ASKED && !asked.contains_key(&key) {
+            return None;
+        }
+        asked.insert(key, now.monotonic);
+        let reason = way.decided.decision.reason;
+        Some(Reply::of_blocked(200, body, reason, way.who.id))
+    }
+}
+
+/// How often a blocked client is asked what it is.
+const AGAIN: Duration = Duration::from_hours(1);
+
+/// Blocked clients that are asked within that time, some 40 octets each.
+const MAX_ASKED: usize = 65_536;

@@ -1,0 +1,157 @@
+//! Clients that are blocked for what they say of themselves can say that it is different now.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use portreeve::eas::Version;
+use portreeve::mail::Action;
+use portreeve::mail::Gateway;
+use portreeve::mail::Next;
+use portreeve::mail::Reply;
+use portreeve::mail::Step;
+use portreeve::model::Now;
+use portreeve::wbxml::Tag;
+use portreeve::wbxml::Writer;
+use portreeve::wbxml::service::provision;
+use portreeve::wbxml::service::settings;
+
+use crate::world::Request;
+use crate::world::World;
+use crate::world::config;
+use crate::world::forward;
+use crate::world::peer;
+use crate::world::read;
+use crate::world::reply;
+use crate::world::said;
+use crate::world::start;
+
+const RULES: &str = "[[conditional]]\nname = \"No old systems\"\nplanes = [\"mail\"]\n\
+    targets = [\"staff\"]\nwhen = { os_below = { ios = \"16\" } }\naction = \"block\"\n\
+    [[conditional]]\nname = \"No old models\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+    when = { models = [\"iPhone7*\"] }\naction = \"block\"\n";
+
+fn of(command: &str, version: Version) -> Request {
+    let query = format!("Cmd={command}&User=alice&DeviceId=good&DeviceType=iPhone");
+    let mut request = Request::post(&query).basic("alice", "right");
+    let tenths = version.tenths();
+    let version = format!("{}.{}", tenths / 10, tenths % 10);
+    let version = version.parse().unwrap();
+    request.headers.insert("ms-asprotocolversion", version);
+    request
+}
+
+/// What a client sends that tells of its device.
+fn tells(root: Tag, model: &str, os: &str) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.element(root, |writer| {
+        writer.element(settings::DEVICE_INFORMATION, |writer| {
+            writer.element(settings::SET, |writer| {
+                writer.leaf(settings::MODEL, model);
+                writer.leaf(settings::OS, os);
+            });
+        });
+    });
+    writer.finish()
+}
+
+fn with_body(gateway: &Gateway, step: Step, body: &[u8]) -> Next {
+    gateway.handle_body(start(), read(step).aside, Some(body)).0
+}
+
+fn refused(next: Next) -> Reply {
+    let Next::Answer(reply) = next else {
+        panic!("{next:?}");
+    };
+    assert_eq!(reply.status, StatusCode::FORBIDDEN);
+    reply
+}
+
+#[test]
+fn a_client_that_was_updated_says_so_and_is_in_at_once() {
+    let rows = [
+        (
+            "Settings",
+            settings::SETTINGS,
+            "iPhone15C2",
+            "iOS 15.8 19H370",
+        ),
+        ("Provision", provision::PROVISION, "iPhone15C2", "iOS 15.8"),
+        ("Provision", provision::PROVISION, "iPhone7C1", "iOS 18.1"),
+    ];
+    for (command, root, model, os) in rows {
+        let world = World::new();
+        let gateway = world.gateway();
+        world.with_policies(RULES);
+        let ask = || of(command, Version::V14_1).settle(&gateway, &peer());
+        let folders = || of("FolderSync", Version::V14_0).settle(&gateway, &peer());
+        // Until it has told, nothing is known of it.
+        let old = tells(root, model, os);
+        assert!(matches!(with_body(&gateway, ask(), &old), Next::Forward(_)));
+        world.learn(&gateway);
+        let reason = reply(folders()).headers["x-portreeve-reason"].clone();
+        assert!(reason == "54019" || reason == "54010", "{reason:?}");
+        // The same again, something else, and nothing change nothing; and it stays here.
+        for body in [&old[..], b"", b"\x03\x01"] {
+            let refused = refused(with_body(&gateway, ask(), body));
+            assert_eq!(
+                refused.headers["x-portreeve-reason"], reason,
+                "row {command}"
+            );
+        }
+        world.learn(&gateway);
+        let new = tells(root, "iPhone15C2", "iOS 18.1 22B83");
+        assert!(
+            matches!(with_body(&gateway, ask(), &new), Next::Forward(_)),
+            "row {command}"
+        );
+        world.learn(&gateway);
+        let step = folders();
+        assert!(
+            matches!(step.action, Action::Read(_) | Action::Forward(_)),
+            "row {command}: {step:?}"
+        );
+        drop(forward(
+            of("Sync", Version::V14_1).settle(&gateway, &peer()),
+        ));
+    }
+}
+
+#[test]
+fn a_blocked_client_is_asked_for_its_version_once_an_hour_ms_asprov_3_1_5_1() {
+    let world = World::new();
+    let mut config = config();
+    config.memory.accepted = Duration::from_hours(2);
+    let gateway = world.gateway_with(config);
+    world.with_policies(RULES);
+    let step = of("Settings", Version::V14_1).settle(&gateway, &peer());
+    let old = tells(settings::SETTINGS, "iPhone15C2", "iOS 15.8");
+    assert!(matches!(with_body(&gateway, step, &old), Next::Forward(_)));
+    world.learn(&gateway);
+    let at = |seconds: u64| Now {
+        monotonic: start().monotonic + Duration::from_secs(seconds),
+        wall: start().wall + Duration::from_secs(seconds),
+    };
+    let asked = |request: &Request, seconds| {
+        let reply = reply(request.send_at(at(seconds), &gateway, &peer()));
+        assert_eq!(reply.headers["x-portreeve-reason"], "54019");
+        match reply.status {
+            StatusCode::OK => said(&reply),
+            status => status.as_str().to_owned(),
+        }
+    };
+    // Its Provision would tell nothing.
+    for version in [Version::V2_5, Version::V12_1, Version::V14_0] {
+        assert_eq!(asked(&of("FolderSync", version), 0), "403");
+    }
+    let folders = of("FolderSync", Version::V14_1);
+    assert!(asked(&folders, 1).contains("142"));
+    for seconds in [1, 60, 3500] {
+        assert_eq!(asked(&folders, seconds), "403", "row {seconds}");
+    }
+    let with_key = of("Ping", Version::V16_1).with("x-ms-policykey", "7");
+    assert!(asked(&with_key, 3602).contains("144"));
+    assert_eq!(asked(&with_key, 3603), "403");
+    // A wipe is told first, and whoever is blocked for something else is asked nothing.
+    let bad = Request::of("bad", "FolderSync").settle(&gateway, &peer());
+    assert_eq!(reply(bad).status, StatusCode::FORBIDDEN);
+}
