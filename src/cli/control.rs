@@ -17,7 +17,12 @@ use crate::net::control::Response;
 
 /// Asks the gateway of the conf folder and prints its answer.
 pub(super) fn ask(folder: &Path, request: &Request, json: bool) -> Done {
-    match fetch(&socket(folder), request)? {
+    answered(fetch(&socket(folder), request)?, json)
+}
+
+/// Prints an answer.
+pub(super) fn answered(response: Response, json: bool) -> Done {
+    match response {
         Response::Answer { json: value, .. } if json => {
             print_json(&value)?;
             Ok(Answer::Yes)

@@ -14,7 +14,8 @@
 //! Never said of our own accord:
 //!
 //! - 449 and 141 to 144, which make clients send Provision: a gateway that refuses for another reason
-//!   than the policy key makes them loop. The mail server's own pass unharmed;
+//!   than the policy key makes them loop. The mail server's own pass unharmed. Once an hour a client is
+//!   told so that is blocked for its version or model, and may have another by now (`mail/hearing.rs`);
 //! - 140, which orders the client to erase itself; it is said only where an administrator has ordered a
 //!   wipe (`mail/wipe.rs`).
 //!
@@ -79,14 +80,30 @@ impl Refusal {
                 "Access held back. Mail arrives by itself as soon as access is granted."
             }
         };
-        let mut body = String::with_capacity(160);
-        // Writing to a string cannot fail.
-        let _infallible = write!(
-            body,
-            "{kind} {sentence}\r\nReason {code}, request {correlation}.\r\n"
-        );
-        body
+        said(kind, sentence, code, correlation)
     }
+
+    /// The same for a browser at another application.
+    #[must_use]
+    pub fn page(self, sentence: &str, code: u16, correlation: &str) -> String {
+        let kind = match self {
+            Self::Blocked => "Access to this application is blocked.",
+            Self::Quarantined => {
+                "Access to this application is held back. Reload the page when what follows is mended."
+            }
+        };
+        said(kind, sentence, code, correlation)
+    }
+}
+
+fn said(kind: &str, sentence: &str, code: u16, correlation: &str) -> String {
+    let mut body = String::with_capacity(192);
+    // Writing to a string cannot fail.
+    let _infallible = write!(
+        body,
+        "{kind} {sentence}\r\nReason {code}, request {correlation}.\r\n"
+    );
+    body
 }
 
 #[cfg(test)]
@@ -106,5 +123,17 @@ mod tests {
             held.contains("53000") && held.contains("held back"),
             "{held}"
         );
+        // An application has no mail.
+        for refusal in [Refusal::Blocked, Refusal::Quarantined] {
+            let page = refusal.page("Because.", 53000, "17");
+            assert!(
+                page.contains("application") && !page.contains("ail arrives"),
+                "{page}"
+            );
+            assert!(
+                page.ends_with(" Because.\r\nReason 53000, request 17.\r\n"),
+                "{page}"
+            );
+        }
     }
 }

@@ -16,6 +16,7 @@ use crate::inventory::group::GroupSet;
 use crate::inventory::group::GroupSets;
 use crate::inventory::index::Key;
 use crate::inventory::key::Keys;
+use crate::inventory::mapping::is_outdated;
 use crate::inventory::names::Spellings;
 use crate::inventory::record;
 use crate::inventory::record::DEVICE_WORDS;
@@ -437,8 +438,13 @@ impl Reader {
         let row = state.devices.row(&self.shared.keys, device)?;
         let groups = self.groups(groups).to_vec();
         let mut description = Description::new(posture, groups, &state.names);
-        description.add_statements(state.devices.statements(row), &self.shared.walks);
-        description.add_bindings(state.devices.bindings(row), &state.names);
+        let statements = state.devices.statements(row);
+        let bindings = state.devices.bindings(row);
+        description.add_statements(statements, &self.shared.walks);
+        description.add_bindings(bindings, &state.names);
+        description.is_displaced = is_outdated(statements, posture.owner, bindings, |binding| {
+            state.names.reference(binding.user)
+        });
         Some(description)
     }
 

@@ -38,6 +38,9 @@ pub struct Description {
     pub certificates: Vec<CertificateId>,
     /// ActiveSync ids that sources state, and those learned from mail.
     pub eas: Vec<EasUse>,
+    /// Whether those that sources state are displaced: the device has shown another one since, and is
+    /// not found by them any more.
+    pub is_displaced: bool,
     /// The sources that know the device, in order of precedence, and when each last said so.
     pub sources: Vec<(SourceId, Timestamp)>,
 }
@@ -54,6 +57,12 @@ pub struct EasUse {
 }
 
 impl Description {
+    /// Whether another ActiveSync id has taken the place of this one.
+    #[must_use]
+    pub fn displaces(&self, of: &EasUse) -> bool {
+        self.is_displaced && of.learned.is_none()
+    }
+
     pub(crate) fn new(posture: Posture, groups: Vec<GroupId>, names: &Names) -> Self {
         Self {
             owner: posture.owner.and_then(|owner| names.text(owner.0).cloned()),
@@ -66,6 +75,7 @@ impl Description {
             macs: Vec::new(),
             certificates: Vec::new(),
             eas: Vec::new(),
+            is_displaced: false,
             sources: Vec::new(),
         }
     }

@@ -97,7 +97,7 @@ pub(crate) fn keys_into(
 
 /// Whether the ActiveSync ids that sources state are of before a reset: the device has proved another
 /// one since, in its owner's hands. When a source states another one after that, the binding goes.
-fn is_outdated(
+pub(crate) fn is_outdated(
     statements: &[Statement],
     owner: Option<UserRef>,
     bindings: &[Binding],

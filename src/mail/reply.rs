@@ -326,13 +326,23 @@ impl Reply {
     }
 
     pub(super) fn refused(refusal: Refusal, reason: Reason, id: Correlation) -> Self {
-        let status = StatusCode::from_u16(Refusal::STATUS).unwrap_or(StatusCode::FORBIDDEN);
         let body = refusal.body(reason.sentence(), reason.code(), &id.to_string());
+        Self::refusal(refusal, body).because(reason, id)
+    }
+
+    /// The same for a browser at another application.
+    pub(super) fn refused_page(refusal: Refusal, reason: Reason, id: Correlation) -> Self {
+        let body = refusal.page(reason.sentence(), reason.code(), &id.to_string());
+        Self::refusal(refusal, body).because(reason, id)
+    }
+
+    fn refusal(refusal: Refusal, body: String) -> Self {
+        let status = StatusCode::from_u16(Refusal::STATUS).unwrap_or(StatusCode::FORBIDDEN);
         let cause = match refusal {
             Refusal::Blocked => Cause::Blocked,
             Refusal::Quarantined => Cause::Quarantined,
         };
-        Self::text(status, body, cause).because(reason, id)
+        Self::text(status, body, cause)
     }
 
     /// What a device in quarantine is answered from its made-up mailbox.

@@ -315,8 +315,8 @@ impl Visitor {
     fn refused(&self, decided: &Decided) -> Reply {
         let (reason, id) = (decided.decision.reason, self.who.id);
         match decided.decision.verdict {
-            Verdict::Block => Reply::refused(Refusal::Blocked, reason, id),
-            Verdict::Quarantine => Reply::refused(Refusal::Quarantined, reason, id),
+            Verdict::Block => Reply::refused_page(Refusal::Blocked, reason, id),
+            Verdict::Quarantine => Reply::refused_page(Refusal::Quarantined, reason, id),
             Verdict::Allow => Reply::unavailable(SHORT_WAIT, Cause::Revoked),
         }
     }

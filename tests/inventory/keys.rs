@@ -314,8 +314,15 @@ fn a_phone_after_a_factory_reset_is_found_by_its_new_id_alone_r36() {
     // Its management goes on saying what it said before the reset.
     writer.apply(intune, at(3), stated("first", bad));
     counts(&["second"], "stated as before");
+    let displaced = || {
+        let described = reader.describe(device(1)).unwrap();
+        let ids = described.eas.iter().filter(|of| described.displaces(of));
+        ids.map(|of| of.eas.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(displaced(), ["first"]);
     writer.apply(intune, at(4), stated("fourth", bad));
     counts(&["fourth"], "stated anew");
+    assert!(displaced().is_empty());
     assert_eq!(reader.describe(device(1)).unwrap().eas.len(), 1);
     // Another user's client on the same device has nothing to do with it.
     writer.bind(eas("second"), "bob@x", device(1), at(5));

@@ -49,9 +49,18 @@ impl Desk {
         line("retirement", posture.retirement.as_str().to_owned());
         let macs: Vec<_> = device.macs.iter().map(ToString::to_string).collect();
         let eas: Vec<_> = device.eas.iter().map(|of| self.spelled(of)).collect();
+        let shown = device.eas.iter().zip(&eas).map(|(of, spelled)| {
+            let is_displaced = device.displaces(of);
+            let more = if is_displaced { " (displaced)" } else { "" };
+            format!("{spelled}{more}")
+        });
+        let shown: Vec<_> = shown.collect();
+        let displaced = device.eas.iter().zip(&eas);
+        let displaced = displaced.filter(|(of, _)| device.displaces(of));
+        let displaced: Vec<_> = displaced.map(|(_, spelled)| spelled).collect();
         line("serials", device.serials.join(", "));
         line("macs", macs.join(", "));
-        line("eas", eas.join(", "));
+        line("eas", shown.join(", "));
         let json = json!({
             "device": posture.device.to_string(),
             "name": device.name,
@@ -66,6 +75,7 @@ impl Desk {
             "serials": device.serials,
             "macs": macs,
             "eas": eas,
+            "eas_displaced": displaced,
         });
         Response::Answer { json, text }
     }

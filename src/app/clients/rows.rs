@@ -33,12 +33,15 @@ pub(crate) fn row(
     client: &MailClient,
     chosen: &Chosen<'_>,
     reader: &Reader,
-    pending: Duration,
-    now: Timestamp,
+    (pending, now): (Duration, Timestamp),
+    is_displaced: impl FnOnce() -> bool,
 ) -> Option<Map<String, Value>> {
-    let state = client
-        .state
-        .map_or("Unknown", |(verdict, _)| access_state(verdict));
+    let found = reader.find(&Identifier::Eas(client.eas, &client.user));
+    let is_allowed = matches!(client.state, Some((Verdict::Allow, _)));
+    // It was let in as a device that it is not any more; its next request shows what it is now.
+    let is_displaced = is_allowed && matches!(found, Lookup::Unknown) && is_displaced();
+    let decided = client.state.filter(|_| !is_displaced);
+    let state = decided.map_or("Unknown", |(verdict, _)| access_state(verdict));
     let last = client.last_success;
     let is_wanted = chosen
         .user
@@ -56,11 +59,11 @@ pub(crate) fn row(
     if !is_wanted {
         return None;
     }
-    let found = reader.find(&Identifier::Eas(client.eas, &client.user));
     let mapping = match found {
         Lookup::Found(..) => "mapped",
         Lookup::Ambiguous => "ambiguous",
         Lookup::OfAnotherUser => "of another user",
+        Lookup::Unknown if is_displaced => "displaced",
         // Its management system may tell of it some minutes later (R37).
         Lookup::Unknown if now.since(client.first_seen) < pending => "mapped_pending",
         Lookup::Unknown => "unmapped",
@@ -85,8 +88,7 @@ pub(crate) fn row(
         ("Exchange Access State", state.to_owned()),
         (
             "Exchange Access State Reason",
-            client
-                .state
+            decided
                 .map(|(_, reason)| reason.to_string())
                 .unwrap_or_default(),
         ),
