@@ -18,6 +18,7 @@ use super::text::ReadError;
 use super::text::open_to_others;
 use super::users;
 use crate::document::suggestion;
+use crate::mail::Quarantine;
 use crate::model::Problem;
 use crate::model::Secret;
 use crate::model::Severity;
@@ -50,6 +51,7 @@ pub(super) fn check(draft: &Draft, sample: &BTreeSet<String>) -> Vec<Problem> {
         ));
     }
     sample_users(draft, address, &mut problems);
+    untold_users(draft, &mut problems);
     if let Some((user, mode)) = draft
         .users
         .iter()
@@ -64,6 +66,18 @@ pub(super) fn check(draft: &Draft, sample: &BTreeSet<String>) -> Vec<Problem> {
         problems.push(draft.written.users.warning(&user.key, message));
     }
     problems
+}
+
+/// Devices that have real folders are told nothing in quarantine but by mail to their users.
+fn untold_users(draft: &Draft, problems: &mut Vec<Problem>) {
+    let Gateway { listen, mail, .. } = &draft.gateway;
+    let is_mailbox = mail.quarantine == Quarantine::Mailbox;
+    if listen.is_open_to_mail() && is_mailbox && mail.notify.host.is_none() {
+        let message = "none is set: users whose devices hold their real folders, as all do on the first day, are \
+                       told nothing when their mail is held back, for no message is put into those";
+        let written = &draft.written.gateway;
+        problems.push(written.warning("mail.notify.host", message.to_owned()));
+    }
 }
 
 /// Warns of `.toml` files that nobody reads, which are misspelt ones as a rule.

@@ -78,6 +78,8 @@ pub struct Given<'a> {
     pub folders: bool,
     /// Real folders of which it has a key of ours.
     pub keys: Vec<&'a str>,
+    /// It has real folders: the command has their key, or names one. No message comes into those.
+    pub real: bool,
     /// What it has of the Inbox, if the command says so: a revision of the message, or nothing.
     pub inbox: Option<Option<u32>>,
     /// A Sync or Ping was sent here whole, of which the mail server knows nothing when the client
@@ -112,7 +114,7 @@ pub fn answer<'a>(
         Command::FolderSync => folder_sync(octets, &mut given),
         Command::Sync => sync::sync(version, octets, inbox.message, &mut given),
         Command::Ping => wait::ping(octets, inbox, &mut given),
-        Command::GetItemEstimate => sync::estimate(version, octets, inbox.message),
+        Command::GetItemEstimate => sync::estimate(version, octets, inbox.message, &mut given),
         Command::ItemOperations => fetch::fetch(version, octets, inbox),
         Command::Settings => device_information(version, octets),
         Command::SendMail | Command::SmartForward | Command::SmartReply => {
@@ -188,6 +190,7 @@ fn folder_sync(octets: &[u8], given: &mut Given<'_>) -> Result<Answer, BadBody> 
     let key = body::folder_sync(octets)?;
     let is_new = key == NOTHING;
     given.folders = is_new || is_ours(key);
+    given.real = !given.folders;
     given.inbox = is_new.then_some(None);
     let mut writer = Writer::new();
     writer.element(folder_hierarchy::FOLDER_SYNC, |writer| {

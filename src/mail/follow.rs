@@ -8,6 +8,7 @@ use super::roll::Post;
 use super::roll::PostCounts;
 use super::roll::Posted;
 use super::roll::Standing;
+use super::words::Quarantine;
 
 impl Gateway {
     /// Judges the devices on the roll again if anything has changed, so that their users are told
@@ -41,6 +42,12 @@ impl Gateway {
     #[must_use]
     pub fn standings(&self, device: EasDeviceId) -> Vec<Standing> {
         self.roll.standings(device)
+    }
+
+    /// Whether a device in quarantine is given a made-up mailbox, and not 403.
+    #[must_use]
+    pub fn gives_mailbox(&self) -> bool {
+        self.words.load().quarantine == Quarantine::Mailbox
     }
 
     /// How many devices on the roll are let in, waiting and held; and how many found no place on it.

@@ -197,7 +197,8 @@ impl Gateway {
             multipart: request.accept_multipart,
         };
         let (answer, given) = quarantine::answer(request.command, request.version, body, inbox);
-        self.roll.give(who, request, &given);
+        let care = &self.words.load().care;
+        self.roll.give(now.wall, who, request, &given, care);
         answer
     }
 

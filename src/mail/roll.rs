@@ -113,6 +113,8 @@ pub struct Standing {
     pub seen: Timestamp,
     /// Whether it holds made-up folders.
     pub made_up: bool,
+    /// Whether it has shown in quarantine that it has real folders, where no message comes.
+    pub real: bool,
     /// What its user has been told.
     pub mail: Option<Mail>,
 }
@@ -413,6 +415,7 @@ impl Standing {
             since: entry.since,
             seen: entry.seen,
             made_up: entry.holds.folders,
+            real: entry.real,
             mail: entry.mail.clone(),
         }
     }

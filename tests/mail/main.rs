@@ -55,6 +55,7 @@ mod quarantine;
 mod query;
 mod release;
 mod replies;
+mod rollout;
 mod sending;
 mod site;
 mod smuggling;

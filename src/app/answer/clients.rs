@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Desk;
 use super::refused;
+use super::told::Inbox;
 use super::told::Mails;
 use super::trees;
 use super::trees::Evidence;
@@ -127,7 +128,10 @@ impl Desk {
         let of_client = standings
             .into_iter()
             .find(|one| client.is_none_or(|client| one.user == *client.user));
+        let was_served = client.is_some_and(|client| client.last_success.is_some());
+        let is_given = users.gateway().gives_mailbox();
         Mails {
+            inbox: Inbox::of(of_client.as_ref(), was_served, is_given),
             server: users.smtp().map(|smtp| (smtp.server(), smtp.state())),
             last: of_client.and_then(|one| one.mail),
         }

@@ -77,6 +77,8 @@ pub(super) fn lines(standings: &[Standing]) -> String {
         }
         if one.made_up {
             text.push_str("  it holds the folders of the quarantine\n");
+        } else if one.real && one.phase == Phase::Held {
+            text.push_str("  it holds its real folders, into which no message is put\n");
         }
     }
     text
@@ -114,6 +116,7 @@ pub(super) fn json(standings: &[Standing]) -> Value {
             "since": one.since.to_string(),
             "last_request": one.seen.to_string(),
             "made_up_folders": one.made_up,
+            "real_folders": one.real,
             "mail": mail,
         })
     };

@@ -5,6 +5,7 @@ use super::trees::Check;
 use super::trees::check;
 use crate::mail::Mail;
 use crate::mail::MailState;
+use crate::mail::Standing;
 use crate::model::Timestamp;
 
 /// What is known of the mails to the user of a client.
@@ -14,6 +15,35 @@ pub(super) struct Mails {
     pub(super) server: Option<(String, Came)>,
     /// The latest about this client.
     pub(super) last: Option<Mail>,
+    /// What the client has of the mailbox of quarantine.
+    pub(super) inbox: Inbox,
+}
+
+/// Whether a client in quarantine has an Inbox that the message comes into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Inbox {
+    /// It gets one if it asks for its folders anew; it has shown nothing yet.
+    #[default]
+    Unknown,
+    /// It has the made-up one.
+    MadeUp,
+    /// It has its real folders, into which nothing is put.
+    Real,
+    /// Quarantine is 403 here.
+    Refused,
+}
+
+impl Inbox {
+    /// Of a client that was let in once, or was not, at a gateway that gives such a mailbox or does not.
+    pub(super) fn of(standing: Option<&Standing>, was_served: bool, is_given: bool) -> Self {
+        match standing {
+            _ if !is_given => Self::Refused,
+            Some(one) if one.made_up => Self::MadeUp,
+            Some(one) if one.real || one.mail.is_some() || was_served => Self::Real,
+            None if was_served => Self::Real,
+            Some(_) | None => Self::Unknown,
+        }
+    }
 }
 
 /// When a server was last spoken to, and what came of it.
@@ -39,11 +69,38 @@ impl Mails {
         }
     }
 
+    /// Where the message is.
+    pub(super) fn message(&self, user: &str) -> Check {
+        let name = "message";
+        let why = match self.inbox {
+            Inbox::MadeUp => {
+                let found = "lies in the Inbox that a device in quarantine is shown";
+                return check(name, found.to_owned(), false);
+            }
+            Inbox::Unknown => {
+                let found = "none yet: the device has not asked for its folders since it is in quarantine, and \
+                             gets an Inbox with the message if it begins anew";
+                return check(name, found.to_owned(), true);
+            }
+            Inbox::Real => "the device has its real folders, into which nothing is put",
+            Inbox::Refused => "mail.quarantine of gateway.toml gives no mailbox",
+        };
+        match (&self.last, &self.server) {
+            (Some(_), _) => check(name, format!("told by mail to {user}: {why}"), false),
+            (None, None) => check(
+                name,
+                format!("told nowhere: {why}, and mail.notify is off"),
+                true,
+            ),
+            (None, Some(_)) => check(name, format!("told nowhere yet: {why}"), true),
+        }
+    }
+
     /// The mail about this client.
     pub(super) fn mail(&self) -> Check {
         let name = "mail to the user";
         let Some(mail) = &self.last else {
-            let found = "none was written: those are for devices that were let in before";
+            let found = "none was written: those are for devices that have their real folders";
             return check(name, found.to_owned(), false);
         };
         let kind = mail.kind.name();
@@ -75,6 +132,48 @@ mod tests {
                 state,
                 while_away: false,
             }),
+            ..Mails::default()
+        }
+    }
+
+    #[test]
+    fn where_the_message_is_goes_by_the_folders_that_the_device_has_r43() {
+        let real = "the device has its real folders, into which nothing is put";
+        for (inbox, server, mail, expected, is_cause) in [
+            (
+                Inbox::MadeUp,
+                false,
+                false,
+                "lies in the Inbox that a device in quarantine is shown".to_owned(),
+                false,
+            ),
+            (
+                Inbox::Real,
+                true,
+                true,
+                format!("told by mail to alice: {real}"),
+                false,
+            ),
+            (
+                Inbox::Real,
+                true,
+                false,
+                format!("told nowhere yet: {real}"),
+                true,
+            ),
+            (
+                Inbox::Real,
+                false,
+                false,
+                format!("told nowhere: {real}, and mail.notify is off"),
+                true,
+            ),
+        ] {
+            let mut mails = mails(None, mail.then_some(MailState::Sent(AT)));
+            mails.inbox = inbox;
+            mails.server = mails.server.filter(|_| server);
+            let check = mails.message("alice");
+            assert_eq!((check.found, check.is_cause), (expected, is_cause));
         }
     }
 

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::told::Inbox;
 use super::told::Mails;
 use crate::inventory::Lookup;
 use crate::inventory::MailClient;
@@ -216,11 +217,14 @@ impl<'a> Evidence<'a> {
                 "the client speaks version 2.5, which has no mailbox in quarantine".to_owned(),
                 true,
             ),
-            Some(_) => check(
-                name,
-                "lies in the Inbox that a device in quarantine is shown".to_owned(),
-                false,
-            ),
+            Some(client)
+                if client
+                    .state
+                    .is_some_and(|(verdict, _)| verdict == Verdict::Allow) =>
+            {
+                check(name, "none: the device is let in".to_owned(), false)
+            }
+            Some(client) => self.mails.message(&client.user),
             None => check(name, "nobody has been there to get it".to_owned(), false),
         }
     }
@@ -231,13 +235,11 @@ impl<'a> Evidence<'a> {
             None => check(name, "none".to_owned(), true),
             Some(client) => {
                 let ago = self.now.since(client.last_seen).as_secs();
-                check(
-                    name,
-                    format!(
-                        "last {ago} s ago; the message is fetched with the next Sync of the Inbox"
-                    ),
-                    ago > OVERDUE,
-                )
+                let fetched = match self.mails.inbox {
+                    Inbox::MadeUp => "; the message is fetched with the next Sync of the Inbox",
+                    Inbox::Unknown | Inbox::Real | Inbox::Refused => "",
+                };
+                check(name, format!("last {ago} s ago{fetched}"), ago > OVERDUE)
             }
         }
     }
@@ -368,7 +370,10 @@ mod tests {
     #[test]
     fn a_device_without_a_message_is_looked_for_in_order_r43() {
         let old = client(|client| client.version = 25);
-        let silent = client(|client| client.last_seen = at(-7200));
+        let silent = client(|client| {
+            client.last_seen = at(-7200);
+            client.state = Some((Verdict::Quarantine, Reason::DeviceNotCompliant));
+        });
         for (client, found, expected) in [
             (
                 Some(&old),
@@ -379,8 +384,8 @@ mod tests {
                  by mail\n\
                  3. message: the client speaks version 2.5, which has no mailbox in quarantine  <- this is why\n\
                  4. device record: no source has told which device this DeviceId is on\n\
-                 5. mail to the user: none was written: those are for devices that were let in before\n\
-                 6. visits: last 60 s ago; the message is fetched with the next Sync of the Inbox\n",
+                 5. mail to the user: none was written: those are for devices that have their real folders\n\
+                 6. visits: last 60 s ago\n",
             ),
             (
                 Some(&silent),
@@ -392,7 +397,7 @@ mod tests {
                  3. message: lies in the Inbox that a device in quarantine is shown\n\
                  4. device record: mapped to device 00000000-0000-0000-0000-000000000007, which is \
                  noncompliant (told 600 s ago)\n\
-                 5. mail to the user: none was written: those are for devices that were let in before\n\
+                 5. mail to the user: none was written: those are for devices that have their real folders\n\
                  6. visits: last 7200 s ago; the message is fetched with the next Sync of the Inbox  \
                  <- this is why\n",
             ),
@@ -405,11 +410,15 @@ mod tests {
                  by mail\n\
                  3. message: nobody has been there to get it\n\
                  4. device record: without a client there is nothing to map\n\
-                 5. mail to the user: none was written: those are for devices that were let in before\n\
+                 5. mail to the user: none was written: those are for devices that have their real folders\n\
                  6. visits: none  <- this is why\n",
             ),
         ] {
-            assert_eq!(text("q", &evidence(client, found).no_message()), expected);
+            let mut evidence = evidence(client, found);
+            if client.is_some_and(|client| client.version >= FIRST_WITH_MAILBOX) {
+                evidence.mails.inbox = Inbox::MadeUp;
+            }
+            assert_eq!(text("q", &evidence.no_message()), expected);
         }
     }
 }

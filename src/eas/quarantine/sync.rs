@@ -141,6 +141,7 @@ fn takes(collection: &Collection<'_>) -> bool {
 /// What is to be remembered of a folder.
 fn note<'a>(collection: &Collection<'a>, plan: &Plan, message: &Message, given: &mut Given<'a>) {
     if !is_ours(collection.id) {
+        given.real = true;
         if is_ours(&plan.key) {
             given.keys.push(collection.id);
         }
@@ -213,8 +214,10 @@ pub(super) fn estimate(
     version: Version,
     octets: &[u8],
     message: &Message,
+    given: &mut Given<'_>,
 ) -> Result<Answer, BadBody> {
     let collections = body::estimate(octets)?;
+    given.real = collections.iter().any(|one| !is_ours(one.id));
     let mut writer = Writer::new();
     writer.element(get_item_estimate::GET_ITEM_ESTIMATE, |writer| {
         for collection in &collections {

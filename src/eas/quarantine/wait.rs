@@ -35,6 +35,7 @@ pub(super) fn ping(
     let made_up = ping.folders.iter().any(|id| is_ours(id));
     given.whole = true;
     given.folders = made_up;
+    given.real = ping.folders.iter().any(|id| !is_ours(id));
     let ours = folder_id(INBOX);
     if inbox.is_news && ping.folders.iter().any(|id| **id == ours) {
         // 2: a Sync of these folders brings something.

@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use crate::access::OwnedSubject;
+use crate::eas::quarantine::Given;
 use crate::message::Kind;
 use crate::message::Language;
 use crate::model::EasDeviceId;
@@ -147,6 +148,8 @@ pub(super) struct Entry {
     pub(super) spelled: Box<str>,
     pub(super) device_type: Box<str>,
     pub(super) holds: Holds,
+    /// It has shown in quarantine that it has real folders, where no message comes.
+    pub(super) real: bool,
     /// The revision of the message that it was given last.
     pub(super) delivered: Option<u32>,
     pub(super) itself: Itself,
@@ -175,8 +178,8 @@ pub(super) struct Judgement {
 }
 
 impl Entry {
-    /// One that comes for the first time. It has no wait, and its user is told by the message in its
-    /// Inbox alone: nothing was let in yet.
+    /// One that comes for the first time. It has no wait: nothing was let in yet. Its user is told by
+    /// the message in its Inbox, or by mail as soon as it shows that it has an Inbox already.
     pub(super) fn new(
         user: &str,
         device: EasDeviceId,
@@ -189,6 +192,7 @@ impl Entry {
             spelled: device.as_str().into(),
             device_type: device_type.into(),
             holds: Holds::default(),
+            real: false,
             delivered: None,
             itself: Itself::default(),
             wanted: None,
@@ -210,6 +214,26 @@ impl Entry {
         if self.phase == Phase::Held {
             self.write(Kind::Held, judged, care);
         }
+    }
+
+    /// It was answered in quarantine. Whether its user is to be told by mail, once: it has had its mail
+    /// before, past this gateway or forgotten here.
+    pub(super) fn show(&mut self, now: Timestamp, given: &Given<'_>, care: &Care) -> bool {
+        if given.folders {
+            self.real = false;
+        } else if given.real {
+            self.real = true;
+        }
+        let is_untold = self.mail.is_none() && !self.holds.folders;
+        if !given.real || !is_untold || self.phase != Phase::Held {
+            return false;
+        }
+        self.mail = care.notify.then_some(Mail {
+            kind: Kind::Held,
+            state: MailState::Pending(now, 0),
+            while_away: false,
+        });
+        self.mail.is_some()
     }
 
     /// Whether anything would be lost with it.

@@ -18,6 +18,7 @@ use super::Care;
 use super::Ordering;
 use super::Reason;
 use super::Roll;
+use super::Timestamp;
 use super::Who;
 
 /// What one device may hold.
@@ -125,10 +126,19 @@ impl Holds {
 }
 
 impl Roll {
-    /// Notes what an answer in quarantine leaves a device with.
-    pub(in crate::mail) fn give(&self, who: &Who, request: &eas::Request, given: &Given<'_>) {
+    /// Notes what an answer in quarantine leaves a device with, and has its user told by mail if no
+    /// message can come into the folders that it holds.
+    pub(in crate::mail) fn give(
+        &self,
+        now: Timestamp,
+        who: &Who,
+        request: &eas::Request,
+        given: &Given<'_>,
+        care: &Care,
+    ) {
         let key = self.key_of(who, request);
         let mut table = self.lock();
+        let table = &mut *table;
         let Some(entry) = table.entries.get_mut(&key) else {
             return;
         };
@@ -138,11 +148,21 @@ impl Roll {
             self.changed();
         }
         let was_nothing = entry.holds.is_nothing();
-        if entry.holds.give(request.command, given) {
-            if was_nothing {
-                self.made_up.fetch_add(1, Ordering::Relaxed);
-            }
-            self.note(&mut table, key);
+        let holds_more = entry.holds.give(request.command, given);
+        if holds_more && was_nothing {
+            self.made_up.fetch_add(1, Ordering::Relaxed);
+        }
+        let was_real = entry.real;
+        let writes = entry.show(now, given, care);
+        if entry.real != was_real {
+            self.changed();
+        }
+        if writes {
+            let entry = entry.clone();
+            table.enqueue(key, &entry);
+        }
+        if holds_more || writes {
+            self.note(table, key);
         }
     }
 
@@ -232,6 +252,7 @@ mod tests {
         Given {
             folders,
             keys: keys.to_vec(),
+            real: false,
             inbox: None,
             whole,
         }

@@ -54,6 +54,8 @@ pub(super) struct Line {
     #[serde(default)]
     holds: Option<Holds>,
     #[serde(default)]
+    real: bool,
+    #[serde(default)]
     delivered: Option<u32>,
     phase: String,
     /// Milliseconds since 1970, as every time here.
@@ -195,6 +197,7 @@ impl Line {
             device_type: entry.device_type.clone(),
             made_up: entry.holds.folders,
             holds: Some(entry.holds.clone()).filter(|holds| !holds.is_nothing()),
+            real: entry.real,
             delivered: entry.delivered,
             phase: phase.to_owned(),
             until,
@@ -226,6 +229,7 @@ impl Line {
                 None if self.made_up => Holds::made_up_folders(),
                 None => Holds::default(),
             },
+            real: self.real,
             delivered: self.delivered,
             phase: match (&*self.phase, self.until) {
                 ("allowed", None) => Phase::Allowed,
