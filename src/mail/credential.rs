@@ -19,9 +19,11 @@ use crate::model::Monotonic;
 use super::route::UpstreamId;
 
 mod failures;
+mod proven;
 
 use failures::Failures;
 use failures::Tally;
+use proven::Proven;
 
 /// A keyed hash: of a credential, of a user's name, of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +117,13 @@ pub struct Memory {
     /// again. 200,000 by default, about 20 megabytes.
     pub credentials: usize,
     /// Refusals of a user, from anywhere and in any spelling, before new credentials for the user
-    /// have to wait.
+    /// have to wait. A device of the user that has signed in before, an address that the user has
+    /// signed in from, and a credential that was accepted before have a count of their own of so many:
+    /// whoever guesses elsewhere does not keep them out.
     pub user_failures: u32,
     /// Refusals from an address (an IPv6 address counts as its /64), whatever the user, before new
-    /// credentials from there have to wait; many phones may share one address.
+    /// credentials from there have to wait; many phones may share one address. Those of a device
+    /// that has signed in before are not among them.
     pub address_failures: u32,
     /// Refusals of a user's credentials that were refused before. They are counted apart: the phone
     /// with the old password does not keep its owner out who has typed the new one elsewhere, and
@@ -161,23 +166,45 @@ pub(super) enum Standing {
     Unknown,
 }
 
-/// The three keys of one attempt.
+/// The keys of one attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
     pub(super) credential: Key,
     pub(super) user: Key,
     pub(super) address: Key,
+    /// The user at the address.
+    pub(super) place: Key,
+    /// The user's device, if it has signed in before.
+    pub(super) device: Option<Key>,
     /// Where it is counted for now.
     pub(super) counted: Option<Counted>,
 }
 
+/// Where an attempt is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counted {
+    class: Class,
+    source: Source,
+}
+
 /// What an attempt is counted as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Counted {
+enum Class {
     /// A credential that was not refused before.
     New,
     /// One that was.
     Again,
+}
+
+/// Whose count it is: whoever has proved itself has a count of its own, which others do not fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// A credential that was accepted before, or a device that has signed in before.
+    Proven(Key),
+    /// The user at an address from which it has signed in. Others behind that address may guess.
+    Place(Key),
+    /// Anybody.
+    Anybody,
 }
 
 /// Why the upstream is not asked about a credential now.
@@ -222,6 +249,7 @@ pub(super) struct Credentials {
     next: u64,
     new: Tally,
     again: Tally,
+    proven: Proven,
     /// Until when each upstream is known to refuse a request without credentials.
     challenges: HashMap<UpstreamId, Monotonic>,
     /// The last offer; most upstreams make one offer to everybody, which is then kept once.
@@ -246,6 +274,8 @@ impl Credentials {
         let tally = |user, address| Tally {
             users: Failures::new(Excess::User, user, memory.failure_window),
             addresses: Failures::new(Excess::Address, address, memory.failure_window),
+            own: Failures::new(Excess::User, user, memory.failure_window),
+            queues: Failures::new(Excess::Address, address, memory.failure_window),
         };
         Self {
             memory,
@@ -254,6 +284,7 @@ impl Credentials {
             next: 0,
             new: tally(memory.user_failures, memory.address_failures),
             again: tally(memory.user_repeats, memory.address_repeats),
+            proven: Proven::default(),
             challenges: HashMap::new(),
             last_offer: None,
         }
@@ -278,21 +309,36 @@ impl Credentials {
     pub(super) fn begin(&mut self, now: Monotonic, attempt: &mut Attempt) -> Result<(), Throttle> {
         attempt.counted = None;
         let known = self.known.get(&attempt.credential);
-        let counted = match known.map(|known| &known.word) {
-            Some(Word::Refused(_)) => Counted::Again,
-            Some(Word::Accepted(_)) | None => Counted::New,
+        let class = match known.map(|known| &known.word) {
+            Some(Word::Refused(_)) => Class::Again,
+            Some(Word::Accepted(_)) | None => Class::New,
         };
-        let tally = self.tally(counted);
-        let user = tally.users.throttle(now, attempt.user);
-        let address = tally.addresses.throttle(now, attempt.address);
-        let throttles = user.into_iter().chain(address);
+        let source = self.source(now, attempt);
+        let counted = Counted { class, source };
+        let [(users, user), (addresses, address)] = self.counts(attempt, counted);
+        let throttles = [users.throttle(now, user), addresses.throttle(now, address)];
+        let throttles = throttles.into_iter().flatten();
         if let Some(throttle) = throttles.max_by_key(|throttle| throttle.wait) {
             return Err(throttle);
         }
-        tally.users.begin(now, attempt.user);
-        tally.addresses.begin(now, attempt.address);
+        users.begin(now, user);
+        addresses.begin(now, address);
         attempt.counted = Some(counted);
         Ok(())
+    }
+
+    /// Whose count an attempt goes into.
+    fn source(&mut self, now: Monotonic, attempt: &Attempt) -> Source {
+        let (user, credential) = (attempt.user, attempt.credential);
+        if self.proven.has_credential(now, user, credential) {
+            Source::Proven(credential)
+        } else if let Some(device) = attempt.device {
+            Source::Proven(device)
+        } else if self.proven.has_place(now, user, attempt.place) {
+            Source::Place(attempt.place)
+        } else {
+            Source::Anybody
+        }
     }
 
     /// The upstream accepts it; it is believed for no longer than `most`.
@@ -309,6 +355,8 @@ impl Credentials {
             Some(_) | None => Arc::new(offer),
         };
         self.last_offer = Some(Arc::clone(&offer));
+        let (user, credential) = (attempt.user, attempt.credential);
+        self.proven.learn(now, user, credential, attempt.place);
         let until = now + self.memory.accepted.min(most);
         self.learn(
             attempt.credential,
@@ -320,10 +368,15 @@ impl Credentials {
 
     pub(super) fn refuse(&mut self, now: Monotonic, attempt: &Attempt) {
         if let Some(counted) = attempt.counted {
-            let tally = self.tally(counted);
-            tally.users.refuse(attempt.user);
-            tally.addresses.refuse(attempt.address);
+            let [(users, user), (addresses, address)] = self.counts(attempt, counted);
+            users.refuse(user);
+            match counted.source {
+                Source::Proven(_) => addresses.release(address),
+                Source::Place(_) | Source::Anybody => addresses.refuse(address),
+            }
         }
+        self.proven
+            .forget_credential(attempt.user, attempt.credential);
         let before = match self.known.get(&attempt.credential) {
             Some(Known {
                 until,
@@ -342,9 +395,9 @@ impl Credentials {
     /// The upstream could not be asked: the attempt was no failure.
     pub(super) fn release(&mut self, attempt: &Attempt) {
         if let Some(counted) = attempt.counted {
-            let tally = self.tally(counted);
-            tally.users.release(attempt.user);
-            tally.addresses.release(attempt.address);
+            for (failures, key) in self.counts(attempt, counted) {
+                failures.release(key);
+            }
         }
     }
 
@@ -361,6 +414,7 @@ impl Credentials {
     /// The upstream takes anybody: its word was worth nothing, for as long as nobody noticed.
     pub(super) fn distrust(&mut self) {
         self.challenges.clear();
+        self.proven.clear();
         self.known.clear();
         self.order.clear();
     }
@@ -369,10 +423,20 @@ impl Credentials {
         self.challenges.insert(at, now + CHALLENGE_HOLDS);
     }
 
-    fn tally(&mut self, counted: Counted) -> &mut Tally {
-        match counted {
-            Counted::New => &mut self.new,
-            Counted::Again => &mut self.again,
+    /// The user's count and the address's that an attempt goes into.
+    fn counts(&mut self, attempt: &Attempt, counted: Counted) -> [(&mut Failures, Key); 2] {
+        let tally = match counted.class {
+            Class::New => &mut self.new,
+            Class::Again => &mut self.again,
+        };
+        let address = attempt.address;
+        match counted.source {
+            Source::Proven(key) => [(&mut tally.own, key), (&mut tally.queues, address)],
+            Source::Place(key) => [(&mut tally.own, key), (&mut tally.addresses, address)],
+            Source::Anybody => [
+                (&mut tally.users, attempt.user),
+                (&mut tally.addresses, address),
+            ],
         }
     }
 

@@ -10,6 +10,7 @@ use http::header;
 use crate::model::Ambiguity;
 use crate::model::CertificateIdentity;
 use crate::model::Credential;
+use crate::model::EasDeviceId;
 use crate::model::Timestamp;
 
 use super::authorization::Basic;
@@ -185,13 +186,26 @@ impl Login {
             .map_or(Duration::MAX, |expires| expires.since(now))
     }
 
-    /// It as something to ask the upstream about, counted by user and by address.
-    pub(super) fn attempt(&self, hasher: &Hasher, peer: &Peer) -> Attempt {
+    /// It as something to ask the upstream about, counted by user and by address. `device` is the
+    /// user's, and has signed in before.
+    pub(super) fn attempt(
+        &self,
+        hasher: &Hasher,
+        peer: &Peer,
+        device: Option<EasDeviceId>,
+    ) -> Attempt {
         let address = Written::new(network(peer.address));
+        let account = Names::account(&self.name);
+        let account = account.as_bytes();
         Attempt {
             credential: self.key,
-            user: hasher.key(&[b"user", Names::account(&self.name).as_bytes()]),
+            user: hasher.key(&[b"user", account]),
             address: hasher.key(&[b"address", address.as_bytes()]),
+            place: hasher.key(&[b"place", account, address.as_bytes()]),
+            device: device.map(|device| {
+                let device = device.as_str().as_bytes();
+                hasher.key(&[b"device", account, device])
+            }),
             counted: None,
         }
     }

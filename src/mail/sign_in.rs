@@ -8,6 +8,7 @@ use http::HeaderValue;
 use http::Method;
 use http::header;
 
+use crate::model::EasDeviceId;
 use crate::model::Now;
 
 use super::action::Action;
@@ -41,7 +42,9 @@ impl Gateway {
             }
             Standing::Unknown => {}
         }
-        let mut attempt = login.attempt(&self.hasher, &pending.who.peer);
+        let device = pending.wanted.device();
+        let device = device.filter(|device| self.has_signed_in(&login.user, device));
+        let mut attempt = login.attempt(&self.hasher, &pending.who.peer, device);
         let mut credentials = self.credentials();
         if let Err(throttle) = credentials.begin(now.monotonic, &mut attempt) {
             drop(credentials);
@@ -78,6 +81,13 @@ impl Gateway {
             pauses: 0,
             is_first: false,
         })
+    }
+
+    /// Whether a device has signed in as the user before: only then there is a record of it, which
+    /// outlives a restart.
+    fn has_signed_in(&self, user: &str, device: &EasDeviceId) -> bool {
+        let known = self.live.point().reader().client(device, user);
+        known.first_seen.is_some()
     }
 
     pub(super) fn ask(&self, asked: Asked) -> Step {

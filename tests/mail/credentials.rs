@@ -8,6 +8,7 @@ use http::StatusCode;
 use portreeve::access::Outcome;
 use portreeve::mail::Action;
 use portreeve::mail::Cause;
+use portreeve::mail::Gateway;
 use portreeve::mail::Told;
 
 use crate::gateway::identity;
@@ -69,6 +70,81 @@ fn a_throttled_user_is_told_so_in_whatever_spelling_r30() {
     // Another user of the same address is not.
     let bob = Request::of("good", "Sync").basic("bob", "right");
     assert!(matches!(bob.send(&gateway, &peer()).action, Action::Ask(_)));
+}
+
+/// Whoever knew a user's name kept that user's phones out of their mail with ten wrong passwords every
+/// ten minutes, after a restart at once.
+#[test]
+fn guesses_keep_no_phone_out_that_has_signed_in_before() {
+    let world = World::new();
+    let from = |last: u8| {
+        let mut peer = (*peer()).clone();
+        peer.address = [192, 0, 2, last].into();
+        Arc::new(peer)
+    };
+    let guess = |gateway: &Gateway, device: &str, password: &str| {
+        let request = Request::of(device, "Sync").basic("alice", password);
+        reply(request.settle(gateway, &from(200))).cause
+    };
+    let (phone, none) = (Request::of("good", "Sync"), HeaderMap::new());
+    let gateway = world.gateway();
+    let step = phone.settle(&gateway, &from(1));
+    assert!(matches!(step.action, Action::Forward(_)));
+    world.learn(&gateway);
+    for restarted in [false, true] {
+        // Of a restart the credentials that were accepted do not survive.
+        let gateway = if restarted {
+            &world.gateway()
+        } else {
+            &gateway
+        };
+        let asked = (0..30)
+            .filter(|number| guess(gateway, "other", &format!("wrong {number}")) == Cause::Refused);
+        assert_eq!(asked.count(), 10);
+        assert_eq!(guess(gateway, "other", "right?"), Cause::Throttled);
+        // When the password has to be asked about again, wherever the phone is by then; and a new one.
+        let later = start().plus(Duration::from_secs(599));
+        for (password, last) in [("right", 2), ("new", 3), ("new", 1)] {
+            let request = Request::of("good", "Sync").basic("alice", password);
+            let step = request.send_at(later, gateway, &from(last));
+            let is_forwarded = match step.action {
+                Action::Ask(ask) => {
+                    assert_eq!(ask.pause, None, "row {restarted} {password} {last}");
+                    drop(gateway.handle_told(later, ask.ticket, Told::Unreachable));
+                    false
+                }
+                Action::Forward(_) => true,
+                Action::Answer(reply) => panic!("row {restarted} {password} {last}: {reply:?}"),
+                Action::Read(_) | Action::Publish(_) | Action::Discover(_) => {
+                    panic!("something else")
+                }
+            };
+            let is_remembered = !restarted && password == "right";
+            assert_eq!(is_forwarded, is_remembered, "row {restarted} {password}");
+        }
+        // Whoever takes the phone's DeviceId in vain has ten guesses as well, and no more.
+        let asked = (0..30).filter(|number| {
+            guess(gateway, "good", &format!("wrong again {number}")) == Cause::Refused
+        });
+        assert_eq!(asked.count(), 10);
+        // Even then the password that was right is asked about when it has to be, but for after a
+        // restart.
+        let asked = (0..30).filter(|number| {
+            let now = start().plus(Duration::from_secs(601));
+            let request = Request::of("good", "Sync").basic("alice", &format!("late {number}"));
+            let mut step = request.send_at(now, gateway, &from(200));
+            while let Action::Ask(ask) = step.action {
+                let refused = Told::Answer(StatusCode::UNAUTHORIZED, &none);
+                step = gateway.handle_told(now, ask.ticket, refused);
+            }
+            reply(step).cause == Cause::Refused
+        });
+        assert_eq!(asked.count(), 10, "row {restarted}");
+        let much_later = start().plus(Duration::from_secs(602));
+        let step = phone.send_at(much_later, gateway, &from(4));
+        let is_asked = matches!(step.action, Action::Ask(_));
+        assert_eq!(is_asked, !restarted);
+    }
 }
 
 #[test]

@@ -13,6 +13,10 @@ use super::Throttle;
 pub(super) struct Tally {
     pub(super) users: Failures,
     pub(super) addresses: Failures,
+    /// Of those who have proved themselves, each by a key of its own.
+    pub(super) own: Failures,
+    /// By address, what is under way of those; their refusals are not counted here.
+    pub(super) queues: Failures,
 }
 
 /// Counts by key, each in a window of its own that begins with the first.

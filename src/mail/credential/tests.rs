@@ -20,6 +20,8 @@ fn attempt(password: &str, user: &str, address: &str) -> Attempt {
         credential: hasher.key(&[user.as_bytes(), password.as_bytes()]),
         user: hasher.key(&[user.as_bytes()]),
         address: hasher.key(&[address.as_bytes()]),
+        place: hasher.key(&[user.as_bytes(), address.as_bytes()]),
+        device: None,
         counted: None,
     }
 }
@@ -231,4 +233,117 @@ fn the_oldest_is_forgotten_at_the_limit() {
     }
     assert!(credentials.order.len() <= 4, "{}", credentials.order.len());
     assert!(credentials.known.len() <= 2);
+}
+
+/// Sends a wrong password; whether the upstream was asked.
+fn guess(credentials: &mut Credentials, second: u64, mut attempt: Attempt) -> bool {
+    let begun = credentials.begin(at(second), &mut attempt).is_ok();
+    if begun {
+        credentials.refuse(at(second), &attempt);
+    }
+    begun
+}
+
+/// How many different wrong passwords the upstream is asked about within a window.
+fn guesses(credentials: &mut Credentials, second: u64, of: &Attempt) -> usize {
+    let asked = (0..1000).filter(|number| {
+        let credential = attempt(&format!("{second} {number}"), "any", "1").credential;
+        guess(credentials, second, Attempt { credential, ..*of })
+    });
+    asked.count()
+}
+
+/// Ten wrong passwords from anywhere kept the user's own phones out.
+#[test]
+fn whoever_has_proved_itself_is_asked_about_whatever_others_guess() {
+    let mut credentials = Credentials::new(Memory::default());
+    let mut phone = attempt("right", "alice", "1");
+    credentials.begin(at(0), &mut phone).unwrap();
+    credentials.accept(at(0), &phone, offer(), Duration::MAX);
+    let elsewhere = attempt("", "alice", "2");
+    assert_eq!(guesses(&mut credentials, 1, &elsewhere), 10);
+    // The password that was accepted, from anywhere, when it has to be asked about again.
+    for (second, address) in [(601, "1"), (602, "3")] {
+        assert_eq!(guesses(&mut credentials, second, &elsewhere) % 10, 0);
+        let mut again = attempt("right", "alice", address);
+        assert_eq!(credentials.begin(at(second), &mut again), Ok(()));
+        credentials.release(&again);
+    }
+    // A new one, from where the user has signed in, and from a device that has.
+    let mut new = attempt("new", "alice", "1");
+    assert_eq!(credentials.begin(at(602), &mut new), Ok(()));
+    credentials.release(&new);
+    let mut new = attempt("new", "alice", "3");
+    assert!(credentials.begin(at(602), &mut new).is_err());
+    new.device = Some(Key([1; 16]));
+    assert_eq!(credentials.begin(at(602), &mut new), Ok(()));
+    credentials.release(&new);
+    // And a success has opened nothing for others.
+    credentials.accept(at(602), &new, offer(), Duration::MAX);
+    assert_eq!(guesses(&mut credentials, 603, &elsewhere), 0);
+}
+
+#[test]
+fn a_hundred_wrong_passwords_from_an_address_keep_out_nobody_known_behind_it() {
+    let mut credentials = Credentials::new(Memory::default());
+    let mut phone = attempt("right", "alice", "1");
+    credentials.begin(at(0), &mut phone).unwrap();
+    credentials.accept(at(0), &phone, offer(), Duration::MAX);
+    let asked = (0..300).filter(|number| {
+        let user = format!("user {number}");
+        guess(&mut credentials, 500, attempt("wrong", &user, "1"))
+    });
+    assert_eq!(asked.count(), 100);
+    assert_eq!(credentials.begin(at(601), &mut phone), Ok(()));
+    let mut new = attempt("new", "alice", "1");
+    assert!(credentials.begin(at(601), &mut new).is_err());
+    new.device = Some(Key([1; 16]));
+    assert_eq!(credentials.begin(at(601), &mut new), Ok(()));
+}
+
+/// What has proved itself may be used for guessing, too: each has the bound that everybody has.
+#[test]
+fn guessing_stays_bounded_from_wherever_it_comes() {
+    let mut credentials = Credentials::new(Memory::default());
+    let mut phone = attempt("right", "alice", "1");
+    credentials.begin(at(0), &mut phone).unwrap();
+    credentials.accept(at(0), &phone, offer(), Duration::MAX);
+    let here = attempt("", "alice", "1");
+    let elsewhere = attempt("", "alice", "2");
+    let device = Attempt {
+        device: Some(Key([1; 16])),
+        ..elsewhere
+    };
+    for (second, of) in [(1, here), (3, elsewhere), (5, device)] {
+        assert_eq!(guesses(&mut credentials, second, &of), 10, "row {second}");
+        assert_eq!(
+            guesses(&mut credentials, second + 1, &of),
+            0,
+            "row {second}"
+        );
+    }
+    // A password that is not right any more proves nothing, after it was asked about once.
+    assert!(guess(&mut credentials, 7, phone));
+    assert!(!guess(&mut credentials, 7, attempt("other", "alice", "1")));
+    let asked = (0..600).filter(|second| guess(&mut credentials, 7 + second, phone));
+    assert!(asked.count() <= 30);
+}
+
+/// As many as before are asked about at once, so that a restart is no flood for the upstream.
+#[test]
+fn those_who_have_proved_themselves_queue_by_address_apart_from_others() {
+    let mut credentials = Credentials::new(Memory::default());
+    let mut begin = |number: u8, device: Option<Key>| {
+        let mut attempt = attempt("right", &format!("user {number}"), "1");
+        attempt.device = device;
+        let begun = credentials.begin(at(0), &mut attempt);
+        begun.map_err(|throttle| throttle.excess)
+    };
+    for number in 0..100 {
+        assert_eq!(begin(number, None), Ok(()), "row {number}");
+        let device = Some(Key([number; 16]));
+        assert_eq!(begin(number, device), Ok(()), "row {number}");
+    }
+    assert_eq!(begin(100, None), Err(Excess::AtOnce));
+    assert_eq!(begin(100, Some(Key([100; 16]))), Err(Excess::AtOnce));
 }
