@@ -62,20 +62,20 @@ const fn tells(command: Command) -> bool {
 
 impl Gateway {
     /// A command of a client that [is blocked](is_due) for what it says of itself.
-    pub(super) fn hear_blocked(&self, now: Now, way: Way, headers: HeaderMap) -> Step {
-        let record = way.who.record(&way.request, &way.decided);
+    pub(super) fn hear_blocked(&self, now: Now, way: Box<Way>, headers: HeaderMap) -> Step {
+        let record = way.who.record(self.blank(), &way.request, &way.decided);
         let action = if tells(way.request.command) {
             let permit = way.who.with_subject(&way.request, |subject| {
                 self.live.hold(now.wall, subject, &way.decided)
             });
-            read(Aside(Box::new(way), permit, headers))
+            read(Aside(way, permit, headers))
         } else {
             let asks = self.ask_what_it_is(now, &way);
             Action::Answer(asks.unwrap_or_else(|| self.reply(&way.who, &way.request, &way.decided)))
         };
         Step {
             action,
-            event: Some(Event::Decision(Box::new(record))),
+            event: Some(Event::Decision(record)),
         }
     }
 
