@@ -113,6 +113,12 @@ impl Users {
                 "{untracked} mail requests of devices that found no place to be remembered\n"
             ));
         }
+        let (_, displaced) = self.gateway().roll_crowding();
+        if displaced > 0 {
+            text.push_str(&format!(
+                "{displaced} mail devices made place for others of their user, who has a hundred\n"
+            ));
+        }
         let Some(smtp) = self.smtp() else {
             return text;
         };
@@ -147,6 +153,7 @@ impl Users {
         json!({
             "devices": { "allowed": allowed, "waiting": waiting, "held": held },
             "untracked": untracked,
+            "displaced": self.gateway().roll_crowding().1,
             "mails": {
                 "sent": counts.sent,
                 "waiting": counts.waiting,
@@ -299,8 +306,12 @@ pub fn mailer(config: &Config) -> Result<Option<Mailer>, Vec<Problem>> {
 async fn follow(front: Arc<Front>, saver: Option<Arc<Mutex<Saver>>>, clock: Clock) {
     let mut tick = tokio::time::interval(LOOK);
     let mut ticks = 0_u32;
+    let mut told = (0, 0);
     loop {
         tick.tick().await;
+        if ticks.is_multiple_of(TOLD_EACH) {
+            warn_of_crowds(&front, &mut told);
+        }
         ticks = ticks.wrapping_add(1);
         let watched = Arc::clone(&front);
         let saver = saver.clone().filter(|_| ticks.is_multiple_of(SAVE_EACH));
@@ -322,6 +333,25 @@ async fn follow(front: Arc<Front>, saver: Option<Arc<Mutex<Saver>>>, clock: Cloc
             error!("looking at mail devices ended by a panic");
         }
     }
+}
+
+/// Tells of devices that are not remembered since the last time.
+fn warn_of_crowds(front: &Front, told: &mut (u64, u64)) {
+    let now = front.gateway.roll_crowding();
+    let (requests, devices) = (now.0 - told.0, now.1 - told.1);
+    if requests > 0 {
+        warn!(
+            requests,
+            "mail devices found no place to be remembered: no wait, no mail to their users"
+        );
+    }
+    if devices > 0 {
+        warn!(
+            devices,
+            "mail devices made place for others of users who have a hundred"
+        );
+    }
+    *told = now;
 }
 
 /// Has written what must not wait for the next save.
@@ -467,3 +497,5 @@ const SAVE_EACH: u32 = 15;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Mails that wait before it is said.
 const MANY: usize = 100;
+/// Looks between words on devices that are not remembered: five minutes.
+const TOLD_EACH: u32 = 150;

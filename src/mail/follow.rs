@@ -50,6 +50,13 @@ impl Gateway {
         self.words.load().quarantine == Quarantine::Mailbox
     }
 
+    /// How many requests of devices found no place on the roll, and how many devices made place for
+    /// another of their user.
+    #[must_use]
+    pub fn roll_crowding(&self) -> (u64, u64) {
+        self.roll.crowding()
+    }
+
     /// How many devices on the roll are let in, waiting and held; and how many found no place on it.
     #[must_use]
     pub fn roll_counts(&self) -> ([usize; 3], u64) {

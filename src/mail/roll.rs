@@ -42,6 +42,7 @@ mod entry;
 mod holds;
 mod kept;
 mod notes;
+mod place;
 mod post;
 
 pub use entry::Care;
@@ -57,6 +58,7 @@ pub(super) use entry::Itself;
 
 use entry::Entry;
 use entry::Judgement;
+use place::Places;
 use post::Throttle;
 
 /// The roll; shared by all connections.
@@ -74,11 +76,14 @@ pub(super) struct Roll {
     /// Whether there is something to be written at once: mostly not, and then nobody takes the lock.
     has_notes: AtomicBool,
     untracked: AtomicU64,
+    /// Devices that made place for another of their user.
+    displaced: AtomicU64,
 }
 
 #[derive(Default)]
 struct Table {
     entries: HashMap<Key, Entry>,
+    places: Places,
     /// Mails to be sent, each with the time before which it is not tried.
     queue: VecDeque<(Timestamp, Key)>,
     throttle: Throttle,
@@ -141,6 +146,7 @@ impl Roll {
             changes: AtomicU64::new(0),
             has_notes: AtomicBool::new(false),
             untracked: AtomicU64::new(0),
+            displaced: AtomicU64::new(0),
         }
     }
 
@@ -179,7 +185,8 @@ impl Roll {
             if verdict == Verdict::Allow && !care.is_on() {
                 return None;
             }
-            if !table.has_place(now) {
+            let user_key = self.user_key(&contact.who.login.user);
+            if !self.has_place(table, now, user_key) {
                 self.untracked.fetch_add(1, Ordering::Relaxed);
                 return None;
             }
@@ -191,6 +198,7 @@ impl Roll {
             }
             table.enqueue(key, &entry);
             table.entries.insert(key, entry);
+            table.places.add(user_key, key);
             self.count(&table.entries, Phase::Allowed, key);
         }
         let entry = table.entries.get_mut(&key)?;
@@ -216,7 +224,7 @@ impl Roll {
             self.note(table, key);
         }
         if is_plain && !care.is_on() {
-            table.entries.remove(&key);
+            self.remove(table, key);
         }
         match phase {
             Phase::Waiting(until) => Some(until),
@@ -335,6 +343,13 @@ impl Roll {
         found
     }
 
+    /// How many requests of devices found no place, and how many devices made place for another of their
+    /// user.
+    pub(super) fn crowding(&self) -> (u64, u64) {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (count(&self.untracked), count(&self.displaced))
+    }
+
     /// How many devices are let in, waiting and held, and how many found no place.
     pub(super) fn counts(&self) -> ([usize; 3], u64) {
         let mut counts = [0; 3];
@@ -377,20 +392,6 @@ impl Roll {
 }
 
 impl Table {
-    /// Whether one more can be remembered; those of whom nothing would be lost make place.
-    fn has_place(&mut self, now: Timestamp) -> bool {
-        if self.entries.len() < MAX_ENTRIES {
-            return true;
-        }
-        // Once a minute, because it looks at all of them.
-        if !self.throttle.may_tidy(now) {
-            return false;
-        }
-        self.entries
-            .retain(|_, entry| !entry.is_plain() || now.since(entry.seen) < UNSEEN);
-        self.entries.len() < MAX_ENTRIES
-    }
-
     fn enqueue(&mut self, key: Key, entry: &Entry) {
         if let Some(Mail {
             state: MailState::Pending(at, _),

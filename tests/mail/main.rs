@@ -40,6 +40,7 @@
 mod beside;
 mod clients;
 mod credentials;
+mod crowd;
 mod front;
 mod gateway;
 mod handshake;

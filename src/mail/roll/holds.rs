@@ -191,7 +191,7 @@ impl Roll {
         }
         self.changed();
         if entry.is_plain() && !care.is_on() {
-            table.entries.remove(&key);
+            self.remove(&mut table, key);
         }
     }
 

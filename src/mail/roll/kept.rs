@@ -160,7 +160,6 @@ impl Roll {
             Some(_) | None => None,
         };
         let queue = entries.iter().filter_map(pending).collect();
-        restored.devices = entries.len();
         let made_up = entries
             .values()
             .filter(|entry| !entry.holds.is_nothing())
@@ -174,6 +173,8 @@ impl Roll {
             table.entries = entries;
             table.queue = queue;
             table.sequence = sequence;
+            roll.settle(&mut table);
+            restored.devices = table.entries.len();
         }
         (roll, restored)
     }

@@ -141,7 +141,7 @@ impl Roll {
                 table.queue.push_back((at, key));
                 continue;
             }
-            let user = self.hasher.key(&[entry.user.as_bytes()]);
+            let user = self.user_key(&entry.user);
             if tries == 0 && !table.throttle.takes_one(now, user, care) {
                 let why = format!("the user has had {} mails today", care.per_user);
                 mail.state = MailState::Failed(now, why.into());
