@@ -237,6 +237,13 @@ struct Place {
     moves: u32,
 }
 
+impl Learned {
+    fn keep(&mut self, may_stay: impl Fn(&Place) -> bool) {
+        self.places.retain(|_, place| may_stay(place));
+        self.order.retain(|user| self.places.contains_key(user));
+    }
+}
+
 impl Router {
     pub(super) fn new(routes: Routes) -> Self {
         Self {
@@ -246,11 +253,19 @@ impl Router {
         }
     }
 
-    /// Takes another map; nothing of what was learned beside the old one counts any more.
+    /// Takes another map. What was learned beside the old one counts on if both say the same of users,
+    /// for upstreams that are in the new one.
     pub(super) fn replace(&self, routes: Routes) {
+        let is_same = routes.learn && routes.rules == self.routes.load().rules;
+        let mut learned = self.learned();
+        if is_same {
+            learned.keep(|place| routes.get(place.upstream).is_some());
+        } else {
+            *learned = Learned::default();
+        }
+        self.has_learned
+            .store(!learned.places.is_empty(), Ordering::Relaxed);
         self.routes.store(Arc::new(routes));
-        self.has_learned.store(false, Ordering::Relaxed);
-        *self.learned() = Learned::default();
     }
 
     pub(super) fn routes(&self) -> arc_swap::Guard<Arc<Routes>> {
@@ -505,6 +520,50 @@ mod tests {
         router.replace(off);
         assert_eq!(router.place(at(6), "alice"), None, "another map");
         assert!(matches!(step(6, default, &to_cloud), Moved::Refused(_)));
+    }
+
+    /// A signal to read the files again, of which none had changed, sent users back to their old server.
+    #[test]
+    fn what_is_learned_outlives_another_map_that_says_the_same_r56() {
+        let cloud = UpstreamId::of("cloud");
+        let rule = Rule {
+            whose: Whose::User("alice".to_owned()),
+            upstream: UpstreamId::of("eu"),
+        };
+        let without = Routes {
+            resources: routes().resources.into_iter().take(1).collect(),
+            ..routes()
+        };
+        for (row, map, expected) in [
+            ("the same", routes(), Some(cloud)),
+            ("its upstream is gone", without, None),
+            (
+                "a rule is new",
+                Routes {
+                    rules: vec![rule],
+                    ..routes()
+                },
+                None,
+            ),
+            (
+                "nothing is learned any more",
+                Routes {
+                    learn: false,
+                    ..routes()
+                },
+                None,
+            ),
+        ] {
+            let router = Router::new(routes());
+            assert!(router.learn(at(1), "alice", cloud));
+            router.replace(map);
+            assert_eq!(router.place(at(2), "alice"), expected, "row {row}");
+            assert_eq!(
+                router.has_learned.load(Ordering::Relaxed),
+                expected.is_some(),
+                "row {row}"
+            );
+        }
     }
 
     #[test]
