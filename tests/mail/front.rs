@@ -155,6 +155,53 @@ async fn a_waiting_ping_ends_within_a_second_of_the_change_r14() {
     site.drain().await;
 }
 
+/// The client was told to try again, kept its message and sent it a second time.
+#[tokio::test]
+async fn a_message_that_the_mail_server_has_in_full_is_answered_by_it_whatever_changes() {
+    let site = Site::start().await;
+    for name in ["SendMail", "SmartReply", "SmartForward"] {
+        site.world.set("good", ComplianceState::Compliant);
+        let mut client = site.http1().await;
+        let sent = command("good", name, "hold", octets("a message"));
+        let waiting = tokio::spawn(client.send_request(sent));
+        site.origin.next().await;
+        let mut other = site.http2().await;
+        let mut sent = command("good", name, "hold", octets("a message"));
+        sent.headers_mut().remove("host");
+        let uri = format!("https://{HOST}{}", target("good", name, "hold"));
+        *sent.uri_mut() = uri.parse().unwrap();
+        let beside = tokio::spawn(other.send_request(sent));
+        site.origin.next().await;
+        site.world.set("good", ComplianceState::NonCompliant);
+        site.origin.release();
+        site.origin.release();
+        for waiting in [waiting, beside] {
+            let response = timeout(5 * SECOND, waiting).await.unwrap().unwrap();
+            let response = response.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "row {name}");
+            assert_eq!(read(response).await, "released", "row {name}");
+        }
+        let sent = command("good", name, "length", octets("the next one"));
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "row {name}");
+    }
+    // Half of one never becomes a message, so that it can be refused at once.
+    site.world.set("good", ComplianceState::Compliant);
+    let half = format!(
+        "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
+         Authorization: {}\r\nContent-Length: 10\r\n\r\nhalf",
+        target("good", "SendMail", "length"),
+        basic("right")
+    );
+    let change = async {
+        while !site.origin.next().await.target.contains("length") {}
+        site.world.set("good", ComplianceState::NonCompliant);
+    };
+    let (received, ()) = tokio::join!(site.raw(&half, "\r\n\r\n"), change);
+    assert!(received.starts_with("HTTP/1.1 403 "), "{received}");
+    site.drain().await;
+}
+
 #[tokio::test]
 async fn a_streaming_answer_is_cut_by_the_change_r14() {
     let site = Site::start().await;

@@ -202,7 +202,8 @@ impl Exchange {
     ) -> Poll<Result<AnswerHead, Ended>> {
         loop {
             // First of all, so that nothing is sent if the permission is gone already.
-            if let Some(permit) = &mut self.permit
+            if !self.is_beyond_recall()
+                && let Some(permit) = &mut self.permit
                 && let Poll::Ready(decided) = Pin::new(permit).poll(context)
             {
                 self.cut();
@@ -284,7 +285,8 @@ impl Exchange {
         source: &mut impl Source,
     ) -> Poll<Result<usize, Cut>> {
         loop {
-            if let Some(permit) = &mut self.permit
+            if !self.is_beyond_recall()
+                && let Some(permit) = &mut self.permit
                 && Pin::new(permit).poll(context).is_ready()
             {
                 self.cut();

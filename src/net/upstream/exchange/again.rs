@@ -1,4 +1,5 @@
-//! How a request gets to a connection, and when it may go by another one.
+//! How a request gets to a connection, when it may go by another one, and when it cannot be called
+//! back.
 
 use std::task::Context;
 use std::task::Poll;
@@ -6,6 +7,7 @@ use std::task::Poll;
 use tracing::warn;
 
 use crate::eas;
+use crate::eas::Command;
 use crate::model::causes;
 use crate::net::http1::Length;
 use crate::net::http1::end_of_head;
@@ -17,6 +19,23 @@ use super::Exchange;
 use super::State;
 
 impl Exchange {
+    /// Whether it is a message that the mail server has in full: it sends it whatever is decided now,
+    /// and a client that is told otherwise would send it again. Nothing of the mailbox comes with the
+    /// answer, which is waited for as long as any.
+    pub(super) fn is_beyond_recall(&self) -> bool {
+        let sends = matches!(
+            self.command,
+            Some(Command::SendMail | Command::SmartReply | Command::SmartForward)
+        );
+        if !sends || !self.is_uploaded || !self.is_flushed {
+            return false;
+        }
+        let State::Open(link) = &self.state else {
+            return false;
+        };
+        self.output.len() == self.written && !self.is_unsent && !link.is_deaf()
+    }
+
     /// Gets to where the request can be written: a kept connection, a new one, one to another
     /// member while nobody could be connected to.
     pub(super) fn poll_link(&mut self, context: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
