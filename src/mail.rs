@@ -71,6 +71,7 @@ mod gateway;
 mod head;
 mod header;
 mod hearing;
+mod host;
 mod link;
 mod login;
 mod message;

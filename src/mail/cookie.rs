@@ -44,11 +44,13 @@ pub(super) fn passed(
             let cookie = cookie.trim_ascii();
             let name = cookie.split(|octet| *octet == b'=').next();
             let name = name.unwrap_or_default().trim_ascii();
-            let steers = steering.iter().any(|start| {
-                let begin = name.get(..start.len());
-                begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start))
-            });
-            if !steers && !cookie.is_empty() {
+            // One without a name has another one to who takes the sign for a part of it.
+            let steers = name.is_empty()
+                || steering.iter().any(|start| {
+                    let begin = name.get(..start.len());
+                    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+                });
+            if !steers {
                 kept.push(cookie);
             }
         }
@@ -117,6 +119,7 @@ mod tests {
                 Some("X-OWA-CANARY=c; a=1"),
             ),
             ("; ;", None, None),
+            ("=X-BEResource=evil; a=1", Some("a=1"), Some("a=1")),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, HeaderValue::from_str(sent).unwrap());
