@@ -72,7 +72,8 @@ pub(super) fn check(draft: &Draft, sample: &BTreeSet<String>) -> Vec<Problem> {
 fn untold_users(draft: &Draft, problems: &mut Vec<Problem>) {
     let Gateway { listen, mail, .. } = &draft.gateway;
     let is_mailbox = mail.quarantine == Quarantine::Mailbox;
-    if listen.is_open_to_mail() && is_mailbox && mail.notify.host.is_none() {
+    let is_for_others = listen.mail.iter().any(|address| !is_loopback(address.ip()));
+    if is_for_others && is_mailbox && mail.notify.host.is_none() {
         let message = "none is set: users whose devices hold their real folders, as all do on the first day, are \
                        told nothing when their mail is held back, for no message is put into those";
         let written = &draft.written.gateway;

@@ -86,7 +86,7 @@ impl Gateway {
             return false;
         }
         let command = way.request.command;
-        way.who.told = body.and_then(|octets| told(command, octets));
+        way.who.told = body.and_then(|octets| told(command, octets)).map(Box::new);
         way.who.told.is_some()
     }
 

@@ -43,7 +43,7 @@ pub(super) struct Who {
     /// Whether it is a Sync that sends a message, which is judged as the SendMail that it stands for.
     pub(super) sends: bool,
     /// What the body says of the device, where it is judged with that before it is on record.
-    pub(super) told: Option<Told>,
+    pub(super) told: Option<Box<Told>>,
     /// Where the user's mailbox is.
     pub(super) route: Route,
     /// The name of that upstream, where it is not the usual one.
@@ -143,7 +143,7 @@ impl Who {
                 version: request.version.tenths(),
                 command: self.judged(request).name(),
                 attachment,
-                known: self.told.as_ref().map(said).unwrap_or_default(),
+                known: self.told.as_deref().map(said).unwrap_or_default(),
             }),
         })
     }
