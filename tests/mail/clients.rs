@@ -263,6 +263,28 @@ fn a_third_device_is_one_too_many_and_the_first_two_stay() {
     }
 }
 
+/// It was let in before the count was full, and its Ping stayed.
+#[test]
+fn a_ping_of_a_device_that_is_one_too_many_by_now_ends() {
+    let world = World::new();
+    for device in ["second", "third"] {
+        world.set(device, ComplianceState::Compliant);
+    }
+    let gateway = world.gateway();
+    world.with_policies(
+        "[[conditional]]\nname = \"Two devices\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+         when = { devices_over = 2 }\naction = \"block\"\n",
+    );
+    let ping = forward(Request::of("third", "Ping").settle(&gateway, &peer()));
+    for device in ["good", "second"] {
+        assert!(ping.permit.revoked().is_none(), "before {device}");
+        succeed(&gateway, &Request::of(device, "Sync"));
+        world.learn(&gateway);
+    }
+    let revoked = ping.permit.revoked().unwrap();
+    assert_eq!(revoked.decision.reason, Reason::TooManyDevices);
+}
+
 #[test]
 fn a_device_that_is_retired_or_wiped_is_out_with_its_next_request_r40() {
     let world = World::new();

@@ -238,7 +238,9 @@ impl MailClient {
 
     /// Works a sighting in; whether decisions may come out differently.
     pub(crate) fn see(&mut self, sighting: &Sighting) -> bool {
-        let was = (self.os_version(), self.model.clone());
+        // With the first success it counts among the devices of its user, of which a policy may allow so
+        // many; others that wait may be too many from then on.
+        let was = (self.os_version(), self.model.clone(), self.first_success);
         self.spelled.clone_from(&sighting.spelled);
         self.device_type.clone_from(&sighting.device_type);
         self.user_agent.clone_from(&sighting.user_agent);
@@ -266,7 +268,7 @@ impl MailClient {
                 }
             }
         }
-        was != (self.os_version(), self.model.clone())
+        was != (self.os_version(), self.model.clone(), self.first_success)
     }
 }
 
