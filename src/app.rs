@@ -20,6 +20,7 @@ mod gateway;
 mod groups;
 mod homes;
 mod hook;
+mod leap;
 mod mail;
 mod material;
 mod metrics;

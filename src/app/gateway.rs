@@ -22,6 +22,8 @@ use crate::app::core::load_sources;
 use crate::app::core::tell;
 use crate::app::groups;
 use crate::app::homes;
+use crate::app::leap;
+use crate::app::leap::Leaps;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
@@ -198,6 +200,7 @@ impl Gateway {
             revocation,
             point,
             live,
+            sources,
             tasks,
             source_settings,
             snapshots,
@@ -223,7 +226,11 @@ impl Gateway {
             resumption: Arc::clone(&radius.resumption),
         }));
         let network = Arc::clone(&radius.shared);
-        runtime.spawn(housekeeping(clock, Arc::clone(&live), network));
+        let asked = Asked {
+            sources,
+            front: front.clone(),
+        };
+        runtime.spawn(housekeeping(clock, Arc::clone(&live), network, asked));
         let mail = Mail::start(front, mail_bound).map_err(StartError::System)?;
         Ok(Self {
             config,
@@ -483,14 +490,26 @@ fn serve_metrics(
     addresses
 }
 
+/// Who has something to do when the clock leaps.
+struct Asked {
+    sources: sync::Handle,
+    front: Option<Arc<Front>>,
+}
+
 /// What has to be done once in a while and hangs on no request.
-async fn housekeeping(clock: Clock, live: Arc<Live>, network: Arc<Shared>) {
+async fn housekeeping(clock: Clock, live: Arc<Live>, network: Arc<Shared>, asked: Asked) {
+    let mut leaps = Leaps::new(clock.now());
     let admissions = &network.admissions;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     let mut ticks = 0_u32;
     loop {
         tick.tick().await;
-        let now = clock.now().wall;
+        let now = clock.now();
+        if let Some(leap) = leaps.look(now) {
+            let gateway = asked.front.as_ref().map(|front| &front.gateway);
+            leap::recover(now.wall, leap, &asked.sources, gateway);
+        }
+        let now = now.wall;
         live.sweep_due(now);
         tell(admissions.sweep_due(now));
         ticks = ticks.wrapping_add(1);

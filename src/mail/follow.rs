@@ -2,6 +2,7 @@
 
 use crate::model::EasDeviceId;
 use crate::model::Now;
+use crate::model::Timestamp;
 
 use super::gateway::Gateway;
 use super::roll::Post;
@@ -25,6 +26,11 @@ impl Gateway {
     pub fn poll_post(&self, now: Now) -> Option<Post> {
         let words = self.words.load();
         self.roll.next_post(now.wall, &words.care)
+    }
+
+    /// No mail before then: what it would tell may mend itself by then.
+    pub fn hold_post(&self, until: Timestamp) {
+        self.roll.hold_post(until);
     }
 
     /// What has become of a mail.

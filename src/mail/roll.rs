@@ -87,6 +87,8 @@ struct Table {
     /// Mails to be sent, each with the time before which it is not tried.
     queue: VecDeque<(Timestamp, Key)>,
     throttle: Throttle,
+    /// No mail leaves before then.
+    held_until: Option<Timestamp>,
     /// What the last look at all of them was made with, and when.
     judged: Option<(Generation, Timestamp)>,
     /// Devices of which something is to be written at once.

@@ -408,6 +408,29 @@ fn a_user_is_told_once_for_each_change_although_the_device_is_away_r33() {
 }
 
 #[test]
+fn mails_wait_while_what_they_tell_may_mend_itself() {
+    let world = World::new();
+    let gateway = caring(&world, waits(0));
+    for device in ["good", "second"] {
+        world.report(device, device, "alice", ComplianceState::Compliant);
+        drop(forward(send(&gateway, start(), device, "Ping")));
+    }
+    gateway.hold_post(later(600).wall);
+    for device in ["good", "second"] {
+        world.set(device, ComplianceState::NonCompliant);
+        drop(reply(send(&gateway, later(1), device, "Ping")));
+    }
+    assert!(gateway.poll_post(later(599)).is_none());
+    // One of the two was mended meanwhile: nobody ever learns of it.
+    world.set("good", ComplianceState::Compliant);
+    drop(forward(send(&gateway, later(300), "good", "Ping")));
+    let post = gateway.poll_post(later(600)).unwrap();
+    assert_eq!(post.spelled, "second");
+    gateway.handle_posted(later(600), &post, &Posted::Sent);
+    assert!(gateway.poll_post(later(601)).is_none());
+}
+
+#[test]
 fn mails_that_are_not_sent_are_not_lost_by_a_restart() {
     let world = World::new();
     let gateway = caring(&world, waits(0));

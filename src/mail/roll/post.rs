@@ -114,12 +114,18 @@ impl Throttle {
 }
 
 impl Roll {
+    /// No mail leaves before then.
+    pub(in crate::mail) fn hold_post(&self, until: Timestamp) {
+        self.lock().held_until = Some(until);
+    }
+
     /// The next mail, if there is one that may be sent now. Its fate is to be told by
     /// [`Roll::posted`].
     pub(in crate::mail) fn next_post(&self, now: Timestamp, care: &Care) -> Option<Post> {
         let mut table = self.lock();
         let table = &mut *table;
-        if !care.notify || !table.throttle.has_room(now, care) {
+        let is_held = table.held_until.is_some_and(|until| now < until);
+        if !care.notify || is_held || !table.throttle.has_room(now, care) {
             return None;
         }
         for _ in 0..table.queue.len() {
