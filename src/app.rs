@@ -20,6 +20,7 @@ mod gateway;
 mod groups;
 mod homes;
 mod hook;
+mod housekeeping;
 mod leap;
 mod mail;
 mod material;

@@ -22,8 +22,7 @@ use crate::app::core::load_sources;
 use crate::app::core::tell;
 use crate::app::groups;
 use crate::app::homes;
-use crate::app::leap;
-use crate::app::leap::Leaps;
+use crate::app::housekeeping::Housekeeper;
 use crate::app::mail;
 use crate::app::material;
 use crate::app::metrics::Metrics;
@@ -56,7 +55,6 @@ use crate::net::radius::Listen;
 use crate::network::Dynamic;
 use crate::network::DynamicCounters;
 use crate::network::Role;
-use crate::network::Shared;
 use crate::store::Claim;
 use crate::sync;
 
@@ -226,11 +224,14 @@ impl Gateway {
             resumption: Arc::clone(&radius.resumption),
         }));
         let network = Arc::clone(&radius.shared);
-        let asked = Asked {
+        let house = Housekeeper {
+            clock,
+            live: Arc::clone(&live),
+            network,
             sources,
             front: front.clone(),
         };
-        runtime.spawn(housekeeping(clock, Arc::clone(&live), network, asked));
+        runtime.spawn(house.keep());
         let mail = Mail::start(front, mail_bound).map_err(StartError::System)?;
         Ok(Self {
             config,
@@ -488,37 +489,6 @@ fn serve_metrics(
         runtime.spawn(crate::net::metrics::serve(listener, Arc::clone(&pages)));
     }
     addresses
-}
-
-/// Who has something to do when the clock leaps.
-struct Asked {
-    sources: sync::Handle,
-    front: Option<Arc<Front>>,
-}
-
-/// What has to be done once in a while and hangs on no request.
-async fn housekeeping(clock: Clock, live: Arc<Live>, network: Arc<Shared>, asked: Asked) {
-    let mut leaps = Leaps::new(clock.now());
-    let admissions = &network.admissions;
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
-    let mut ticks = 0_u32;
-    loop {
-        tick.tick().await;
-        let now = clock.now();
-        if let Some(leap) = leaps.look(now) {
-            let gateway = asked.front.as_ref().map(|front| &front.gateway);
-            leap::recover(now.wall, leap, &asked.sources, gateway);
-        }
-        let now = now.wall;
-        live.sweep_due(now);
-        tell(admissions.sweep_due(now));
-        ticks = ticks.wrapping_add(1);
-        if ticks.is_multiple_of(60) {
-            let silence = network.settings.load().config.silence;
-            network.sessions.expire(now, &silence);
-            admissions.expire(now, &silence);
-        }
-    }
 }
 
 /// The time for taking leave of directories.
