@@ -41,8 +41,8 @@ use x509_parser::prelude::FromDer;
 use super::chain::Issuer;
 use super::list::Signed;
 use super::list::contents;
+use super::material::sequence;
 use super::status::Told;
-use super::verifier::sequence;
 use crate::model::CertificateId;
 
 /// About which certificate a responder is asked.
