@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::FIRST_WAIT;
 use super::Proxy;
-use super::TRIES;
+use super::ask::FIRST_WAIT;
+use super::ask::TRIES;
 use super::flight::Flight;
 use super::flight::Key;
 use super::flight::Purpose;
