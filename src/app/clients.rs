@@ -1,9 +1,9 @@
 //! Mail clients over the life of the process: news from the mail plane to the inventory's writer,
 //! records kept on disk, orders of administrators with their audit.
 //!
-//! One thread, `mail-clients`, owns what goes on by itself: it hands news over four times a second,
-//! saves the records every half minute if one has changed, and a last time when it is stopped. An order
-//! is on the disk, among the records and with its line in the audit, before a device may hear of it; how
+//! One thread, `mail-clients`, owns what goes on by itself: it hands news over four times a second, and
+//! at once what a client has told of its device; it saves the records every half minute if one has
+//! changed, and a last time when it is stopped. An order is on the disk, among the records and with its line in the audit, before a device may hear of it; how
 //! far a wipe has come is in the audit before the device is told to erase anything or hears that it was
 //! understood. That a wipe is called off counts at once, and is written when there is room.
 
@@ -16,12 +16,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::thread::JoinHandle;
+use std::thread::Thread;
 use std::time::Duration;
 
 use tracing::error;
@@ -156,6 +158,8 @@ pub(super) struct Clients {
     /// Held while records are written: what is written last is what is known last.
     saving: Mutex<()>,
     changes: AtomicU64,
+    /// The thread, once it runs.
+    keeper: OnceLock<Thread>,
 }
 
 /// Why an order was not carried out, as a sentence.
@@ -178,6 +182,7 @@ impl Clients {
             orders: Mutex::default(),
             saving: Mutex::default(),
             changes: AtomicU64::new(0),
+            keeper: OnceLock::new(),
         }
     }
 
@@ -402,6 +407,13 @@ impl Clients {
         }
     }
 
+    /// Has the thread hand news over now.
+    pub(super) fn hurry(&self) {
+        if let Some(keeper) = self.keeper.get() {
+            keeper.unpark();
+        }
+    }
+
     /// Hands over what the mail plane tells.
     fn hand_over(&self, gateway: &mail::Gateway, waiting: &mut Vec<Sighting>) {
         while waiting.len() < BATCH {
@@ -432,10 +444,11 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn spawn(clients: Arc<Clients>, front: Option<Arc<Front>>) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let (stopped, known) = (Arc::clone(&stop), Arc::clone(&clients));
         let thread = thread::Builder::new()
             .name("mail-clients".into())
             .spawn(move || keep(&clients, front.as_deref(), &stopped))?;
+        known.keeper.get_or_init(|| thread.thread().clone());
         Ok(Self { stop, thread })
     }
 

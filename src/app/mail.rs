@@ -113,7 +113,7 @@ pub(super) fn front(
         balancers: config.mail.proxy_protocol_from.clone(),
         tls: ArcSwap::from_pointee(server_tls(config, &core.revocation)?),
         clock: core.clock,
-        events: Box::new(events(core, notes)),
+        events: Box::new(events(core, notes, Arc::clone(&clients))),
         wipes: Box::new(move |news| clients.attest(news)),
         limits,
         counters: Arc::new(Counters::default()),
@@ -174,7 +174,11 @@ pub(super) fn names(config: &Config) -> Names {
 
 /// Where the front's events go: records to the journal, bindings to the inventory's writer, notes to
 /// their files.
-fn events(core: &Core, notes: Option<Notes>) -> impl Fn(Event) + Send + Sync + use<> {
+fn events(
+    core: &Core,
+    notes: Option<Notes>,
+    clients: Arc<Clients>,
+) -> impl Fn(Event) + Send + Sync + use<> {
     let records = Arc::clone(&core.records);
     let sources = core.sources.clone();
     move |event| match event {
@@ -184,6 +188,7 @@ fn events(core: &Core, notes: Option<Notes>) -> impl Fn(Event) + Send + Sync + u
                 notes.write(&lines);
             }
         }
+        Event::Told => clients.hurry(),
         Event::LookUp(look_up) => {
             let lists = sources.look_up(look_up.device);
             debug!(lists, "a user has the sources asked about a device");

@@ -38,6 +38,10 @@ pub fn about(command: Command, octets: &[u8]) -> Option<About<'_>> {
         | Command::SmartForward
         | Command::SmartReply
         | Command::GetAttachment
+        | Command::GetHierarchy
+        | Command::CreateCollection
+        | Command::DeleteCollection
+        | Command::MoveCollection
         | Command::FolderCreate
         | Command::FolderDelete
         | Command::FolderUpdate

@@ -16,6 +16,15 @@ pub enum Command {
     SmartReply = 3,
     /// Downloads an attachment; versions below 14.0.
     GetAttachment = 4,
+    /// The folder hierarchy, of clients older than FolderSync; Exchange serves it and the next three
+    /// still, and offers them to versions below 14.0.
+    GetHierarchy = 5,
+    /// Makes a folder, of those clients.
+    CreateCollection = 6,
+    /// Removes a folder, of those clients.
+    DeleteCollection = 7,
+    /// Moves or renames a folder, of those clients.
+    MoveCollection = 8,
     /// The folder hierarchy.
     FolderSync = 9,
     /// Makes a folder.
@@ -50,12 +59,16 @@ pub enum Command {
 
 impl Command {
     /// All commands, in the order of their codes (MS-ASHTTP 2.2.1.1.1.1.2).
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::Sync,
         Self::SendMail,
         Self::SmartForward,
         Self::SmartReply,
         Self::GetAttachment,
+        Self::GetHierarchy,
+        Self::CreateCollection,
+        Self::DeleteCollection,
+        Self::MoveCollection,
         Self::FolderSync,
         Self::FolderCreate,
         Self::FolderDelete,
@@ -79,7 +92,7 @@ impl Command {
         self as u8
     }
 
-    /// The command with this code; 5 to 8 and everything above 23 are none.
+    /// The command with this code; everything above 23 is none.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|command| command.code() == code)
@@ -94,6 +107,10 @@ impl Command {
             Self::SmartForward => "SmartForward",
             Self::SmartReply => "SmartReply",
             Self::GetAttachment => "GetAttachment",
+            Self::GetHierarchy => "GetHierarchy",
+            Self::CreateCollection => "CreateCollection",
+            Self::DeleteCollection => "DeleteCollection",
+            Self::MoveCollection => "MoveCollection",
             Self::FolderSync => "FolderSync",
             Self::FolderCreate => "FolderCreate",
             Self::FolderDelete => "FolderDelete",
@@ -143,11 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn retired_and_unassigned_codes_are_no_command() {
-        for code in (5..=8).chain(24..=255) {
+    fn unassigned_codes_are_no_command() {
+        for code in 24..=255 {
             assert_eq!(Command::from_code(code), None, "row {code}");
         }
-        for name in ["", "GetHierarchy", "Autodiscover", "Sync ", "Wipe"] {
+        for name in ["", "Autodiscover", "Sync ", "Wipe"] {
             assert_eq!(Command::from_name(name), None, "row {name}");
         }
     }

@@ -121,6 +121,10 @@ pub fn answer<'a>(
             Ok(refuse(command, version, Status::MailSubmissionFailed))
         }
         Command::GetAttachment
+        | Command::GetHierarchy
+        | Command::CreateCollection
+        | Command::DeleteCollection
+        | Command::MoveCollection
         | Command::FolderCreate
         | Command::FolderDelete
         | Command::FolderUpdate

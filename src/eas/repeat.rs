@@ -26,7 +26,8 @@ pub fn may_be_repeated(command: Command, body: &[u8]) -> bool {
         | Command::Find
         | Command::ResolveRecipients
         | Command::ValidateCert
-        | Command::GetAttachment => true,
+        | Command::GetAttachment
+        | Command::GetHierarchy => true,
         // Without a body it is the one before, once more (MS-ASCMD 2.2.1.21).
         Command::Sync => {
             let uploads = |tag| tag == air_sync::COMMANDS;
@@ -44,6 +45,9 @@ pub fn may_be_repeated(command: Command, body: &[u8]) -> bool {
         Command::SendMail
         | Command::SmartForward
         | Command::SmartReply
+        | Command::CreateCollection
+        | Command::DeleteCollection
+        | Command::MoveCollection
         | Command::FolderCreate
         | Command::FolderDelete
         | Command::FolderUpdate

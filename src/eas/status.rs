@@ -132,7 +132,12 @@ pub(super) const fn elements(command: Command) -> Option<(Tag, Tag)> {
         Command::SendMail => (compose_mail::SEND_MAIL, compose_mail::STATUS),
         Command::SmartForward => (compose_mail::SMART_FORWARD, compose_mail::STATUS),
         Command::SmartReply => (compose_mail::SMART_REPLY, compose_mail::STATUS),
-        Command::GetAttachment => return None,
+        // Without a body of WBXML, or from before there were such statuses.
+        Command::GetAttachment
+        | Command::GetHierarchy
+        | Command::CreateCollection
+        | Command::DeleteCollection
+        | Command::MoveCollection => return None,
         Command::FolderSync => (folder_hierarchy::FOLDER_SYNC, folder_hierarchy::STATUS),
         Command::FolderCreate => (folder_hierarchy::FOLDER_CREATE, folder_hierarchy::STATUS),
         Command::FolderDelete => (folder_hierarchy::FOLDER_DELETE, folder_hierarchy::STATUS),

@@ -203,6 +203,8 @@ pub enum Event {
     LookUp(LookUp),
     /// Lines for the next start, to be written when the call returns.
     Notes(Vec<u8>),
+    /// A client has told of its device, see [`Gateway::is_hurried`](super::Gateway::is_hurried).
+    Told,
 }
 
 /// A DeviceId that a proven device has used with success as this user.

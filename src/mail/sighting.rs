@@ -4,6 +4,7 @@
 //! decision and is compared. What is told goes into a queue that is never waited for; if it is full the
 //! news is dropped, counted, and told again with the next request.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,6 +29,8 @@ use super::who::Who;
 pub(super) struct Sightings {
     queue: ArrayQueue<Box<Sighting>>,
     lost: AtomicU64,
+    /// Something waits by which the client's next command is judged.
+    is_urgent: AtomicBool,
 }
 
 impl Default for Sightings {
@@ -35,6 +38,7 @@ impl Default for Sightings {
         Self {
             queue: ArrayQueue::new(QUEUE),
             lost: AtomicU64::new(0),
+            is_urgent: AtomicBool::new(false),
         }
     }
 }
@@ -51,6 +55,14 @@ impl Gateway {
     /// The next news of a mail client, for the inventory.
     pub fn poll_sighting(&self) -> Option<Box<Sighting>> {
         self.sightings.queue.pop()
+    }
+
+    /// Whether a client has told of its device since the last time: its next command is judged by
+    /// that, so that [`Gateway::poll_sighting`] is to be called at once.
+    #[must_use]
+    pub fn is_hurried(&self) -> bool {
+        let urgent = &self.sightings.is_urgent;
+        urgent.load(Ordering::Relaxed) && urgent.swap(false, Ordering::Relaxed)
     }
 
     /// How much news found no room.
@@ -129,6 +141,7 @@ impl Gateway {
                 told: Some(told),
                 ..sighting(who, request, now)
             });
+            self.sightings.is_urgent.store(true, Ordering::Relaxed);
         }
     }
 }

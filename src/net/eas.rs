@@ -363,6 +363,9 @@ fn note(front: &Front) {
     if let Some(lines) = front.gateway.poll_notes() {
         (front.events)(Event::Notes(lines));
     }
+    if front.gateway.is_hurried() {
+        (front.events)(Event::Told);
+    }
 }
 
 /// Asks the mail server for the core, until it is clear what is to be done with a request.

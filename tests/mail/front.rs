@@ -503,7 +503,7 @@ async fn a_device_certificate_proves_the_device_and_binds_its_id() {
         .iter()
         .filter_map(|event| match event {
             Event::Binding(binding) => Some(binding.eas.as_str()),
-            Event::Decision(_) | Event::LookUp(_) | Event::Notes(_) => None,
+            Event::Decision(_) | Event::LookUp(_) | Event::Notes(_) | Event::Told => None,
         })
         .collect();
     assert_eq!(bound, ["neverseen"]);

@@ -86,7 +86,10 @@ fn a_client_that_was_updated_says_so_and_is_in_at_once() {
         let folders = || of("FolderSync", Version::V14_0).settle(&gateway, &peer());
         // Until it has told, nothing is known of it.
         let old = tells(root, model, os);
+        assert!(!gateway.is_hurried());
         assert!(matches!(with_body(&gateway, ask(), &old), Next::Forward(_)));
+        // By it the next command is judged, which may come as soon as this one is answered.
+        assert!(gateway.is_hurried() && !gateway.is_hurried());
         world.learn(&gateway);
         let reason = reply(folders()).headers["x-portreeve-reason"].clone();
         assert!(reason == "54019" || reason == "54010", "{reason:?}");

@@ -48,5 +48,5 @@ fn ms_ashttp_2_2_1_1_1() {
         assert_eq!(request.query(), *canonical, "row {line}");
         count += 1;
     }
-    assert_eq!(count, 8);
+    assert_eq!(count, 10);
 }

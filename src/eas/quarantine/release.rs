@@ -151,6 +151,10 @@ fn read(
         }
         Command::SendMail
         | Command::GetAttachment
+        | Command::GetHierarchy
+        | Command::CreateCollection
+        | Command::DeleteCollection
+        | Command::MoveCollection
         | Command::Settings
         | Command::Provision
         | Command::ResolveRecipients

@@ -232,7 +232,7 @@ fn packed_fields_keep_their_bounds() {
         ),
         (
             "command",
-            b"\x8c\x05\x00\x00\x01d\x00\x01t",
+            b"\x8c\x18\x00\x00\x01d\x00\x01t",
             Malformed::UnknownCommand,
         ),
         (

@@ -117,6 +117,10 @@ impl Holds {
             | Command::Find => self.folders,
             Command::SendMail
             | Command::GetAttachment
+            | Command::GetHierarchy
+            | Command::CreateCollection
+            | Command::DeleteCollection
+            | Command::MoveCollection
             | Command::Settings
             | Command::Provision
             | Command::ResolveRecipients

@@ -55,12 +55,16 @@ impl Commands {
     pub(in crate::policy) const ATTACHMENTS: &'static str = "attachments";
 
     /// The commands of mail clients.
-    pub(in crate::policy) const NAMES: [&'static str; 20] = [
+    pub(in crate::policy) const NAMES: [&'static str; 24] = [
         "Sync",
         "SendMail",
         "SmartForward",
         "SmartReply",
         "GetAttachment",
+        "GetHierarchy",
+        "CreateCollection",
+        "DeleteCollection",
+        "MoveCollection",
         "FolderSync",
         "FolderCreate",
         "FolderDelete",
@@ -241,7 +245,7 @@ mod tests {
             all = all.with(one);
             assert!(one.words().eq([name]), "row {name}");
         }
-        assert_eq!(all.words().count(), 21);
+        assert_eq!(all.words().count(), 25);
         assert_eq!(Commands::one("Wipe"), None);
     }
 
