@@ -14,12 +14,14 @@ use crate::access::seen::Seen;
 use crate::inventory::ClientEntry;
 use crate::inventory::Lookup;
 use crate::inventory::Reader;
+use crate::inventory::Told;
 use crate::model::CertificateId;
 use crate::model::Decision;
 use crate::model::Established;
 use crate::model::Generation;
 use crate::model::Identifier;
 use crate::model::MacAddress;
+use crate::model::OsVersion;
 use crate::model::Presented;
 use crate::model::Reason;
 use crate::model::Subject;
@@ -173,6 +175,15 @@ impl DecisionPoint {
     #[must_use]
     pub fn asks_about_sending(&self) -> bool {
         self.policy.load().policy.asks_about_sending()
+    }
+
+    /// Whether a mail client tells of its device what its record does not say.
+    #[must_use]
+    pub fn is_news(&self, client: &ClientEntry, told: &Told) -> bool {
+        let version = told.os_version();
+        let model = &*told.model;
+        !model.is_empty() && model != self.reader.client_model(client)
+            || version != OsVersion::UNKNOWN && version != client.os_version
     }
 
     /// Reads ahead what decisions about these addresses will read: a hint, see

@@ -18,6 +18,8 @@ use dashmap::DashMap;
 use crate::access::decide::Decided;
 use crate::access::decide::DecisionPoint;
 use crate::access::subject::OwnedSubject;
+use crate::inventory::ClientEntry;
+use crate::inventory::Told;
 use crate::model::DeviceId;
 use crate::model::GroupId;
 use crate::model::Reason;
@@ -257,6 +259,12 @@ impl Live {
     #[must_use]
     pub fn asks_about_sending(&self) -> bool {
         self.point.asks_about_sending()
+    }
+
+    /// See [`DecisionPoint::is_news`].
+    #[must_use]
+    pub fn is_news(&self, client: &ClientEntry, told: &Told) -> bool {
+        self.point.is_news(client, told)
     }
 
     /// How many requests are registered now.

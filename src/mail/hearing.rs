@@ -3,7 +3,7 @@
 //!
 //! The body of a Settings or a Provision is read although its client is blocked, what it tells is noted,
 //! and the command is judged anew with that at once. Until the verdict lets it in nothing of it goes to
-//! the mail server.
+//! the mail server. One that is let in is judged anew as well if it tells something else than before.
 //!
 //! A client that has told of its device once may not do so again by itself. From version 14.1 on it does
 //! in the first request of a provisioning (MS-ASPROV 2.2.2.53, 3.1.5.1.1.1), and it begins one when a
@@ -20,6 +20,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use crate::access::Decided;
+use crate::access::Told;
 use crate::eas;
 use crate::eas::Command;
 use crate::eas::Status;
@@ -79,14 +80,21 @@ impl Gateway {
         }
     }
 
-    /// The body of a command that was set aside has come: whether a blocked client tells in it what it
-    /// is, which is kept with the request.
+    /// The body of a command that was set aside has come: whether its client tells in it what it is, and
+    /// by that may be judged differently. It is kept with the request.
     pub(super) fn hears(&self, way: &mut Way, body: Option<&[u8]>) -> bool {
-        if !is_due(&way.decided) || way.until.is_some() {
+        let decided = &way.decided;
+        let is_blocked = is_due(decided);
+        if way.until.is_some() || !is_blocked && decided.decision.verdict != Verdict::Allow {
             return false;
         }
         let command = way.request.command;
-        way.who.told = body.and_then(|octets| told(command, octets)).map(Box::new);
+        let told = body.and_then(|octets| told(command, octets));
+        let is_news = |told: &Told| {
+            let mut client = decided.client.iter();
+            is_blocked || client.any(|known| self.live.is_news(known, told))
+        };
+        way.who.told = told.filter(is_news).map(Box::new);
         way.who.told.is_some()
     }
 
