@@ -37,7 +37,7 @@ use crate::radius::ErrorCause;
 /// Exit code 0: something was found. 1: nothing was. 2: the history cannot be read.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
-    /// A device's id, a user, an identifier or MAC address as it was presented, or the number of a
+    /// A device's id, a user with or without a suffix, an identifier or MAC address as it was presented, or the number of a
     /// decision; all of them when left out.
     #[arg(value_name = "SUBJECT|DECISION")]
     pub subject: Option<String>,

@@ -19,8 +19,8 @@ use crate::store::Days;
 /// What is searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// A device's id, a user, an identifier or MAC address as presented, or the number of a
-    /// decision; upper and lower case are the same.
+    /// A device's id, a user with or without a suffix, an identifier or MAC address as presented, or
+    /// the number of a decision; upper and lower case are the same.
     pub subject: Option<String>,
     /// What came of it.
     pub outcome: Sought,
@@ -124,11 +124,19 @@ fn search_day(
         let address = address.map_or_else(|| lower.clone(), |address| address.to_string());
         // A serial number or DeviceId can look like a decision's number.
         let number = Correlation::parse(&lower).map(|id| id.0.cast_signed());
+        // After the at sign comes the A, which stands in no subject.
+        let (first, end) = if lower.contains(['@', '\\']) || lower.is_empty() {
+            (String::new(), String::new())
+        } else {
+            (format!("{lower}@"), format!("{lower}A"))
+        };
         conditions.add(
-            "id IN (SELECT ? UNION SELECT id FROM subjects WHERE subject IN (?, ?))",
+            "id IN (SELECT ? UNION SELECT id FROM subjects WHERE subject IN (?, ?) \
+             UNION SELECT id FROM subjects WHERE subject >= ? AND subject < ?)",
             number,
         );
-        conditions.values.extend([lower.into(), address.into()]);
+        let names = [lower, address, first, end].map(Value::from);
+        conditions.values.extend(names);
     }
     conditions
         .values
