@@ -177,6 +177,14 @@ impl DecisionPoint {
         self.policy.load().policy.asks_about_sending()
     }
 
+    /// Whether a policy that has decided this goes by what a mail client tells of its device.
+    #[must_use]
+    pub fn rests_on_telling(&self, decision: &Decision) -> bool {
+        let set = self.policy.load();
+        let mut deciding = decision.deciding.iter().flatten();
+        deciding.any(|id| set.policy.goes_by_telling(*id))
+    }
+
     /// Whether a mail client tells of its device what its record does not say.
     #[must_use]
     pub fn is_news(&self, client: &ClientEntry, told: &Told) -> bool {

@@ -20,6 +20,7 @@ use crate::access::decide::DecisionPoint;
 use crate::access::subject::OwnedSubject;
 use crate::inventory::ClientEntry;
 use crate::inventory::Told;
+use crate::model::Decision;
 use crate::model::DeviceId;
 use crate::model::GroupId;
 use crate::model::Reason;
@@ -259,6 +260,12 @@ impl Live {
     #[must_use]
     pub fn asks_about_sending(&self) -> bool {
         self.point.asks_about_sending()
+    }
+
+    /// See [`DecisionPoint::rests_on_telling`].
+    #[must_use]
+    pub fn rests_on_telling(&self, decision: &Decision) -> bool {
+        self.point.rests_on_telling(decision)
     }
 
     /// See [`DecisionPoint::is_news`].

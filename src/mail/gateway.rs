@@ -349,7 +349,7 @@ impl Gateway {
             if wipe::due(&way.request, &way.decided).is_some() {
                 return self.begin_wipe(now, way, headers);
             }
-            if hearing::is_due(&way.decided) {
+            if self.may_say_otherwise(&way.decided) {
                 return self.hear_blocked(now, way, headers);
             }
             let is_held_back = decided.decision.verdict == Verdict::Quarantine;

@@ -44,25 +44,26 @@ use super::sighting::told;
 /// Who was asked what it is, and when.
 pub(super) type Asked = Mutex<HashMap<Key, Monotonic>>;
 
-/// Whether a client is blocked for what it says of itself and could say differently.
-pub(super) fn is_due(decided: &Decided) -> bool {
-    let decision = &decided.decision;
-    let is_wiped = decided.client.is_some_and(|client| client.wipe.is_some());
-    decision.verdict == Verdict::Block
-        && !is_wiped
-        && matches!(
-            decision.reason,
-            Reason::OsVersionNotAllowed | Reason::PlatformNotAllowed
-        )
-}
-
 /// Whether a command may tell what device its client is.
 const fn tells(command: Command) -> bool {
     matches!(command, Command::Settings | Command::Provision)
 }
 
 impl Gateway {
-    /// A command of a client that [is blocked](is_due) for what it says of itself.
+    /// Whether a client is blocked for what it says of itself and could say differently.
+    pub(super) fn may_say_otherwise(&self, decided: &Decided) -> bool {
+        let decision = &decided.decision;
+        let is_wiped = decided.client.is_some_and(|client| client.wipe.is_some());
+        decision.verdict == Verdict::Block
+            && !is_wiped
+            && matches!(
+                decision.reason,
+                Reason::OsVersionNotAllowed | Reason::PlatformNotAllowed
+            )
+            && self.live.rests_on_telling(decision)
+    }
+
+    /// A command of a client that [is blocked](Self::may_say_otherwise) for what it says of itself.
     pub(super) fn hear_blocked(&self, now: Now, way: Box<Way>, headers: HeaderMap) -> Step {
         let record = way.who.record(self.blank(), &way.request, &way.decided);
         let action = if tells(way.request.command) {
@@ -84,7 +85,7 @@ impl Gateway {
     /// by that may be judged differently. It is kept with the request.
     pub(super) fn hears(&self, way: &mut Way, body: Option<&[u8]>) -> bool {
         let decided = &way.decided;
-        let is_blocked = is_due(decided);
+        let is_blocked = self.may_say_otherwise(decided);
         if way.until.is_some() || !is_blocked && decided.decision.verdict != Verdict::Allow {
             return false;
         }

@@ -161,3 +161,20 @@ fn a_blocked_client_is_asked_for_its_version_once_an_hour_ms_asprov_3_1_5_1() {
     let bad = Request::of("bad", "FolderSync").settle(&gateway, &peer());
     assert_eq!(reply(bad).status, StatusCode::FORBIDDEN);
 }
+
+/// It can tell nothing by which that would change.
+#[test]
+fn a_client_that_is_blocked_for_its_type_is_not_asked_what_it_is() {
+    let world = World::new();
+    let gateway = world.gateway();
+    let rule = "[[conditional]]\nname = \"No toasters\"\nplanes = [\"mail\"]\n\
+        targets = [\"staff\"]\nwhen = { device_types = [\"Toast*\"] }\naction = \"block\"\n";
+    world.with_policies(&format!("{RULES}{rule}"));
+    let query = "Cmd=FolderSync&User=alice&DeviceId=good&DeviceType=Toaster";
+    let mut request = Request::post(query).basic("alice", "right");
+    let version = "14.1".parse().unwrap();
+    request.headers.insert("ms-asprotocolversion", version);
+    let reply = reply(request.settle(&gateway, &peer()));
+    assert_eq!(reply.status, StatusCode::FORBIDDEN);
+    assert_eq!(reply.headers["x-portreeve-reason"], "54010");
+}
