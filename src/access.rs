@@ -10,12 +10,18 @@
 //! the old generation after registering will be found by the change, and whoever sees a new one
 //! asks again. No change falls between a decision and its registration.
 //!
+//! Where a policy goes by how many mail devices a user has, one that is let in and does not count yet
+//! stands in line until it does (`line`), so that of several that come at once each is judged behind
+//! the others. Only those that are let in stand there: a question about somebody takes no place.
+//!
 //! No protocol is named in this room, and no other room names `policy` or `inventory` on the way
 //! to a verdict.
 
+mod admit;
 mod change;
 mod claimed;
 mod decide;
+mod line;
 mod permit;
 mod queue;
 mod record;
@@ -37,6 +43,7 @@ pub use change::Sweep;
 pub use claimed::ClaimedTexts;
 pub use decide::Decided;
 pub use decide::DecisionPoint;
+pub use line::InLine;
 pub use permit::Live;
 pub use permit::Permit;
 pub use permit::Revoked;

@@ -55,6 +55,7 @@ impl Live {
 
     /// Judges again the requests for which a fact has expired. To be called about once a second.
     pub fn sweep_due(&self, now: Timestamp) -> Sweep {
+        self.point.line.tidy_all(now);
         let found = self.collect(|registration| {
             registration.revisit.load(Ordering::Relaxed) <= now.unix_millis()
         });

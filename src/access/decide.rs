@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 
+use crate::access::line::Line;
 use crate::access::record::DecisionRecord;
 use crate::access::seen;
 use crate::access::seen::Seen;
@@ -17,6 +18,7 @@ use crate::inventory::Reader;
 use crate::inventory::Told;
 use crate::model::CertificateId;
 use crate::model::Decision;
+use crate::model::EasDeviceId;
 use crate::model::Established;
 use crate::model::Generation;
 use crate::model::Identifier;
@@ -43,6 +45,8 @@ pub struct DecisionPoint {
     revoked: ArcSwap<HashSet<CertificateId>>,
     /// Whether there is one, so that every other decision costs one look.
     any_revoked: AtomicBool,
+    /// Mail clients that are let in and have not been served yet.
+    pub(super) line: Arc<Line>,
 }
 
 /// A policy and the number of its coming into force, swapped as one: a number that stood beside
@@ -77,6 +81,7 @@ impl DecisionPoint {
             }),
             revoked: ArcSwap::default(),
             any_revoked: AtomicBool::new(false),
+            line: Arc::default(),
         }
     }
 
@@ -88,7 +93,8 @@ impl DecisionPoint {
         own.map_or(name, UserId::as_str)
     }
 
-    /// Decides. Waits for nothing, locks nothing, allocates nothing.
+    /// Decides. Waits for nothing, locks nothing, allocates nothing; but for a mail client that was never
+    /// served, while others are about to be for the first time, it looks at their line.
     pub fn decide(&self, now: Timestamp, subject: &Subject<'_>, trace: &mut Trace) -> Decided {
         let in_force = self.policy.load();
         let generation = Generation {
@@ -96,7 +102,7 @@ impl DecisionPoint {
             policy: in_force.number,
         };
         let seen = Seen::look_up(&self.reader, subject, now);
-        let client = seen::client(&self.reader, subject);
+        let client = self.client(now, subject);
         let mail = subject.mail;
         let mail = mail.map(|mail| seen::with_known(&self.reader, client.as_ref(), mail));
         let facts = seen.facts(&self.reader, subject.user, subject.nas, mail);
@@ -114,6 +120,26 @@ impl DecisionPoint {
             client,
             generation,
         }
+    }
+
+    /// What is known of the mail client that the subject names; its rank is behind those of its user that
+    /// stand in line before it.
+    fn client(&self, now: Timestamp, subject: &Subject<'_>) -> Option<ClientEntry> {
+        let (eas, user) = seen::named_client(subject)?;
+        let known = self.reader.client(eas, user);
+        if known.last_success.is_some() || self.line.is_empty() {
+            return Some(known);
+        }
+        Some(self.client_in_line(now, (eas, user)))
+    }
+
+    #[cold]
+    fn client_in_line(&self, now: Timestamp, (eas, user): (&EasDeviceId, &str)) -> ClientEntry {
+        let number = self.reader.client_user(user);
+        // Before the inventory is asked: who leaves the line with success counts there by then.
+        let ahead = number.map(|number| self.line.ahead(now, number, *eas));
+        self.reader
+            .client_behind(eas, user, &ahead.unwrap_or_default())
     }
 
     /// Whether a machine is to be judged as the account of this name: a source lists it, and the device
@@ -192,6 +218,13 @@ impl DecisionPoint {
         let model = &*told.model;
         !model.is_empty() && model != self.reader.client_model(client)
             || version != OsVersion::UNKNOWN && version != client.os_version
+    }
+
+    /// Whether the policy in force goes by how many mail devices a user has, so that one which does not
+    /// count yet needs a place among them.
+    #[must_use]
+    pub fn counts_devices(&self) -> bool {
+        self.policy.load().policy.counts_devices()
     }
 
     /// Reads ahead what decisions about these addresses will read: a hint, see

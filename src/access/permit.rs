@@ -17,6 +17,7 @@ use dashmap::DashMap;
 
 use crate::access::decide::Decided;
 use crate::access::decide::DecisionPoint;
+use crate::access::line::InLine;
 use crate::access::subject::OwnedSubject;
 use crate::inventory::ClientEntry;
 use crate::inventory::Told;
@@ -57,6 +58,8 @@ pub(super) struct Registration {
     told: Option<Reason>,
     /// It stays for this reason until then, and not longer.
     stay: Option<(Reason, Timestamp)>,
+    /// The place in line that it holds, if its client does not count among its user's yet.
+    _in_line: Option<Arc<InLine>>,
     /// Unix milliseconds at which a fact used expires; `i64::MAX` for never.
     pub(super) revisit: AtomicI64,
     revoked: OnceLock<Decided>,
@@ -93,20 +96,22 @@ impl Registration {
 }
 
 /// What a registration stands for.
-#[derive(Clone, Copy, Debug)]
-struct Terms {
+#[derive(Debug)]
+pub(super) struct Terms {
     given: Verdict,
     told: Option<Reason>,
     stay: Option<(Reason, Timestamp)>,
+    pub(super) in_line: Option<Arc<InLine>>,
 }
 
 impl Terms {
     /// Another verdict ends it, and nothing else.
-    const fn of(given: Verdict) -> Self {
+    pub(super) const fn of(given: Verdict) -> Self {
         Self {
             given,
             told: None,
             stay: None,
+            in_line: None,
         }
     }
 }
@@ -153,37 +158,6 @@ impl Live {
         entry.is_some_and(|entry| reader.groups(entry.groups).contains(&group))
     }
 
-    /// Decides, and registers the request if it is allowed.
-    ///
-    /// The permit is there exactly if the verdict is [`Verdict::Allow`] and every later change
-    /// of its device, its user or the policy will find it.
-    pub fn admit(
-        self: &Arc<Self>,
-        now: Timestamp,
-        subject: &Subject<'_>,
-        trace: &mut Trace,
-    ) -> (Decided, Option<Permit>) {
-        let mut decided = self.point.decide(now, subject, trace);
-        for _ in 0..MAX_ATTEMPTS {
-            if decided.decision.verdict != Verdict::Allow {
-                return (decided, None);
-            }
-            let permit = self.register(subject, &decided);
-            if self.point.is_current(&decided) {
-                return (decided, Some(permit));
-            }
-            // Something changed while we registered. Judge again, now that we can be found.
-            let again = self.point.decide(now, subject, trace);
-            let place = Place::of(subject, &again);
-            if again.decision.verdict == Verdict::Allow && place == permit.place {
-                permit.registration.set_revisit(&again);
-                return (again, Some(permit));
-            }
-            decided = again;
-        }
-        (decided, None)
-    }
-
     /// Registers a subject that was let in with `decided`, for as long as it stays: the permit
     /// resolves when the verdict becomes another one, a better one too, or when the subject is
     /// taken for another device or user. If that has happened already, it resolves at once.
@@ -221,11 +195,21 @@ impl Live {
         decided: &Decided,
         until: Timestamp,
     ) -> Permit {
+        // Where there is no room it has none: it has been let in before.
+        let stand = self.line_up(now, subject, decided);
+        let in_line = stand.place().cloned();
+        let is_in_line = in_line.is_some();
         let terms = Terms {
             stay: Some((decided.decision.lasting(), until)),
+            in_line,
             ..Terms::of(decided.decision.verdict)
         };
-        self.file_current(now, subject, decided, terms)
+        let permit = self.file_current(now, subject, decided, terms);
+        if is_in_line {
+            // Others may stand before it.
+            self.judge_one(now, &permit.registration);
+        }
+        permit
     }
 
     /// Registers a subject that was let in with the verdict `given` before this start. Whatever is
@@ -286,12 +270,6 @@ impl Live {
         self.len() == 0
     }
 
-    fn register(self: &Arc<Self>, subject: &Subject<'_>, decided: &Decided) -> Permit {
-        let place = Place::of(subject, decided);
-        let terms = Terms::of(decided.decision.verdict);
-        self.file(OwnedSubject::from(subject), place, decided, terms)
-    }
-
     /// Registers, and judges again if that was overtaken by a change.
     fn file_current(
         self: &Arc<Self>,
@@ -308,14 +286,19 @@ impl Live {
         permit
     }
 
-    fn file(
+    pub(super) fn file(
         self: &Arc<Self>,
         subject: OwnedSubject,
         place: Place,
         decided: &Decided,
         terms: Terms,
     ) -> Permit {
-        let Terms { given, told, stay } = terms;
+        let Terms {
+            given,
+            told,
+            stay,
+            in_line,
+        } = terms;
         let registration = Arc::new(Registration {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             place,
@@ -323,6 +306,7 @@ impl Live {
             given,
             told,
             stay,
+            _in_line: in_line,
             revisit: AtomicI64::new(i64::MAX),
             revoked: OnceLock::new(),
             waker: AtomicWaker::new(),
@@ -373,8 +357,8 @@ impl Live {
 #[must_use = "a request without its permit is not allowed any more"]
 pub struct Permit {
     live: Arc<Live>,
-    registration: Arc<Registration>,
-    place: Place,
+    pub(super) registration: Arc<Registration>,
+    pub(super) place: Place,
 }
 
 /// The decision that replaced the one a permit stood for.
@@ -455,7 +439,3 @@ impl fmt::Debug for Permit {
             .finish_non_exhaustive()
     }
 }
-
-/// A request whose device changes identity this often while it registers is not let in: four
-/// changes within microseconds are no accident.
-const MAX_ATTEMPTS: usize = 4;

@@ -6,6 +6,7 @@ use crate::inventory::Lookup;
 use crate::inventory::Reader;
 use crate::inventory::UserEntry;
 use crate::model::Credential;
+use crate::model::EasDeviceId;
 use crate::model::Established;
 use crate::model::Identifier;
 use crate::model::KnownClient;
@@ -227,13 +228,13 @@ pub(super) fn with_known<'a>(
     }
 }
 
-/// The record of the mail client that the subject names.
-pub(super) fn client(reader: &Reader, subject: &Subject<'_>) -> Option<ClientEntry> {
+/// The mail client that the subject names: its DeviceId and its user.
+pub(super) fn named_client<'a>(subject: &Subject<'a>) -> Option<(&'a EasDeviceId, &'a str)> {
     // At other doors nobody is asked.
     subject.mail?;
     let mut identifiers = subject.device.iter().map(|one| &one.identifier);
     identifiers.find_map(|identifier| match identifier {
-        Identifier::Eas(eas, user) => Some(reader.client(eas, user)),
+        Identifier::Eas(eas, user) => Some((eas, *user)),
         Identifier::Device(_)
         | Identifier::Entra(_)
         | Identifier::Certificate(_)

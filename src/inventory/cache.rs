@@ -8,9 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-use crate::inventory::clients::ClientEntry;
 use crate::inventory::clients::Clients;
-use crate::inventory::clients::MailClient;
 use crate::inventory::description::Description;
 use crate::inventory::group::GroupSet;
 use crate::inventory::group::GroupSets;
@@ -339,33 +337,6 @@ impl Reader {
             enabled: record.enabled,
             groups: record.groups,
         })
-    }
-
-    /// What is known of a mail client: never waits, never locks, never allocates. Of one that is not
-    /// known it has the rank that it would get.
-    #[must_use]
-    pub fn client(&self, eas: &EasDeviceId, user: &str) -> ClientEntry {
-        let shared = &*self.shared;
-        let key = shared.keys.user(user);
-        key.map_or_else(ClientEntry::default, |key| shared.clients.find(key, eas))
-    }
-
-    /// The model that a mail client has told; empty if it has not.
-    #[must_use]
-    pub fn client_model(&self, client: &ClientEntry) -> &str {
-        self.shared.clients.text(client.model)
-    }
-
-    /// How many mail clients are known.
-    #[must_use]
-    pub fn client_count(&self) -> usize {
-        self.shared.clients.count()
-    }
-
-    /// Cold: all mail clients, a user's in the order in which they were first let in.
-    #[must_use]
-    pub fn clients(&self) -> Vec<Arc<MailClient>> {
-        self.shared.clients.all()
     }
 
     /// The groups of a set, sorted, without duplicates.

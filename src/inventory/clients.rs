@@ -6,6 +6,7 @@
 //! A record is what a client says of itself and what the gateway did with it. It is not a device: that
 //! is found by the DeviceId as any other is, and may turn up later than its mail client (R36, R37).
 
+mod read;
 mod record;
 
 use std::sync::Arc;
@@ -41,7 +42,8 @@ pub struct ClientEntry {
     pub os_version: OsVersion,
     /// The number of the text of its model, see [`Clients::text`]; 0 for none.
     pub(crate) model: u16,
-    /// Which of its user's clients it is by when each was first let in, from 1.
+    /// Which of its user's clients it is by when each was first served, from 1; of one that never was,
+    /// which it would be if it were now.
     pub rank: u16,
     /// What was decided of it last.
     pub state: Option<(Verdict, Reason)>,
@@ -80,10 +82,11 @@ impl Clients {
         }
     }
 
-    /// What is known of a client, of whom the rank at least.
-    pub(crate) fn find(&self, user: Key, eas: &EasDeviceId) -> ClientEntry {
+    /// What is known of a client, of whom the rank at least: if it was never served, behind those that
+    /// were and those that stand before it.
+    pub(crate) fn find(&self, user: Key, eas: &EasDeviceId, ahead: &[EasDeviceId]) -> ClientEntry {
         let mut entry = ClientEntry {
-            rank: 1,
+            rank: rank_behind(ahead.len()),
             is_full: self.is_full.load(Ordering::Relaxed),
             ..ClientEntry::default()
         };
@@ -96,9 +99,9 @@ impl Clients {
         let found = place.and_then(|place| user.clients.get(place));
         let before = match found {
             Some(client) if client.first_success.is_some() => place.unwrap_or(0),
-            Some(_) | None => user.served(),
+            Some(_) | None => user.served() + user.unserved(ahead),
         };
-        entry.rank = u16::try_from(before + 1).unwrap_or(u16::MAX);
+        entry.rank = rank_behind(before);
         if let Some(client) = found {
             entry.first_seen = Some(client.first_seen);
             entry.last_success = client.last_success;
@@ -263,6 +266,20 @@ impl User {
             .filter(|one| one.first_success.is_some());
         served.count()
     }
+
+    /// How many of these have never been served.
+    fn unserved(&self, of: &[EasDeviceId]) -> usize {
+        let was_served = |eas: &EasDeviceId| {
+            let mut clients = self.clients.iter();
+            clients.any(|one| one.eas == *eas && one.first_success.is_some())
+        };
+        of.iter().filter(|eas| !was_served(eas)).count()
+    }
+}
+
+/// The rank of a client that has so many before it.
+fn rank_behind(before: usize) -> u16 {
+    u16::try_from(before + 1).unwrap_or(u16::MAX)
 }
 
 /// What a client says of itself in each request, as a number: while it is the same, nothing of the
@@ -328,7 +345,7 @@ mod tests {
         // Another user in the same bucket.
         succeed(&clients, 7 + BUCKETS as u128, 1, 5);
         succeed(&clients, 7, 1, 100);
-        let rank = |number| clients.find(Key(7), &eas(number)).rank;
+        let rank = |number| clients.find(Key(7), &eas(number), &[]).rank;
         assert_eq!([1, 2, 3, 4, 5].map(rank), [1, 2, 3, 4, 4]);
         // One that was refused only has no place among those that were served.
         let refused = clients.change(Key(7), (&eas(9), "u"), at(1), |_| ());
@@ -340,6 +357,28 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_stands_before_another_is_counted_once_whether_it_was_served_by_now_or_not() {
+        let clients = Clients::new();
+        let rank = |number: usize, ahead: &[usize]| {
+            let ahead: Vec<_> = ahead.iter().map(|number| eas(*number)).collect();
+            clients.find(Key(7), &eas(number), &ahead).rank
+        };
+        assert_eq!(rank(3, &[1, 2]), 3, "nobody is known");
+        succeed(&clients, 7, 1, 10);
+        assert_eq!(rank(3, &[1, 2]), 3);
+        succeed(&clients, 7, 2, 20);
+        assert_eq!(rank(3, &[1, 2]), 3);
+        // Whoever has been served keeps the rank that it has.
+        assert_eq!(rank(1, &[3, 4]), 1);
+        assert!(
+            clients
+                .change(Key(7), (&eas(4), "u"), at(30), |_| ())
+                .is_some()
+        );
+        assert_eq!(rank(3, &[4]), 4, "it was refused only");
+    }
+
+    #[test]
     fn a_user_has_a_hundred_and_the_idlest_goes_first() {
         let clients = Clients::new();
         for number in 0..MAX_OF_USER {
@@ -348,8 +387,8 @@ mod tests {
         succeed(&clients, 1, 0, 5000);
         succeed(&clients, 1, MAX_OF_USER, 5001);
         assert_eq!(clients.count(), MAX_OF_USER);
-        assert!(clients.find(Key(1), &eas(0)).first_seen.is_some());
-        assert!(clients.find(Key(1), &eas(1)).first_seen.is_none());
+        assert!(clients.find(Key(1), &eas(0), &[]).first_seen.is_some());
+        assert!(clients.find(Key(1), &eas(1), &[]).first_seen.is_none());
     }
 
     #[test]
@@ -364,12 +403,12 @@ mod tests {
             clients.change(Key(1), (&eas(number), "u"), at(0), |client| {
                 client.model = model.into();
             });
-            let found = clients.find(Key(1), &eas(number)).model;
+            let found = clients.find(Key(1), &eas(number), &[]).model;
             assert_eq!(clients.text(found), model);
         }
         assert_eq!(
-            clients.find(Key(1), &eas(1)).model,
-            clients.find(Key(1), &eas(3)).model
+            clients.find(Key(1), &eas(1), &[]).model,
+            clients.find(Key(1), &eas(3), &[]).model
         );
     }
 

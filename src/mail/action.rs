@@ -9,6 +9,7 @@ use http::StatusCode;
 use crate::access::Correlation;
 use crate::access::Decided;
 use crate::access::DecisionRecord;
+use crate::access::InLine;
 use crate::access::Permit;
 use crate::access::Sighting;
 use crate::access::Text;
@@ -190,6 +191,8 @@ pub struct Promise {
     pub(super) command: eas::Command,
     pub(super) binding: Option<(Key, Binding)>,
     pub(super) sighting: Option<Sighting>,
+    /// Of a client that is served for the first time, among its user's devices.
+    pub(super) place: Option<InLine>,
 }
 
 /// What others are told.

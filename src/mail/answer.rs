@@ -99,10 +99,15 @@ impl Gateway {
         let binding = way.unbound.and_then(|key| Some((key, bound(now, way)?)));
         let wants_success = Self::wants_success(now.wall, &way.request, &way.decided);
         let sighting = wants_success.then(|| Self::success(now.wall, &way.who, &way.request));
+        let known = way.decided.client.filter(|_| wants_success);
+        let place = known
+            .filter(|known| known.last_success.is_none())
+            .and_then(|_| (self.live).place_in_line(&way.who.login.user, way.request.device));
         (binding.is_some() || sighting.is_some()).then_some(Promise {
             command: way.request.command,
             binding,
             sighting,
+            place,
         })
     }
 
@@ -110,6 +115,9 @@ impl Gateway {
     fn keep(&self, now: Now, promise: Promise) -> Option<Event> {
         if let Some(success) = promise.sighting {
             self.note_success(success);
+        }
+        if let Some(place) = promise.place {
+            place.served(now.wall);
         }
         let (key, binding) = promise.binding?;
         let mut told = self.bound.lock().unwrap_or_else(PoisonError::into_inner);

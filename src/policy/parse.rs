@@ -18,6 +18,7 @@ use super::availability::Availability;
 use super::availability::Staleness;
 use super::compliance::CompliancePolicy;
 use super::condition::AppBits;
+use super::condition::Client;
 use super::condition::Commands;
 use super::condition::NameSet;
 use super::condition::NameTable;
@@ -176,16 +177,18 @@ impl Draft {
             .enumerate()
             .filter(|(_, app)| app.approved)
             .fold(0, |bits, (position, _)| bits | 1 << position);
-        let asks_about = |what: fn(Commands) -> bool| {
+        let any_client = |what: &dyn Fn(&Client) -> bool| {
             conditional.iter().any(|policy| {
                 let client = policy.when.client.as_deref();
-                let commands = client.and_then(|client| client.commands);
-                policy.state != State::Off && commands.is_some_and(what)
+                policy.state != State::Off && client.is_some_and(what)
             })
         };
+        let asks_about =
+            |what: fn(Commands) -> bool| any_client(&|client| client.commands.is_some_and(what));
         let policy = Policy {
             asks_about_attachments: asks_about(Commands::asks_for_attachments),
             asks_about_sending: asks_about(Commands::asks_for_sending),
+            counts_devices: any_client(&|client| client.devices_over.is_some()),
             compliance,
             conditional,
             defaults: general.defaults,

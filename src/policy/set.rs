@@ -34,6 +34,7 @@ pub struct Policy {
     pub(super) approved_apps: AppBits,
     pub(super) asks_about_attachments: bool,
     pub(super) asks_about_sending: bool,
+    pub(super) counts_devices: bool,
     pub(super) hash: [u8; 32],
     pub(super) source: Source,
 }
@@ -101,6 +102,12 @@ impl Policy {
     #[must_use]
     pub const fn asks_about_sending(&self) -> bool {
         self.asks_about_sending
+    }
+
+    /// Whether a policy that is evaluated goes by how many mail devices a user has.
+    #[must_use]
+    pub const fn counts_devices(&self) -> bool {
+        self.counts_devices
     }
 
     /// For how long a new mail client may be one of a device that its source has not told of yet (R37);

@@ -263,7 +263,7 @@ fn a_third_device_is_one_too_many_and_the_first_two_stay() {
     }
 }
 
-/// It was let in before the count was full, and its Ping stayed.
+/// It was let in before the count was full, when nothing was counted, and its Ping stayed.
 #[test]
 fn a_ping_of_a_device_that_is_one_too_many_by_now_ends() {
     let world = World::new();
@@ -271,11 +271,11 @@ fn a_ping_of_a_device_that_is_one_too_many_by_now_ends() {
         world.set(device, ComplianceState::Compliant);
     }
     let gateway = world.gateway();
+    let ping = forward(Request::of("third", "Ping").settle(&gateway, &peer()));
     world.with_policies(
         "[[conditional]]\nname = \"Two devices\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
          when = { devices_over = 2 }\naction = \"block\"\n",
     );
-    let ping = forward(Request::of("third", "Ping").settle(&gateway, &peer()));
     for device in ["good", "second"] {
         assert!(ping.permit.revoked().is_none(), "before {device}");
         succeed(&gateway, &Request::of(device, "Sync"));

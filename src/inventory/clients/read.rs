@@ -1,0 +1,59 @@
+//! What readers ask of mail clients.
+
+use std::sync::Arc;
+
+use super::ClientEntry;
+use super::MailClient;
+use crate::inventory::cache::Reader;
+use crate::model::EasDeviceId;
+
+impl Reader {
+    /// What is known of a mail client: never waits, never locks, never allocates. Of one that is not
+    /// known it has the rank that it would get.
+    #[must_use]
+    pub fn client(&self, eas: &EasDeviceId, user: &str) -> ClientEntry {
+        self.client_behind(eas, user, &[])
+    }
+
+    /// The same of one that stands behind others of its user which are about to be served for the first
+    /// time. Its rank counts each of them once, whether that has happened by now or not, if they were
+    /// asked for before this is called.
+    #[must_use]
+    pub fn client_behind(
+        &self,
+        eas: &EasDeviceId,
+        user: &str,
+        ahead: &[EasDeviceId],
+    ) -> ClientEntry {
+        let shared = &*self.shared;
+        let key = shared.keys.user(user);
+        key.map_or_else(ClientEntry::default, |key| {
+            shared.clients.find(key, eas, ahead)
+        })
+    }
+
+    /// A number for the user whose clients are found by this name, however it is spelled, the same for as
+    /// long as the process runs; `None` for a text that is no name.
+    #[must_use]
+    pub fn client_user(&self, user: &str) -> Option<u128> {
+        self.shared.keys.user(user).map(|key| key.0)
+    }
+
+    /// The model that a mail client has told; empty if it has not.
+    #[must_use]
+    pub fn client_model(&self, client: &ClientEntry) -> &str {
+        self.shared.clients.text(client.model)
+    }
+
+    /// How many mail clients are known.
+    #[must_use]
+    pub fn client_count(&self) -> usize {
+        self.shared.clients.count()
+    }
+
+    /// Cold: all mail clients, a user's in the order in which they were first let in.
+    #[must_use]
+    pub fn clients(&self) -> Vec<Arc<MailClient>> {
+        self.shared.clients.all()
+    }
+}
