@@ -1,4 +1,4 @@
-//! The core: heads, the upstream's word on credentials, decisions, answers.
+//! The core: heads, decisions, answers.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,7 +13,6 @@ use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
 use http::Request;
-use http::StatusCode;
 use http::header;
 
 use crate::access::Correlation;
@@ -37,12 +36,8 @@ use super::action::Event;
 use super::action::Exchange;
 use super::action::Forward;
 use super::action::Pending;
-use super::action::Stage;
 use super::action::Step;
-use super::action::Ticket;
-use super::action::Told;
 use super::action::Way;
-use super::answer::is_of_another_server;
 use super::challenge::Challenges;
 use super::check;
 use super::check::Looks;
@@ -156,84 +151,6 @@ impl Gateway {
         match self.understand(now, peer, head) {
             Ok(pending) => self.proceed(now, pending),
             Err(reply) => Step::answer(*reply),
-        }
-    }
-
-    /// The upstream has answered an [`Ask`](super::action::Ask).
-    pub fn handle_told(&self, now: Now, ticket: Ticket, told: Told<'_>) -> Step {
-        let mut asked = *ticket.0;
-        if let Told::Waited = told {
-            return self.sign_in(now, asked.pending, asked.pauses, asked.is_first);
-        }
-        let attempt = asked.attempt;
-        match (asked.stage, told) {
-            (Stage::Challenge, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
-                let at = asked.pending.who.route.upstream;
-                self.credentials().challenged(now.monotonic, at);
-                asked.stage = Stage::Credentials;
-                self.ask(asked)
-            }
-            (Stage::Challenge, Told::Answer(status, answer))
-                if status.is_success() && answer.contains_key(headers::VERSIONS) =>
-            {
-                let mut credentials = self.credentials();
-                credentials.release(&attempt);
-                credentials.distrust();
-                drop(credentials);
-                Step::answer(Reply::unavailable(LONG_WAIT, Cause::NoChallenge))
-            }
-            (Stage::Credentials, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
-                self.credentials().refuse(now.monotonic, &attempt);
-                let text = "refused by the mail server";
-                let record = asked.pending.who.refusal_record(now.wall, text);
-                Step::recorded(
-                    Reply::unauthorized(&self.challenges, Cause::Refused),
-                    record,
-                )
-            }
-            (Stage::Credentials, Told::Answer(StatusCode::FORBIDDEN, _)) => {
-                // The password may be right, so it is no guess that failed; and the user may be
-                // enabled any moment, so nothing is remembered.
-                self.credentials().release(&attempt);
-                let text = "not enabled for ActiveSync by the mail server";
-                let record = asked.pending.who.refusal_record(now.wall, text);
-                let body = "The mail server does not enable this user for ActiveSync.";
-                Step::recorded(Reply::forbidden(body, Cause::UserNotEnabled), record)
-            }
-            (Stage::Credentials, Told::Answer(status, answer))
-                if status.is_success() && answer.contains_key(headers::VERSIONS) =>
-            {
-                let offer = Offer(headers::offered(answer));
-                let most = asked.pending.who.login.lifetime(now.wall);
-                let offer = self
-                    .credentials()
-                    .accept(now.monotonic, &attempt, offer, most);
-                self.accepted(now, asked.pending, &offer)
-            }
-            (Stage::Challenge | Stage::Credentials, Told::Answer(status, _))
-                if is_of_another_server(status) =>
-            {
-                self.credentials().release(&attempt);
-                Step::answer(Reply::unavailable(LONG_WAIT, Cause::NotActiveSync(status)))
-            }
-            (
-                Stage::Challenge | Stage::Credentials,
-                Told::Answer(
-                    StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE,
-                    answer,
-                ),
-            ) => {
-                self.credentials().release(&attempt);
-                let wait = headers::retry_after(answer).unwrap_or(SHORT_WAIT);
-                Step::answer(Reply::busy(wait.min(LONGEST_WAIT)))
-            }
-            (
-                Stage::Challenge | Stage::Credentials,
-                Told::Answer(..) | Told::Unreachable | Told::Waited,
-            ) => {
-                self.credentials().release(&attempt);
-                Step::answer(Reply::unavailable(SHORT_WAIT, Cause::Unavailable))
-            }
         }
     }
 
@@ -507,5 +424,3 @@ thread_local! {
 pub(super) const SHORT_WAIT: Duration = Duration::from_secs(10);
 /// Retry-After when a person has to mend something first.
 pub(super) const LONG_WAIT: Duration = Duration::from_mins(5);
-/// The longest Retry-After that is passed on from an answer to our own question.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);

@@ -1,11 +1,12 @@
 //! What the upstream is asked about credentials: whether they are known already, how many are asked
-//! about at once, and who waits.
+//! about at once, who waits, and what its word comes to.
 
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
+use http::StatusCode;
 use http::header;
 
 use crate::model::EasDeviceId;
@@ -18,10 +19,14 @@ use super::action::Pending;
 use super::action::Stage;
 use super::action::Step;
 use super::action::Ticket;
+use super::action::Told;
+use super::answer::is_of_another_server;
 use super::credential::Excess;
+use super::credential::Offer;
 use super::credential::Standing;
 use super::gateway::Gateway;
 use super::gateway::LONG_WAIT;
+use super::gateway::SHORT_WAIT;
 use super::header as headers;
 use super::reply::Cause;
 use super::reply::Reply;
@@ -83,6 +88,84 @@ impl Gateway {
         })
     }
 
+    /// The upstream has answered an [`Ask`](super::action::Ask).
+    pub fn handle_told(&self, now: Now, ticket: Ticket, told: Told<'_>) -> Step {
+        let mut asked = *ticket.0;
+        if let Told::Waited = told {
+            return self.sign_in(now, asked.pending, asked.pauses, asked.is_first);
+        }
+        let attempt = asked.attempt;
+        match (asked.stage, told) {
+            (Stage::Challenge, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
+                let at = asked.pending.who.route.upstream;
+                self.credentials().challenged(now.monotonic, at);
+                asked.stage = Stage::Credentials;
+                self.ask(asked)
+            }
+            (Stage::Challenge, Told::Answer(status, answer))
+                if status.is_success() && answer.contains_key(headers::VERSIONS) =>
+            {
+                let mut credentials = self.credentials();
+                credentials.release(&attempt);
+                credentials.distrust();
+                drop(credentials);
+                Step::answer(Reply::unavailable(LONG_WAIT, Cause::NoChallenge))
+            }
+            (Stage::Credentials, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
+                self.credentials().refuse(now.monotonic, &attempt);
+                let text = "refused by the mail server";
+                let record = asked.pending.who.refusal_record(now.wall, text);
+                Step::recorded(
+                    Reply::unauthorized(&self.challenges, Cause::Refused),
+                    record,
+                )
+            }
+            (Stage::Credentials, Told::Answer(StatusCode::FORBIDDEN, _)) => {
+                // The password may be right, so it is no guess that failed; and the user may be
+                // enabled any moment, so nothing is remembered.
+                self.credentials().release(&attempt);
+                let text = "not enabled for ActiveSync by the mail server";
+                let record = asked.pending.who.refusal_record(now.wall, text);
+                let body = "The mail server does not enable this user for ActiveSync.";
+                Step::recorded(Reply::forbidden(body, Cause::UserNotEnabled), record)
+            }
+            (Stage::Credentials, Told::Answer(status, answer))
+                if status.is_success() && answer.contains_key(headers::VERSIONS) =>
+            {
+                let offer = Offer(headers::offered(answer));
+                let most = asked.pending.who.login.lifetime(now.wall);
+                let offer = self
+                    .credentials()
+                    .accept(now.monotonic, &attempt, offer, most);
+                self.accepted(now, asked.pending, &offer)
+            }
+            (Stage::Challenge | Stage::Credentials, Told::Answer(status, _))
+                if is_of_another_server(status) =>
+            {
+                self.credentials().release(&attempt);
+                Step::answer(Reply::unavailable(LONG_WAIT, Cause::NotActiveSync(status)))
+            }
+            (
+                Stage::Challenge | Stage::Credentials,
+                Told::Answer(
+                    StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE,
+                    answer,
+                ),
+            ) => {
+                self.credentials().release(&attempt);
+                let wait = headers::retry_after(answer).unwrap_or(SHORT_WAIT);
+                Step::answer(Reply::busy(wait.min(LONGEST_WAIT)))
+            }
+            (
+                Stage::Challenge | Stage::Credentials,
+                Told::Answer(..) | Told::Unreachable | Told::Waited,
+            ) => {
+                self.credentials().release(&attempt);
+                Step::answer(Reply::unavailable(SHORT_WAIT, Cause::Unavailable))
+            }
+        }
+    }
+
     /// Whether a device has signed in as the user before: only then there is a record of it, which
     /// outlives a restart.
     fn has_signed_in(&self, user: &str, device: &EasDeviceId) -> bool {
@@ -131,3 +214,5 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Some 18 seconds in all. After a restart all clients sign in at once, and thousands of them may come
 /// from one address; a hundred questions of a millisecond each are answered long before.
 const MAX_PAUSES: u8 = 20;
+/// The longest Retry-After that is passed on from an answer to our own question.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);

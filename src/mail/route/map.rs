@@ -1,0 +1,144 @@
+//! Who is where, as the administrator has written it down.
+
+use std::sync::Arc;
+
+use crate::access::Live;
+use crate::mail::config::Origin;
+use crate::mail::web::Application;
+use crate::model::GroupId;
+
+use super::UpstreamId;
+use super::host_of;
+
+/// Whose requests stay together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Affinity {
+    /// Those of a user.
+    User,
+    /// Those of a user's device, by its DeviceId.
+    #[default]
+    Device,
+}
+
+/// An upstream, as far as this room has to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where its servers are, one at least.
+    pub members: Vec<Origin>,
+    /// Whether DNS may name several servers of it.
+    pub is_discovered: bool,
+    /// Other hosts that are this upstream when an upstream sends a user there.
+    pub also_known: Vec<String>,
+    /// Whose requests stay together.
+    pub affinity: Affinity,
+}
+
+impl Resource {
+    /// One server.
+    #[must_use]
+    pub fn single(name: &str, origin: Origin) -> Self {
+        Self {
+            name: name.into(),
+            members: vec![origin],
+            is_discovered: false,
+            also_known: Vec::new(),
+            affinity: Affinity::default(),
+        }
+    }
+
+    fn is_at(&self, host: &str) -> bool {
+        let mut own = self.members.iter().map(Origin::host);
+        let mut known = self.also_known.iter();
+        own.any(|own| own.eq_ignore_ascii_case(host))
+            || known.any(|known| known.eq_ignore_ascii_case(host))
+    }
+}
+
+/// Whose mailboxes are at an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The user with this canonical name.
+    User(String),
+    /// All users of a suffix: `example.org` is everybody@example.org.
+    Suffix(String),
+    /// The members of a group, as the inventory knows them when the request comes.
+    Group(GroupId),
+}
+
+/// One line of the map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Whose.
+    pub whose: Whose,
+    /// Where.
+    pub upstream: UpstreamId,
+}
+
+/// All upstreams, and who is where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routes {
+    /// The upstreams; the first is that of everybody for whom no rule says otherwise.
+    pub resources: Vec<Resource>,
+    /// The first that fits counts.
+    pub rules: Vec<Rule>,
+    /// Whether upstreams may send users to each other.
+    pub learn: bool,
+    /// What is published beside ActiveSync.
+    pub applications: Vec<Arc<Application>>,
+    /// Whether Autodiscover is.
+    pub autodiscover: bool,
+}
+
+impl Routes {
+    /// One upstream.
+    #[must_use]
+    pub fn only(origin: Origin) -> Self {
+        Self {
+            resources: vec![Resource::single(UpstreamId::DEFAULT, origin)],
+            rules: Vec::new(),
+            learn: false,
+            applications: Vec::new(),
+            autodiscover: false,
+        }
+    }
+
+    pub(in crate::mail) fn get(&self, id: UpstreamId) -> Option<&Resource> {
+        let mut resources = self.resources.iter();
+        resources.find(|resource| UpstreamId::of(&resource.name) == id)
+    }
+
+    /// The upstream at a host.
+    pub(in crate::mail) fn at(&self, host: &str) -> Option<&Resource> {
+        let mut resources = self.resources.iter();
+        resources.find(|resource| resource.is_at(host))
+    }
+
+    /// Whether an ActiveSync URL is one of an upstream, or ours.
+    ///
+    /// # Errors
+    ///
+    /// The place, for people, if it is neither.
+    pub(in crate::mail) fn is_here(&self, url: &str, published: &[String]) -> Result<(), String> {
+        let host = host_of(url).ok_or_else(|| "a place that is no ActiveSync URL".to_owned())?;
+        let is_ours = published
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(&host));
+        if is_ours || self.at(&host).is_some() {
+            Ok(())
+        } else {
+            Err(format!("{host}, which is no configured upstream"))
+        }
+    }
+
+    pub(super) fn ruled(&self, live: &Live, user: &str) -> Option<UpstreamId> {
+        let suffix = user.rsplit_once('@').map(|(_, suffix)| suffix);
+        let fits = |rule: &&Rule| match &rule.whose {
+            Whose::User(name) => name == user,
+            Whose::Suffix(wanted) => suffix == Some(wanted.as_str()),
+            Whose::Group(group) => live.is_member(user, *group),
+        };
+        self.rules.iter().find(fits).map(|rule| rule.upstream)
+    }
+}
