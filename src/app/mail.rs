@@ -84,7 +84,7 @@ pub(super) fn front(
         &seed,
     )
     .with_records(Arc::clone(&core.records));
-    let gateway = users::restore(gateway, config);
+    let gateway = users::restore(gateway, config, core.clock.now());
     let notes = config.data.warm_start.then(|| Notes::open(config));
     let notes = notes.transpose().map_err(|error| {
         let folder = &config.data.folder;

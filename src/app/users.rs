@@ -31,6 +31,7 @@ use crate::mail::Gateway;
 use crate::mail::Post;
 use crate::mail::Posted;
 use crate::mail::Restored;
+use crate::model::Now;
 use crate::model::Problem;
 use crate::model::Timestamp;
 use crate::net::Clock;
@@ -167,7 +168,7 @@ impl Users {
 }
 
 /// A gateway with what the last start has remembered.
-pub(super) fn restore(gateway: Gateway, config: &Config) -> Gateway {
+pub(super) fn restore(gateway: Gateway, config: &Config, now: Now) -> Gateway {
     if !config.data.warm_start {
         return gateway;
     }
@@ -196,13 +197,14 @@ pub(super) fn restore(gateway: Gateway, config: &Config) -> Gateway {
         return gateway;
     }
     let saved = snapshot.as_ref().map_or(&[][..], Snapshot::content);
-    let (gateway, restored) = gateway.restore(saved, &notes);
+    let (gateway, restored) = gateway.restore(now, saved, &notes);
     let Restored {
         devices,
+        places,
         unreadable,
     } = restored;
     let saved = snapshot.map(|snapshot| snapshot.at.to_string());
-    info!(devices, saved, "mail devices are remembered");
+    info!(devices, places, saved, "mail devices are remembered");
     if unreadable > 0 {
         warn!(lines = unreadable, "some mail devices cannot be remembered");
     }
@@ -279,7 +281,7 @@ impl Following {
         }
         if let Some(saver) = self.saver {
             // One that is under way is waited for.
-            save(&saver, self.clock.now().wall);
+            save(&saver, self.clock.now());
         }
     }
 }
@@ -326,7 +328,7 @@ async fn follow(front: Arc<Front>, saver: Option<Arc<Mutex<Saver>>>, clock: Cloc
                 );
             }
             if let Some(saver) = saver {
-                save(&saver, clock.now().wall);
+                save(&saver, clock.now());
             }
         });
         if done.await.is_err() {
@@ -361,7 +363,7 @@ fn note(front: &Front) {
     }
 }
 
-fn save(saver: &Mutex<Saver>, now: Timestamp) {
+fn save(saver: &Mutex<Saver>, now: Now) {
     let mut saver = saver.lock().unwrap_or_else(PoisonError::into_inner);
     saver.save(now);
 }
@@ -376,13 +378,14 @@ struct Saver {
 }
 
 impl Saver {
-    fn save(&mut self, now: Timestamp) {
+    fn save(&mut self, now: Now) {
         let changes = self.front.gateway.changes();
         // The secret of links is written once even if nobody is on the roll.
         if changes == self.saved && self.path.exists() {
             return;
         }
-        match FORMAT.write(&self.path, now, &[&self.front.gateway.save()]) {
+        let octets = self.front.gateway.save(now);
+        match FORMAT.write(&self.path, now.wall, &[&octets]) {
             Ok(_) => self.saved = changes,
             Err(error) => {
                 let path = self.path.display();

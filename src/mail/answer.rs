@@ -43,6 +43,7 @@ impl Gateway {
         mut answer: HeaderMap,
     ) -> (Outgoing, Option<Event>) {
         let way = &*exchange.0;
+        self.answered(now.monotonic, &way.who, status);
         let location = answer.remove(headers::LOCATION);
         headers::strip_answer(&mut answer);
         headers::speak_from(&mut answer, self.config.oldest_version);
@@ -148,7 +149,15 @@ impl Gateway {
 
     /// The upstream did not answer a forwarded request.
     #[must_use]
-    pub fn handle_unreachable(&self) -> Reply {
+    pub fn handle_unreachable(&self, now: Now, exchange: &Exchange) -> Reply {
+        self.unanswered(now.monotonic, &exchange.0.who);
+        self.come_again()
+    }
+
+    /// A request ends without the upstream's answer, through no fault of the upstream that is asked for
+    /// mail: the client comes again by itself.
+    #[must_use]
+    pub fn come_again(&self) -> Reply {
         Reply::unavailable(SHORT_WAIT, Cause::Unavailable)
     }
 

@@ -197,7 +197,8 @@ impl Gateway {
         answer: Option<(StatusCode, &HeaderMap, Option<&[u8]>)>,
     ) -> (Reply, Option<Event>) {
         let Some((status, said, body)) = answer else {
-            return (Reply::unavailable(SHORT_WAIT, Cause::Unavailable), None);
+            self.unanswered(now.monotonic, &discovery.who);
+            return (self.come_again(), None);
         };
         if status == StatusCode::UNAUTHORIZED {
             self.credentials().forget(discovery.who.login.key);

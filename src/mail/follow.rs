@@ -1,4 +1,5 @@
-//! What the shell does about the roll: judge it again, send its mails, save it, show it.
+//! What the shell does about the roll: judge it again, send its mails, save it with what is saved beside
+//! it, show it.
 
 use crate::model::EasDeviceId;
 use crate::model::Now;
@@ -72,7 +73,7 @@ impl Gateway {
     /// Counts what has to be saved.
     #[must_use]
     pub fn changes(&self) -> u64 {
-        self.roll.changes()
+        self.roll.changes().wrapping_add(self.router.changes())
     }
 
     /// Lines that are to be written before the client is answered whose request was handled last: what
@@ -83,10 +84,12 @@ impl Gateway {
         self.roll.poll_notes()
     }
 
-    /// What the next start is to know, as octets. It names people, and holds the secret that links
-    /// are signed with.
+    /// What the next start is to know, as octets: the roll, and where users are sent by their upstreams.
+    /// It names people, and holds the secret that links are signed with.
     #[must_use]
-    pub fn save(&self) -> Vec<u8> {
-        self.roll.save()
+    pub fn save(&self, now: Now) -> Vec<u8> {
+        let mut octets = self.roll.save();
+        octets.append(&mut self.router.save(now));
+        octets
     }
 }

@@ -60,6 +60,7 @@ use super::roll::Care;
 use super::roll::Contact;
 use super::roll::Restored;
 use super::roll::Roll;
+use super::route;
 use super::route::Route;
 use super::route::Router;
 use super::sighting::Sightings;
@@ -127,9 +128,13 @@ impl Gateway {
     /// Takes over what [`Gateway::save`] has written down, and the lines of [`Gateway::poll_notes`]
     /// since, before any request is handled.
     #[must_use]
-    pub fn restore(mut self, saved: &[u8], notes: &[u8]) -> (Self, Restored) {
-        let (roll, restored) = Roll::restore(self.hasher.secret(), saved, notes);
+    pub fn restore(mut self, now: Now, saved: &[u8], notes: &[u8]) -> (Self, Restored) {
+        let (saved, learned) = route::split(saved);
+        let (roll, mut restored) = Roll::restore(self.hasher.secret(), saved, notes);
         self.roll = roll;
+        let (places, unreadable) = self.router.restore(now, learned);
+        restored.places = places;
+        restored.unreadable += unreadable;
         (self, restored)
     }
 

@@ -65,7 +65,7 @@ impl Gateway {
                 (Next::Answer(reply), _) => Action::Answer(reply),
                 (Next::Forward(forward), _) => Action::Forward(forward),
                 // Only a Provision, whose body is read, is one.
-                (Next::Fetch(_) | Next::Attest(_), _) => Action::Answer(self.handle_unreachable()),
+                (Next::Fetch(_) | Next::Attest(_), _) => Action::Answer(self.come_again()),
                 // Only what has a body waits.
                 (Next::Wait(wait), _) => Action::Answer(wait.expired),
             }
@@ -317,7 +317,7 @@ impl Gateway {
         let to = way.who.route;
         let request = self.request(to, Method::POST, Some(&way.request), headers);
         let Some(request) = request else {
-            return Next::Answer(self.handle_unreachable());
+            return Next::Answer(self.come_again());
         };
         let forward = Forward {
             to,

@@ -3,17 +3,20 @@
 //!
 //! An upstream can send a user only to another one that is configured. A place that nobody has
 //! written down is nowhere the gateway would go, nor lead a client to.
+//!
+//! What is written down is in `route/map.rs`; what was learned beside it, and when that is given up, in
+//! `route/learned.rs`; how it gets over a restart, in `route/kept.rs`.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use http::StatusCode;
 use http::Uri;
 
 use crate::access::Live;
@@ -22,7 +25,10 @@ use crate::model::EasDeviceId;
 use crate::model::Monotonic;
 
 use super::gateway::Gateway;
+use super::who::Who;
 
+mod kept;
+mod learned;
 mod map;
 
 pub use map::Affinity;
@@ -30,6 +36,10 @@ pub use map::Resource;
 pub use map::Routes;
 pub use map::Rule;
 pub use map::Whose;
+
+pub(super) use kept::split;
+
+use learned::Learned;
 
 /// An upstream, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,30 +100,13 @@ pub(super) enum Moved {
 /// The map, and what was learned beside it.
 pub(super) struct Router {
     routes: ArcSwap<Routes>,
+    /// Whether there is anything in [`Router::learned`]: mostly not, and then nobody takes the lock.
     has_learned: AtomicBool,
+    /// Whether an upstream of those is silent: the same for answers.
+    has_silent: AtomicBool,
+    changes: AtomicU64,
     /// Held for a few operations, never across a call.
     learned: Mutex<Learned>,
-}
-
-#[derive(Default)]
-struct Learned {
-    places: HashMap<String, Place>,
-    order: VecDeque<String>,
-}
-
-#[derive(Clone, Copy)]
-struct Place {
-    upstream: UpstreamId,
-    at: Monotonic,
-    /// How often it has changed within a short time.
-    moves: u32,
-}
-
-impl Learned {
-    fn keep(&mut self, may_stay: impl Fn(&Place) -> bool) {
-        self.places.retain(|_, place| may_stay(place));
-        self.order.retain(|user| self.places.contains_key(user));
-    }
 }
 
 impl Router {
@@ -121,6 +114,8 @@ impl Router {
         Self {
             routes: ArcSwap::from_pointee(routes),
             has_learned: AtomicBool::new(false),
+            has_silent: AtomicBool::new(false),
+            changes: AtomicU64::new(0),
             learned: Mutex::default(),
         }
     }
@@ -128,16 +123,29 @@ impl Router {
     /// Takes another map. What was learned beside the old one counts on if both say the same of users,
     /// for upstreams that are in the new one.
     pub(super) fn replace(&self, routes: Routes) {
-        let is_same = routes.learn && routes.rules == self.routes.load().rules;
+        let is_same = routes.learn && routes.fingerprint() == self.routes.load().fingerprint();
         let mut learned = self.learned();
         if is_same {
-            learned.keep(|place| routes.get(place.upstream).is_some());
+            learned.keep(|upstream| routes.get(upstream).is_some());
         } else {
             *learned = Learned::default();
         }
-        self.has_learned
-            .store(!learned.places.is_empty(), Ordering::Relaxed);
+        self.show(&learned);
+        self.changes.fetch_add(1, Ordering::Relaxed);
         self.routes.store(Arc::new(routes));
+    }
+
+    /// Keeps right what is asked without the lock.
+    fn show(&self, learned: &Learned) {
+        self.has_learned
+            .store(!learned.is_empty(), Ordering::Relaxed);
+        self.has_silent
+            .store(learned.has_silent(), Ordering::Relaxed);
+    }
+
+    /// Counts what has to be saved.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 
     pub(super) fn routes(&self) -> arc_swap::Guard<Arc<Routes>> {
@@ -227,42 +235,45 @@ impl Router {
     }
 
     fn place(&self, now: Monotonic, user: &str) -> Option<UpstreamId> {
-        let learned = self.learned();
-        let place = learned.places.get(user)?;
-        (now.since(place.at) < LEARNED_HOLDS).then_some(place.upstream)
+        self.learned().place(now, user)
     }
 
     /// False if the user is sent to and fro.
     fn learn(&self, now: Monotonic, user: &str, upstream: UpstreamId) -> bool {
         let mut learned = self.learned();
-        let before = learned.places.get(user).copied();
-        let moves = match before {
-            Some(place) if now.since(place.at) < TO_AND_FRO => place.moves.saturating_add(1),
-            Some(_) | None => 0,
-        };
-        if moves > MAX_MOVES {
-            return false;
+        let is_taken = learned.learn(now, user, upstream);
+        if is_taken {
+            self.show(&learned);
+            self.changes.fetch_add(1, Ordering::Relaxed);
         }
-        let place = Place {
-            upstream,
-            at: now,
-            moves,
-        };
-        if learned.places.insert(user.to_owned(), place).is_none() {
-            learned.order.push_back(user.to_owned());
-        }
-        while learned.places.len() > MAX_LEARNED {
-            let Some(oldest) = learned.order.pop_front() else {
-                break;
-            };
-            learned.places.remove(&oldest);
-        }
-        drop(learned);
-        self.has_learned.store(true, Ordering::Relaxed);
-        true
+        is_taken
     }
 
-    fn learned(&self) -> std::sync::MutexGuard<'_, Learned> {
+    /// A user has had no answer from an upstream. Whether the user is sent elsewhere from now on: to where
+    /// the map says, because the upstream was learned and is gone.
+    fn unanswered(&self, now: Monotonic, user: &str, upstream: UpstreamId) -> bool {
+        if !self.has_learned.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut learned = self.learned();
+        let is_given_up = learned.unanswered(now, user, upstream);
+        self.show(&learned);
+        if is_given_up {
+            self.changes.fetch_add(1, Ordering::Relaxed);
+        }
+        is_given_up
+    }
+
+    /// Somebody has had an answer from an upstream.
+    fn answered(&self, upstream: UpstreamId) {
+        if self.has_silent.load(Ordering::Relaxed) {
+            let mut learned = self.learned();
+            learned.answered(upstream);
+            self.show(&learned);
+        }
+    }
+
+    fn learned(&self) -> MutexGuard<'_, Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -273,6 +284,31 @@ impl Gateway {
     pub fn replace_routes(&self, routes: Routes) {
         self.router.replace(routes);
         self.credentials().distrust();
+    }
+
+    /// The upstream of a user has not answered. If the user was sent there by another, and nobody has had
+    /// an answer from it for some minutes, the next request goes where the map says.
+    pub(super) fn unanswered(&self, now: Monotonic, who: &Who) {
+        let (user, upstream) = (&who.login.user, who.route.upstream);
+        if self.router.unanswered(now, user, upstream) {
+            // It was the word of the upstream that is gone.
+            self.credentials().forget(who.login.key);
+        }
+    }
+
+    /// The upstream of a user has answered with this status. What stands before a server says with some
+    /// that nobody is there; they say nothing of the upstream, or else that it is gone.
+    pub(super) fn answered(&self, now: Monotonic, who: &Who, status: StatusCode) {
+        let of_nobody = [
+            StatusCode::BAD_GATEWAY,
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::GATEWAY_TIMEOUT,
+        ];
+        if of_nobody.contains(&status) {
+            self.unanswered(now, who);
+        } else {
+            self.router.answered(who.route.upstream);
+        }
     }
 }
 
@@ -293,17 +329,10 @@ fn fnv(basis: u64, octets: &[u8]) -> u64 {
 
 const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// Users whose place was learned; the oldest is forgotten and sent there once more.
-const MAX_LEARNED: usize = 65_536;
-/// How long a learned place counts: a mailbox that moved back is found within a day.
-const LEARNED_HOLDS: Duration = Duration::from_hours(24);
-/// Moves within this time belong together.
-const TO_AND_FRO: Duration = Duration::from_mins(10);
-/// Moves of a user that belong together; beyond them two upstreams send the user to each other.
-const MAX_MOVES: u32 = 3;
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn at(seconds: u64) -> Monotonic {
@@ -370,30 +399,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_learned_ends_and_nobody_is_sent_to_and_fro_for_ever() {
-        let [default, cloud] = [UpstreamId::DEFAULT, "cloud"].map(UpstreamId::of);
-        let router = Router::new(routes());
-        let to_cloud = format!("https://outlook.office365.com{PATH}");
-        let back = format!("https://old.internal{PATH}");
-        let step = |second, from, to: &str| router.moved(at(second), "alice", from, to, &[]);
-        assert_eq!(step(1, default, &to_cloud), Moved::Here);
-        assert_eq!(
-            router.place(at(1 + 24 * 3600), "alice"),
-            None,
-            "after a day"
-        );
-        assert_eq!(step(2, cloud, &back), Moved::Here);
-        assert_eq!(step(3, default, &to_cloud), Moved::Here);
-        assert_eq!(step(4, cloud, &back), Moved::Here);
-        assert!(matches!(step(5, default, &to_cloud), Moved::Refused(_)));
-        let mut off = routes();
-        off.learn = false;
-        router.replace(off);
-        assert_eq!(router.place(at(6), "alice"), None, "another map");
-        assert!(matches!(step(6, default, &to_cloud), Moved::Refused(_)));
-    }
-
     /// A signal to read the files again, of which none had changed, sent users back to their old server.
     #[test]
     fn what_is_learned_outlives_another_map_that_says_the_same_r56() {
@@ -436,16 +441,5 @@ mod tests {
                 "row {row}"
             );
         }
-    }
-
-    #[test]
-    fn the_oldest_of_too_many_places_is_forgotten() {
-        let router = Router::new(routes());
-        let cloud = UpstreamId::of("cloud");
-        for number in 0..=MAX_LEARNED {
-            assert!(router.learn(at(1), &number.to_string(), cloud));
-        }
-        assert_eq!(router.place(at(2), "0"), None);
-        assert_eq!(router.place(at(2), "1"), Some(cloud));
     }
 }

@@ -91,8 +91,18 @@ impl Gateway {
     /// The upstream has answered an [`Ask`](super::action::Ask).
     pub fn handle_told(&self, now: Now, ticket: Ticket, told: Told<'_>) -> Step {
         let mut asked = *ticket.0;
-        if let Told::Waited = told {
-            return self.sign_in(now, asked.pending, asked.pauses, asked.is_first);
+        let who = &asked.pending.who;
+        match told {
+            Told::Waited => {
+                return self.sign_in(now, asked.pending, asked.pauses, asked.is_first);
+            }
+            Told::Answer(status, answer)
+                if is_of_another_server(status) && !answer.contains_key(headers::VERSIONS) =>
+            {
+                self.unanswered(now.monotonic, who);
+            }
+            Told::Answer(status, _) => self.answered(now.monotonic, who, status),
+            Told::Unreachable => self.unanswered(now.monotonic, who),
         }
         let attempt = asked.attempt;
         match (asked.stage, told) {

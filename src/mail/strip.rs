@@ -62,7 +62,7 @@ impl Gateway {
         answer: Option<(StatusCode, HeaderMap, Option<Vec<u8>>)>,
     ) -> (Reply, Option<Event>) {
         let Some((status, headers, body)) = answer else {
-            return (self.handle_unreachable(), None);
+            return (self.handle_unreachable(now, exchange), None);
         };
         let is_plain = headers
             .get(header::CONTENT_ENCODING)

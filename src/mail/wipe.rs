@@ -102,7 +102,7 @@ impl Gateway {
         if is_kept {
             attest.answer
         } else {
-            self.handle_unreachable()
+            self.come_again()
         }
     }
 }

@@ -467,7 +467,7 @@ fn conclude(front: &Front, way: &Way, ended: Ended) -> Reply {
             } else {
                 front.counters.broke(front.clock.now().monotonic, &failure);
             }
-            front.gateway.handle_unreachable()
+            way.unanswered(front)
         }
     }
 }

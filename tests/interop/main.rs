@@ -32,6 +32,7 @@ mod ports;
 mod radclient;
 mod radsec;
 mod radsecproxy;
+mod redirects;
 mod refusals;
 mod replies;
 mod revocation;

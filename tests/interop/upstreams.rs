@@ -74,7 +74,7 @@ pub(crate) fn mail_server(root: &Path, listen: &str, more: &str) -> String {
     around(root, &servers)
 }
 
-fn nginx(more: &str) -> Nginx {
+pub(crate) fn nginx(more: &str) -> Nginx {
     let nginx = Nginx::with(ports::tcp(), |root, port| {
         fs::write(root.join("health"), "well").unwrap();
         mail_server(root, &format!("listen 127.0.0.1:{port};"), more)
@@ -104,7 +104,7 @@ pub(crate) fn upstreams(conf: &Conf, urls: &[String], more: &str) {
     }
 }
 
-fn url(port: u16) -> String {
+pub(crate) fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 

@@ -53,9 +53,10 @@ fn a_user_has_a_hundred_places_and_those_that_are_missed_most_stay() {
     assert!(!is_known(&gateway, "made201") && is_known(&gateway, "made202"));
     // Neither does what was written at once bring back more.
     let notes = gateway.poll_notes().unwrap();
-    let (again, restored) = world
-        .gateway_with(config())
-        .restore(&gateway.save(), &notes);
+    let (again, restored) =
+        world
+            .gateway_with(config())
+            .restore(start(), &gateway.save(start()), &notes);
     assert_eq!((restored.devices, known(&again)), (100, 100));
     // Who holds made-up folders everywhere has the newest hundred of them.
     for number in 0..200 {

@@ -48,6 +48,7 @@ mod hearing;
 mod http2;
 mod identity;
 mod inbox;
+mod learned;
 mod line;
 mod notes;
 mod passing;

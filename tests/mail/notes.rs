@@ -21,7 +21,7 @@ use crate::world::start;
 
 /// The gateway that starts after another was killed, which had saved this and noted that.
 fn restarted(world: &World, saved: &[u8], notes: &[u8]) -> Gateway {
-    let (again, restored) = world.gateway_with(config()).restore(saved, notes);
+    let (again, restored) = world.gateway_with(config()).restore(start(), saved, notes);
     assert_eq!((restored.devices, restored.unreadable), (1, 0));
     again.replace_words(Words {
         care: waits(100),
@@ -37,7 +37,7 @@ fn a_wait_is_kept_by_a_gateway_that_is_killed_r33() {
     let gateway = caring(&world, waits(100));
     drop(forward(send(&gateway, start(), "good", "Ping")));
     assert_eq!(gateway.poll_notes(), None, "nothing that anybody relies on");
-    let saved = gateway.save();
+    let saved = gateway.save(start());
     world.set("good", ComplianceState::NonCompliant);
     drop(forward(send(&gateway, later(10), "good", "Ping")));
     let notes = gateway.poll_notes().unwrap();
@@ -51,7 +51,7 @@ fn a_wait_is_kept_by_a_gateway_that_is_killed_r33() {
     }
     // A line that was cut as the machine lost its power costs itself.
     let cut = notes.get(..notes.len() / 2).unwrap();
-    let (_, restored) = world.gateway_with(config()).restore(&saved, cut);
+    let (_, restored) = world.gateway_with(config()).restore(start(), &saved, cut);
     assert_eq!((restored.devices, restored.unreadable), (1, 1));
 }
 
@@ -66,7 +66,7 @@ fn notes_that_are_older_than_the_snapshot_mean_nothing() {
     world.set("good", ComplianceState::Compliant);
     drop(forward(send(&gateway, later(20), "good", "Ping")));
     let allowed = gateway.poll_notes().unwrap();
-    let saved = gateway.save();
+    let saved = gateway.save(start());
     let again = restarted(&world, &saved, &waiting);
     assert_eq!(standing(&again, "good").phase, Phase::Allowed);
     // In whatever order the files are read.

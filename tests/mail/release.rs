@@ -73,8 +73,11 @@ fn a_key_of_ours_for_a_real_folder_is_answered_here_until_the_folder_is_begun_an
     drop(held(&gateway, start(), "new", "Sync", &sync("6", "0")));
     // Whatever has happened to the gateway meanwhile.
     let notes = gateway.poll_notes().unwrap();
-    let killed = world.gateway_with(config()).restore(b"", &notes).0;
-    let stopped = world.gateway_with(config()).restore(&gateway.save(), b"").0;
+    let killed = world.gateway_with(config()).restore(start(), b"", &notes).0;
+    let stopped = world
+        .gateway_with(config())
+        .restore(start(), &gateway.save(start()), b"")
+        .0;
     world.set("new", ComplianceState::Compliant);
     for gateway in [gateway, killed, stopped] {
         let ours = sync("6", "portreeve.empty");
@@ -108,7 +111,7 @@ fn what_the_client_wants_repeated_is_nothing_that_the_mail_server_knows_from_bef
     let (next, _) = gateway.handle_body(start(), aside, Some(&ping("600", "5")));
     assert!(matches!(next, Next::Wait(_)), "{next:?}");
     let notes = gateway.poll_notes().unwrap();
-    let killed = world.gateway_with(config()).restore(b"", &notes).0;
+    let killed = world.gateway_with(config()).restore(start(), b"", &notes).0;
     world.set("new", ComplianceState::Compliant);
     for gateway in [gateway, killed] {
         assert_eq!(asked(&gateway, "Sync", b""), "Sync(Status(13))");

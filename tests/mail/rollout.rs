@@ -90,7 +90,7 @@ fn a_device_with_real_folders_that_was_never_let_in_has_its_user_told_once_by_ma
         assert!(standing(&gateway, "new").real, "row {row}");
         // It is written at once, for a gateway that is killed.
         let notes = gateway.poll_notes().unwrap();
-        let (again, _) = world.gateway_with(config()).restore(b"", &notes);
+        let (again, _) = world.gateway_with(config()).restore(start(), b"", &notes);
         again.replace_words(Words {
             care: waits(0),
             ..Words::default()

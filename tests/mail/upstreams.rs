@@ -48,7 +48,7 @@ use crate::world::start;
 
 const PATH: &str = "/Microsoft-Server-ActiveSync";
 
-fn two_upstreams(rules: Vec<Rule>) -> Config {
+pub(crate) fn two_upstreams(rules: Vec<Rule>) -> Config {
     let mut routes = Routes::only("https://old.internal".parse().unwrap());
     let cloud = "https://outlook.office365.com".parse().unwrap();
     routes.resources.push(Resource::single("cloud", cloud));

@@ -286,8 +286,8 @@ fn a_device_that_was_let_in_is_let_in_until_its_wait_is_over_r33() {
     world.live.sweep_due(later(109).wall);
     assert!(going.permit.revoked().is_none(), "it goes on until then");
     // Neither does a restart make it longer.
-    let saved = gateway.save();
-    let (again, restored) = world.gateway_with(config()).restore(&saved, b"");
+    let saved = gateway.save(start());
+    let (again, restored) = world.gateway_with(config()).restore(start(), &saved, b"");
     again.replace_words(Words {
         care: waits(100),
         ..Words::default()
@@ -335,7 +335,9 @@ fn people_are_told_a_deviceid_as_the_device_spells_it_r36() {
     drop(forward(send(&gateway, start(), "ApplF2LX", "Ping")));
     world.report("good", "applf2lx", "alice", ComplianceState::NonCompliant);
     drop(reply(send(&gateway, later(1), "ApplF2LX", "Ping")));
-    let (again, _) = world.gateway_with(config()).restore(&gateway.save(), b"");
+    let (again, _) = world
+        .gateway_with(config())
+        .restore(start(), &gateway.save(start()), b"");
     again.replace_words(Words {
         care: waits(0),
         ..Words::default()
@@ -437,7 +439,9 @@ fn mails_that_are_not_sent_are_not_lost_by_a_restart() {
     drop(forward(send(&gateway, start(), "good", "Ping")));
     world.set("good", ComplianceState::NonCompliant);
     drop(reply(send(&gateway, start(), "good", "Ping")));
-    let (again, _) = world.gateway_with(config()).restore(&gateway.save(), b"");
+    let (again, _) = world
+        .gateway_with(config())
+        .restore(start(), &gateway.save(start()), b"");
     again.replace_words(Words {
         care: waits(0),
         ..Words::default()
@@ -488,7 +492,10 @@ fn made_up_folders_and_links_are_remembered_over_a_restart() {
     let gateway = world.gateway();
     let path = link(&gateway, start(), "new");
     drop(held(&gateway, start(), "new", "FolderSync", &folder_sync()));
-    let (again, restored) = world.gateway_with(config()).restore(&gateway.save(), b"");
+    let (again, restored) =
+        world
+            .gateway_with(config())
+            .restore(start(), &gateway.save(start()), b"");
     assert_eq!(restored.devices, 1);
     assert_eq!(page(&again, start(), Method::GET, &path).0.status, 200);
     world.set("new", ComplianceState::Compliant);
@@ -512,12 +519,12 @@ fn what_is_no_roll_is_none() {
         (b"garbage", 1),
         (b"{\"secret\":\"AAAA\"}\n", 1),
     ] {
-        let (gateway, restored) = world.gateway_with(config()).restore(octets, b"");
+        let (gateway, restored) = world.gateway_with(config()).restore(start(), octets, b"");
         assert_eq!((restored.devices, restored.unreadable), (0, unreadable));
         drop(link(&gateway, start(), "new"));
     }
-    let mut saved = world.gateway().save();
+    let mut saved = world.gateway().save(start());
     saved.extend_from_slice(b"{\"user\":\"x\"}\nnot JSON\n");
-    let (_, restored) = world.gateway_with(config()).restore(&saved, b"");
+    let (_, restored) = world.gateway_with(config()).restore(start(), &saved, b"");
     assert_eq!((restored.devices, restored.unreadable), (0, 2));
 }

@@ -31,6 +31,8 @@ use super::notes as since;
 pub struct Restored {
     /// Devices.
     pub devices: usize,
+    /// Users of whom an upstream has said where they are; of the router.
+    pub places: usize,
     /// Lines that mean nothing.
     pub unreadable: usize,
 }

@@ -7,7 +7,9 @@ use crate::mail::config::Origin;
 use crate::mail::web::Application;
 use crate::model::GroupId;
 
+use super::FNV_BASIS;
 use super::UpstreamId;
+use super::fnv;
 use super::host_of;
 
 /// Whose requests stay together.
@@ -130,6 +132,22 @@ impl Routes {
         } else {
             Err(format!("{host}, which is no configured upstream"))
         }
+    }
+
+    /// Of what this says of users: another map has another number, and the same has the same in every
+    /// process.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hash = fnv(FNV_BASIS, &[u8::from(self.learn)]);
+        for Rule { whose, upstream } in &self.rules {
+            hash = match whose {
+                Whose::User(name) => fnv(fnv(hash, b"user "), name.as_bytes()),
+                Whose::Suffix(suffix) => fnv(fnv(hash, b"suffix "), suffix.as_bytes()),
+                Whose::Group(group) => fnv(fnv(hash, b"group "), &group.as_u128().to_be_bytes()),
+            };
+            // An octet that no name has ends it.
+            hash = fnv(fnv(hash, &[0xff]), &upstream.as_u64().to_be_bytes());
+        }
+        hash
     }
 
     pub(super) fn ruled(&self, live: &Live, user: &str) -> Option<UpstreamId> {

@@ -176,7 +176,7 @@ impl Waiting {
     pub(super) fn conclude(self, front: &Front, over: Over) -> Reply {
         match over {
             Over::Expired => self.wait.expired,
-            Over::Stopped => front.gateway.handle_unreachable(),
+            Over::Stopped => front.gateway.come_again(),
             Over::Released(decided) => {
                 let now = front.clock.now();
                 let (reply, event) = front.gateway.handle_released(now, self.wait, &decided);

@@ -367,7 +367,7 @@ async fn carry(
         late.map(|()| Some(Err(Failure::from(exchange.late()).into())))
     });
     let head = match answer.await {
-        None => return local(front, front.gateway.handle_unreachable()),
+        None => return local(front, front.gateway.come_again()),
         Some(Err(ended)) => return local(front, conclude(front, &way, ended)),
         Some(Ok(head)) => head,
     };

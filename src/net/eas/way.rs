@@ -94,6 +94,17 @@ impl Way {
         }
     }
 
+    /// What the client is told when the mail server, or the application, did not answer.
+    pub(super) fn unanswered(&self, front: &Front) -> Reply {
+        match self {
+            Self::Mail(exchange) => {
+                let now = front.clock.now();
+                front.gateway.handle_unreachable(now, exchange)
+            }
+            Self::Web(_) => front.gateway.come_again(),
+        }
+    }
+
     pub(super) fn revoked(&self, front: &Front, decided: &Decided) -> (Reply, Option<Event>) {
         match self {
             Self::Mail(exchange) => front.gateway.handle_revoked(exchange, decided),

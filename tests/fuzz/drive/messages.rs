@@ -86,9 +86,10 @@ fn languages(text: &str) {
 
 /// What was read of a roll is what is saved, and no page is shown that has no link of ours.
 fn roll(octets: &[u8], text: &str) {
-    let (gateway, restored) = gateway().restore(octets, octets);
-    let (again, second) = self::gateway().restore(&gateway.save(), b"");
+    let (gateway, restored) = gateway().restore(now(), octets, octets);
+    let (again, second) = self::gateway().restore(now(), &gateway.save(now()), b"");
     assert_eq!(second.devices, restored.devices);
+    assert_eq!(second.places, restored.places);
     assert_eq!(second.unreadable, 0);
     drop(again.poll_post(now()));
     let Ok(uri) = format!("{CHECK_PATH}{text}").parse() else {

@@ -174,7 +174,7 @@ impl Client {
                 };
             }
             Waited::Stopped => {
-                let reply = front.gateway.handle_unreachable();
+                let reply = front.gateway.come_again();
                 return Answered::Instead(self.reply(lane, reply, false));
             }
             Waited::Gone => return Answered::Instead(Turn::Over { keeps: false }),
