@@ -53,6 +53,7 @@ use audit::Event;
 use kept::Kept;
 
 pub(super) use rows::Chosen;
+pub(super) use rows::Moment;
 pub(super) use rows::row;
 
 /// Takes up the records of the last start.

@@ -51,6 +51,17 @@ impl Gateway {
         self.roll.standings(device)
     }
 
+    /// Until when a user's device is let in although its verdict is none that lets in.
+    #[must_use]
+    pub fn lets_in_until(
+        &self,
+        user: &str,
+        device: EasDeviceId,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        self.roll.waits_until(self.roll.key(user, device), now)
+    }
+
     /// Whether a device in quarantine is given a made-up mailbox, and not 403.
     #[must_use]
     pub fn gives_mailbox(&self) -> bool {

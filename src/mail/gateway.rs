@@ -277,6 +277,8 @@ impl Gateway {
             let is_held_back = decided.decision.verdict == Verdict::Quarantine;
             if is_held_back && self.has_mailbox(&way.request) {
                 return self.hold_back(now, way, headers);
+            } else if is_held_back {
+                self.keep_out(now, &way);
             }
             let record = way.who.record(self.blank(), &way.request, &decided);
             return Step::recorded(self.reply(&way.who, &way.request, &decided), record);

@@ -17,6 +17,7 @@ use crate::eas::Status;
 use crate::eas::Version;
 use crate::eas::quarantine;
 use crate::eas::quarantine::Answer;
+use crate::eas::quarantine::Given;
 use crate::eas::quarantine::Inbox;
 use crate::eas::quarantine::Spoken;
 use crate::message::Language;
@@ -47,6 +48,18 @@ impl Gateway {
     /// Whether a device in quarantine is given a mailbox for its command, or 403.
     pub(super) fn has_mailbox(&self, request: &eas::Request) -> bool {
         request.version > Version::V2_5 && self.words.load().quarantine == Quarantine::Mailbox
+    }
+
+    /// A command of a device in quarantine that has no mailbox there, and so no message either: its user
+    /// is told by mail, as that of one with real folders is.
+    pub(super) fn keep_out(&self, now: Now, way: &Way) {
+        let given = Given {
+            real: true,
+            ..Given::default()
+        };
+        let care = &self.words.load().care;
+        self.roll
+            .give(now.wall, &way.who, &way.request, &given, care);
     }
 
     /// A command of a device in quarantine.

@@ -193,6 +193,16 @@ impl Router {
         }
     }
 
+    /// The user's mailbox is said to be where the user has asked, for the upstream knows itself by this
+    /// name: asking again may do.
+    fn stays(&self, now: Monotonic, user: &str, host: &str) -> Moved {
+        if self.learned().may_ask_again(now, user) {
+            Moved::Here
+        } else {
+            Moved::Refused(format!("{host}, which is where the request has come from"))
+        }
+    }
+
     /// An upstream has said that the user's mailbox is at `location`.
     pub(super) fn moved(
         &self,
@@ -207,19 +217,18 @@ impl Router {
         };
         let routes = self.routes.load();
         let Some(resource) = routes.at(&host) else {
-            // An upstream that knows itself by our name means that all is well as it is.
             let is_here = published
                 .iter()
                 .any(|name| name.eq_ignore_ascii_case(&host));
             return if is_here {
-                Moved::Here
+                self.stays(now, user, &host)
             } else {
                 Moved::Refused(format!("{host}, which is no configured upstream"))
             };
         };
         let upstream = UpstreamId::of(&resource.name);
         if upstream == from {
-            return Moved::Here;
+            return self.stays(now, user, &host);
         }
         if !routes.learn {
             let name = &resource.name;

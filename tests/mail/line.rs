@@ -48,11 +48,11 @@ fn world_in(state: &str) -> (World, Gateway) {
     (world, gateway)
 }
 
-fn send(gateway: &Gateway, device: &str) -> Result<Forward, Reply> {
+fn send(gateway: &Gateway, device: &str) -> Result<Forward, Box<Reply>> {
     let step = Request::of(device, "Sync").settle(gateway, &peer());
     match step.action {
         Action::Forward(forward) => Ok(forward),
-        Action::Answer(reply) => Err(reply),
+        Action::Answer(reply) => Err(Box::new(reply)),
         Action::Ask(_) | Action::Read(_) | Action::Publish(_) | Action::Discover(_) => {
             panic!("{device}: {:?}", step.action)
         }

@@ -1,10 +1,12 @@
 //! The day on which the gateway is put before the mail server: every device has real folders already, and
 //! none was ever let in here. No message comes into those, so users are told by mail (R32, R33).
 
+use http::StatusCode;
 use portreeve::mail::Care;
 use portreeve::mail::Gateway;
 use portreeve::mail::Phase;
 use portreeve::mail::Posted;
+use portreeve::mail::Quarantine;
 use portreeve::mail::Words;
 use portreeve::message::Kind;
 use portreeve::model::ComplianceState;
@@ -23,10 +25,13 @@ use crate::users::later;
 use crate::users::send;
 use crate::users::standing;
 use crate::users::waits;
+use crate::world::Request;
 use crate::world::World;
 use crate::world::config;
 use crate::world::forward;
+use crate::world::peer;
 use crate::world::read;
+use crate::world::reply;
 use crate::world::start;
 
 /// The mails that may leave now, which do.
@@ -102,6 +107,35 @@ fn a_device_with_real_folders_that_was_never_let_in_has_its_user_told_once_by_ma
             assert_eq!(mails(&again, later(round)), 0, "row {row}");
         }
         assert!(standing(&again, "new").real, "row {row}");
+    }
+}
+
+/// They got 403 and nothing else, and their users were told nothing either.
+#[test]
+fn whoever_has_no_mailbox_in_quarantine_is_told_once_by_mail_r33() {
+    let refuses = Words {
+        quarantine: Quarantine::Refuse,
+        care: waits(0),
+        ..Words::default()
+    };
+    for (row, words, version) in [("2.5", None, "2.5"), ("refused", Some(refuses), "14.1")] {
+        let world = World::new();
+        let gateway = caring(&world, waits(0));
+        words
+            .into_iter()
+            .for_each(|words| gateway.replace_words(words));
+        let mut request = Request::of("new", "FolderSync");
+        let version = version.parse().unwrap();
+        request.headers.insert("ms-asprotocolversion", version);
+        let first = reply(request.settle(&gateway, &peer()));
+        assert_eq!(first.status, StatusCode::FORBIDDEN, "row {row}");
+        assert_eq!(mails(&gateway, start()), 1, "row {row}");
+        for round in 1..4 {
+            let again = reply(request.send_at(later(round), &gateway, &peer()));
+            assert_eq!(again.status, StatusCode::FORBIDDEN, "row {row}");
+            assert_eq!(mails(&gateway, later(round)), 0, "row {row}");
+        }
+        assert!(standing(&gateway, "new").real, "row {row}");
     }
 }
 

@@ -1,5 +1,3 @@
-use std::thread;
-
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -115,31 +113,6 @@ fn beyond_the_bound_nobody_gets_a_place_but_who_has_one() {
     drop(held);
     assert!(has_room(u128::MAX, 1));
     assert_eq!(line.users.len(), 0);
-}
-
-#[test]
-fn of_many_that_come_at_once_no_two_stand_in_the_same_place() {
-    let line: Arc<Line> = Arc::default();
-    let held: Vec<_> = thread::scope(|scope| {
-        let threads = [0, 1, 2, 3].map(|thread| {
-            let line = &line;
-            scope.spawn(move || {
-                let numbers = (0..20).map(|number| thread * 20 + number);
-                let held = numbers.map(|number| (number, take(line, ALICE, number).1.unwrap()));
-                held.collect::<Vec<_>>()
-            })
-        });
-        let joined = threads.map(|thread| thread.join().unwrap());
-        joined.into_iter().flatten().collect()
-    });
-    let places = held
-        .iter()
-        .map(|(number, _)| ahead_of(&line, 0, *number).len());
-    let mut places: Vec<_> = places.collect();
-    places.sort_unstable();
-    assert!(places.into_iter().eq(0..80));
-    drop(held);
-    assert!(line.is_empty());
 }
 
 /// What happens to a client's requests.

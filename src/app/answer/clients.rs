@@ -15,6 +15,7 @@ use super::trees::Evidence;
 use crate::app::clients;
 use crate::app::clients::Cancelled;
 use crate::app::clients::Chosen;
+use crate::app::clients::Moment;
 use crate::inventory::MailClient;
 use crate::inventory::Wipe;
 use crate::inventory::WipeStage;
@@ -54,7 +55,16 @@ impl Desk {
                 let ids = displaced.get_or_insert_with(|| self.displaced());
                 ids.contains(&(client.eas, client.user.clone()))
             };
-            let row = clients::row(client, &chosen, reader, (pending, now), is_displaced);
+            let users = self.metrics.users.as_ref();
+            let at = Moment {
+                now,
+                pending,
+                until: users.and_then(|users| {
+                    let gateway = users.gateway();
+                    gateway.lets_in_until(&client.user, client.eas, now)
+                }),
+            };
+            let row = clients::row(client, &chosen, reader, at, is_displaced);
             rows.extend(row.map(Value::Object));
         }
         let next = from + looked_at;

@@ -28,20 +28,40 @@ pub(crate) struct Chosen<'a> {
     pub(crate) wipes: bool,
 }
 
+/// When a row is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
+    /// How long a device may be missing that its source will tell of.
+    pub(crate) pending: Duration,
+    /// Until when the client is let in, whatever was decided of it.
+    pub(crate) until: Option<Timestamp>,
+}
+
 /// A client's row, if it is wanted: names of columns with texts.
 pub(crate) fn row(
     client: &MailClient,
     chosen: &Chosen<'_>,
     reader: &Reader,
-    (pending, now): (Duration, Timestamp),
+    at: Moment,
     is_displaced: impl FnOnce() -> bool,
 ) -> Option<Map<String, Value>> {
+    let Moment {
+        now,
+        pending,
+        until,
+    } = at;
     let found = reader.find(&Identifier::Eas(client.eas, &client.user));
     let is_allowed = matches!(client.state, Some((Verdict::Allow, _)));
     // It was let in as a device that it is not any more; its next request shows what it is now.
     let is_displaced = is_allowed && matches!(found, Lookup::Unknown) && is_displaced();
     let decided = client.state.filter(|_| !is_displaced);
-    let state = decided.map_or("Unknown", |(verdict, _)| access_state(verdict));
+    let until = until.filter(|_| decided.is_some() && !is_allowed);
+    let state = match (decided, until) {
+        (_, Some(_)) => access_state(Verdict::Allow),
+        (Some((verdict, _)), None) => access_state(verdict),
+        (None, None) => "Unknown",
+    };
     let last = client.last_success;
     let is_wanted = chosen
         .user
@@ -76,7 +96,7 @@ pub(crate) fn row(
         Lookup::Ambiguous | Lookup::OfAnotherUser | Lookup::Unknown => None,
     };
     let described = posture.and_then(|posture| reader.describe(posture.device));
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+    let time = |when: Option<Timestamp>| when.map(|when| when.to_string()).unwrap_or_default();
     let of_device =
         |text: fn(&crate::model::Posture) -> String| posture.as_ref().map(text).unwrap_or_default();
     let wipe = client
@@ -116,6 +136,7 @@ pub(crate) fn row(
         ("First Success Sync Time", time(client.first_success)),
         ("Last Seen", time(Some(client.last_seen))),
         ("Access State Since", time(Some(client.state_since))),
+        ("Let In Until", time(until)),
         ("Mapping", mapping.to_owned()),
         ("Device ID", of_device(|posture| posture.device.to_string())),
         (

@@ -28,6 +28,8 @@ pub(super) struct Learned {
     /// Upstreams that have left a user without an answer whom they were told to have, since when, and
     /// nobody has had one since: some of those that are configured.
     silent: HashMap<UpstreamId, Monotonic>,
+    /// Users who were sent to where they had asked: since when, and how often.
+    circles: HashMap<Arc<str>, (Monotonic, u32)>,
 }
 
 /// Where a user is.
@@ -84,6 +86,24 @@ impl Learned {
         }
         self.insert(now, user, (upstream, now + HOLDS), moves);
         true
+    }
+
+    /// An upstream sends a user to where the user has asked. False if it did so again and again: there the
+    /// user would be told the same for ever.
+    pub(super) fn may_ask_again(&mut self, now: Monotonic, user: &str) -> bool {
+        let is_over = |since: Monotonic| now.since(since) >= TO_AND_FRO;
+        if self.circles.len() >= MAX_CIRCLES && !self.circles.contains_key(user) {
+            self.circles.retain(|_, (since, _)| !is_over(*since));
+            if self.circles.len() >= MAX_CIRCLES {
+                return false;
+            }
+        }
+        let (since, times) = self.circles.entry(user.into()).or_insert((now, 0));
+        if is_over(*since) {
+            (*since, *times) = (now, 0);
+        }
+        *times = times.saturating_add(1);
+        *times <= MAX_TURNS
     }
 
     /// What was learned before a restart, which counts for so long still.
@@ -177,6 +197,12 @@ pub(super) const HOLDS: Duration = Duration::from_hours(24);
 const TO_AND_FRO: Duration = Duration::from_mins(10);
 /// Moves of a user that belong together; beyond them two upstreams send the user to each other.
 const MAX_MOVES: u32 = 3;
+/// Times within [`TO_AND_FRO`] that a user is led to where it has asked: a few requests may be under way
+/// while a mailbox moves.
+const MAX_TURNS: u32 = 8;
+/// Users who are led so at the same time, some 100 octets each; an upstream that does it to more of them
+/// is set up wrongly, and all others are told 503.
+const MAX_CIRCLES: usize = 16_384;
 /// A server is restarted in less.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -224,6 +250,27 @@ mod tests {
             assert!(learned.learn(at(second), "alice", back), "{second}, again");
         }
         assert!(!learned.learn(at(23), "alice", cloud));
+    }
+
+    /// A server that knows itself by the gateway's name sent its users round for ever.
+    #[test]
+    fn who_is_sent_to_where_it_has_asked_is_sent_there_a_few_times_only() {
+        let mut learned = Learned::default();
+        let mut turns = |second, user: &str| {
+            let may = |_: &u32| learned.may_ask_again(at(second), user);
+            (0..100).take_while(may).count()
+        };
+        assert_eq!(turns(1, "alice"), 8);
+        assert_eq!(turns(600, "alice"), 0);
+        assert_eq!(turns(2, "bob"), 8);
+        assert_eq!(turns(601, "alice"), 8, "after a while");
+        let first = |second, user: usize| learned.may_ask_again(at(second), &user.to_string());
+        let mut first = first;
+        assert_eq!(
+            (0..20_000).filter(|user| first(1000, *user)).count(),
+            16_384 - 1
+        );
+        assert!(first(1700, 20_000));
     }
 
     #[test]
