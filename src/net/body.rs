@@ -1,31 +1,22 @@
-//! Bodies in flight: where their octets come from, why they end early, and the clocks that watch
+//! Bodies in flight: where a client's octets come from, why bodies end early, and the clocks that watch
 //! them.
 
 use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::Body;
-use hyper::body::Bytes;
-use hyper::body::Frame;
 use hyper::body::Incoming;
-use hyper::body::SizeHint;
 use tokio::time::Instant;
 use tokio::time::Sleep;
 use tokio::time::sleep_until;
 
-use crate::net::eas::Counters;
 use crate::net::http1::Buffer;
-use crate::net::http1::Length;
 use crate::net::http1::put_piece;
-use crate::net::upstream::Exchange;
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -171,124 +162,6 @@ impl Alarm {
             sleep.as_mut().reset(deadline);
         }
         Poll::Pending
-    }
-}
-
-/// The mail server's answer on its way to a client of HTTP/2, as long as its permit holds.
-#[derive(Debug)]
-pub struct Relay {
-    exchange: Exchange,
-    source: Incoming,
-    alarm: Alarm,
-    /// Octets that are still to come, if that is known.
-    left: Option<u64>,
-    counters: Arc<Counters>,
-    /// Ends with it.
-    kept: Option<Box<dyn fmt::Debug + Send>>,
-}
-
-impl Relay {
-    pub(in crate::net) fn new(
-        exchange: Exchange,
-        source: Incoming,
-        alarm: Alarm,
-        length: Length,
-        counters: Arc<Counters>,
-    ) -> Self {
-        let left = match length {
-            Length::Known(octets) => Some(octets),
-            Length::Chunked | Length::UntilClose => None,
-        };
-        Self {
-            exchange,
-            source,
-            alarm,
-            left,
-            counters,
-            kept: None,
-        }
-    }
-
-    /// Keeps something until the answer is over.
-    pub(in crate::net) fn keep(&mut self, what: Box<dyn fmt::Debug + Send>) {
-        self.kept = Some(what);
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
-        match self.exchange.poll_piece(context, &mut self.source) {
-            Poll::Ready(Ok(0)) => {
-                self.exchange.finish();
-                Poll::Ready(None)
-            }
-            Poll::Ready(Ok(count)) => {
-                let piece = Bytes::copy_from_slice(self.exchange.piece(count));
-                self.exchange.take(count);
-                if let Some(left) = &mut self.left {
-                    *left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
-                    if *left == 0 {
-                        // Nobody asks again after the last octet.
-                        self.exchange.finish();
-                    }
-                }
-                Poll::Ready(Some(Ok(piece)))
-            }
-            Poll::Ready(Err(cut)) => {
-                if matches!(cut, Cut::Revoked) {
-                    self.counters.revoked.fetch_add(1, Ordering::Relaxed);
-                }
-                Poll::Ready(Some(Err(cut)))
-            }
-            Poll::Pending => {
-                let late = self.alarm.poll(context, self.exchange.deadline());
-                late.map(|()| Some(Err(self.exchange.late())))
-            }
-        }
-    }
-}
-
-/// The body of an answer to a client of HTTP/2.
-#[derive(Debug)]
-pub enum Download {
-    /// Ours.
-    Text(Option<Bytes>),
-    /// The mail server's.
-    Upstream(Box<Relay>),
-}
-
-impl Body for Download {
-    type Data = Bytes;
-    type Error = Cut;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match self.get_mut() {
-            Self::Text(text) => {
-                let text = text.take().filter(|text| !text.is_empty());
-                Poll::Ready(text.map(|text| Ok(Frame::data(text))))
-            }
-            Self::Upstream(relay) => relay
-                .poll(context)
-                .map(|piece| piece.map(|piece| piece.map(Frame::data))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Text(text) => text.as_ref().is_none_or(Bytes::is_empty),
-            Self::Upstream(relay) => relay.left == Some(0),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Text(text) => {
-                let length = text.as_ref().map_or(0, Bytes::len);
-                SizeHint::with_exact(u64::try_from(length).unwrap_or(u64::MAX))
-            }
-            Self::Upstream(relay) => relay.left.map_or_else(SizeHint::new, SizeHint::with_exact),
-        }
     }
 }
 

@@ -12,7 +12,8 @@
 //! Bounds: connections in all and for each address, time for the handshake and for each head (an
 //! idle connection of HTTP/1.1 counts as one that sends no head), size of a head, streams of an
 //! HTTP/2 connection, their resets and what comes beside them (`eas/calm.rs`), speed of a request
-//! body. There is no bound on the whole of a request: a Ping waits for up to an hour.
+//! body, time in which nothing of an answer is taken (TCP's over HTTP/1.1, `eas/http2/streams.rs`). There
+//! is no bound on the whole of a request: a Ping waits for up to an hour.
 
 use std::fmt;
 use std::future::Future;

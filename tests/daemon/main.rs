@@ -438,6 +438,7 @@ fn metrics_and_health_answer_on_loopback() {
         "portreeve_mail_replies_total{outcome=\"throttled\"} 0",
         "portreeve_mail_credential_checks_total 0",
         "portreeve_mail_ended_by_change_total 0",
+        "portreeve_mail_answers_stalled_total 0",
         "portreeve_mail_upstream_up 1",
     ] {
         let metrics = get("/metrics");

@@ -13,26 +13,26 @@ use crate::site::basic;
 use crate::site::target;
 use crate::world::HOST;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
 const PRIORITY: u8 = 2;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What has no end in the gateway has one here.
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// One frame (RFC 9113 section 4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let [_, length @ ..] = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = length.to_vec();
     frame.extend([kind, flags]);
@@ -71,7 +71,7 @@ fn field(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// The fields of a Sync of alice's good device.
-fn good() -> Vec<(String, String)> {
+pub(crate) fn good() -> Vec<(String, String)> {
     let authorization = basic("right");
     [
         (":method", "POST"),
@@ -86,7 +86,7 @@ fn good() -> Vec<(String, String)> {
     .to_vec()
 }
 
-fn packed(fields: &[(String, String)]) -> Vec<u8> {
+pub(crate) fn packed(fields: &[(String, String)]) -> Vec<u8> {
     let fields = fields.iter().map(|(name, value)| field(name, value));
     fields.collect::<Vec<_>>().concat()
 }

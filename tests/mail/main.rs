@@ -19,7 +19,7 @@
 //! | slow head, slow body, many connections | `patience::slow_clients_are_cut_off`, `patience::connections_of_one_address_are_limited` |
 //! | rapid reset, CONTINUATION flood, HPACK bomb | `front::a_flood_of_reset_streams_…`, `http2::a_head_without_end_…`, `http2::a_head_that_unpacks_…` |
 //! | floods of SETTINGS, PING, PRIORITY, WINDOW_UPDATE, unknown frames | `http2::frames_that_belong_to_no_request_…`, `net::http2` in the library, `fuzz frames` |
-//! | zero window | at most 64 KiB wait for a client; octets that it does not acknowledge for a minute end the connection (TCP_USER_TIMEOUT), a single HTTP/2 stream without window holds one of 32 places of its own connection |
+//! | zero window | at most 64 KiB wait for a client; octets that it does not acknowledge for a minute end the connection (TCP_USER_TIMEOUT); a stream of HTTP/2 of which it takes nothing is cut after a minute or two, `stalling` |
 //! | WBXML depth and lengths | `wbxml` in the library, `fuzz wbxml`; bodies are read in quarantine, of Settings and Provision, and of ItemOperations and Sync where a policy asks about attachments or SendMail; `quarantine::a_body_over_the_limit_…`, `quarantine::a_body_that_does_not_come_…` |
 //! | two answers to one request | `upstream::a_second_answer_is_never_taken_for_the_next_requests` |
 //! | answers without a clear end, cut answers, what is no HTTP/1.1 | `upstream::answers_end_where_the_mail_server_ends_them`, `upstream::nonsense_of_the_mail_server_is_503` |
@@ -62,6 +62,7 @@ mod rollout;
 mod sending;
 mod site;
 mod smuggling;
+mod stalling;
 mod upstream;
 mod upstreams;
 mod users;

@@ -38,6 +38,11 @@ pub(super) fn encode_mail(page: &mut Page<'_, '_>, front: &eas::Front) -> fmt::R
         "Mail requests ended because a change took their permission back",
         read(&mail.revoked),
     )?;
+    page.counter(
+        "mail_answers_stalled",
+        "Answers over HTTP/2 that were cut because their client took nothing of them any more",
+        read(&mail.stalled),
+    )?;
     let refused = [
         ("too_many", read(&mail.turned_away)),
         ("handshake", read(&mail.handshakes_failed)),

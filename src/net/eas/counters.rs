@@ -34,6 +34,8 @@ pub struct Counters {
     /// Requests ended because their permission was taken back: waiting ones, and answers that had
     /// begun.
     pub revoked: AtomicU64,
+    /// Answers over HTTP/2 that were cut because their client took nothing of them any more.
+    pub stalled: AtomicU64,
     /// Open connections, those that shake hands among them.
     pub(super) places: Arc<Places>,
     replies: [AtomicU64; Outcome::ALL.len()],

@@ -4,11 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use std::task::Context;
 use std::task::Poll;
-use std::task::ready;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -19,12 +15,10 @@ use hyper::body::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
@@ -38,8 +32,6 @@ use crate::mail::Peer;
 use crate::mail::Read;
 use crate::mail::Reply;
 use crate::net::body::Alarm;
-use crate::net::body::Download;
-use crate::net::body::Relay;
 use crate::net::http1::Length;
 use crate::net::proxy_header::Ends;
 use crate::net::upstream::Exchange;
@@ -68,6 +60,18 @@ use super::watch_answer;
 use super::way::Going;
 use super::way::Way;
 
+mod download;
+mod idleness;
+mod streams;
+
+use download::Answer;
+use download::Download;
+use download::Relay;
+use idleness::Idleness;
+use streams::Stream;
+use streams::Streams;
+use streams::Tasks;
+
 /// Serves a connection until it ends.
 pub(super) async fn serve(
     lane: &Arc<Lane>,
@@ -77,23 +81,21 @@ pub(super) async fn serve(
     stop: watch::Receiver<bool>,
 ) {
     let exchange_stop = stop.clone();
-    let mut idleness = Idleness::new(lane.front.limits.head);
-    let streams = Arc::clone(&idleness.streams);
+    let (limits, counters) = (&lane.front.limits, &lane.front.counters);
+    let streams = Arc::default();
+    let mut idleness = Idleness::new(limits, &streams, counters);
     let service = service_fn(move |request| {
         let (lane, peer) = (Arc::clone(lane), Arc::clone(peer));
         let stop = exchange_stop.clone();
-        let stream = Stream::begin(&streams);
         async move {
-            let mut response = respond(&lane, &peer, ends, request, stop).await;
-            if let Download::Upstream(relay) = response.body_mut() {
-                relay.keep(Box::new(stream));
-            }
-            Ok::<_, Infallible>(response)
+            let response = respond(&lane, &peer, ends, request, stop).await;
+            let hand_over = |answer| Download::new(answer, Stream::current());
+            Ok::<_, Infallible>(response.map(hand_over))
         }
     });
     let mut stop = Stop::new(stop);
-    let stream = Calm::new(stream, Arc::clone(&lane.front.counters));
-    let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service));
+    let stream = TokioIo::new(Calm::new(stream, Arc::clone(counters)));
+    let mut connection = pin!(builder(&streams).serve_connection(stream, service));
     let mut is_told = false;
     let ended = poll_fn(|context| {
         if !is_told && stop.is_said(context) {
@@ -115,81 +117,8 @@ pub(super) async fn serve(
     }
 }
 
-/// The streams of a connection that are under way, and all that there were.
-#[derive(Debug, Default)]
-struct Streams {
-    open: AtomicU64,
-    begun: AtomicU64,
-}
-
-/// One of them, from its head to the end of its answer.
-#[derive(Debug)]
-struct Stream(Arc<Streams>);
-
-impl Stream {
-    fn begin(streams: &Arc<Streams>) -> Self {
-        streams.open.fetch_add(1, Ordering::Relaxed);
-        streams.begun.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(streams))
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// How long a connection has no stream: one that never had any as long as the head of a request may
-/// take, another one for [`IDLE`].
-struct Idleness {
-    streams: Arc<Streams>,
-    /// Streams that had begun when it was looked last.
-    seen: u64,
-    /// How long a client that is told to go may take.
-    leave: Duration,
-    /// How long a connection that had a stream is kept.
-    keep: Duration,
-    until: Instant,
-    alarm: Alarm,
-}
-
-impl Idleness {
-    fn new(head: Duration) -> Self {
-        Self {
-            streams: Arc::default(),
-            seen: 0,
-            leave: head,
-            keep: IDLE,
-            until: Instant::now() + head,
-            alarm: Alarm::default(),
-        }
-    }
-
-    /// Ready when it has been too long, and a while later again.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        loop {
-            ready!(self.alarm.poll(context, self.until));
-            let begun = self.streams.begun.load(Ordering::Relaxed);
-            let is_busy = self.streams.open.load(Ordering::Relaxed) > 0;
-            let was_busy = std::mem::replace(&mut self.seen, begun) != begun;
-            if !is_busy && !was_busy {
-                self.until = Instant::now() + self.leave;
-                return Poll::Ready(());
-            }
-            self.until = Instant::now() + self.keep;
-        }
-    }
-
-    /// Its client was told to go: when its streams are over nothing is waited for.
-    fn hasten(&mut self) {
-        self.keep = HASTE;
-        self.until = Instant::now() + HASTE;
-    }
-}
-
-fn builder() -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn builder(streams: &Arc<Streams>) -> http2::Builder<Tasks> {
+    let mut builder = http2::Builder::new(Tasks::of(streams));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
@@ -209,7 +138,7 @@ async fn respond(
     ends: Ends,
     request: Request<Incoming>,
     stop: watch::Receiver<bool>,
-) -> Response<Download> {
+) -> Response<Answer> {
     let front = &lane.front;
     let (parts, body) = request.into_parts();
     let head = Head {
@@ -244,7 +173,7 @@ async fn find_out(
     discovery: Discovery,
     ends: Ends,
     mut body: Incoming,
-) -> Response<Download> {
+) -> Response<Answer> {
     let front = &lane.front;
     let patience = front.limits.body;
     let gathered = match gather(&mut body, Discovery::MAX_REQUEST, patience).await {
@@ -263,7 +192,7 @@ async fn read(
     ends: Ends,
     mut body: Incoming,
     stop: watch::Receiver<bool>,
-) -> Response<Download> {
+) -> Response<Answer> {
     let front = &lane.front;
     let length = length_of(&body);
     let gathered = match gather(&mut body, read.limit, front.limits.body).await {
@@ -351,7 +280,7 @@ async fn carry(
     (mut exchange, way): (Exchange, Way),
     mut body: Incoming,
     stop: watch::Receiver<bool>,
-) -> Response<Download> {
+) -> Response<Answer> {
     let front = &lane.front;
     // A Ping would hold the drain up; its client asks again, and meets whoever serves then.
     let mut stop = way.goes_home().then(|| Stop::new(stop));
@@ -390,16 +319,16 @@ async fn carry(
     }
     let counters = Arc::clone(&front.counters);
     let relay = Relay::new(exchange, body, alarm, head.length, counters);
-    let mut response = Response::new(Download::Upstream(Box::new(relay)));
+    let mut response = Response::new(Answer::Upstream(Box::new(relay)));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
 }
 
 /// An answer of our own.
-fn local(front: &Front, reply: Reply) -> Response<Download> {
+fn local(front: &Front, reply: Reply) -> Response<Answer> {
     tell(front, &reply);
-    let mut response = Response::new(Download::Text(Some(Bytes::from(reply.body))));
+    let mut response = Response::new(Answer::Text(Some(Bytes::from(reply.body))));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     response
@@ -416,10 +345,6 @@ const MAX_STREAMS: u32 = 32;
 const MAX_REFUSED: usize = 128;
 /// Streams reset before they are answered; the connection is closed beyond it (CVE-2023-44487).
 const MAX_RESETS: usize = 20;
-/// How long a connection without a stream is kept, at least; twice as long at most.
-const IDLE: Duration = Duration::from_secs(75);
-/// The same when the front stops.
-const HASTE: Duration = Duration::from_millis(200);
 /// How often a client is asked whether it is still there: rarely, because the question wakes a
 /// phone up.
 const KEEPALIVE: Duration = Duration::from_mins(10);

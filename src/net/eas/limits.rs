@@ -20,6 +20,10 @@ pub struct Limits {
     /// How long a client may be silent in all while it sends a body, apart from what its octets earn
     /// it; 20 s by default: a phone that changes from Wi-Fi to mobile data needs a few.
     pub body: Duration,
+    /// How long a connection of HTTP/2 that had a request is kept without another one, and an answer of
+    /// which its client takes nothing, at least; twice as long at most. 75 s by default, little more
+    /// than octets may wait for the client of a whole connection.
+    pub idle: Duration,
     /// For exchanges under way when the gateway stops; 10 s by default.
     pub drain: Duration,
 }
@@ -32,6 +36,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),
             body: Duration::from_secs(20),
+            idle: Duration::from_secs(75),
             drain: Duration::from_secs(10),
         }
     }

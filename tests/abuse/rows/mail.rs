@@ -146,11 +146,19 @@ pub(super) const ROWS: &[(&str, By)] = &[
         ]),
     ),
     (
-        "slow reading, zero window",
+        "slow reading, zero window of a connection",
         Reason(
             "64 KiB wait for a client at most, and octets that it does not acknowledge for a minute \
              end its connection (TCP_USER_TIMEOUT), which a test would have to wait for",
         ),
+    ),
+    (
+        "zero window of an HTTP/2 stream",
+        Tests(&[
+            "an_answer_of_which_nothing_is_taken_is_cut_and_its_neighbours_are_not",
+            "an_answer_of_which_the_end_is_not_taken_ends_the_connection_beside_a_ping",
+            "a_client_that_has_not_signed_in_holds_no_connection_by_taking_nothing",
+        ]),
     ),
     (
         "rapid reset, CONTINUATION flood, HPACK bomb",
