@@ -1,5 +1,10 @@
-//! The answer to a Provision that orders a wipe, or takes note of one (MS-ASPROV 3.2.5.1.2).
+//! The answer to a Provision that orders a wipe, or takes note of one (MS-ASPROV 3.2.5.1.2), and the status
+//! by which any other answer says that one is ordered.
 
+use crate::eas::Command;
+use crate::eas::status::elements;
+use crate::wbxml::Event;
+use crate::wbxml::Reader;
 use crate::wbxml::Writer;
 use crate::wbxml::service::provision;
 
@@ -17,4 +22,20 @@ pub fn provision(status: &str, account_only: Option<bool>) -> Vec<u8> {
         }
     });
     writer.finish()
+}
+
+/// Whether the answer to a command, which begins with `octets`, says that a wipe of the device is ordered:
+/// 140, RemoteWipeRequested (MS-ASCMD 2.2.2). There are clients that erase themselves upon it.
+#[must_use]
+pub fn asks_for_wipe(command: Command, octets: &[u8]) -> bool {
+    let Some((root, status)) = elements(command) else {
+        return false;
+    };
+    let Ok(mut reader) = Reader::new(octets) else {
+        return false;
+    };
+    let mut next = || reader.next_event().ok().flatten();
+    next() == Some(Event::Start(root))
+        && next() == Some(Event::Start(status))
+        && next() == Some(Event::Text("140"))
 }

@@ -389,8 +389,12 @@ impl Gateway {
         to: Route,
         method: Method,
         command: Option<&eas::Request>,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
     ) -> Option<Request<()>> {
+        if command.is_some_and(|command| self.looks_for_wipes(command)) {
+            let plain = HeaderValue::from_static("identity");
+            headers.insert(header::ACCEPT_ENCODING, plain);
+        }
         let routes = self.router.routes();
         let origin = routes.get(to.upstream)?.members.first()?;
         let mut target = String::with_capacity(256);

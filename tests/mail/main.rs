@@ -63,6 +63,7 @@ mod sending;
 mod site;
 mod smuggling;
 mod stalling;
+mod stripping;
 mod upstream;
 mod upstreams;
 mod users;

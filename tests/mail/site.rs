@@ -332,6 +332,8 @@ pub(crate) struct Plan {
     /// How long an idle connection to the mail server is kept.
     pub(crate) idle: Duration,
     pub(crate) client_certificates: bool,
+    /// Whether orders to wipe are kept from devices.
+    pub(crate) strip_wipe: bool,
     /// Another address than that of the mail server that is started.
     pub(crate) upstream: Option<String>,
     /// Whether the mail server that is started speaks TLS, under the name `localhost`.
@@ -352,6 +354,7 @@ impl Default for Plan {
             timing: Timing::default(),
             idle: Duration::from_secs(4),
             client_certificates: false,
+            strip_wipe: false,
             upstream: None,
             upstream_tls: false,
             name_servers: Vec::new(),
@@ -403,7 +406,8 @@ impl Site {
         tokio::spawn(Arc::clone(&origin).serve(listener, acceptor));
         let upstream = plan.upstream.unwrap_or(own);
         let upstream: portreeve::mail::Origin = upstream.parse().unwrap();
-        let config = Config::new(vec![HOST.to_owned()], upstream.clone());
+        let mut config = Config::new(vec![HOST.to_owned()], upstream.clone());
+        config.strip_wipe = plan.strip_wipe;
         let pem = pki.server(HOST);
         let root = pki.root();
         let server = tls::server(tls::ServerPem {

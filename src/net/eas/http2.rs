@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
+use crate::eas::outcome::TELLING;
 use crate::mail::Discovery;
 use crate::mail::Head;
 use crate::mail::Next;
@@ -313,6 +314,22 @@ async fn carry(
         }
         Outgoing::Answer(reply) => return local(front, reply),
     };
+    if way.wants_first(front, status) {
+        let first = poll_fn(|context| {
+            if let Poll::Ready(first) = exchange.poll_beginning(context, &mut body, TELLING) {
+                return Poll::Ready(first);
+            }
+            let late = alarm.poll(context, exchange.deadline());
+            late.map(|()| Err(exchange.late()))
+        });
+        let instead = match first.await {
+            Ok(count) => way.first(front, exchange.piece(count)),
+            Err(cut) => Some(conclude(front, &way, Failure::from(cut).into())),
+        };
+        if let Some(reply) = instead {
+            return local(front, reply);
+        }
+    }
     front.counters.reply(Outcome::Allow);
     if head.length == Length::Known(0) {
         exchange.finish();

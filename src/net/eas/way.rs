@@ -94,6 +94,25 @@ impl Way {
         }
     }
 
+    /// Whether the beginning of the answer's body is to be seen before anything is passed on.
+    pub(super) fn wants_first(&self, front: &Front, status: StatusCode) -> bool {
+        match self {
+            Self::Mail(exchange) => front.gateway.wants_first(exchange, status),
+            Self::Web(_) => false,
+        }
+    }
+
+    /// What the client is told instead of an answer that begins so, if it must not have it.
+    pub(super) fn first(&self, front: &Front, octets: &[u8]) -> Option<Reply> {
+        let Self::Mail(exchange) = self else {
+            return None;
+        };
+        let now = front.clock.now();
+        let (reply, event) = front.gateway.handle_first(now, exchange, octets)?;
+        (front.events)(event);
+        Some(reply)
+    }
+
     /// What the client is told when the mail server, or the application, did not answer.
     pub(super) fn unanswered(&self, front: &Front) -> Reply {
         match self {

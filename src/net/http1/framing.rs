@@ -111,6 +111,12 @@ impl Decoder {
         Ok(ready)
     }
 
+    /// Whether `count` octets are all that is left of the body, or of the chunk in hand.
+    pub fn ends_after(&self, count: usize) -> bool {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        matches!(self.state, State::Known(left) | State::Chunk(left) if left <= count)
+    }
+
     /// `count` octets of the body were taken.
     pub fn took(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);

@@ -42,6 +42,7 @@ use super::link::Link;
 use super::pool::Pool;
 
 mod again;
+mod beginning;
 mod glimpse;
 
 use glimpse::Glimpse;

@@ -9,6 +9,7 @@ use std::task::ready;
 
 use tracing::debug;
 
+use crate::eas::outcome::TELLING;
 use crate::mail::Outcome;
 use crate::mail::Outgoing;
 use crate::net::body::Cut;
@@ -90,7 +91,12 @@ enum Waited {
 /// What a wait for the mail server led to.
 enum Answered {
     /// Its head lies in `output`; the body is to follow.
-    Relay { is_chunked: bool, keeps: bool },
+    Relay {
+        is_chunked: bool,
+        keeps: bool,
+        /// How its body begins is to be seen first.
+        wants_first: bool,
+    },
     /// Its answer is not passed on.
     Instead(Turn),
     /// A change has ended the wait.
@@ -105,7 +111,16 @@ impl Client {
             Poll::Ready(self.answered(lane, &mut forwarded, waited))
         });
         let (is_chunked, keeps) = match answered.await {
-            Answered::Relay { is_chunked, keeps } => (is_chunked, keeps),
+            Answered::Relay {
+                is_chunked,
+                keeps,
+                wants_first,
+            } => {
+                if wants_first && let Some(turn) = self.look(lane, &mut forwarded, keeps).await {
+                    return turn;
+                }
+                (is_chunked, keeps)
+            }
             Answered::Instead(turn) => return turn,
             Answered::Revoked(turn) => {
                 // There may be others to be told first.
@@ -194,7 +209,10 @@ impl Client {
                 return Answered::Instead(self.reply(lane, reply, forwarded.keeps));
             }
         };
-        front.counters.reply(Outcome::Allow);
+        let wants_first = forwarded.way.wants_first(front, status);
+        if !wants_first {
+            front.counters.reply(Outcome::Allow);
+        }
         // What is left of the request's body is not read once the answer is out.
         let keeps = forwarded.keeps && forwarded.exchange.is_uploaded() && !self.stop.was_said();
         let headers = self.dated(lane, headers);
@@ -202,7 +220,35 @@ impl Client {
         Answered::Relay {
             is_chunked: !matches!(head.length, Length::Known(_)),
             keeps,
+            wants_first,
         }
+    }
+
+    /// Looks at the beginning of the answer's body, whose head lies in `output`. What follows instead, if
+    /// the client must not have it, or it does not come.
+    async fn look(&mut self, lane: &Lane, forwarded: &mut Forwarded, keeps: bool) -> Option<Turn> {
+        let front = &lane.front;
+        let exchange = &mut forwarded.exchange;
+        let first = poll_fn(|context| {
+            if let Poll::Ready(first) = exchange.poll_beginning(context, self, TELLING) {
+                return Poll::Ready(first);
+            }
+            let late = self.alarm.poll(context, exchange.deadline());
+            late.map(|()| Err(exchange.late()))
+        });
+        let reply = match first.await {
+            Ok(count) => {
+                let octets = forwarded.exchange.piece(count);
+                forwarded.way.first(front, octets)
+            }
+            Err(cut) => Some(conclude(front, &forwarded.way, Failure::from(cut).into())),
+        };
+        let Some(reply) = reply else {
+            front.counters.reply(Outcome::Allow);
+            return None;
+        };
+        self.output.consume(usize::MAX);
+        Some(self.reply(lane, reply, keeps))
     }
 
     /// Moves the answer's body to the client, to its end.

@@ -1,0 +1,111 @@
+//! Orders to wipe that come from the mail server, where they are kept from devices.
+
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use portreeve::eas::Command;
+use portreeve::eas::Version;
+use portreeve::mail::Event;
+use portreeve::wbxml::Tag;
+use portreeve::wbxml::Writer;
+use portreeve::wbxml::sync::get_item_estimate;
+use portreeve::wbxml::sync::r#move;
+
+use crate::site::Plan;
+use crate::site::Site;
+use crate::site::command;
+use crate::site::over_http1;
+use crate::site::over_http2;
+
+/// An answer with this status, and something after it.
+fn with_status(root: Tag, status: Tag, number: &str, more: usize) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.element(root, |writer| {
+        writer.leaf(status, number);
+        writer.leaf(status, &"1".repeat(more));
+    });
+    writer.finish()
+}
+
+/// There are clients that erase themselves when a command is answered so (MS-ASCMD 2.2.2).
+#[tokio::test]
+async fn status_140_of_the_mail_server_does_not_reach_a_device_that_is_not_to_be_wiped_r41() {
+    let (root, status) = (
+        get_item_estimate::GET_ITEM_ESTIMATE,
+        get_item_estimate::STATUS,
+    );
+    let gzip = b"\x1f\x8b\x08 and so on".to_vec();
+    for (strips, number, more, expected) in [
+        (false, "140", 0, 200),
+        (false, "140", 100_000, 200),
+        (true, "140", 0, 503),
+        (true, "140", 100_000, 503),
+        (true, "1", 0, 200),
+        (true, "1", 100_000, 200),
+        (true, "14", 0, 200),
+        (true, "gzip", 0, 503),
+        (false, "gzip", 0, 200),
+    ] {
+        let site = Site::with(Plan {
+            strip_wipe: strips,
+            ..Plan::default()
+        })
+        .await;
+        let body = match number {
+            "gzip" => gzip.clone(),
+            number => with_status(root, status, number, more),
+        };
+        for alpn in [&b"http/1.1"[..], b"h2"] {
+            let row = format!("row {strips} {number} {more} {}", alpn.len());
+            let full = Full::new(Bytes::from(body.clone()));
+            let request = command("good", "GetItemEstimate", "echo", full);
+            let stream = site.tls(alpn, None).await;
+            let answer = match alpn {
+                b"h2" => over_http2(stream, request).await,
+                _ => over_http1(stream, request).await,
+            };
+            assert_eq!(answer.status(), expected, "{row}");
+            let kept_back = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
+            assert_eq!(
+                answer.headers().contains_key("retry-after"),
+                kept_back,
+                "{row}"
+            );
+            let received = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(received == body, !kept_back, "{row}");
+            // It is asked for what can be read.
+            let coding = site.origin.next().await.headers.remove("accept-encoding");
+            assert_eq!(
+                coding.is_some_and(|coding| coding == "identity"),
+                strips,
+                "{row}"
+            );
+        }
+        let events = site.events.lock().unwrap();
+        let told = events.iter().filter(|event| match event {
+            Event::Decision(record) => format!("{:?}", record.outcome).contains("wipe"),
+            Event::Binding(_) | Event::LookUp(_) | Event::Notes(_) | Event::Told => false,
+        });
+        assert_eq!(told.count(), if expected == 503 { 2 } else { 0 });
+    }
+}
+
+/// A word that is none in a command's own answer is none in another's.
+#[test]
+fn status_140_is_one_of_the_command_that_was_asked() {
+    let asks = |command, octets: &[u8]| portreeve::eas::order::asks_for_wipe(command, octets);
+    let moved = with_status(r#move::MOVE_ITEMS, r#move::STATUS, "140", 0);
+    assert!(asks(Command::MoveItems, &moved));
+    assert!(!asks(Command::GetItemEstimate, &moved));
+    assert!(!asks(Command::GetAttachment, &moved));
+    for cut in 0..moved.len() - 8 {
+        assert!(!asks(Command::MoveItems, &moved[..cut]), "row {cut}");
+    }
+    for command in Command::ALL {
+        for status in portreeve::eas::Status::ALL {
+            let body = status.body(command, Version::V16_1).unwrap_or_default();
+            assert!(!asks(command, &body), "row {command} {status:?}");
+        }
+    }
+}
