@@ -55,6 +55,7 @@
 //! Start at [`Gateway`].
 
 mod action;
+mod alias;
 mod answer;
 mod authorization;
 mod autodiscover;

@@ -150,6 +150,12 @@ impl Live {
         }
     }
 
+    /// See [`DecisionPoint::own_name`].
+    #[must_use]
+    pub fn own_name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.point.own_name(name)
+    }
+
     /// Whether a user is known and a member of a group now.
     #[must_use]
     pub fn is_member(&self, user: &str, group: GroupId) -> bool {

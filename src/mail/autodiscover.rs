@@ -43,7 +43,6 @@ use super::head::Head;
 use super::head::Peer;
 use super::head::Wanted;
 use super::header as headers;
-use super::login::Login;
 use super::reply::Cause;
 use super::reply::Reply;
 use super::route::Route;
@@ -117,18 +116,9 @@ impl Gateway {
         let plain = HeaderValue::from_static("identity");
         sent.insert(header::ACCEPT_ENCODING, plain);
         set_forwarded(&mut sent, peer, head);
-        let login = Login::read(
-            &self.config,
-            &self.hasher,
-            &self.challenges,
-            now.wall,
-            peer,
-            head.headers,
-        )?;
+        let login = self.read_login(now, peer, head.headers)?;
         login.add_to(&mut sent, &self.config);
-        let route = self
-            .router
-            .route(&self.live, now.monotonic, &login.user, None);
+        let route = self.place(now, &login, None);
         let user_agent = sent.get(header::USER_AGENT);
         let user_agent = user_agent.and_then(|value| value.to_str().ok());
         let user_agent = user_agent.unwrap_or_default().to_owned();

@@ -52,7 +52,6 @@ use super::head::Peer;
 use super::head::Wanted;
 use super::header as headers;
 use super::hearing;
-use super::login::Login;
 use super::message;
 use super::reply::Cause;
 use super::reply::Reply;
@@ -180,14 +179,7 @@ impl Gateway {
             .check(peer, &self.config.published)
             .map_err(malformed)?;
         let mut headers = headers::passed(head.headers).map_err(malformed)?;
-        let login = Login::read(
-            &self.config,
-            &self.hasher,
-            &self.challenges,
-            now.wall,
-            peer,
-            head.headers,
-        )?;
+        let login = self.read_login(now, peer, head.headers)?;
         if let Wanted::Command(request) = &wanted {
             if let Some(version) = request.version_header() {
                 headers.insert(headers::VERSION, HeaderValue::from_static(version));
@@ -202,9 +194,7 @@ impl Gateway {
         set_forwarded(&mut headers, peer, head);
         login.add_to(&mut headers, &self.config);
         let device = wanted.device();
-        let route = self
-            .router
-            .route(&self.live, now.monotonic, &login.user, device.as_ref());
+        let route = self.place(now, &login, device.as_ref());
         let user_agent = headers
             .get(header::USER_AGENT)
             .and_then(|value| value.to_str().ok())
@@ -247,7 +237,11 @@ impl Gateway {
             Wanted::Visit(asked) => return self.let_in(now, who, *asked, headers),
         };
         let named = request.user.as_deref();
-        if named.is_some_and(|named| !self.config.names.agree(&who.login.name, named)) {
+        let agrees = |named: &str| {
+            let login = &who.login;
+            self.config.names.agree(&login.name, named) || self.is_name_of(named, &login.user)
+        };
+        if named.is_some_and(|named| !agrees(named)) {
             let device = Some(request.spelled());
             let text = "the query names another user";
             let record = who.mismatch_record(now.wall, device, text);

@@ -32,8 +32,10 @@ use super::token::Token;
 pub(super) struct Login {
     /// The name as sent.
     pub(super) name: String,
-    /// The canonical name.
+    /// The user's own name, as far as the inventory knows the user; else the canonical one.
     pub(super) user: String,
+    /// The canonical name, where it is another one of the user's.
+    pub(super) alias: Option<String>,
     /// Password or certificate; a token is as good as a password.
     pub(super) credential: Credential,
     /// Under which it is remembered.
@@ -173,6 +175,7 @@ impl Login {
             key: hasher.key(&[kind, name.as_bytes(), secret]),
             name,
             user,
+            alias: None,
             credential,
             objection: None,
             authorization,
@@ -195,7 +198,7 @@ impl Login {
         device: Option<EasDeviceId>,
     ) -> Attempt {
         let address = Written::new(network(peer.address));
-        let account = Names::account(&self.name);
+        let account = Names::account(&self.user);
         let account = account.as_bytes();
         Attempt {
             credential: self.key,
@@ -210,6 +213,11 @@ impl Login {
         }
     }
 
+    /// The name that was signed in with, in its canonical spelling.
+    pub(super) fn canonical(&self) -> &str {
+        self.alias.as_deref().unwrap_or(&self.user)
+    }
+
     /// Drops the credential that is put on requests.
     pub(super) fn forget_authorization(&mut self) {
         self.authorization = None;
@@ -222,7 +230,7 @@ impl Login {
                 headers.insert(header::AUTHORIZATION, authorization.clone());
             }
             (None, Some(name)) => {
-                if let Ok(user) = HeaderValue::from_bytes(self.user.as_bytes()) {
+                if let Ok(user) = HeaderValue::from_bytes(self.canonical().as_bytes()) {
                     headers.insert(name.name(), user);
                 }
             }

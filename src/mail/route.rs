@@ -152,19 +152,20 @@ impl Router {
         self.routes.load()
     }
 
-    /// Where a request of this user goes.
+    /// Where a request of a user goes, who is named by its own name and by the one it has signed in with.
     pub(super) fn route(
         &self,
         live: &Live,
         now: Monotonic,
-        user: &str,
+        names: [&str; 2],
         device: Option<&EasDeviceId>,
     ) -> Placed {
+        let [user, _] = names;
         let routes = self.routes.load();
         let place = if routes.rules.is_empty() && !self.has_learned.load(Ordering::Relaxed) {
             None
         } else {
-            self.place(now, user).or_else(|| routes.ruled(live, user))
+            self.place(now, user).or_else(|| routes.ruled(live, names))
         };
         let resource = match place {
             Some(id) => routes.get(id),

@@ -54,7 +54,6 @@ use super::gateway::SHORT_WAIT;
 use super::head::Head;
 use super::head::Peer;
 use super::head::Wanted;
-use super::login::Login;
 use super::reply::Cause;
 use super::reply::Reply;
 use super::route::Route;
@@ -209,27 +208,16 @@ impl Gateway {
         let id = self.next_correlation();
         match asked.application.sign_in {
             SignIn::Certificate => {
-                let login = Login::of_certificate(&self.config, &self.hasher, now.wall, peer)?;
-                let route = self
-                    .router
-                    .route(&self.live, now.monotonic, &login.user, None);
+                let login = self.read_certificate(now, peer)?;
+                let route = self.place(now, &login, None);
                 let who = Who::new(id, Arc::clone(peer), login, &user_agent, route);
                 Ok(self.let_in(now, who, asked, headers))
             }
             SignIn::Password => {
-                let login = Login::read(
-                    &self.config,
-                    &self.hasher,
-                    &self.challenges,
-                    now.wall,
-                    peer,
-                    head.headers,
-                )?;
+                let login = self.read_login(now, peer, head.headers)?;
                 headers.remove(names::AUTHORIZATION);
                 login.add_to(&mut headers, &self.config);
-                let route = self
-                    .router
-                    .route(&self.live, now.monotonic, &login.user, None);
+                let route = self.place(now, &login, None);
                 let who = Who::new(id, Arc::clone(peer), login, &user_agent, route);
                 let pending = Pending {
                     who,

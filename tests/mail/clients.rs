@@ -52,7 +52,7 @@ fn answered(next: Next) -> Reply {
 }
 
 /// Sends a command and gets an answer of 200 from the mail server.
-fn succeed(gateway: &Gateway, request: &Request) {
+pub(crate) fn succeed(gateway: &Gateway, request: &Request) {
     let forward = forward(request.settle(gateway, &peer()));
     let exchange = &forward.exchange;
     drop(crate::world::answered(gateway, start(), exchange, 200, b""));

@@ -37,6 +37,7 @@
     reason = "tests and their helpers fail by panic on what they do not expect"
 )]
 
+mod alias;
 mod beside;
 mod clients;
 mod credentials;

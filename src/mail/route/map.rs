@@ -150,11 +150,16 @@ impl Routes {
         hash
     }
 
-    pub(super) fn ruled(&self, live: &Live, user: &str) -> Option<UpstreamId> {
-        let suffix = user.rsplit_once('@').map(|(_, suffix)| suffix);
+    /// A rule fits a user by any of its names, the own one and the one it has signed in with.
+    pub(super) fn ruled(&self, live: &Live, names: [&str; 2]) -> Option<UpstreamId> {
+        let [user, _] = names;
+        let has_suffix = |name: &str, wanted: &str| {
+            let suffix = name.rsplit_once('@').map(|(_, suffix)| suffix);
+            suffix == Some(wanted)
+        };
         let fits = |rule: &&Rule| match &rule.whose {
-            Whose::User(name) => name == user,
-            Whose::Suffix(wanted) => suffix == Some(wanted.as_str()),
+            Whose::User(name) => names.contains(&name.as_str()) || live.own_name(name) == user,
+            Whose::Suffix(wanted) => names.iter().any(|name| has_suffix(name, wanted)),
             Whose::Group(group) => live.is_member(user, *group),
         };
         self.rules.iter().find(fits).map(|rule| rule.upstream)
