@@ -183,7 +183,8 @@ impl Roll {
         };
         let mut table = self.lock();
         let table = &mut *table;
-        if !table.entries.contains_key(&key) {
+        let is_new = !table.entries.contains_key(&key);
+        if is_new {
             if verdict == Verdict::Allow && !care.is_on() {
                 return None;
             }
@@ -223,6 +224,9 @@ impl Roll {
             let entry = entry.clone();
             table.enqueue(key, &entry);
             self.count(&table.entries, before, key);
+        }
+        // That it was let in is noted too: whether it may wait later hangs on that.
+        if is_news || is_new {
             self.note(table, key);
         }
         if is_plain && !care.is_on() {

@@ -36,7 +36,9 @@ fn a_wait_is_kept_by_a_gateway_that_is_killed_r33() {
     let world = World::new();
     let gateway = caring(&world, waits(100));
     drop(forward(send(&gateway, start(), "good", "Ping")));
-    assert_eq!(gateway.poll_notes(), None, "nothing that anybody relies on");
+    let let_in = gateway.poll_notes().unwrap();
+    drop(forward(send(&gateway, start(), "good", "Ping")));
+    assert_eq!(gateway.poll_notes(), None, "nothing new");
     let saved = gateway.save(start());
     world.set("good", ComplianceState::NonCompliant);
     drop(forward(send(&gateway, later(10), "good", "Ping")));
@@ -49,6 +51,10 @@ fn a_wait_is_kept_by_a_gateway_that_is_killed_r33() {
         drop(forward(send(&again, later(60), "good", "Ping")));
         assert_eq!(standing(&again, "good").phase, until);
     }
+    // One that was killed before: whether it waits hangs on its having been let in.
+    let again = restarted(&world, b"", &let_in);
+    drop(forward(send(&again, later(10), "good", "Ping")));
+    assert_eq!(standing(&again, "good").phase, until);
     // A line that was cut as the machine lost its power costs itself.
     let cut = notes.get(..notes.len() / 2).unwrap();
     let (_, restored) = world.gateway_with(config()).restore(start(), &saved, cut);
