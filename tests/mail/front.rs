@@ -710,6 +710,31 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
     site.drain().await;
 }
 
+/// Such a client found its connection broken, and sent the mail again.
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_reads_when_it_has_sent_a_whole_mail() {
+    let site = Site::start().await;
+    let length = 20 << 20;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
+         Authorization: {}\r\nContent-Length: {length}\r\n\r\n",
+        target("bad", "SendMail", "length"),
+        basic("right")
+    );
+    let mut stream = site.tls(b"http/1.1", None).await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..length / (64 << 10) {
+        stream.write_all(&[b'x'; 64 << 10]).await.unwrap();
+    }
+    stream.flush().await.unwrap();
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).await.unwrap();
+    let received = String::from_utf8_lossy(&received);
+    assert!(received.starts_with("HTTP/1.1 403"), "{received}");
+    assert!(received.contains("connection: close\r\n"), "{received}");
+    site.drain().await;
+}
+
 /// Connections are spread over the lanes, so that some of sixteen meet each.
 #[tokio::test]
 async fn lanes_serve_alike_and_end_together() {

@@ -285,7 +285,9 @@ impl Client {
             Cause::Malformed(_) | Cause::BodyMissing | Cause::BodyMalformed
         );
         // A body that nobody has asked for does not come, or it does.
-        let keeps = keeps && !is_unclear && !self.waits_for_word && !self.stop.was_said();
+        let is_long = self.body.has_more_than(DISCARDED);
+        let keeps =
+            keeps && !is_unclear && !is_long && !self.waits_for_word && !self.stop.was_said();
         let length = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
         let headers = self.dated(lane, reply.headers);
         put_answer(

@@ -111,6 +111,12 @@ impl Decoder {
         Ok(ready)
     }
 
+    /// Whether more octets than these are known to follow.
+    pub fn has_more_than(&self, count: usize) -> bool {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        matches!(self.state, State::Known(left) if left > count)
+    }
+
     /// Whether `count` octets are all that is left of the body, or of the chunk in hand.
     pub fn ends_after(&self, count: usize) -> bool {
         let count = u64::try_from(count).unwrap_or(u64::MAX);

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
+use std::time::Duration;
 
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
@@ -20,7 +21,6 @@ use crate::net::http1::Buffer;
 use crate::net::http1::put_piece;
 
 use super::Client;
-use crate::net::eas::DISCARD_TIME;
 
 impl Client {
     /// Whether the client went away in the middle of its request. What it sends beyond the request
@@ -107,7 +107,7 @@ impl Client {
             }
         };
         // Whoever is slower is cut.
-        drop(timeout(DISCARD_TIME, closing).await);
+        drop(timeout(LINGER_TIME, closing).await);
     }
 }
 
@@ -146,5 +146,10 @@ impl Source for Client {
     }
 }
 
-/// Octets that are read of a client that goes on sending after its last answer.
-const LINGER: usize = 256 << 10;
+/// Octets that are read of a client that goes on sending after its last answer: a client that reads only
+/// when it has sent all of a mail would else not learn why it was refused, and send it again. Exchange
+/// takes mails of 10 MB by default; few take more than 25.
+const LINGER: usize = 32 << 20;
+
+/// How long that may take.
+const LINGER_TIME: Duration = Duration::from_secs(10);
