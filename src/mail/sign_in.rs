@@ -88,7 +88,7 @@ impl Gateway {
         })
     }
 
-    /// The upstream has answered an [`Ask`](super::action::Ask).
+    /// The upstream has answered an [`Ask`].
     pub fn handle_told(&self, now: Now, ticket: Ticket, told: Told<'_>) -> Step {
         let mut asked = *ticket.0;
         let who = &asked.pending.who;
