@@ -12,6 +12,7 @@ use crate::access::permit::Terms;
 use crate::access::seen;
 use crate::access::subject::OwnedSubject;
 use crate::inventory::ClientEntry;
+use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::Subject;
 use crate::model::Timestamp;
@@ -64,6 +65,13 @@ impl Live {
         }
         let user = self.point.reader().client_user(user)?;
         self.point.line.find(user, eas)
+    }
+
+    /// Whether a user's mail client with this id is known to be the one of this device, so that no
+    /// proof of it adds anything.
+    #[must_use]
+    pub fn has_place(&self, eas: &EasDeviceId, user: &str, device: DeviceId) -> bool {
+        self.point.reader().has_place(eas, user, device)
     }
 
     /// Decides. A client that would be let in and has to stand in line is judged in the place that it

@@ -53,6 +53,7 @@ use audit::Event;
 use kept::Kept;
 
 pub(super) use rows::Chosen;
+pub(super) use rows::Displaced;
 pub(super) use rows::Moment;
 pub(super) use rows::row;
 

@@ -14,7 +14,6 @@ use crate::inventory::group::GroupSet;
 use crate::inventory::group::GroupSets;
 use crate::inventory::index::Key;
 use crate::inventory::key::Keys;
-use crate::inventory::mapping::is_outdated;
 use crate::inventory::names::Spellings;
 use crate::inventory::record;
 use crate::inventory::record::DEVICE_WORDS;
@@ -413,9 +412,7 @@ impl Reader {
         let bindings = state.devices.bindings(row);
         description.add_statements(statements, &self.shared.walks);
         description.add_bindings(bindings, &state.names);
-        description.is_displaced = is_outdated(statements, posture.owner, bindings, |binding| {
-            state.names.reference(binding.user)
-        });
+        description.add_displaced(state.devices.all_displaced(&state.names, row));
         Some(description)
     }
 

@@ -38,9 +38,6 @@ pub struct Description {
     pub certificates: Vec<CertificateId>,
     /// ActiveSync ids that sources state, and those learned from mail.
     pub eas: Vec<EasUse>,
-    /// Whether those that sources state are displaced: the device has shown another one since, and is
-    /// not found by them any more.
-    pub is_displaced: bool,
     /// The sources that know the device, in order of precedence, and when each last said so.
     pub sources: Vec<(SourceId, Timestamp)>,
 }
@@ -52,17 +49,13 @@ pub struct EasUse {
     pub eas: EasDeviceId,
     /// Who uses it; `None` when a source states it for a device without owner.
     pub user: Option<UserId>,
-    /// When an upstream showed it; `None` when a source states it.
+    /// When an upstream showed it; `None` when a source states it, and of one that is displaced.
     pub learned: Option<Timestamp>,
+    /// Whether another one has taken its place: the device is not found by this one any more.
+    pub is_displaced: bool,
 }
 
 impl Description {
-    /// Whether another ActiveSync id has taken the place of this one.
-    #[must_use]
-    pub fn displaces(&self, of: &EasUse) -> bool {
-        self.is_displaced && of.learned.is_none()
-    }
-
     pub(crate) fn new(posture: Posture, groups: Vec<GroupId>, names: &Names) -> Self {
         Self {
             owner: posture.owner.and_then(|owner| names.text(owner.0).cloned()),
@@ -75,7 +68,6 @@ impl Description {
             macs: Vec::new(),
             certificates: Vec::new(),
             eas: Vec::new(),
-            is_displaced: false,
             sources: Vec::new(),
         }
     }
@@ -95,7 +87,24 @@ impl Description {
             eas: binding.eas,
             user: names.text(binding.user.get()).cloned(),
             learned: Some(binding.at),
+            is_displaced: false,
         }));
+    }
+
+    /// Marks those of the ids that are displaced, and adds those that are not there.
+    pub(crate) fn add_displaced(&mut self, displaced: Vec<(EasDeviceId, Option<UserId>)>) {
+        for (eas, user) in displaced {
+            let known = (self.eas.iter_mut()).find(|of| of.eas == eas && of.user == user);
+            match known {
+                Some(of) => of.is_displaced = of.learned.is_none(),
+                None => self.eas.push(EasUse {
+                    eas,
+                    user,
+                    learned: None,
+                    is_displaced: true,
+                }),
+            }
+        }
     }
 
     fn add_detail(&mut self, detail: Detail<'_>) {
@@ -105,8 +114,13 @@ impl Description {
             Detail::Serial(serial) => add(&mut self.serials, serial.to_owned()),
             Detail::Eas(eas) => {
                 let user = self.owner.clone();
-                let learned = None;
-                add(&mut self.eas, EasUse { eas, user, learned });
+                let of = EasUse {
+                    eas,
+                    user,
+                    learned: None,
+                    is_displaced: false,
+                };
+                add(&mut self.eas, of);
             }
             Detail::Mac(mac) => add(&mut self.macs, mac),
             Detail::Name(name) => self.name = self.name.take().or_else(|| Some(name.to_owned())),

@@ -1,5 +1,6 @@
 //! Devices, the writer's side: statements of sources in, hot records and keys out.
 
+mod learned;
 mod publish;
 mod restore;
 
@@ -12,6 +13,7 @@ use crate::inventory::index::Extent;
 use crate::inventory::index::MAX_ROWS;
 use crate::inventory::key::Keys;
 use crate::inventory::mapping::Binding;
+use crate::inventory::mapping::Displaced;
 use crate::inventory::mapping::Shared;
 use crate::inventory::mapping::is_stated;
 use crate::inventory::merge;
@@ -23,7 +25,6 @@ use crate::inventory::statement::BySource;
 use crate::inventory::statement::Detail;
 use crate::inventory::statement::Details;
 use crate::inventory::statement::Facts;
-use crate::inventory::statement::Name;
 use crate::inventory::statement::Statement;
 use crate::inventory::table::Holder;
 use crate::inventory::table::Owner;
@@ -40,6 +41,8 @@ pub(crate) struct Devices {
     statements: Vec<BySource<Statement>>,
     /// By row, for the few devices that have any.
     bindings: HashMap<u32, Vec<Binding>>,
+    /// By row, the oldest first.
+    displaced: HashMap<u32, Vec<Displaced>>,
     count: usize,
     /// Counts what alters a statement or a binding, if only its time.
     changes: u64,
@@ -59,6 +62,7 @@ impl Devices {
             shared: Shared::default(),
             statements: Vec::new(),
             bindings: HashMap::new(),
+            displaced: HashMap::new(),
             count: 0,
             changes: 0,
             changed: Vec::new(),
@@ -179,79 +183,6 @@ impl Devices {
         }
     }
 
-    /// Makes an ActiveSync id in the hands of a user lead to a device, in the place of the one that
-    /// was learned of this user before. Nothing happens when it does so already.
-    pub(crate) fn bind(
-        &mut self,
-        batch: &mut Batch<'_>,
-        names: &mut Names,
-        row: u32,
-        (eas, user): (EasDeviceId, Name),
-    ) {
-        self.touch(row);
-        let whose = names.reference(user);
-        let is_replaced = |names: &Names, known: &Binding| {
-            known.eas != eas && names.reference(known.user) == whose
-        };
-        let key = batch.keys.eas(&eas, Some(whose));
-        let leads_here = self.owner.holder(key) == Some(Holder::One(row));
-        let learned = self.bindings.get_mut(&row);
-        let mut learned = learned.map_or(&mut [][..], Vec::as_mut_slice).iter_mut();
-        let known = learned.find(|known| known.eas == eas && known.user == user);
-        let is_new = known.is_none() && !leads_here;
-        if let Some(known) = known {
-            known.at = batch.at;
-        }
-        let replaces = (self.bindings(row).iter()).any(|known| is_replaced(names, known));
-        if !is_new && !replaces {
-            return;
-        }
-        let before = self.keys_before(batch.keys, row);
-        let learned = self.bindings.entry(row).or_default();
-        let replaced = learned.extract_if(.., |known| is_replaced(names, known));
-        let mut gone: Vec<Name> = replaced.map(|binding| binding.user).collect();
-        if is_new {
-            names.mention(user, true);
-            let oldest = (0..learned.len()).min_by_key(|&at| learned.get(at).map(|b| b.at));
-            if let Some(oldest) = oldest.filter(|_| learned.len() >= MAX_BINDINGS) {
-                gone.push(learned.remove(oldest).user);
-            }
-            learned.push(Binding {
-                eas,
-                user,
-                keyed: whose,
-                at: batch.at,
-            });
-        }
-        self.forget(names, row, gone);
-        self.publish(batch, names, row, Some(before));
-        self.note(batch.outcome, row);
-    }
-
-    /// Bindings of the device in `row`, by these users, are gone.
-    fn forget(&mut self, names: &mut Names, row: u32, users: Vec<Name>) {
-        if self.bindings(row).is_empty() {
-            self.bindings.remove(&row);
-        }
-        for user in users {
-            names.mention(user, false);
-        }
-    }
-
-    /// A source has begun to state ActiveSync ids that none did before: what was learned beside what is
-    /// stated now counts no more.
-    fn outdate(&mut self, names: &mut Names, row: u32, new: &[EasDeviceId]) {
-        if new.is_empty() || self.bindings(row).is_empty() {
-            return;
-        }
-        let statements = self.statements.get(row as usize);
-        let statements = statements.map_or(&[][..], BySource::as_slice);
-        let learned = self.bindings.entry(row).or_default();
-        let outdated = learned.extract_if(.., |known| !is_stated(statements, &known.eas));
-        let gone = outdated.map(|binding| binding.user).collect();
-        self.forget(names, row, gone);
-    }
-
     /// Names in `moved` mean another user than before: devices that depend on one follow.
     pub(crate) fn follow(&mut self, batch: &mut Batch<'_>, names: &Names) {
         let moved = std::mem::take(&mut batch.outcome.moved);
@@ -311,6 +242,7 @@ impl Devices {
         }
         self.change_keys(batch.outcome, row, &before, &[]);
         self.owner.remove(row);
+        self.displaced.remove(&row);
         let said = self.statements.get_mut(row as usize).map(std::mem::take);
         let owners = said.iter().flat_map(BySource::as_slice);
         let users = self.bindings.remove(&row).into_iter().flatten();
@@ -356,10 +288,18 @@ impl Devices {
             (None, Some(said)) => said.take(batch.source),
             (_, None) => None,
         };
+        let was = (old.as_ref().filter(|_| !new.is_empty())).and_then(|old| {
+            let ids = old.details.iter().filter_map(Detail::eas);
+            let owner = old
+                .facts
+                .owner
+                .or_else(|| merge::owner(self.statements(row)))?;
+            Some(ids.map(|eas| (eas, owner)).collect::<Vec<_>>())
+        });
         if let Some(owner) = old.and_then(|old| old.facts.owner) {
             names.mention(owner, false);
         }
-        self.outdate(names, row, &new);
+        self.outdate(names, row, &new, was.unwrap_or_default());
         self.publish(batch, names, row, before);
     }
 }
@@ -398,3 +338,7 @@ pub(crate) const BLOCK: usize = 1024;
 
 /// Learned bindings of one device: a family's tablet has a few (R36). The oldest makes room.
 pub(crate) const MAX_BINDINGS: usize = 16;
+
+/// Displaced ids of one device that are remembered, for people to see: more than a phone is reset
+/// before its management reports it, and as many as three bits count. The oldest makes room.
+pub(crate) const MAX_DISPLACED: usize = 7;

@@ -2,18 +2,24 @@
 //! bindings of ActiveSync ids that the mail plane learns.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
+use crate::inventory::cache::Reader;
 use crate::inventory::index::Key;
 use crate::inventory::key::Keys;
 use crate::inventory::names::Names;
+use crate::inventory::record;
 use crate::inventory::record::DEVICE_WORDS;
 use crate::inventory::statement::Detail;
 use crate::inventory::statement::Name;
 use crate::inventory::statement::Statement;
+use crate::inventory::table::Found;
 use crate::inventory::table::Holder;
 use crate::inventory::table::Owner;
+use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::Timestamp;
+use crate::model::UserId;
 use crate::model::UserRef;
 
 /// That a user's mail client uses an ActiveSync id on a device, as an upstream has shown.
@@ -25,6 +31,13 @@ pub(crate) struct Binding {
     pub(crate) at: Timestamp,
 }
 
+/// An ActiveSync id that led to a device in the hands of a user, until another one took its place.
+pub(crate) struct Displaced {
+    pub(crate) eas: EasDeviceId,
+    /// A text, so that nobody has a row among names for it.
+    pub(crate) user: UserId,
+}
+
 /// A key of a device. That an ActiveSync id is known at all is a key that devices may share.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Held {
@@ -32,6 +45,38 @@ pub(crate) struct Held {
     pub(crate) shareable: bool,
     /// The key that is looked for when this one finds nothing.
     pub(crate) before: Option<Key>,
+}
+
+impl Reader {
+    /// Whether an ActiveSync id in the hands of this user, and not of anybody, leads to the device, so
+    /// that nothing has to be learned. Neither locks nor allocates.
+    #[must_use]
+    pub fn has_place(&self, eas: &EasDeviceId, user: &str, device: DeviceId) -> bool {
+        let whose = self.user(user).map(|entry| entry.user);
+        whose.is_some_and(|whose| {
+            let key = self.shared.keys.eas(eas, Some(whose));
+            match self.shared.devices.find(key) {
+                Found::One(_, words) => record::device_in(&words) == device,
+                Found::Nothing | Found::Several => false,
+            }
+        })
+    }
+
+    /// Cold: the ActiveSync ids whose place on their device others have taken, each with its user.
+    #[must_use]
+    pub fn displaced(&self) -> HashSet<(EasDeviceId, UserRef)> {
+        let rows = self.lock().devices.rows_of_displaced();
+        let mut all = HashSet::new();
+        for rows in rows.chunks(AT_A_TIME) {
+            let state = self.lock();
+            let ids = (rows.iter()).flat_map(|row| state.devices.all_displaced(&state.names, *row));
+            all.extend(ids.filter_map(|(eas, user)| {
+                let user = state.names.find(&self.shared.keys, &user?)?;
+                Some((eas, state.names.reference(user)))
+            }));
+        }
+        all
+    }
 }
 
 /// The keys of a device besides its own id: sorted, each once.
@@ -191,3 +236,6 @@ impl Shared {
         }
     }
 }
+
+/// Devices that are looked at without giving the lock away: the writer waits a millisecond for them.
+const AT_A_TIME: usize = 1024;

@@ -136,6 +136,10 @@ type Walk = (crate::model::SourceId, Timestamp);
 const NONE: u32 = u32::MAX;
 const NO_VALUE: u8 = u8::MAX;
 
+/// Of the octet that counts what was learned of a device these bits are for its bindings, the others for
+/// displaced ids, which there were none of when the octet began to be written.
+const BINDING_BITS: u32 = 5;
+
 /// A list of all devices alters every block, within seconds. After so many rounds the writer waits.
 const ROUNDS: usize = 20;
 

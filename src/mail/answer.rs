@@ -13,6 +13,7 @@ use http::header::ACCEPT_ENCODING;
 use crate::access::Decided;
 use crate::eas;
 use crate::model::DeviceId;
+use crate::model::EasDeviceId;
 use crate::model::Established;
 use crate::model::Monotonic;
 use crate::model::Now;
@@ -67,7 +68,7 @@ impl Gateway {
         let Some(promise) = self.promise(now, way).filter(|_| status.is_success()) else {
             return (Outgoing::Pass(status, answer), None);
         };
-        if eas::outcome::is_told_by_http(way.request.version) {
+        if eas::outcome::is_told_by_http(way.request.command, way.request.version) {
             let event = self.keep(now, promise);
             return (Outgoing::Pass(status, answer), event);
         }
@@ -87,7 +88,7 @@ impl Gateway {
     /// compressed, which the client may have asked for.
     pub(super) fn expect(&self, now: Now, way: &mut Way, headers: &mut HeaderMap) {
         way.unbound = self.unbound(now, way);
-        if eas::outcome::is_told_by_http(way.request.version) {
+        if eas::outcome::is_told_by_http(way.request.command, way.request.version) {
             return;
         }
         if way.unbound.is_some() || Self::wants_success(now.wall, &way.request, &way.decided) {
@@ -122,13 +123,13 @@ impl Gateway {
         }
         let (key, binding) = promise.binding?;
         let mut told = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_told(&told, key, now) {
+        if told_lately(&told, key, now) == Some(binding.eas) {
             return None;
         }
         if told.len() >= MAX_BOUND {
             told.clear();
         }
-        told.insert(key, now.monotonic);
+        told.insert(key, (binding.eas, now.monotonic));
         Some(Event::Binding(binding))
     }
 
@@ -161,17 +162,21 @@ impl Gateway {
         Reply::unavailable(SHORT_WAIT, Cause::Unavailable)
     }
 
-    /// The key of a binding that is worth telling: the device is proven, and was not told of
-    /// lately.
+    /// The key of a binding that is worth telling: the device is proven, and it is not by this DeviceId
+    /// that it was seen last, be that known or on its way.
     fn unbound(&self, now: Now, way: &Way) -> Option<Key> {
         let device = proven(way)?;
-        let key = self.hasher.key(&[
-            way.request.device.as_str().as_bytes(),
-            way.who.login.user.as_bytes(),
-            &device.as_u128().to_be_bytes(),
-        ]);
-        let told = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
-        (!is_told(&told, key, now)).then_some(key)
+        let (eas, user) = (way.request.device, &way.who.login.user);
+        let key = (self.hasher).key(&[user.as_bytes(), &device.as_u128().to_be_bytes()]);
+        let has_place = self.live.has_place(&eas, user, device);
+        let mut told = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        let on_its_way = told_lately(&told, key, now);
+        if has_place && on_its_way == Some(eas) {
+            // It has arrived. When another one takes its place it is told again, however soon.
+            told.remove(&key);
+        }
+        let is_last = on_its_way.map_or(has_place, |other| other == eas);
+        (!is_last).then_some(key)
     }
 
     /// The upstream sends the user elsewhere: where the client is led, which is here if anywhere.
@@ -232,20 +237,25 @@ fn bound(now: Now, way: &Way) -> Option<Binding> {
     })
 }
 
-fn is_told(told: &HashMap<Key, Monotonic>, key: Key, now: Now) -> bool {
-    told.get(&key)
-        .is_some_and(|told| now.monotonic < *told + TOLD_FOR)
+/// The DeviceId that was told of a user and a device, if that may still be on its way.
+fn told_lately(
+    told: &HashMap<Key, (EasDeviceId, Monotonic)>,
+    key: Key,
+    now: Now,
+) -> Option<EasDeviceId> {
+    let (eas, at) = told.get(&key)?;
+    (now.monotonic < *at + TOLD_FOR).then_some(*eas)
 }
 
 /// "Wrong server": the client is to go to `X-MS-Location` (MS-ASHTTP 3.1.5.2.2).
 const REDIRECT: u16 = 451;
 
-/// How long a binding is not told again. The inventory may have been too busy for it, or may have
-/// forgotten it with a device that was away meanwhile.
-const TOLD_FOR: Duration = Duration::from_mins(10);
+/// How long a binding is not told again that does not arrive. The inventory may have been too busy for it,
+/// or be unable to use it: two devices claim one DeviceId.
+const TOLD_FOR: Duration = Duration::from_mins(1);
 
-/// How many bindings are remembered as told; when it is full all are forgotten and told once more,
-/// which changes nothing in the inventory.
+/// How many bindings are remembered as on their way; when it is full all are forgotten, and those that
+/// have not arrived are told once more, which changes nothing in the inventory.
 const MAX_BOUND: usize = 65_536;
 
 /// Whether an answer to OPTIONS is none that an ActiveSync server gives, however bad its day: a

@@ -25,6 +25,7 @@ use crate::access::RecordQueue;
 use crate::access::Trace;
 use crate::eas;
 use crate::eas::Refusal;
+use crate::model::EasDeviceId;
 use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Subject;
@@ -76,8 +77,8 @@ pub struct Gateway {
     pub(super) challenges: Challenges,
     /// Held for a few operations on maps, never across a call.
     credentials: Mutex<Credentials>,
-    /// What has gone out as a [`Binding`](super::Binding), and when.
-    pub(super) bound: Mutex<HashMap<Key, Monotonic>>,
+    /// By user and device, what has gone out as a [`Binding`](super::Binding) last, and when.
+    pub(super) bound: Mutex<HashMap<Key, (EasDeviceId, Monotonic)>>,
     pub(super) roll: Roll,
     pub(super) looks: Mutex<Looks>,
     pub(super) asked: hearing::Asked,

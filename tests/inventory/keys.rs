@@ -6,7 +6,6 @@ use portreeve::inventory::EasUse;
 use portreeve::inventory::Lookup;
 use portreeve::inventory::Update;
 use portreeve::model::CertificateId;
-use portreeve::model::ComplianceState;
 use portreeve::model::DeviceId;
 use portreeve::model::EntraDeviceId;
 use portreeve::model::Identifier;
@@ -263,6 +262,7 @@ fn a_family_s_tablet_may_be_bound_to_each_of_them_r36() {
             eas: id,
             user: Some(name(user)),
             learned,
+            is_displaced: false,
         })
     );
     // The binding goes with the device, and does not come back by itself.
@@ -270,67 +270,6 @@ fn a_family_s_tablet_may_be_bound_to_each_of_them_r36() {
     writer.apply(intune, at(6), vec![said(1, |_| {})]);
     let lost = reader.find(&Identifier::Eas(id, "bob@x"));
     assert_eq!(lost, Lookup::Unknown);
-}
-
-/// After a factory reset a phone has another ActiveSync id: the last that it proves, or that its
-/// management reports, is the one that counts.
-#[test]
-fn a_phone_after_a_factory_reset_is_found_by_its_new_id_alone_r36() {
-    let (mut writer, reader) = inventory();
-    let intune = writer.name_source("intune");
-    let stated = |id: &str, compliance| {
-        vec![said(1, |device| {
-            device.eas = Some(eas(id));
-            device.owner = Some(name("alice@x"));
-            device.compliance = Some(compliance);
-        })]
-    };
-    let (good, bad) = (ComplianceState::Compliant, ComplianceState::NonCompliant);
-    writer.apply(intune, at(1), stated("first", good));
-    let counts = |ids: &[&str], row: &str| {
-        for id in ["first", "second", "third", "fourth"] {
-            let found = reader.find(&Identifier::Eas(eas(id), "alice@x"));
-            let expected = ids.contains(&id);
-            assert_eq!(
-                matches!(found, Lookup::Found(..)),
-                expected,
-                "row {row}: {id} {found:?}"
-            );
-            assert!(expected || found == Lookup::Unknown, "row {row}: {found:?}");
-        }
-    };
-    counts(&["first"], "stated");
-    let changed = [Change::Device(device(1))];
-    for (row, id, changes) in [
-        ("proven", "second", &changed[..]),
-        ("once more", "second", &[]),
-        ("after another reset", "third", &changed),
-        ("back", "second", &changed),
-    ] {
-        let told = writer.bind(eas(id), "Alice@x", device(1), at(2));
-        assert_eq!(told, changes, "row {row}");
-        counts(&[id], row);
-    }
-    // Its management goes on saying what it said before the reset.
-    writer.apply(intune, at(3), stated("first", bad));
-    counts(&["second"], "stated as before");
-    let displaced = || {
-        let described = reader.describe(device(1)).unwrap();
-        let ids = described.eas.iter().filter(|of| described.displaces(of));
-        ids.map(|of| of.eas.to_string()).collect::<Vec<_>>()
-    };
-    assert_eq!(displaced(), ["first"]);
-    writer.apply(intune, at(4), stated("fourth", bad));
-    counts(&["fourth"], "stated anew");
-    assert!(displaced().is_empty());
-    assert_eq!(reader.describe(device(1)).unwrap().eas.len(), 1);
-    // Another user's client on the same device has nothing to do with it.
-    writer.bind(eas("second"), "bob@x", device(1), at(5));
-    writer.bind(eas("third"), "carol@x", device(1), at(6));
-    let find = |id, user| reader.find(&Identifier::Eas(eas(id), user));
-    assert!(matches!(find("second", "bob@x"), Lookup::Found(..)));
-    assert!(matches!(find("third", "carol@x"), Lookup::Found(..)));
-    assert!(matches!(find("fourth", "alice@x"), Lookup::Found(..)));
 }
 
 #[test]
@@ -357,7 +296,10 @@ fn an_ownerless_device_is_anybody_s_until_somebody_is_seen_to_use_it() {
     writer.apply(intune, at(1), vec![said(1, |device| device.eas = Some(id))]);
     let find = |user| reader.find(&Identifier::Eas(id, user));
     assert!(matches!(find("alice@x"), Lookup::Found(found, _) if found.owner.is_none()));
+    // So there is something to learn.
+    assert!(!reader.has_place(&id, "bob@x", device(1)));
     writer.bind(id, "bob@x", device(1), at(2));
+    assert!(reader.has_place(&id, "bob@x", device(1)));
     assert!(matches!(find("bob@x"), Lookup::Found(..)));
     assert_eq!(find("alice@x"), Lookup::OfAnotherUser);
 }

@@ -7,6 +7,7 @@
 )]
 
 mod allocation;
+mod displaced;
 mod guard;
 mod keys;
 mod operations;

@@ -677,7 +677,7 @@ fn a_refusal_within_wbxml_binds_no_device_id_and_is_no_success_r36_ms_ascmd_2_2_
         assert!(event.is_none(), "row {status:?}");
     }
     assert_eq!(world.learn(&gateway), 0, "a refusal was told as a success");
-    let body = b"\x03\x01\x6a\x00\x00\x07\x56\x4c\x031\x00\x01";
+    let body = b"\x03\x01\x6a\x00\x00\x07\x56\x4c\x031\x00\x01\x01";
     let event = answered(&gateway, start(), &forward.exchange, 200, body);
     assert!(matches!(event, Some(Event::Binding(_))));
     assert_eq!(world.learn(&gateway), 1);

@@ -280,18 +280,63 @@ fn a_binding_is_told_again_after_a_while() {
     let good = world.id("good").to_string();
     let proven = certified(identity(None, Some(&good)));
     let forward = forward(Request::of("neverseen", "Sync").settle(&gateway, &proven));
-    for (seconds, told) in [
-        (0, true),
-        (1, false),
-        (599, false),
-        (600, true),
-        (601, false),
-    ] {
+    for (seconds, told) in [(0, true), (1, false), (59, false), (60, true), (61, false)] {
         let now = start().plus(Duration::from_secs(seconds));
         let event = answered(&gateway, now, &forward.exchange, 200, b"");
         let is_told = matches!(event, Some(Event::Binding(_)));
         assert_eq!(is_told, told, "row {seconds}");
     }
+}
+
+/// Two mail clients on one device, one after the other and within a second.
+#[test]
+fn the_device_id_that_proves_itself_last_has_the_place_however_often_they_take_turns_r36() {
+    let world = World::new();
+    let gateway = world.gateway();
+    let good = world.id("good").to_string();
+    let proven = certified(identity(None, Some(&good)));
+    let prove = |device: &str| {
+        let forward = forward(Request::of(device, "Sync").settle(&gateway, &proven));
+        match answered(&gateway, start(), &forward.exchange, 200, b"") {
+            Some(Event::Binding(binding)) => Some(binding),
+            None => None,
+            other => panic!("{device}: {other:?}"),
+        }
+    };
+    let is_in = |device: &str| {
+        let step = Request::of(device, "Sync").settle(&gateway, &peer());
+        if matches!(step.action, Action::Forward(_)) {
+            return true;
+        }
+        let reason = &reply(step).headers["x-portreeve-reason"];
+        assert_eq!(reason, "54003", "{device}");
+        false
+    };
+    // The DeviceId that a source states is known without any proof.
+    assert!(prove("good").is_none());
+    for round in 0..4 {
+        for (last, other) in [("fresh", "good"), ("good", "fresh")] {
+            let binding = prove(last);
+            world.bind(&binding.unwrap_or_else(|| panic!("round {round}: {last} is not told")));
+            assert!(is_in(last), "round {round}: {last} has proved itself last");
+            assert!(!is_in(other), "round {round}: {other} has not");
+            // There is nothing more to tell.
+            assert!(prove(last).is_none(), "round {round}: {last}");
+        }
+    }
+    // Bindings that are on their way count as those that have arrived.
+    let turns = ["fresh", "good", "fresh", "fresh", "good"].map(prove);
+    let told = turns.iter().map(Option::is_some).collect::<Vec<_>>();
+    assert_eq!(told, [true, true, true, false, true]);
+    turns.iter().flatten().for_each(|told| world.bind(told));
+    assert!(is_in("good") && !is_in("fresh"));
+    // A source takes the place away, and the client takes it back at once.
+    world.bind(&prove("fresh").unwrap());
+    assert!(prove("fresh").is_none());
+    world.report("good", "stated", "alice", ComplianceState::Compliant);
+    assert!(is_in("stated") && !is_in("fresh"));
+    world.bind(&prove("fresh").unwrap());
+    assert!(is_in("fresh") && !is_in("stated"));
 }
 
 /// Two devices of alice that prove themselves claim one DeviceId at the same time.

@@ -30,6 +30,7 @@ use portreeve::inventory::WipeStage;
 use portreeve::inventory::Writer;
 use portreeve::mail::Action;
 use portreeve::mail::Ask;
+use portreeve::mail::Binding;
 use portreeve::mail::Config;
 use portreeve::mail::Event;
 use portreeve::mail::Forward;
@@ -188,6 +189,19 @@ impl World {
         let changes = writer.see(&told);
         self.live.sweep(self.now, &changes);
         told.len()
+    }
+
+    /// A binding arrives.
+    pub(crate) fn bind(&self, binding: &Binding) {
+        let Binding {
+            eas,
+            user,
+            device,
+            at,
+        } = binding;
+        let mut writer = self.writer.lock().unwrap();
+        let changes = writer.bind(*eas, user, *device, *at);
+        self.live.sweep(self.now, &changes);
     }
 
     /// An administrator orders a wipe of a client of Alice's, or calls it off.

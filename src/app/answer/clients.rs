@@ -1,6 +1,5 @@
 //! What the control socket answers about mail clients: lists, wipes, forgetting.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -15,6 +14,7 @@ use super::trees::Evidence;
 use crate::app::clients;
 use crate::app::clients::Cancelled;
 use crate::app::clients::Chosen;
+use crate::app::clients::Displaced;
 use crate::app::clients::Moment;
 use crate::inventory::MailClient;
 use crate::inventory::Wipe;
@@ -42,7 +42,7 @@ impl Desk {
         };
         let mut all = self.clients.all();
         all.sort_by(|one, other| (&one.user, one.eas).cmp(&(&other.user, other.eas)));
-        let mut displaced = None;
+        let mut displaced = Displaced::default();
         let rest = all.get(from..).unwrap_or_default();
         let mut rows: Vec<Value> = Vec::new();
         let mut looked_at = 0;
@@ -51,10 +51,6 @@ impl Desk {
                 break;
             }
             looked_at += 1;
-            let is_displaced = || {
-                let ids = displaced.get_or_insert_with(|| self.displaced());
-                ids.contains(&(client.eas, client.user.clone()))
-            };
             let users = self.metrics.users.as_ref();
             let at = Moment {
                 now,
@@ -64,7 +60,7 @@ impl Desk {
                     gateway.lets_in_until(&client.user, client.eas, now)
                 }),
             };
-            let row = clients::row(client, &chosen, reader, at, is_displaced);
+            let row = clients::row(client, &chosen, (reader, &mut displaced), at);
             rows.extend(row.map(Value::Object));
         }
         let next = from + looked_at;
@@ -73,20 +69,6 @@ impl Desk {
             json: json!({ "devices": rows, "next": next }),
             text: String::new(),
         }
-    }
-
-    /// The ActiveSync ids that sources state and whose place others have taken, each with its user.
-    fn displaced(&self) -> HashSet<(EasDeviceId, Box<str>)> {
-        let reader = self.point.reader();
-        let mut found = HashSet::new();
-        for (posture, _) in reader.devices() {
-            let Some(device) = reader.describe(posture.device) else {
-                continue;
-            };
-            let ids = device.eas.iter().filter(|of| device.displaces(of));
-            found.extend(ids.filter_map(|of| Some((of.eas, of.user.as_ref()?.as_str().into()))));
-        }
-        found
     }
 
     /// Why a client is not blocked, or is kept out without a message.

@@ -50,13 +50,12 @@ impl Desk {
         let macs: Vec<_> = device.macs.iter().map(ToString::to_string).collect();
         let eas: Vec<_> = device.eas.iter().map(|of| self.spelled(of)).collect();
         let shown = device.eas.iter().zip(&eas).map(|(of, spelled)| {
-            let is_displaced = device.displaces(of);
-            let more = if is_displaced { " (displaced)" } else { "" };
+            let more = if of.is_displaced { " (displaced)" } else { "" };
             format!("{spelled}{more}")
         });
         let shown: Vec<_> = shown.collect();
         let displaced = device.eas.iter().zip(&eas);
-        let displaced = displaced.filter(|(of, _)| device.displaces(of));
+        let displaced = displaced.filter(|(of, _)| of.is_displaced);
         let displaced: Vec<_> = displaced.map(|(_, spelled)| spelled).collect();
         line("serials", device.serials.join(", "));
         line("macs", macs.join(", "));

@@ -1,5 +1,6 @@
 //! Mail clients as rows of a report, in the columns that administrators of Exchange connectors know.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::Map;
@@ -9,8 +10,10 @@ use crate::inventory::Lookup;
 use crate::inventory::MailClient;
 use crate::inventory::Reader;
 use crate::inventory::WipeOrder;
+use crate::model::EasDeviceId;
 use crate::model::Identifier;
 use crate::model::Timestamp;
+use crate::model::UserRef;
 use crate::model::Verdict;
 
 /// Which clients are wanted; nothing is all.
@@ -38,13 +41,25 @@ pub(crate) struct Moment {
     pub(crate) until: Option<Timestamp>,
 }
 
+/// The clients whose place on their device others have taken, for a row of rows: asked for once, and
+/// only if a client stands there of which no device is known.
+#[derive(Debug, Default)]
+pub(crate) struct Displaced(Option<HashSet<(EasDeviceId, UserRef)>>);
+
+impl Displaced {
+    fn has(&mut self, reader: &Reader, client: &MailClient) -> bool {
+        let ids = self.0.get_or_insert_with(|| reader.displaced());
+        let user = reader.user(&client.user);
+        user.is_some_and(|entry| ids.contains(&(client.eas, entry.user)))
+    }
+}
+
 /// A client's row, if it is wanted: names of columns with texts.
 pub(crate) fn row(
     client: &MailClient,
     chosen: &Chosen<'_>,
-    reader: &Reader,
+    (reader, displaced): (&Reader, &mut Displaced),
     at: Moment,
-    is_displaced: impl FnOnce() -> bool,
 ) -> Option<Map<String, Value>> {
     let Moment {
         now,
@@ -53,9 +68,9 @@ pub(crate) fn row(
     } = at;
     let found = reader.find(&Identifier::Eas(client.eas, &client.user));
     let is_allowed = matches!(client.state, Some((Verdict::Allow, _)));
+    let is_displaced = matches!(found, Lookup::Unknown) && displaced.has(reader, client);
     // It was let in as a device that it is not any more; its next request shows what it is now.
-    let is_displaced = is_allowed && matches!(found, Lookup::Unknown) && is_displaced();
-    let decided = client.state.filter(|_| !is_displaced);
+    let decided = client.state.filter(|_| !(is_allowed && is_displaced));
     let until = until.filter(|_| decided.is_some() && !is_allowed);
     let state = match (decided, until) {
         (_, Some(_)) => access_state(Verdict::Allow),
@@ -186,5 +201,60 @@ const fn access_state(verdict: Verdict) -> &'static str {
         Verdict::Allow => "Allowed",
         Verdict::Quarantine => "Quarantined",
         Verdict::Block => "Blocked",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory;
+    use crate::inventory::DeviceReport;
+    use crate::inventory::Update;
+    use crate::model::DeviceId;
+    use crate::model::Reason;
+    use crate::model::UserId;
+
+    #[test]
+    fn a_client_is_displaced_as_long_as_another_one_has_its_place() {
+        let at = Timestamp::from_unix_seconds;
+        let (mut writer, reader) = inventory::open(inventory::Config::new([7; 16]));
+        let source = writer.name_source("intune");
+        let device = DeviceId::from_u128(1);
+        let mut report = DeviceReport::new(device);
+        report.eas = Some("stated".parse().unwrap());
+        report.owner = UserId::parse("alice@example.com");
+        writer.apply(source, at(1), vec![Update::Device(report)]);
+        for id in ["first", "second", "third"] {
+            let eas = id.parse().unwrap();
+            writer.bind(eas, "Alice@example.com", device, at(2));
+        }
+        let shown = |id: &str, verdict: Option<Verdict>| {
+            let eas = id.parse().unwrap();
+            let mut client = MailClient::new(eas, "alice@example.com", at(3));
+            client.state = verdict.map(|verdict| (verdict, Reason::DeviceUnknown));
+            let moment = Moment {
+                now: at(4),
+                pending: Duration::from_mins(15),
+                until: None,
+            };
+            let known = (&reader, &mut Displaced::default());
+            let row = row(&client, &Chosen::default(), known, moment).unwrap();
+            ["Mapping", "Exchange Access State"].map(|name| row[name].as_str().unwrap().to_owned())
+        };
+        let allowed = Some(Verdict::Allow);
+        for id in ["stated", "first", "second"] {
+            // Its next request shows what it is now.
+            assert_eq!(shown(id, allowed), ["displaced", "Unknown"], "row {id}");
+            let refused = shown(id, Some(Verdict::Quarantine));
+            assert_eq!(refused, ["displaced", "Quarantined"], "row {id}");
+            assert_eq!(shown(id, None), ["displaced", "Unknown"], "row {id}");
+        }
+        assert_eq!(shown("third", allowed), ["mapped", "Allowed"]);
+        assert_eq!(shown("fourth", allowed), ["mapped_pending", "Allowed"]);
+        // One takes its place back.
+        let first = "first".parse().unwrap();
+        writer.bind(first, "alice@example.com", device, at(5));
+        assert_eq!(shown("first", allowed), ["mapped", "Allowed"]);
+        assert_eq!(shown("third", allowed), ["displaced", "Unknown"]);
     }
 }

@@ -23,6 +23,7 @@ use crate::inventory::index::MAX_ROWS;
 use crate::inventory::index::PARTS;
 use crate::inventory::key::Keys;
 use crate::inventory::mapping::Binding;
+use crate::inventory::mapping::Displaced;
 use crate::inventory::mapping::Held;
 use crate::inventory::mapping::keys_into;
 use crate::inventory::mapping::rekey;
@@ -69,6 +70,7 @@ struct Made {
     /// Rows of devices of which no source that is still asked says anything.
     vacant: Vec<u32>,
     bindings: Vec<(u32, Vec<Binding>)>,
+    displaced: Vec<(u32, Vec<Displaced>)>,
     /// Rows whose record still lacks its facts, because their groups are those of several sets.
     several_sets: Vec<u32>,
 }
@@ -109,6 +111,7 @@ impl Devices {
         self.owner = filling.finish(rows, vacant, extent);
         for made in &mut made {
             self.bindings.extend(made.bindings.drain(..));
+            self.displaced.extend(made.displaced.drain(..));
         }
         let overflowed = self.enter(keys, &made, run)?;
 
@@ -194,6 +197,7 @@ impl Shop<'_> {
                 .collect(),
             vacant: Vec::new(),
             bindings: Vec::new(),
+            displaced: Vec::new(),
             several_sets: Vec::new(),
         };
         let mut places = rows.zip(said);
@@ -221,7 +225,11 @@ impl Shop<'_> {
         (row, device): (u32, DeviceId),
         saved: SavedDevice,
     ) -> Result<BySource<Statement>, Damaged> {
-        let SavedDevice { said, mut bindings } = saved;
+        let SavedDevice {
+            said,
+            mut bindings,
+            displaced,
+        } = saved;
         let statements = said.as_slice();
         rekey(&mut bindings, self.names);
         let owners = statements.iter().filter_map(|said| said.facts.owner);
@@ -256,6 +264,9 @@ impl Shop<'_> {
         }
         if !bindings.is_empty() {
             made.bindings.push((row, bindings));
+        }
+        if !displaced.is_empty() {
+            made.displaced.push((row, displaced));
         }
         Ok(said)
     }

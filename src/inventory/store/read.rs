@@ -3,8 +3,10 @@
 use crate::inventory::batch::Batch;
 use crate::inventory::batch::Outcome;
 use crate::inventory::devices::MAX_BINDINGS;
+use crate::inventory::devices::MAX_DISPLACED;
 use crate::inventory::group::GroupSet;
 use crate::inventory::mapping::Binding;
+use crate::inventory::mapping::Displaced;
 use crate::inventory::names::UserStatement;
 use crate::inventory::record::tri_from;
 use crate::inventory::state::State;
@@ -13,6 +15,7 @@ use crate::inventory::statement::Details;
 use crate::inventory::statement::Facts;
 use crate::inventory::statement::Name;
 use crate::inventory::statement::Statement;
+use crate::inventory::store::BINDING_BITS;
 use crate::inventory::store::Damaged;
 use crate::inventory::store::NO_VALUE;
 use crate::inventory::store::NONE;
@@ -157,6 +160,7 @@ fn read_sources(
 pub(crate) struct SavedDevice {
     pub(crate) said: BySource<Statement>,
     pub(crate) bindings: Vec<Binding>,
+    pub(crate) displaced: Vec<Displaced>,
 }
 
 impl Tables {
@@ -175,7 +179,9 @@ impl Tables {
     }
 
     fn device(&self, octets: &mut Octets<'_>) -> Result<SavedDevice, Damaged> {
-        let [statements, bindings] = octets.octets()?;
+        let [statements, learned] = octets.octets()?;
+        let displaced = usize::from(learned >> BINDING_BITS);
+        let bindings = learned & ((1 << BINDING_BITS) - 1);
         let mut saved = SavedDevice::default();
         let mut last = 0;
         for _ in 0..statements {
@@ -192,7 +198,7 @@ impl Tables {
                 });
             }
         }
-        if usize::from(bindings) > MAX_BINDINGS {
+        if usize::from(bindings) > MAX_BINDINGS || displaced > MAX_DISPLACED {
             return Err(Damaged::Invalid("a device with so many bindings"));
         }
         for _ in 0..bindings {
@@ -203,6 +209,15 @@ impl Tables {
                 user,
                 keyed: UserRef(user.get()),
                 at: octets.time()?,
+            });
+        }
+        for _ in 0..displaced {
+            let eas = EasDeviceId::parse(octets.sized()?);
+            let text = octets.text()?;
+            let user = UserId::parse(text).filter(|user| user.as_str() == text);
+            saved.displaced.push(Displaced {
+                eas: eas.ok_or(Damaged::Invalid("a DeviceId"))?,
+                user: user.ok_or(Damaged::Invalid("a name"))?,
             });
         }
         Ok(saved)

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::inventory::devices::BLOCK;
 use crate::inventory::group::GroupSet;
 use crate::inventory::mapping::Binding;
+use crate::inventory::mapping::Displaced;
 use crate::inventory::record::Walks;
 use crate::inventory::record::device_in;
 use crate::inventory::record::tri_number;
@@ -12,6 +13,7 @@ use crate::inventory::state::State;
 use crate::inventory::statement::Facts;
 use crate::inventory::statement::Name;
 use crate::inventory::statement::Statement;
+use crate::inventory::store::BINDING_BITS;
 use crate::inventory::store::NO_VALUE;
 use crate::inventory::store::NONE;
 use crate::inventory::store::octets::put_count;
@@ -71,8 +73,8 @@ impl Copy {
             };
             block.devices += 1;
             out.extend_from_slice(&device_in(&words).as_u128().to_le_bytes());
-            let bindings = state.devices.bindings(row);
-            put_device(out, statements, bindings, &mut self.numbers);
+            let learned = (state.devices.bindings(row), state.devices.displaced(row));
+            put_device(out, statements, learned, &mut self.numbers);
         }
         let mut sizes = Vec::new();
         put_count(&mut sizes, block.devices);
@@ -184,11 +186,11 @@ fn put_users(out: &mut Vec<u8>, state: &State, numbers: &mut Numbers) {
 fn put_device(
     out: &mut Vec<u8>,
     statements: &[Statement],
-    bindings: &[Binding],
+    (bindings, displaced): (&[Binding], &[Displaced]),
     numbers: &mut Numbers,
 ) {
     put_short_count(out, statements.len());
-    put_short_count(out, bindings.len());
+    put_short_count(out, displaced.len() << BINDING_BITS | bindings.len());
     for said in statements {
         out.push(said.source.0);
         put_time(out, said.at);
@@ -199,6 +201,10 @@ fn put_device(
         put_sized(out, binding.eas.as_str().as_bytes());
         out.extend_from_slice(&numbers.name(binding.user).to_le_bytes());
         put_time(out, binding.at);
+    }
+    for of in displaced {
+        put_sized(out, of.eas.as_str().as_bytes());
+        put_sized(out, of.user.as_str().as_bytes());
     }
 }
 
@@ -223,7 +229,8 @@ fn put_facts(out: &mut Vec<u8>, facts: &Facts, numbers: &mut Numbers) {
     out.extend_from_slice(&facts.os_version.to_bits().to_le_bytes());
 }
 
-/// Statements and bindings of one device or user: one for each of 255 sources, or 16.
+/// Statements and bindings of one device or user: one for each of 255 sources, or what fits into an
+/// octet.
 fn put_short_count(out: &mut Vec<u8>, count: usize) {
     out.push(u8::try_from(count).unwrap_or(u8::MAX));
 }
