@@ -23,8 +23,8 @@ pub fn is_told_by_http(command: Command, version: Version) -> bool {
 ///
 /// What it says of the whole command must be success, and so must what it says of the first item, a
 /// collection or a policy for example. Whether further items have failed is not asked, nor are they
-/// looked at when the first has: an answer that is a success in part only is none, because the next
-/// command tells as well. One that says much before any status refuses nothing. An empty body is the
+/// looked at when the first has: that one teaches nothing does no harm, because the next command
+/// tells as well. One that says much before any status refuses nothing. An empty body is the
 /// success of those that send, and of a Sync without news (2.2.1.21.2). What cannot be read is none.
 #[must_use]
 pub fn is_success(command: Command, octets: &[u8]) -> bool {

@@ -49,7 +49,7 @@ pub struct EasUse {
     pub eas: EasDeviceId,
     /// Who uses it; `None` when a source states it for a device without owner.
     pub user: Option<UserId>,
-    /// When an upstream showed it; `None` when a source states it, and of one that is displaced.
+    /// When an upstream showed it; `None` when only a source states it, and of one that is displaced.
     pub learned: Option<Timestamp>,
     /// Whether another one has taken its place: the device is not found by this one any more.
     pub is_displaced: bool,
@@ -83,12 +83,20 @@ impl Description {
     }
 
     pub(crate) fn add_bindings(&mut self, bindings: &[Binding], names: &Names) {
-        self.eas.extend(bindings.iter().map(|binding| EasUse {
-            eas: binding.eas,
-            user: names.text(binding.user.get()).cloned(),
-            learned: Some(binding.at),
-            is_displaced: false,
-        }));
+        for binding in bindings {
+            let (eas, learned) = (binding.eas, Some(binding.at));
+            let user = names.text(binding.user.get()).cloned();
+            let stated = (self.eas.iter_mut()).find(|of| of.eas == eas && of.user == user);
+            match stated {
+                Some(of) => of.learned = learned,
+                None => self.eas.push(EasUse {
+                    eas,
+                    user,
+                    learned,
+                    is_displaced: false,
+                }),
+            }
+        }
     }
 
     /// Marks those of the ids that are displaced, and adds those that are not there.

@@ -60,6 +60,16 @@ fn a_phone_after_a_factory_reset_is_found_by_its_new_id_alone_r36() {
         assert_eq!(told, changes, "row {row}");
         counts(&[id], row);
     }
+    // One that is stated and proved as well is one.
+    writer.bind(eas("first"), "alice@x", device(1), at(2));
+    counts(&["first"], "stated and proved");
+    let described = reader.describe(device(1)).unwrap();
+    let first = described.eas.iter().filter(|of| of.eas == eas("first"));
+    assert_eq!(
+        first.map(|of| of.learned).collect::<Vec<_>>(),
+        [Some(at(2))]
+    );
+    writer.bind(eas("second"), "alice@x", device(1), at(2));
     // Its management goes on saying what it said before the reset.
     writer.apply(intune, at(3), stated("first", bad));
     counts(&["second"], "stated as before");
