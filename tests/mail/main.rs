@@ -39,6 +39,7 @@
 
 mod alias;
 mod beside;
+mod checks;
 mod clients;
 mod credentials;
 mod crowd;

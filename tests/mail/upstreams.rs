@@ -23,7 +23,6 @@ use portreeve::mail::UpstreamId;
 use portreeve::mail::Whose;
 use portreeve::model::GroupId;
 use portreeve::net::proxy_header::ProxyHeader;
-use portreeve::net::upstream::Check;
 use portreeve::net::upstream::Settings;
 use portreeve::net::upstream::Timing;
 use socket2::SockFilter;
@@ -221,19 +220,16 @@ async fn answer(
     }
     let head = String::from_utf8(head).unwrap();
     let is_post = head.starts_with("POST ") || head.contains("\r\nPOST ");
-    let is_check = head.contains("GET /health");
     let lower = head.to_lowercase();
     if let Some((_, rest)) = lower.split_once("content-length: ") {
         let length = rest.split("\r\n").next().unwrap().parse().unwrap();
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await.ok()?;
     }
-    if is_post || is_check {
+    if is_post {
         drop(sender.send(head));
     }
-    let sent = if is_check {
-        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-    } else if !lower.contains("authorization:") {
+    let sent = if !lower.contains("authorization:") {
         "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"
     } else if is_post {
         if habit == Habit::ReadsAndCloses {
@@ -247,7 +243,7 @@ async fn answer(
     (habit != Habit::ClosesAfterIt || !is_post).then_some(())
 }
 
-fn settings(members: &[SocketAddr]) -> Settings {
+pub(crate) fn settings(members: &[SocketAddr]) -> Settings {
     let tls = portreeve::net::tls::client(portreeve::net::tls::Roots::System).unwrap();
     let origin = |address: &SocketAddr| format!("http://{address}").parse().unwrap();
     let mut settings = Settings::single("default", origin(&members[0]), Arc::new(tls));
@@ -255,7 +251,7 @@ fn settings(members: &[SocketAddr]) -> Settings {
     settings
 }
 
-async fn site(settings: Vec<Settings>, timing: Timing) -> Site {
+pub(crate) async fn site(settings: Vec<Settings>, timing: Timing) -> Site {
     let site = Site::with(Plan {
         upstream: Some(settings[0].members[0].to_string()),
         timing,
@@ -283,7 +279,7 @@ async fn post(site: &Site, name: &str, body: &'static [u8]) -> (StatusCode, Head
 }
 
 /// An address where nobody listens.
-async fn nobody() -> SocketAddr {
+pub(crate) async fn nobody() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap()
 }
@@ -471,31 +467,6 @@ async fn a_reload_takes_other_servers_and_ends_no_request() {
     site.origin.release();
     let answer = waiting.await.unwrap().unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
-    site.drain().await;
-}
-
-#[tokio::test]
-async fn a_server_is_asked_how_it_is_and_gets_nothing_while_it_is_not_well() {
-    let mut server = server(Habit::Answers).await;
-    let dead = nobody().await;
-    let mut checked = settings(&[server.address, dead]);
-    checked.check = Some(Check {
-        path: "/health".to_owned(),
-        interval: Duration::from_secs(1),
-        deadline: Duration::from_secs(1),
-    });
-    let site = site(vec![checked], Timing::default()).await;
-    let head = server.heads.recv().await.unwrap();
-    assert!(head.starts_with("GET /health HTTP/1.1\r\n"), "{head}");
-    loop {
-        let standing = site.front.upstream.standing();
-        let health: Vec<&str> = standing.iter().map(|one| one.health.as_str()).collect();
-        if health[0] == "up (health check)" && health[1].starts_with("down: ") {
-            assert_eq!(standing.iter().filter(|one| one.is_up).count(), 1);
-            break;
-        }
-        server.heads.recv().await.unwrap();
-    }
     site.drain().await;
 }
 

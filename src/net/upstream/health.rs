@@ -128,6 +128,11 @@ impl Health {
         self.checked.swap(BAD, Ordering::Relaxed) != BAD
     }
 
+    /// Whether its last check has failed and those before have not: the next one says how it is.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.failed_checks.load(Ordering::Relaxed) > 0 && !self.is_down()
+    }
+
     /// It is not asked any more.
     pub(super) fn is_not_checked(&self) {
         self.checked.store(UNCHECKED, Ordering::Relaxed);
@@ -215,10 +220,11 @@ mod tests {
         assert!(!health.check_fails("status 503"), "told of already");
         assert!(health.check_succeeds());
         assert_eq!(health.words(), "up (health check)");
+        assert!(!health.is_doubtful());
         assert!(!health.check_fails("timeout"), "once is nothing");
-        assert!(!health.is_down());
+        assert!(!health.is_down() && health.is_doubtful());
         assert!(health.check_fails("timeout"));
-        assert!(health.is_down());
+        assert!(health.is_down() && !health.is_doubtful());
         health.is_not_checked();
         assert!(!health.is_down());
     }
