@@ -14,9 +14,12 @@ use crate::config;
 use crate::config::Config;
 use crate::config::Hook;
 use crate::document::show_duration;
+use crate::eas::Version;
 use crate::model::Problem;
 use crate::model::Severity;
 use crate::policy;
+use crate::policy::Doors;
+use crate::policy::Policy;
 use crate::sync;
 use crate::sync::Format;
 
@@ -48,10 +51,26 @@ fn policies(config: &Config) -> Vec<Problem> {
             problems.extend(policy::lint(&policy));
             problems.extend(groups::misnamed(&policy, config));
             problems.extend(groups::unmet_nas(&policy, &config.nas_groups));
+            problems.extend(narrowed(&policy, config));
             problems
         }
         Err(problems) => problems,
     }
+}
+
+/// Policies that let nobody in by what `[mail]` says.
+fn narrowed(policy: &Policy, config: &Config) -> Vec<Problem> {
+    if !config.listen.is_open_to_mail() {
+        return Vec::new();
+    }
+    let all = Version::ALL.into_iter();
+    let spoken = all.filter(|version| *version >= config.mail.oldest_version);
+    let doors = Doors {
+        web: !config.mail.applications.is_empty(),
+        certificates: !config.mail.client_ca.is_empty(),
+        versions: &spoken.map(Version::tenths).collect::<Vec<_>>(),
+    };
+    policy::lint_doors(policy, &doors)
 }
 
 /// `source.toml`.

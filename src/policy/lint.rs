@@ -5,8 +5,13 @@
 
 mod client;
 mod coverage;
+mod doors;
 mod lockout;
 mod reach;
+mod shut;
+
+pub use doors::Doors;
+pub use doors::lint_doors;
 
 use super::conditional::ConditionalPolicy;
 use super::conditional::Requirement;
@@ -27,8 +32,8 @@ use crate::model::Verdict;
 ///   reaches (R4, R13).
 /// - `W-UNUSED`, `W-NEVER`, `W-IDLE`: what has no effect.
 /// - `W-OPEN`: defaults that let in what policies would keep out.
-/// - `W-LOCKOUT` besides: rules about mail clients that each of them meets, or without which none
-///   works.
+/// - `W-LOCKOUT` besides: a single door that is shut to everybody or to all groups of the file, by
+///   conditions that each client meets too, and commands without which no mail client works.
 /// - `W-BREAKGLASS`: nobody can get in when a policy is wrong (R77).
 #[must_use]
 pub fn lint(policy: &Policy) -> Vec<Problem> {

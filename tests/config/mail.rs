@@ -326,3 +326,48 @@ fn groups_of_routes_are_groups_of_the_source() {
         }
     }
 }
+
+/// Each file alone is as it should be.
+#[test]
+fn policies_that_let_nobody_in_by_what_gateway_toml_says_are_told_of() {
+    let home = Home::new();
+    let gateway = home.conf().join("gateway.toml");
+    let before = fs::read_to_string(&gateway).unwrap();
+    home.append(
+        "policy.toml",
+        "\n[[conditional]]\nname = \"proof\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+         require = [\"proven\"]\notherwise = \"block\"\n\
+         [[conditional]]\nname = \"old\"\nplanes = [\"mail\"]\n\
+         targets = [\"staff\", \"contractors\"]\n\
+         when = { protocol_versions = [\"16.0\", \"16.1\"] }\naction = \"block\"\n",
+    );
+    let ca = "client_ca = [\"certs/root.pem\"]\n# The suffix";
+    for (from, to, expected) in [
+        (ca, ca, None),
+        (
+            ca,
+            "client_ca = []\n# The suffix",
+            Some("conditional[5].require: W-NEVER: mail.client_ca of gateway.toml is empty"),
+        ),
+        (
+            "oldest_version = \"2.5\"",
+            "oldest_version = \"14.1\"",
+            None,
+        ),
+        (
+            "oldest_version = \"2.5\"",
+            "oldest_version = \"16.0\"",
+            Some("conditional[6].when.protocol_versions: W-LOCKOUT: with this no version"),
+        ),
+    ] {
+        home.edit("gateway.toml", from, to);
+        let lines = checked(&home);
+        fs::write(&gateway, &before).unwrap();
+        assert_eq!(lines.len(), expected.iter().count(), "row {to}: {lines:?}");
+        for (line, expected) in lines.iter().zip(expected) {
+            let (place, rest) = line.split_once(": warning: ").unwrap();
+            assert!(place.contains("policy.toml:"), "row {to}: {line}");
+            assert!(rest.starts_with(expected), "row {to}: {line}");
+        }
+    }
+}

@@ -101,6 +101,13 @@ impl Commands {
         self.0 & other.0 == other.0
     }
 
+    /// Whether every command is among them, whatever of attachments.
+    pub(in crate::policy) fn are_all(self) -> bool {
+        Self::NAMES
+            .into_iter()
+            .all(|name| Self::one(name).is_some_and(|one| self.contains(one)))
+    }
+
     pub(in crate::policy) const fn asks_for_attachments(self) -> bool {
         self.0 & Self::ATTACHMENT_BIT != 0
     }
@@ -123,6 +130,17 @@ impl Commands {
 }
 
 impl Client {
+    /// Versions of ActiveSync, in tenths (MS-ASHTTP 2.2.1.1.2.6).
+    pub(in crate::policy) const VERSIONS: [(&'static str, u8); 7] = [
+        ("2.5", 25),
+        ("12.0", 120),
+        ("12.1", 121),
+        ("14.0", 140),
+        ("14.1", 141),
+        ("16.0", 160),
+        ("16.1", 161),
+    ];
+
     /// Asks every configured condition; bits in the order of the conditions, the first of
     /// [`Condition::FIRST_OF_CLIENT`].
     pub(in crate::policy) fn ask(&self, facts: &Facts<'_>) -> Answers {

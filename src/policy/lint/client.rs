@@ -1,11 +1,11 @@
 //! Rules about mail clients that keep out more than was meant, or nobody.
 
 use super::Report;
+use super::shut::Shut;
 use crate::model::Plane;
 use crate::model::Verdict;
 use crate::policy::condition::Client;
 use crate::policy::condition::Commands;
-use crate::policy::condition::Texts;
 use crate::policy::conditional::ConditionalPolicy;
 use crate::policy::conditional::Then;
 use crate::policy::words::either;
@@ -70,52 +70,29 @@ fn claims(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client
     }
 }
 
-/// Conditions that every mail client meets, and commands without which none works.
+/// Commands without which no mail client works.
 fn lockout(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client: &Client) {
-    if let Some(commands) = client.commands {
-        let vital = VITAL.into_iter().filter(|name| {
-            let one = Commands::one(name);
-            one.is_some_and(|one| commands.contains(one))
-        });
-        let vital = vital.collect::<Vec<_>>();
-        if !vital.is_empty() && policy.planes.contains(Plane::Mail) {
-            report.warn(
-                &format!("{key}.when.commands"),
-                format!(
-                    "W-LOCKOUT: no mail client works without {}, so that this policy shuts the whole \
-                     mailbox",
-                    either(vital.into_iter())
-                ),
-            );
-        }
-    }
-    if policy.accept_lockout_risk
-        || !policy.targets.targeted.everyone
-        || !policy.targets.exempt.is_empty()
-        || !matches!(policy.then, Then::Act(Verdict::Block))
-    {
+    let Some(commands) = client.commands else {
         return;
-    }
-    let everything = |texts: &Option<Texts>| {
-        let with = texts.as_ref().and_then(|texts| texts.with.as_deref());
-        with.is_some_and(|with| with.iter().any(|glob| glob.matches_all()))
     };
-    for (name, meets_all) in [
-        ("device_types", everything(&client.device_types)),
-        ("models", everything(&client.models)),
-        ("user_agents", everything(&client.user_agents)),
-        (
-            "protocol_versions",
-            client.versions.as_ref().is_some_and(|all| all.len() == 7),
-        ),
-    ] {
-        if meets_all {
-            report.warn(
-                &format!("{key}.when.{name}"),
-                "W-LOCKOUT: every mail client meets this, so that the policy keeps everybody out; \
-                 exempt a group, narrow it, or write accept_lockout_risk = true",
-            );
-        }
+    let vital = VITAL.into_iter().filter(|name| {
+        let one = Commands::one(name);
+        one.is_some_and(|one| commands.contains(one))
+    });
+    let vital = vital.collect::<Vec<_>>();
+    // One that shuts the mailbox to everybody is told of as that.
+    if !vital.is_empty()
+        && policy.planes.contains(Plane::Mail)
+        && Shut::anyway(report.policy, policy).is_none()
+    {
+        report.warn(
+            &format!("{key}.when.commands"),
+            format!(
+                "W-LOCKOUT: no mail client works without {}, so that this policy shuts the whole \
+                 mailbox",
+                either(vital.into_iter())
+            ),
+        );
     }
 }
 

@@ -1,6 +1,7 @@
-//! The five policies that lock everybody out (R76).
+//! The five policies that lock everybody out (R76), and those that shut a single door.
 
 use super::Report;
+use super::shut::Shut;
 use crate::model::Plane;
 use crate::model::Platform;
 use crate::model::Severity;
@@ -18,7 +19,26 @@ pub(super) fn check(report: &mut Report<'_>) {
         } else {
             Vec::new()
         };
-        if policy.accept_lockout_risk && found.is_empty() {
+        let shut = if found.is_empty() {
+            Shut::anyway(report.policy, policy)
+        } else {
+            None
+        };
+        if let Some(shut) = &shut
+            && !policy.accept_lockout_risk
+        {
+            let subject = if shut.is_conditional() {
+                "everybody meets this, so that the policy"
+            } else {
+                "this policy"
+            };
+            let text = shut.text(report.policy);
+            report.warn(
+                &shut.key(&key),
+                format!("W-LOCKOUT: {subject} {text}; {REMEDY}"),
+            );
+        }
+        if policy.accept_lockout_risk && found.is_empty() && shut.is_none() {
             report.warn(
                 &format!("{key}.accept_lockout_risk"),
                 "W-IDLE: this policy is none of those that can lock everybody out",
@@ -33,10 +53,7 @@ pub(super) fn check(report: &mut Report<'_>) {
             report.add(
                 severity,
                 &format!("{key}.{member}"),
-                format!(
-                    "{code}: for all users at all doors, this policy {what}; exempt a group, narrow \
-                     it, or write accept_lockout_risk = true"
-                ),
+                format!("{code}: for all users at all doors, this policy {what}; {REMEDY}"),
             );
         }
     }
@@ -83,12 +100,14 @@ fn patterns(policy: &ConditionalPolicy) -> Vec<(&'static str, &'static str)> {
     }
 }
 
-fn known_platforms() -> Set<Platform> {
+pub(super) fn known_platforms() -> Set<Platform> {
     Platform::ALL
         .into_iter()
         .filter(|platform| *platform != Platform::Unknown)
         .collect()
 }
+
+const REMEDY: &str = "exempt a group, narrow it, or write accept_lockout_risk = true";
 
 const RISKS: [(Requirement, &str); 4] = [
     (

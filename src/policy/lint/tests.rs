@@ -1,6 +1,8 @@
 use super::*;
 use crate::policy::parse;
 
+mod shut;
+
 /// A file with these defaults and `rest`.
 fn policy(rest: &str) -> Policy {
     let text = format!("{DEFAULTS}\n{rest}");
@@ -72,11 +74,11 @@ fn the_five_lock_out_patterns_are_errors_r76() {
             assert!(found.contains(&warning), "row {row}, {softer}: {found:?}");
             assert!(!found.contains(&error), "row {row}, {softer}: {found:?}");
         }
-        for narrower in [
-            "exempt = ['staff']",
-            "planes = ['network']",
-            "state = 'off'",
-        ] {
+        let one_door = found(&policy(&rule("planes = ['network']")));
+        assert!(!one_door.contains(&error), "row {row}: {one_door:?}");
+        let is_block = row == "block" || row == "all platforms";
+        assert_eq!(one_door.contains(&warning), is_block, "row {row}");
+        for narrower in ["exempt = ['staff']", "state = 'off'"] {
             let found = found(&policy(&rule(narrower)));
             assert!(
                 !found.iter().any(|found| found.contains("LOCKOUT")),

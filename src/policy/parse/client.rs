@@ -27,7 +27,7 @@ pub(super) fn read(reader: &mut Reader, section: &mut Section<'_>) -> Option<Box
             .map(|value| versions_by_platform(reader, &value)),
         versions: section
             .take("protocol_versions")
-            .map(|value| reader.words(&value, &VERSIONS).into()),
+            .map(|value| reader.words(&value, &Client::VERSIONS).into()),
         commands: section
             .take("commands")
             .map(|value| commands(reader, &value)),
@@ -142,17 +142,6 @@ fn inactivity(reader: &mut Reader, value: &Value<'_>) -> Option<Duration> {
     }
     Some(limit)
 }
-
-/// Versions of ActiveSync, in tenths (MS-ASHTTP 2.2.1.1.2.6).
-const VERSIONS: [(&str, u8); 7] = [
-    ("2.5", 25),
-    ("12.0", 120),
-    ("12.1", 121),
-    ("14.0", 140),
-    ("14.1", 141),
-    ("16.0", 160),
-    ("16.1", 161),
-];
 
 /// More clients than this are not remembered of a user.
 const MAX_DEVICES: u16 = 100;

@@ -1,0 +1,200 @@
+//! Policies that shut a door to everybody, whatever conditions they seem to have.
+
+use super::lockout::known_platforms;
+use crate::model::Credential;
+use crate::model::Established;
+use crate::model::Medium;
+use crate::model::Ownership;
+use crate::model::Plane;
+use crate::model::Verdict;
+use crate::policy::condition::Client;
+use crate::policy::condition::Texts;
+use crate::policy::condition::When;
+use crate::policy::conditional::ConditionalPolicy;
+use crate::policy::conditional::State;
+use crate::policy::conditional::Then;
+use crate::policy::groups::GroupBits;
+use crate::policy::set::Policy;
+use crate::policy::words::Set;
+
+/// What a policy shuts.
+pub(super) struct Shut {
+    doors: Set<Plane>,
+    /// Everybody in these groups; `None` for everybody.
+    groups: Option<GroupBits>,
+    /// The first of its conditions, all of which hold for everybody.
+    condition: Option<&'static str>,
+}
+
+impl Shut {
+    /// What the policy shuts, whatever version of the protocol mail clients speak.
+    pub(super) fn anyway(policy: &Policy, rule: &ConditionalPolicy) -> Option<Self> {
+        Self::of(policy, rule, &Client::VERSIONS.map(|(_, tenths)| tenths))
+    }
+
+    /// What the policy shuts, if mail clients speak no other versions of the protocol than these.
+    pub(super) fn of(policy: &Policy, rule: &ConditionalPolicy, spoken: &[u8]) -> Option<Self> {
+        if !matches!(rule.then, Then::Act(Verdict::Block)) || !rule.targets.exempt.is_empty() {
+            return None;
+        }
+        let (doors, condition) = met_by_all(&rule.when, rule.planes, spoken)?;
+        let groups = if rule.targets.targeted.everyone {
+            None
+        } else {
+            Some(all_groups(policy, rule, doors)?)
+        };
+        Some(Self {
+            doors,
+            groups,
+            condition,
+        })
+    }
+
+    /// Where in the policy to say so.
+    pub(super) fn key(&self, key: &str) -> String {
+        match self.condition {
+            None => format!("{key}.action"),
+            Some(name) => format!("{key}.when.{name}"),
+        }
+    }
+
+    /// Who stays out where.
+    pub(super) fn text(&self, policy: &Policy) -> String {
+        let doors = self.doors.text();
+        let Some(groups) = &self.groups else {
+            return format!("keeps everybody out at {doors}");
+        };
+        let names = policy.groups.names_in(groups);
+        let word = if names.len() == 1 { "group" } else { "groups" };
+        format!(
+            "keeps everybody in the {word} {} out at {doors}, and [groups] declares no others",
+            names.join(", ")
+        )
+    }
+
+    /// Whether it has conditions at all.
+    pub(super) const fn is_conditional(&self) -> bool {
+        self.condition.is_some()
+    }
+}
+
+/// The targeted groups, if they are all that the file declares, but for those who are let in anyway.
+///
+/// They may still be a few among many who are in none of them: those to be kept out. So it counts only
+/// where nothing is about everybody, and where another policy would let these groups in or whoever is in
+/// none is not let in.
+fn all_groups(policy: &Policy, rule: &ConditionalPolicy, doors: Set<Plane>) -> Option<GroupBits> {
+    let targeted = &rule.targets.targeted.groups;
+    let mut groups = GroupBits::default();
+    for (position, _) in policy.groups.iter().enumerate() {
+        if policy.break_glass.groups.contains(position) {
+            continue;
+        }
+        if !targeted.contains(position) {
+            return None;
+        }
+        groups.insert(position);
+    }
+    let counting = || {
+        let rules = policy.conditional.iter();
+        rules.filter(|other| other.state == State::On)
+    };
+    let somebody_else = counting().any(|other| other.targets.targeted.everyone)
+        || policy
+            .compliance
+            .iter()
+            .any(|one| one.targets.targeted.everyone);
+    let let_in_otherwise = counting().any(|other| {
+        !matches!(other.then, Then::Act(Verdict::Block))
+            && !other.planes.intersection(doors).is_empty()
+            && other.targets.targeted.groups.intersects(&groups)
+    });
+    let is_meant = !let_in_otherwise && policy.defaults.not_targeted == Verdict::Allow;
+    (!groups.is_empty() && !somebody_else && !is_meant).then_some(groups)
+}
+
+/// The doors at which every condition holds for everybody, and the first condition; `None` if one
+/// does not.
+fn met_by_all(
+    when: &When,
+    planes: Set<Plane>,
+    spoken: &[u8],
+) -> Option<(Set<Plane>, Option<&'static str>)> {
+    if when.nas_groups.is_some() || when.ssids.is_some() || when.apps.is_some() {
+        return None;
+    }
+    let only = |plane| [plane].into_iter().collect::<Set<Plane>>();
+    let mut doors = planes;
+    if when.media.is_some() {
+        doors = doors.intersection(only(Plane::Network));
+    }
+    if when.client.is_some() {
+        doors = doors.intersection(only(Plane::Mail));
+    }
+    // A mail client always has a DeviceId and a user.
+    let is_mail = doors == only(Plane::Mail);
+    let established: Set<Established> = Set::all();
+    let credentials: Set<Credential> = Set::all();
+    let (established, credentials) = if is_mail {
+        (
+            established.without([Established::None].into_iter().collect()),
+            credentials.without([Credential::None].into_iter().collect()),
+        )
+    } else {
+        (established, credentials)
+    };
+    let media: Set<Medium> = [Medium::Wired, Medium::Wireless, Medium::Vpn]
+        .into_iter()
+        .collect();
+    let of_all = [
+        (
+            "platforms",
+            when.platforms.map(|some| some.covers(known_platforms())),
+        ),
+        ("media", when.media.map(|some| some.covers(media))),
+        (
+            "established",
+            when.established.map(|some| some.covers(established)),
+        ),
+        (
+            "credentials",
+            when.credentials.map(|some| some.covers(credentials)),
+        ),
+        (
+            "ownership",
+            when.ownership
+                .map(|some| some.covers(Set::<Ownership>::all())),
+        ),
+    ];
+    let of_clients = when
+        .client
+        .as_deref()
+        .map(|client| of_client(client, spoken));
+    let configured = || of_all.iter().chain(of_clients.iter().flatten());
+    let mut configured = configured().filter_map(|(name, held)| Some((*name, (*held)?)));
+    let first = configured.clone().next().map(|(name, _)| name);
+    (!doors.is_empty() && configured.all(|(_, held)| held)).then_some((doors, first))
+}
+
+/// Whether every mail client meets these conditions; `None` of one that is not configured.
+fn of_client(client: &Client, spoken: &[u8]) -> [(&'static str, Option<bool>); 8] {
+    let every = |texts: &Option<Texts>| {
+        let texts = texts.as_ref()?;
+        let with = texts.with.as_deref().unwrap_or_default();
+        Some(texts.without.is_empty() && with.iter().any(|glob| glob.matches_all()))
+    };
+    let versions = client.versions.as_deref();
+    [
+        ("device_types", every(&client.device_types)),
+        ("models", every(&client.models)),
+        ("user_agents", every(&client.user_agents)),
+        ("os_below", client.os_below.map(|_| false)),
+        (
+            "protocol_versions",
+            versions.map(|some| spoken.iter().all(|version| some.contains(version))),
+        ),
+        ("commands", client.commands.map(|some| some.are_all())),
+        ("devices_over", client.devices_over.map(|_| false)),
+        ("inactive_for", client.inactive_for.map(|_| false)),
+    ]
+}
