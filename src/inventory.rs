@@ -31,6 +31,7 @@ mod change;
 mod clients;
 mod description;
 mod devices;
+mod entry;
 mod group;
 mod index;
 mod key;

@@ -14,27 +14,25 @@
 //! Each store of the writer's side is right only by the load of the readers' side that it pairs with:
 //! the two stand in one file, to be read together.
 
-mod entry;
-
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
 use crate::inventory::atomic::AtomicU64;
 use crate::inventory::atomic::Ordering;
 
-pub(crate) use entry::Entered;
-pub(crate) use entry::Key;
-pub(crate) use entry::MAX_ROWS;
-pub(crate) use entry::PARTS;
-pub(crate) use entry::Target;
+pub(crate) use crate::inventory::entry::Entered;
+pub(crate) use crate::inventory::entry::Key;
+pub(crate) use crate::inventory::entry::MAX_ROWS;
+pub(crate) use crate::inventory::entry::PARTS;
+pub(crate) use crate::inventory::entry::Target;
 
-use entry::DELETED;
-use entry::EMPTY;
-use entry::PART_BITS;
-use entry::TAG_BITS;
-use entry::shift;
-use entry::target_of;
-use entry::word_of;
+use crate::inventory::entry::DELETED;
+use crate::inventory::entry::EMPTY;
+use crate::inventory::entry::PART_BITS;
+use crate::inventory::entry::TAG_BITS;
+use crate::inventory::entry::shift;
+use crate::inventory::entry::target_of;
+use crate::inventory::entry::word_of;
 
 /// Sizes of an index; [`Extent::for_keys`] chooses them.
 #[derive(Clone, Copy, Debug)]

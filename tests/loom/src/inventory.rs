@@ -2,6 +2,8 @@
 
 #[path = "../../../src/inventory/arena.rs"]
 pub(crate) mod arena;
+#[path = "../../../src/inventory/entry.rs"]
+pub(crate) mod entry;
 #[path = "../../../src/inventory/index.rs"]
 pub(crate) mod index;
 #[path = "../../../src/inventory/table.rs"]
