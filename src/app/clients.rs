@@ -8,6 +8,7 @@
 //! understood. That a wipe is called off counts at once, and is written when there is room.
 
 mod audit;
+mod keeper;
 mod kept;
 mod rows;
 
@@ -18,13 +19,9 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use std::thread;
-use std::thread::JoinHandle;
 use std::thread::Thread;
-use std::time::Duration;
 
 use tracing::error;
 use tracing::info;
@@ -42,7 +39,6 @@ use crate::mail;
 use crate::mail::WipeNews;
 use crate::model::EasDeviceId;
 use crate::net::Clock;
-use crate::net::eas::Front;
 use crate::store;
 use crate::store::Format;
 use crate::store::SnapshotError;
@@ -52,6 +48,7 @@ use audit::Audit;
 use audit::Event;
 use kept::Kept;
 
+pub(super) use keeper::Keeper;
 pub(super) use rows::Chosen;
 pub(super) use rows::Displaced;
 pub(super) use rows::Moment;
@@ -437,75 +434,6 @@ impl Clients {
     }
 }
 
-/// The thread.
-pub(super) struct Keeper {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-impl Keeper {
-    pub(super) fn spawn(clients: Arc<Clients>, front: Option<Arc<Front>>) -> io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, known) = (Arc::clone(&stop), Arc::clone(&clients));
-        let thread = thread::Builder::new()
-            .name("mail-clients".into())
-            .spawn(move || keep(&clients, front.as_deref(), &stopped))?;
-        known.keeper.get_or_init(|| thread.thread().clone());
-        Ok(Self { stop, thread })
-    }
-
-    /// Saves a last time and waits for it.
-    pub(super) fn stop(self) {
-        self.stop.store(true, Ordering::Release);
-        self.thread.thread().unpark();
-        if self.thread.join().is_err() {
-            error!("the thread that keeps the mail clients ended by a panic");
-        }
-    }
-}
-
-fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
-    let (mut waiting, mut saved, mut fails) = (Vec::new(), 0, false);
-    let mut due = clients.clock.now().monotonic + SAVE;
-    let mut retry = clients.clock.now().monotonic;
-    loop {
-        let ends = stop.load(Ordering::Acquire);
-        if let Some(front) = front {
-            clients.hand_over(&front.gateway, &mut waiting);
-        }
-        let now = clients.clock.now().monotonic;
-        if ends || now >= retry {
-            clients.retry(ends);
-            retry = now + RETRY;
-        }
-        let changes = clients.changes.load(Ordering::Relaxed);
-        if (ends || now >= due) && changes != saved {
-            match clients.save() {
-                Ok(()) => {
-                    saved = changes;
-                    if std::mem::take(&mut fails) {
-                        info!("the mail clients are saved again");
-                    }
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut fails, true) {
-                        let path = clients.path.display();
-                        error!(%path, %error, "the mail clients cannot be saved; what is new of them is lost by a restart");
-                    }
-                }
-            }
-            // Never more than a tenth of the time.
-            let after = clients.clock.now().monotonic;
-            let wait = if fails { RETRY } else { SAVE };
-            due = after + wait.max(after.since(now).saturating_mul(10));
-        }
-        if ends {
-            return;
-        }
-        thread::park_timeout(INTERVAL);
-    }
-}
-
 fn path(config: &Config) -> PathBuf {
     config.data.folder.join(FILE)
 }
@@ -520,15 +448,6 @@ const FORMAT: Format = Format {
 
 /// Version 16.1 (MS-ASPROV 2.2.2.1).
 const ACCOUNT_ONLY_FROM: u8 = 161;
-
-/// How long news waits at most.
-const INTERVAL: Duration = Duration::from_millis(250);
-
-/// How often records are saved at most, but for orders.
-const SAVE: Duration = Duration::from_secs(30);
-
-/// How often what could not be written is tried again.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// News that is handed over at once.
 const BATCH: usize = 4096;

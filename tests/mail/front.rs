@@ -675,18 +675,23 @@ async fn requests_that_come_at_once_are_answered_in_turn() {
     site.drain().await;
 }
 
+/// The head of a mail of so many octets, from a device that is refused.
+fn refused_mail(length: usize) -> String {
+    format!(
+        "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
+         Authorization: {}\r\nContent-Length: {length}\r\n\r\n",
+        target("bad", "SendMail", "length"),
+        basic("right")
+    )
+}
+
 /// A phone that is refused while it sends a mail must learn it, and need not sign in anew for
 /// something small.
 #[tokio::test]
 async fn a_refusal_reaches_a_client_that_is_still_sending() {
     let site = Site::start().await;
     for (row, length, goes_on) in [("small", 30_000, true), ("large", 200_000, false)] {
-        let head = format!(
-            "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
-             Authorization: {}\r\nContent-Length: {length}\r\n\r\n",
-            target("bad", "SendMail", "length"),
-            basic("right")
-        );
+        let head = refused_mail(length);
         let mut stream = site.tls(b"http/1.1", None).await;
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut received = vec![0; 12];
@@ -715,12 +720,7 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
 async fn a_refusal_reaches_a_client_that_reads_when_it_has_sent_a_whole_mail() {
     let site = Site::start().await;
     let length = 20 << 20;
-    let head = format!(
-        "POST {} HTTP/1.1\r\nHost: {HOST}\r\nMS-ASProtocolVersion: 14.1\r\n\
-         Authorization: {}\r\nContent-Length: {length}\r\n\r\n",
-        target("bad", "SendMail", "length"),
-        basic("right")
-    );
+    let head = refused_mail(length);
     let mut stream = site.tls(b"http/1.1", None).await;
     stream.write_all(head.as_bytes()).await.unwrap();
     for _ in 0..length / (64 << 10) {

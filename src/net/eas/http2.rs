@@ -322,11 +322,8 @@ async fn carry(
             let late = alarm.poll(context, exchange.deadline());
             late.map(|()| Err(exchange.late()))
         });
-        let instead = match first.await {
-            Ok(count) => way.first(front, exchange.piece(count)),
-            Err(cut) => Some(conclude(front, &way, Failure::from(cut).into())),
-        };
-        if let Some(reply) = instead {
+        let first = first.await;
+        if let Some(reply) = way.instead(front, &exchange, first) {
             return local(front, reply);
         }
     }

@@ -15,8 +15,12 @@ use crate::mail::Publish;
 use crate::mail::Reply;
 use crate::mail::Route;
 use crate::mail::Visit;
+use crate::net::body::Cut;
+use crate::net::upstream::Exchange;
+use crate::net::upstream::Failure;
 
 use super::Front;
+use super::conclude;
 
 /// A request that is let through, whatever it is for.
 pub(super) struct Going {
@@ -102,12 +106,22 @@ impl Way {
         }
     }
 
-    /// What the client is told instead of an answer that begins so, if it must not have it.
-    pub(super) fn first(&self, front: &Front, octets: &[u8]) -> Option<Reply> {
+    /// What the client is told instead of an answer whose body begins with so many octets, or not at all,
+    /// if it must not have it.
+    pub(super) fn instead(
+        &self,
+        front: &Front,
+        upstream: &Exchange,
+        first: Result<usize, Cut>,
+    ) -> Option<Reply> {
         let Self::Mail(exchange) = self else {
             return None;
         };
-        let now = front.clock.now();
+        let count = match first {
+            Ok(count) => count,
+            Err(cut) => return Some(conclude(front, self, Failure::from(cut).into())),
+        };
+        let (now, octets) = (front.clock.now(), upstream.piece(count));
         let (reply, event) = front.gateway.handle_first(now, exchange, octets)?;
         (front.events)(event);
         Some(reply)

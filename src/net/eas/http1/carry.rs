@@ -236,13 +236,8 @@ impl Client {
             let late = self.alarm.poll(context, exchange.deadline());
             late.map(|()| Err(exchange.late()))
         });
-        let reply = match first.await {
-            Ok(count) => {
-                let octets = forwarded.exchange.piece(count);
-                forwarded.way.first(front, octets)
-            }
-            Err(cut) => Some(conclude(front, &forwarded.way, Failure::from(cut).into())),
-        };
+        let first = first.await;
+        let reply = (forwarded.way).instead(front, &forwarded.exchange, first);
         let Some(reply) = reply else {
             front.counters.reply(Outcome::Allow);
             return None;
