@@ -151,6 +151,22 @@ fn the_same_outcome_gets_a_row_an_hour_or_a_minute_where_it_is_not_let_in() {
     assert_eq!(rows(folder.path()), [(1, 0), (3, 1), (4, 0), (6, 1)]);
 }
 
+/// Two that shared a place of the table took it from each other with each request.
+#[test]
+fn a_thousand_that_come_in_turn_have_a_row_each() {
+    let desk = Desk::new();
+    let folder = tempfile::tempdir().unwrap();
+    let records: Vec<DecisionRecord> = (0..3000)
+        .map(|n| {
+            let turn = u32::try_from(n / 1000).unwrap();
+            let mut record = allowed(at(desk.phone(n), SECOND * turn));
+            record.user = Text::new(&format!("user{}", n % 1000));
+            record
+        })
+        .collect();
+    assert_eq!(kept(&desk, folder.path(), u64::MAX, &records), (1000, 0));
+}
+
 /// A rule that is tried out finds whom it would keep out in its first hour.
 #[test]
 fn what_a_report_only_rule_would_have_said_is_part_of_the_outcome() {
