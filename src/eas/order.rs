@@ -25,7 +25,8 @@ pub fn provision(status: &str, account_only: Option<bool>) -> Vec<u8> {
 }
 
 /// Whether the answer to a command, which begins with `octets`, says that a wipe of the device is ordered:
-/// 140, RemoteWipeRequested (MS-ASCMD 2.2.2). There are clients that erase themselves upon it.
+/// 140, RemoteWipeRequested (MS-ASCMD 2.2.2). There are clients that erase themselves upon it. Of an item it
+/// would mean the same.
 #[must_use]
 pub fn asks_for_wipe(command: Command, octets: &[u8]) -> bool {
     let Some((root, status)) = elements(command) else {
@@ -35,7 +36,13 @@ pub fn asks_for_wipe(command: Command, octets: &[u8]) -> bool {
         return false;
     };
     let mut next = || reader.next_event().ok().flatten();
-    next() == Some(Event::Start(root))
-        && next() == Some(Event::Start(status))
-        && next() == Some(Event::Text("140"))
+    if next() != Some(Event::Start(root)) {
+        return false;
+    }
+    while let Some(event) = next() {
+        if event == Event::Start(status) && next() == Some(Event::Text("140")) {
+            return true;
+        }
+    }
+    false
 }

@@ -2,9 +2,10 @@
 //!
 //! Only the answer to a Provision erases anything (MS-ASPROV 3.1.5.1.2.2): where the setting is on, it is
 //! read whole, and passed on without the order. What cannot be read is not passed on. But from version 14.0
-//! on every other command is answered with status 140 meanwhile, upon which there are clients that erase
-//! themselves: so the beginning of each answer is looked at before anything of it is passed on, and one that
-//! says so is told 503. For that the mail server is asked for answers that are not compressed.
+//! on commands are answered with status 140 meanwhile, upon which there are clients that erase
+//! themselves: so the beginning of each answer is looked at before anything of it is passed on, and in the
+//! place of one that says so there is 503. For that the mail server is asked for answers that are not
+//! compressed.
 //!
 //! The device never learns of the order, so it acknowledges nothing, and the mail server goes on to hold it back until an
 //! administrator there calls the wipe off. An acknowledgement that a device sends all the same is passed
@@ -82,7 +83,7 @@ impl Gateway {
     ) -> Option<(Reply, Event)> {
         let way = &*exchange.0;
         let why = if eas::order::asks_for_wipe(way.request.command, octets) {
-            "the mail server says that a wipe of the device is ordered (status 140), which is kept from it"
+            ORDERED
         } else if octets.starts_with(GZIP) {
             "the mail server's answer is compressed although it was asked not to be, so that it cannot be \
              seen whether it orders a wipe"
@@ -127,6 +128,12 @@ impl Gateway {
         let mut event = event.or(kept);
         // Pages of errors are none of the protocol, and order nothing.
         if status.is_success() {
+            if eas::order::asks_for_wipe(Command::Provision, &body) {
+                return (
+                    Reply::unavailable(LONG_WAIT, Cause::Stripped),
+                    told(ORDERED),
+                );
+            }
             match eas::without_wipe(&body) {
                 Ok(None) => {}
                 Ok(Some(rest)) => {
@@ -174,6 +181,10 @@ pub(super) fn fetch(forward: Forward, body: &[u8]) -> Box<Fetch> {
         exchange,
     })
 }
+
+/// What is recorded of an answer with status 140.
+const ORDERED: &str =
+    "the mail server says that a wipe of the device is ordered (status 140), which is kept from it";
 
 /// How every member of a gzip file begins (RFC 1952 section 2.3.1).
 const GZIP: &[u8] = b"\x1f\x8b";

@@ -9,6 +9,7 @@ use portreeve::eas::Version;
 use portreeve::mail::Event;
 use portreeve::wbxml::Tag;
 use portreeve::wbxml::Writer;
+use portreeve::wbxml::service::provision;
 use portreeve::wbxml::sync::get_item_estimate;
 use portreeve::wbxml::sync::r#move;
 
@@ -17,6 +18,8 @@ use crate::site::Site;
 use crate::site::command;
 use crate::site::over_http1;
 use crate::site::over_http2;
+use crate::upstream::Terse;
+use crate::upstream::terse;
 
 /// An answer with this status, and something after it.
 fn with_status(root: Tag, status: Tag, number: &str, more: usize) -> Vec<u8> {
@@ -88,6 +91,84 @@ async fn status_140_of_the_mail_server_does_not_reach_a_device_that_is_not_to_be
             Event::Binding(_) | Event::LookUp(_) | Event::Notes(_) | Event::Told => false,
         });
         assert_eq!(told.count(), if expected == 503 { 2 } else { 0 });
+    }
+}
+
+/// An answer of HTTP/1.1 whose body comes in chunks of so many octets.
+fn chunked(body: &[u8], size: usize) -> &'static str {
+    let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for chunk in body.chunks(size) {
+        answer.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        answer.extend_from_slice(chunk);
+        answer.extend_from_slice(b"\r\n");
+    }
+    answer.extend_from_slice(b"0\r\n\r\n");
+    // WBXML of short texts is ASCII.
+    String::from_utf8(answer).unwrap().leak()
+}
+
+/// The first chunk was all that was looked at.
+#[tokio::test]
+async fn status_140_is_seen_however_the_answer_is_cut_into_chunks_r41() {
+    let (root, status) = (r#move::MOVE_ITEMS, r#move::STATUS);
+    for (number, more, expected) in [
+        ("140", 0, 503),
+        ("140", 1000, 503),
+        ("1", 0, 200),
+        ("1", 1000, 200),
+    ] {
+        let body = with_status(root, status, number, more);
+        for size in [1, 2, 4, 6, 10, 255, 256, 257, 5000] {
+            let post = chunked(&body, size);
+            let upstream = terse(Terse {
+                post,
+                ..Terse::default()
+            });
+            let site = Site::with(Plan {
+                strip_wipe: true,
+                upstream: Some(upstream.await),
+                ..Plan::default()
+            })
+            .await;
+            for alpn in [&b"http/1.1"[..], b"h2"] {
+                let row = format!("row {number} {more} {size} {}", alpn.len());
+                let request = command("good", "MoveItems", "", Full::new(Bytes::new()));
+                let stream = site.tls(alpn, None).await;
+                let answer = match alpn {
+                    b"h2" => over_http2(stream, request).await,
+                    _ => over_http1(stream, request).await,
+                };
+                assert_eq!(answer.status(), expected, "{row}");
+                let received = answer.into_body().collect().await.unwrap().to_bytes();
+                assert_eq!(received == body, expected == 200, "{row}");
+            }
+            site.drain().await;
+        }
+    }
+}
+
+/// The order was taken out of the answer, the status left in it.
+#[tokio::test]
+async fn status_140_of_a_provision_does_not_reach_a_device_that_is_not_to_be_wiped_r41() {
+    let body = with_status(provision::PROVISION, provision::STATUS, "140", 0);
+    for (strips, expected) in [(false, 200), (true, 503)] {
+        let upstream = terse(Terse {
+            post: chunked(&body, 5000),
+            ..Terse::default()
+        });
+        let site = Site::with(Plan {
+            strip_wipe: strips,
+            upstream: Some(upstream.await),
+            ..Plan::default()
+        })
+        .await;
+        let asked = with_status(provision::PROVISION, provision::POLICY_TYPE, "x", 0);
+        let request = command("good", "Provision", "", Full::new(Bytes::from(asked)));
+        let answer = over_http1(site.tls(b"http/1.1", None).await, request).await;
+        assert_eq!(answer.status(), expected, "row {strips}");
+        let received = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(received == body, !strips, "row {strips}");
+        site.drain().await;
     }
 }
 

@@ -303,13 +303,13 @@ async fn both_ways(site: &Site, octets: &str) -> String {
 
 /// What a mail server of few words says, whole.
 #[derive(Clone, Copy)]
-struct Terse {
+pub(crate) struct Terse {
     /// To OPTIONS with credentials; without, it says 401.
-    options: &'static str,
+    pub(crate) options: &'static str,
     /// To the head of a POST, whose body it does not read.
-    post: &'static str,
+    pub(crate) post: &'static str,
     /// Whether it closes the connection after an answer, without having said so.
-    closes: bool,
+    pub(crate) closes: bool,
 }
 
 impl Default for Terse {
@@ -323,7 +323,7 @@ impl Default for Terse {
 }
 
 /// Starts one. Gives its address.
-async fn terse(says: Terse) -> String {
+pub(crate) async fn terse(says: Terse) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {

@@ -117,10 +117,11 @@ impl Decoder {
         matches!(self.state, State::Known(left) if left > count)
     }
 
-    /// Whether `count` octets are all that is left of the body, or of the chunk in hand.
-    pub fn ends_after(&self, count: usize) -> bool {
+    /// Whether `count` octets are known to be all that is left of the body. Behind a chunk there may always
+    /// be another one.
+    pub fn is_last(&self, count: usize) -> bool {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        matches!(self.state, State::Known(left) | State::Chunk(left) if left <= count)
+        matches!(self.state, State::Known(left) if left <= count)
     }
 
     /// `count` octets of the body were taken.

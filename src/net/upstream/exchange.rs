@@ -88,6 +88,8 @@ pub(in crate::net) struct Exchange {
     scanned: usize,
     interim: u8,
     decoder: Decoder,
+    /// The beginning of its body, if it was waited for and came in pieces.
+    ahead: Buffer,
     keeps: bool,
     glimpse: Option<Box<Glimpse>>,
 }
@@ -181,6 +183,7 @@ impl Exchange {
             scanned: 0,
             interim: 0,
             decoder: Decoder::new(Length::Known(0)),
+            ahead: Buffer::default(),
             keeps: false,
             glimpse: None,
         }
@@ -285,14 +288,21 @@ impl Exchange {
         context: &mut Context<'_>,
         source: &mut impl Source,
     ) -> Poll<Result<usize, Cut>> {
+        if self.ahead.is_empty() {
+            return self.poll_arrival(context, source);
+        }
+        self.check_permit(context)?;
+        Poll::Ready(Ok(self.ahead.len()))
+    }
+
+    /// The same behind what [`Self::poll_beginning`] has laid by.
+    fn poll_arrival(
+        &mut self,
+        context: &mut Context<'_>,
+        source: &mut impl Source,
+    ) -> Poll<Result<usize, Cut>> {
         loop {
-            if !self.is_beyond_recall()
-                && let Some(permit) = &mut self.permit
-                && Pin::new(permit).poll(context).is_ready()
-            {
-                self.cut();
-                return Poll::Ready(Err(Cut::Revoked));
-            }
+            self.check_permit(context)?;
             self.pump(context, source)?;
             let State::Open(link) = &mut self.state else {
                 return Poll::Ready(Ok(0));
@@ -314,23 +324,40 @@ impl Exchange {
         }
     }
 
+    /// Cuts the exchange if its permission was taken back; wakes whoever asks when that happens.
+    fn check_permit(&mut self, context: &mut Context<'_>) -> Result<(), Cut> {
+        if !self.is_beyond_recall()
+            && let Some(permit) = &mut self.permit
+            && Pin::new(permit).poll(context).is_ready()
+        {
+            self.cut();
+            return Err(Cut::Revoked);
+        }
+        Ok(())
+    }
+
     /// The first `count` octets of the body that have not been taken.
     pub(in crate::net) fn piece(&self, count: usize) -> &[u8] {
-        match &self.state {
-            State::Open(link) => link.input.filled().get(..count).unwrap_or_default(),
+        let there = match &self.state {
+            State::Open(_) if !self.ahead.is_empty() => self.ahead.filled(),
+            State::Open(link) => link.input.filled(),
             State::Begun | State::Opening(_) | State::Nowhere(_) | State::Over => &[],
-        }
+        };
+        there.get(..count).unwrap_or_default()
     }
 
     /// Takes `count` octets of the body away.
     pub(in crate::net) fn take(&mut self, count: usize) {
-        if let State::Open(link) = &mut self.state {
-            if let Some(glimpse) = &mut self.glimpse {
-                let passed = link.input.filled().get(..count).unwrap_or_default();
-                if glimpse.has_enough(passed) {
-                    self.glimpse.take().into_iter().for_each(Glimpse::show);
-                }
+        if let Some(mut glimpse) = self.glimpse.take() {
+            if glimpse.has_enough(self.piece(count)) {
+                glimpse.show();
+            } else {
+                self.glimpse = Some(glimpse);
             }
+        }
+        if !self.ahead.is_empty() {
+            self.ahead.consume(count);
+        } else if let State::Open(link) = &mut self.state {
             link.input.consume(count);
             self.decoder.took(count);
         }

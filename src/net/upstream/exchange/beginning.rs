@@ -4,8 +4,6 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
 
-use tokio::time::Instant;
-
 use crate::net::body::Cut;
 use crate::net::body::Source;
 
@@ -13,8 +11,8 @@ use super::Exchange;
 use super::State;
 
 impl Exchange {
-    /// Waits until `enough` octets of the answer's body are there, or all of it or of its first chunk; tells
-    /// how many [`Self::piece`] has now. None is taken.
+    /// Waits until `enough` octets of the answer's body are there, or all of it, in however many chunks it
+    /// comes; tells how many [`Self::piece`] has now. None is taken.
     pub(in crate::net) fn poll_beginning(
         &mut self,
         context: &mut Context<'_>,
@@ -22,18 +20,26 @@ impl Exchange {
         enough: usize,
     ) -> Poll<Result<usize, Cut>> {
         loop {
-            let there = ready!(self.poll_piece(context, source))?;
+            let ahead = self.ahead.len();
+            if ahead >= enough {
+                return Poll::Ready(Ok(ahead));
+            }
+            let there = ready!(self.poll_arrival(context, source))?;
             let State::Open(link) = &mut self.state else {
-                return Poll::Ready(Ok(there));
+                return Poll::Ready(Ok(ahead));
             };
-            if there == 0 || there >= enough || self.decoder.ends_after(there) {
+            if there == 0 {
+                return Poll::Ready(Ok(ahead));
+            }
+            // Mostly all of it lies there in one piece.
+            if ahead == 0 && (there >= enough || self.decoder.is_last(there)) {
                 return Poll::Ready(Ok(there));
             }
-            match ready!(link.poll_fill(context)) {
-                Ok(0) => return Poll::Ready(Ok(there)),
-                Ok(_) => self.heard = Instant::now(),
-                Err(error) => return Poll::Ready(Err(Cut::Broken(error.into()))),
-            }
+            let count = there.min(enough - ahead);
+            let octets = link.input.filled().get(..count).unwrap_or_default();
+            self.ahead.append(octets);
+            link.input.consume(count);
+            self.decoder.took(count);
         }
     }
 }
