@@ -22,6 +22,8 @@ pub(super) struct Counted {
     written: u64,
     /// What had been acknowledged before any of them: the SYN counts.
     before: Option<u64>,
+    /// Whether the other end's system has reset it.
+    was_reset: bool,
 }
 
 impl Counted {
@@ -32,6 +34,7 @@ impl Counted {
             stream,
             written: 0,
             before,
+            was_reset: false,
         }
     }
 
@@ -41,9 +44,21 @@ impl Counted {
     }
 
     /// Octets of them that the other end's system has acknowledged; what a server that had closed the
-    /// connection already never does. `None` if this system does not tell.
+    /// connection already never does. A server that closes after it has read acknowledges with its FIN at
+    /// the latest. `None` if this system does not tell, or the connection was reset: acknowledgements may
+    /// come half a second late (RFC 9293 section 3.8.6.3), and a reset comes instead of them.
     pub(super) fn acknowledged(&self) -> Option<u64> {
+        if self.was_reset {
+            return None;
+        }
         acknowledged(&self.stream)?.checked_sub(self.before?)
+    }
+
+    /// Sees whether it was reset: the system says so once, to whoever asks first.
+    fn noted<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        self.was_reset |=
+            matches!(&done, Err(error) if error.kind() == io::ErrorKind::ConnectionReset);
+        done
     }
 
     /// What it is about.
@@ -58,7 +73,9 @@ impl AsyncRead for Counted {
         context: &mut Context<'_>,
         space: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(context, space)
+        let this = self.get_mut();
+        let read = ready!(Pin::new(&mut this.stream).poll_read(context, space));
+        Poll::Ready(this.noted(read))
     }
 }
 
@@ -69,7 +86,8 @@ impl AsyncWrite for Counted {
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let count = ready!(Pin::new(&mut this.stream).poll_write(context, octets))?;
+        let written = ready!(Pin::new(&mut this.stream).poll_write(context, octets));
+        let count = this.noted(written)?;
         this.written += u64::try_from(count).unwrap_or(0);
         Poll::Ready(Ok(count))
     }
@@ -80,7 +98,8 @@ impl AsyncWrite for Counted {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let count = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, pieces))?;
+        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, pieces));
+        let count = this.noted(written)?;
         this.written += u64::try_from(count).unwrap_or(0);
         Poll::Ready(Ok(count))
     }
@@ -140,5 +159,30 @@ mod tests {
         assert_eq!(ours.read(&mut [0; 1]).await.unwrap(), 0);
         ours.write_all(b"again").await.unwrap();
         assert_eq!((ours.written(), ours.acknowledged()), (10, Some(5)));
+    }
+
+    /// Whether the reset is met by reading or by writing.
+    #[tokio::test]
+    async fn what_a_reset_connection_has_taken_is_not_known() {
+        for reads in [true, false] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
+            let mut ours = Counted::new(stream.unwrap());
+            let (mut theirs, _) = listener.accept().await.unwrap();
+            ours.write_all(b"hello").await.unwrap();
+            theirs.read_exact(&mut [0; 5]).await.unwrap();
+            socket2::SockRef::from(&theirs)
+                .set_linger(Some(std::time::Duration::ZERO))
+                .unwrap();
+            drop(theirs);
+            if reads {
+                ours.read(&mut [0; 1]).await.unwrap_err();
+            } else {
+                ours.write_all(b"again").await.unwrap_err();
+                // Nothing is said of it any more.
+                assert_eq!(ours.read(&mut [0; 1]).await.unwrap(), 0);
+            }
+            assert_eq!(ours.acknowledged(), None, "row {reads}");
+        }
     }
 }

@@ -132,7 +132,8 @@ impl Exchange {
     /// Whether a request may go by another connection when one that was kept from an earlier request
     /// broke before the answer. It can have been carried out by nobody if the other end's system has
     /// acknowledged no octet of it: a server that had closed the connection before acknowledges none,
-    /// one that has read a request has. Where that is not known it is one that may be carried out twice.
+    /// one that has read a request and closes has. Where that is not known, as after a reset, it is one that
+    /// may be carried out twice.
     pub(super) fn may_begin_anew(&self) -> bool {
         let State::Open(link) = &self.state else {
             return false;
