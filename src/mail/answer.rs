@@ -33,6 +33,7 @@ use super::header as headers;
 use super::reply::Cause;
 use super::reply::Reply;
 use super::route::Moved;
+use super::who::Who;
 
 impl Gateway {
     /// The upstream has answered a forwarded request.
@@ -60,7 +61,8 @@ impl Gateway {
             return (Outgoing::Answer(reply), None);
         }
         if status.as_u16() == REDIRECT {
-            match self.moved(now, way, location.as_ref()) {
+            let device = Some(way.request.spelled());
+            match self.moved(now, &way.who, device, location.as_ref()) {
                 Ok(ours) => answer.insert(headers::LOCATION, ours),
                 Err((reply, event)) => return (Outgoing::Answer(*reply), Some(event)),
             };
@@ -180,13 +182,14 @@ impl Gateway {
     }
 
     /// The upstream sends the user elsewhere: where the client is led, which is here if anywhere.
-    fn moved(
+    pub(super) fn moved(
         &self,
         now: Now,
-        way: &Way,
+        who: &Who,
+        device: Option<&str>,
         location: Option<&HeaderValue>,
     ) -> Result<HeaderValue, (Box<Reply>, Event)> {
-        let (user, from) = (&way.who.login.user, way.who.route.upstream);
+        let (user, from) = (&who.login.user, who.route.upstream);
         let location = location.map(|location| location.to_str().unwrap_or_default());
         let published = &self.config.published;
         let moved = match location {
@@ -199,15 +202,14 @@ impl Gateway {
         let why = match (moved, self.published_url()) {
             (Moved::Here, Some(ours)) => {
                 // It may be another upstream that has to accept them now.
-                self.credentials().forget(way.who.login.key);
+                self.credentials().forget(who.login.key);
                 return Ok(ours);
             }
             (Moved::Here, None) => "here, which has no name".to_owned(),
             (Moved::Refused(why), _) => why,
         };
         let text = format!("the mail server sends the user to {why}");
-        let device = Some(way.request.spelled());
-        let record = way.who.mismatch_record(now.wall, device, &text);
+        let record = who.mismatch_record(now.wall, device, &text);
         let reply = Reply::unavailable(LONG_WAIT, Cause::SentElsewhere);
         Err((Box::new(reply), Event::Decision(Box::new(record))))
     }
@@ -248,7 +250,7 @@ fn told_lately(
 }
 
 /// "Wrong server": the client is to go to `X-MS-Location` (MS-ASHTTP 3.1.5.2.2).
-const REDIRECT: u16 = 451;
+pub(super) const REDIRECT: u16 = 451;
 
 /// How long a binding is not told again that does not arrive. The inventory may have been too busy for it,
 /// or be unable to use it: two devices claim one DeviceId.

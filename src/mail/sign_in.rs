@@ -20,6 +20,7 @@ use super::action::Stage;
 use super::action::Step;
 use super::action::Ticket;
 use super::action::Told;
+use super::answer::REDIRECT;
 use super::answer::is_of_another_server;
 use super::credential::Excess;
 use super::credential::Offer;
@@ -149,6 +150,10 @@ impl Gateway {
                     .accept(now.monotonic, &attempt, offer, most);
                 self.accepted(now, asked.pending, &offer)
             }
+            (Stage::Credentials, Told::Answer(status, answer)) if status.as_u16() == REDIRECT => {
+                self.credentials().release(&attempt);
+                self.ask_elsewhere(now, asked.pending, answer.get(headers::LOCATION))
+            }
             (Stage::Challenge | Stage::Credentials, Told::Answer(status, _))
                 if is_of_another_server(status) =>
             {
@@ -174,6 +179,31 @@ impl Gateway {
                 Step::answer(Reply::unavailable(SHORT_WAIT, Cause::Unavailable))
             }
         }
+    }
+
+    /// The upstream has answered that the user's mailbox is elsewhere: the credentials are shown there, if
+    /// that is an upstream of ours and another one than before, which is learned.
+    fn ask_elsewhere(
+        &self,
+        now: Now,
+        mut pending: Pending,
+        location: Option<&HeaderValue>,
+    ) -> Step {
+        let Pending { who, wanted, .. } = &mut pending;
+        let before = who.route.upstream;
+        if let Err((reply, event)) = self.moved(now, who, wanted.spelled(), location) {
+            return Step {
+                action: Action::Answer(*reply),
+                event: Some(event),
+            };
+        }
+        who.move_to(self.place(now, &who.login, wanted.device().as_ref()));
+        if who.route.upstream == before {
+            let text = "the mail server sends the user to where the question has come from";
+            let record = who.mismatch_record(now.wall, wanted.spelled(), text);
+            return Step::recorded(Reply::unavailable(LONG_WAIT, Cause::SentElsewhere), record);
+        }
+        self.proceed(now, pending)
     }
 
     /// Whether a device has signed in as the user before: only then there is a record of it, which

@@ -82,6 +82,12 @@ impl Who {
         }
     }
 
+    /// The user's mailbox is elsewhere than was thought.
+    pub(super) fn move_to(&mut self, Placed { route, name }: Placed) {
+        self.route = route;
+        self.upstream = name;
+    }
+
     /// As much of the User-Agent as policies and records see.
     pub(super) fn user_agent(&self) -> &str {
         &self.user_agent

@@ -4,10 +4,13 @@ use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
 use portreeve::mail::Action;
+use portreeve::mail::Cause;
 use portreeve::mail::Config;
+use portreeve::mail::Event;
 use portreeve::mail::Gateway;
 use portreeve::mail::Outgoing;
 use portreeve::mail::Rule;
+use portreeve::mail::Step;
 use portreeve::mail::Told;
 use portreeve::mail::UpstreamId;
 use portreeve::mail::Whose;
@@ -20,6 +23,7 @@ use crate::world::Request;
 use crate::world::World;
 use crate::world::ask;
 use crate::world::forward;
+use crate::world::honest;
 use crate::world::peer;
 use crate::world::start;
 
@@ -92,6 +96,62 @@ fn restarted(world: &World, config: Config, saved: &[u8], now: Now) -> (Gateway,
     let (gateway, restored) = world.gateway_with(config).restore(now, saved, b"");
     assert_eq!(restored.unreadable, 0);
     (gateway, restored.places)
+}
+
+/// Asks until the front has made up its mind; every question with credentials at a host of `sends` is
+/// answered by 451 to the place beside it, others as by a server that knows its users.
+fn settle(gateway: &Gateway, sends: &[(&str, &str)]) -> (Step, Vec<String>) {
+    let mut asked = Vec::new();
+    let mut step = Request::of("good", "Sync").send(gateway, &peer());
+    while let Action::Ask(ask) = step.action {
+        assert!(asked.len() < 50, "it comes to no end: {asked:?}");
+        let host = ask.request.uri().host().unwrap().to_owned();
+        let has_credential = ask.request.headers().contains_key("authorization");
+        let sent = sends.iter().find(|(at, _)| has_credential && *at == host);
+        asked.push(host);
+        step = match sent {
+            Some((_, to)) => {
+                let mut headers = HeaderMap::new();
+                headers.insert("x-ms-location", HeaderValue::from_str(to).unwrap());
+                let moved = StatusCode::from_u16(451).unwrap();
+                gateway.handle_told(start(), ask.ticket, Told::Answer(moved, &headers))
+            }
+            None => honest(gateway, ask),
+        };
+    }
+    (step, asked)
+}
+
+/// The question about a password is the first that a server is asked: its 451 was no answer, and a user
+/// whose mailbox had moved was told 503 for ever.
+#[test]
+fn a_451_to_the_question_about_a_password_leads_to_where_the_mailbox_is_r56() {
+    let world = World::new();
+    let cloud = format!("https://{CLOUD}/Microsoft-Server-ActiveSync");
+    let gateway = world.gateway_with(two_upstreams(vec![]));
+    let (step, asked) = settle(&gateway, &[(OLD, &cloud)]);
+    assert_eq!(forward(step).request.uri().host(), Some(CLOUD));
+    assert_eq!(asked, [OLD, OLD, CLOUD, CLOUD]);
+    assert_eq!(place(&gateway, start()), CLOUD, "and it is learned");
+
+    let old = format!("https://{OLD}/Microsoft-Server-ActiveSync");
+    for (row, sends) in [
+        ("nowhere", &[(OLD, "https://elsewhere.example/")][..]),
+        ("itself", &[(OLD, &old)]),
+        ("to and fro", &[(OLD, &cloud), (CLOUD, &old)]),
+    ] {
+        let gateway = world.gateway_with(two_upstreams(vec![]));
+        let (step, _) = settle(&gateway, sends);
+        let Action::Answer(reply) = step.action else {
+            panic!("row {row}: {:?}", step.action);
+        };
+        assert_eq!(reply.cause, Cause::SentElsewhere, "row {row}");
+        let Some(Event::Decision(record)) = step.event else {
+            panic!("row {row}: not recorded");
+        };
+        let why = format!("{:?}", record.outcome);
+        assert!(why.contains("the mail server sends the user to"), "{why}");
+    }
 }
 
 /// Every user who had been sent elsewhere went to the old server after a restart, and was sent once more.
