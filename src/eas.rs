@@ -45,6 +45,7 @@ pub use query::Stated;
 pub use refusal::Refusal;
 pub use refusal::Refused;
 pub use repeat::may_be_repeated;
+pub use repeat::only_waits;
 pub use status::Status;
 pub use strip::without_wipe;
 pub use version::Version;

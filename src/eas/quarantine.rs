@@ -174,13 +174,14 @@ pub fn refuse(command: Command, version: Version, status: Status) -> Answer {
 
 /// The answer to a command that was under way to the mail server when its device came into
 /// quarantine: a wait ends as if nothing had come, and the next one is held here; anything else is
-/// to be tried again.
+/// to be tried again. Of a Sync it is to be known that it `only_waits`: what else it may have sent up would
+/// be taken for received.
 #[must_use]
-pub fn cut(command: Command, version: Version) -> (u16, Vec<u8>) {
+pub fn cut(command: Command, version: Version, only_waits: bool) -> (u16, Vec<u8>) {
     if command == Command::Ping {
         return (200, wait::told("1", None, &[]));
     }
-    if command == Command::Sync {
+    if command == Command::Sync && only_waits {
         return (200, Vec::new());
     }
     let status = Status::ServerErrorRetryLater;

@@ -57,6 +57,16 @@ pub fn may_be_repeated(command: Command, body: &[u8]) -> bool {
     }
 }
 
+/// Whether a Sync with this body, which must be whole, only waits for news: it sends nothing up, and
+/// begins no folder. One without a body goes on as the one before.
+#[must_use]
+pub fn only_waits(body: &[u8]) -> bool {
+    let wants_more = |tag| tag == air_sync::COMMANDS || tag == air_sync::FETCH;
+    let waits = |tag| tag == air_sync::WAIT || tag == air_sync::HEARTBEAT_INTERVAL;
+    body.is_empty()
+        || has_none(body, air_sync::SYNC, wants_more) && !has_none(body, air_sync::SYNC, waits)
+}
+
 /// Whether a document of this root can be read to its end and has none of these elements.
 fn has_none(body: &[u8], root: Tag, unwanted: impl Fn(Tag) -> bool) -> bool {
     let Ok(mut reader) = Reader::new(body) else {
@@ -98,6 +108,28 @@ mod tests {
         let mut writer = Writer::new();
         writer.element(root, |writer| writer.leaf(inner, "1"));
         writer.finish()
+    }
+
+    #[test]
+    fn a_sync_that_may_send_something_up_is_no_mere_wait() {
+        let waits = |tag| sync(|writer| writer.leaf(tag, "60"));
+        let sends = sync(|writer| {
+            writer.empty(air_sync::COMMANDS);
+            writer.leaf(air_sync::WAIT, "60");
+        });
+        let whole = waits(air_sync::WAIT);
+        for (body, expected) in [
+            (&b""[..], true),
+            (&whole, true),
+            (&waits(air_sync::HEARTBEAT_INTERVAL), true),
+            (&waits(air_sync::FETCH), false),
+            (&sync(|_| {}), false),
+            (&sends, false),
+            (&whole[..whole.len() - 1], false),
+            (b"\x1f\x8b\x08", false),
+        ] {
+            assert_eq!(only_waits(body), expected, "row {body:x?}");
+        }
     }
 
     #[test]

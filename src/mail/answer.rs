@@ -135,14 +135,21 @@ impl Gateway {
         Some(Event::Binding(binding))
     }
 
-    /// The permission of a forwarded request was taken back before its answer had begun.
-    pub fn handle_revoked(&self, exchange: &Exchange, decided: &Decided) -> (Reply, Option<Event>) {
+    /// The permission of a forwarded request was taken back before its answer had begun. Of a Sync it is
+    /// told whether it `only_waited`, see [`eas::only_waits`]; where that is not known it did more.
+    pub fn handle_revoked(
+        &self,
+        exchange: &Exchange,
+        decided: &Decided,
+        only_waited: bool,
+    ) -> (Reply, Option<Event>) {
         let way = &*exchange.0;
         self.note_decision(&way.who, &way.request, decided);
         let record = way.who.record(self.blank(), &way.request, decided);
         let is_held_back = decided.decision.verdict == Verdict::Quarantine;
         let reply = if is_held_back && self.has_mailbox(&way.request) {
-            let (status, body) = eas::quarantine::cut(way.request.command, way.request.version);
+            let (command, version) = (way.request.command, way.request.version);
+            let (status, body) = eas::quarantine::cut(command, version, only_waited);
             Reply::held_back(status, body, decided.decision.reason, way.who.id)
         } else {
             self.reply(&way.who, &way.request, decided)

@@ -443,9 +443,12 @@ fn watch_answer(front: &Arc<Front>, exchange: &mut upstream::Exchange, promise: 
 /// What a client is told whose request has no answer of the mail server.
 fn conclude(front: &Front, way: &Way, ended: Ended) -> Reply {
     let failure = match ended {
-        Ended::Revoked(decided) => {
+        Ended::Revoked {
+            decided,
+            only_waited,
+        } => {
             front.counters.revoked.fetch_add(1, Ordering::Relaxed);
-            let (reply, event) = way.revoked(front, &decided);
+            let (reply, event) = way.revoked(front, &decided, only_waited);
             if let Some(event) = event {
                 (front.events)(event);
             }

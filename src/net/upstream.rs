@@ -151,7 +151,12 @@ pub struct Standing {
 #[derive(Debug)]
 pub(in crate::net) enum Ended {
     /// The permission was taken back before an answer had begun.
-    Revoked(Box<Decided>),
+    Revoked {
+        /// What is decided now.
+        decided: Box<Decided>,
+        /// Whether it was a Sync of which it is known that it only waited.
+        only_waited: bool,
+    },
     /// Anything else.
     Failed(Failure),
 }
@@ -447,7 +452,7 @@ async fn read_whole(
         Ok(head) => head,
         Err(Ended::Failed(failure)) => return Err(failure),
         // Nothing was permitted that could be taken back.
-        Err(Ended::Revoked(_)) => return Err(LinkError::Closed.into()),
+        Err(Ended::Revoked { .. }) => return Err(LinkError::Closed.into()),
     };
     // Read to its end, if that is near, so that the connection can be used again.
     let mut body = Vec::new();

@@ -275,6 +275,51 @@ async fn a_wait_ends_by_itself_and_by_the_client() {
     }
 }
 
+/// It was answered as if nothing had come, by which a client takes what it has sent up for received.
+#[tokio::test]
+async fn a_sync_that_was_under_way_is_tried_again_unless_it_only_waited_r14() {
+    let with = |tag: Tag| {
+        written(air_sync::SYNC, |writer| {
+            writer.element(air_sync::COLLECTION, |writer| {
+                writer.leaf(air_sync::SYNC_KEY, "{real}9");
+                writer.leaf(air_sync::COLLECTION_ID, "5");
+                writer.element(tag, |writer| writer.leaf(air_sync::DELETE, "5:1"));
+            });
+        })
+    };
+    let waits = || {
+        written(air_sync::SYNC, |writer| {
+            writer.leaf(air_sync::WAIT, "30");
+        })
+    };
+    for version in ["1.1", "2"] {
+        let site = Site::start().await;
+        // So that connections to the mail server are kept, and what is sent on them.
+        let mut client = Client::of(&site, version).await;
+        site.world.set("new", ComplianceState::Compliant);
+        client.ask("FolderSync", folder_sync("0")).await;
+        drop(site.origin.next().await);
+        for (row, body, expected) in [
+            ("sends", with(air_sync::COMMANDS), "Sync(Status(111))"),
+            ("begins", sync("5", "0"), "Sync(Status(111))"),
+            ("nothing", Vec::new(), ""),
+            ("waits", waits(), ""),
+        ] {
+            site.world.set("new", ComplianceState::Compliant);
+            let mut client = Client::of(&site, version).await;
+            let under_way = tokio::spawn(async move {
+                let answer = client.send("Sync", "hold", body).await;
+                shown(answer).await
+            });
+            while !site.origin.next().await.target.contains("hold") {}
+            site.world.set("new", ComplianceState::Unknown);
+            let answer = timeout(SOON, under_way).await.unwrap().unwrap();
+            assert_eq!(answer, expected, "row {row} HTTP/{version}");
+        }
+        site.drain().await;
+    }
+}
+
 #[tokio::test]
 async fn what_a_device_says_of_itself_reaches_the_mail_server_whole() {
     let about_it = || {

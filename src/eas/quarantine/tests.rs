@@ -649,25 +649,22 @@ fn a_body_that_is_none_is_refused_with_its_status() {
 
 #[test]
 fn what_was_under_way_ends_as_if_nothing_had_come_or_is_tried_again() {
-    for (command, version, status, expected) in [
-        (Command::Ping, Version::V14_1, 200, "Ping(Status(1))"),
-        (Command::Ping, Version::V12_1, 200, "Ping(Status(1))"),
-        (Command::Sync, Version::V16_1, 200, ""),
-        (
-            Command::SendMail,
-            Version::V14_0,
-            200,
-            "SendMail(Status(111))",
-        ),
-        (Command::Search, Version::V12_0, 503, ""),
-        (Command::GetAttachment, Version::V14_1, 503, ""),
+    use Command::*;
+    let sent = "SendMail(Status(111))";
+    for (command, version, only_waits, status, expected) in [
+        (Ping, Version::V14_1, false, 200, "Ping(Status(1))"),
+        (Ping, Version::V12_1, false, 200, "Ping(Status(1))"),
+        (Sync, Version::V16_1, true, 200, ""),
+        (Sync, Version::V12_1, true, 200, ""),
+        (Sync, Version::V16_1, false, 200, "Sync(Status(111))"),
+        (Sync, Version::V12_1, false, 503, ""),
+        (SendMail, Version::V14_0, false, 200, sent),
+        (Search, Version::V12_0, false, 503, ""),
+        (GetAttachment, Version::V14_1, false, 503, ""),
     ] {
-        let (told, body) = cut(command, version);
+        let (told, body) = cut(command, version, only_waits);
         let told = (told, shown(&body));
-        assert_eq!(
-            told,
-            (status, expected.to_owned()),
-            "row {command} {version}"
-        );
+        let row = format!("row {command} {version} {only_waits}");
+        assert_eq!(told, (status, expected.to_owned()), "{row}");
     }
 }

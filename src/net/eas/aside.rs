@@ -112,7 +112,10 @@ pub(super) async fn fetch(lane: &Lane, ends: Ends, fetch: Box<Fetch>) -> Reply {
     let answer = tokio::select! {
         biased;
         decided = &mut permit => {
-            let revoked = Ended::Revoked(Box::new(decided));
+            let revoked = Ended::Revoked {
+                decided: Box::new(decided),
+                only_waited: false,
+            };
             return conclude(front, &Way::Mail(exchange), revoked);
         }
         answer = Box::pin(lane.upstream.fetch(to, &request, &body, Some(ends), most)) => answer,

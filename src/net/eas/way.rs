@@ -138,9 +138,14 @@ impl Way {
         }
     }
 
-    pub(super) fn revoked(&self, front: &Front, decided: &Decided) -> (Reply, Option<Event>) {
+    pub(super) fn revoked(
+        &self,
+        front: &Front,
+        decided: &Decided,
+        only_waited: bool,
+    ) -> (Reply, Option<Event>) {
         match self {
-            Self::Mail(exchange) => front.gateway.handle_revoked(exchange, decided),
+            Self::Mail(exchange) => front.gateway.handle_revoked(exchange, decided, only_waited),
             Self::Web(visit) => front.gateway.handle_visit_revoked(visit, decided),
         }
     }

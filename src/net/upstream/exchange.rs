@@ -61,8 +61,8 @@ pub(in crate::net) struct Exchange {
     /// Whether no other member will do.
     stays: bool,
     state: State,
-    /// The head and so much of the body as was not written yet; on a connection that was kept also
-    /// what was written, for as long as it may have to be sent again.
+    /// The head and so much of the body as was not written yet; on a connection that was kept, and of a
+    /// Sync, also what was written, until the answer comes.
     output: Buffer,
     /// Octets of `output` that were written.
     written: usize,
@@ -210,8 +210,12 @@ impl Exchange {
                 && let Some(permit) = &mut self.permit
                 && let Poll::Ready(decided) = Pin::new(permit).poll(context)
             {
+                let only_waited = self.only_waits();
                 self.cut();
-                return Poll::Ready(Err(Ended::Revoked(Box::new(decided))));
+                return Poll::Ready(Err(Ended::Revoked {
+                    decided: Box::new(decided),
+                    only_waited,
+                }));
             }
             if let Err(error) = match self.poll_link(context) {
                 Poll::Ready(opened) => opened,

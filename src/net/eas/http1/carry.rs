@@ -179,7 +179,7 @@ impl Client {
         let head = match waited {
             Waited::Answer(head) => head,
             Waited::Ended(ended) => {
-                let is_revoked = matches!(ended, Ended::Revoked(_));
+                let is_revoked = matches!(ended, Ended::Revoked { .. });
                 let reply = conclude(front, &forwarded.way, ended);
                 let turn = self.reply(lane, reply, forwarded.keeps);
                 return if is_revoked {

@@ -57,6 +57,10 @@ impl Exchange {
                 State::Opening(opening) => {
                     let error = match opening.as_mut().poll(context) {
                         Poll::Ready(Ok(link)) => {
+                            // What it was tells whether it only waited.
+                            if self.command == Some(Command::Sync) {
+                                self.kept = Some(link.written());
+                            }
                             self.state = State::Open(link);
                             continue;
                         }
@@ -154,15 +158,28 @@ impl Exchange {
 
     /// Whether it is a command that changes nothing, and all of it is here to be sent again.
     fn may_be_repeated(&self) -> bool {
-        let (Some(command), Length::Known(length)) = (self.command, self.length) else {
+        let body = self.whole_body();
+        self.command
+            .is_some_and(|command| body.is_some_and(|body| eas::may_be_repeated(command, body)))
+    }
+
+    /// Whether it is a Sync of which it is known that it sends nothing up.
+    pub(super) fn only_waits(&self) -> bool {
+        if self.command != Some(Command::Sync) {
             return false;
+        }
+        self.length == Length::Known(0) || self.whole_body().is_some_and(eas::only_waits)
+    }
+
+    /// The body, if all of it is here still.
+    fn whole_body(&self) -> Option<&[u8]> {
+        let Length::Known(length) = self.length else {
+            return None;
         };
         let octets = self.output.filled();
-        let body = end_of_head(octets, 0).and_then(|end| octets.get(end..));
-        body.is_some_and(|body| {
-            u64::try_from(body.len()).is_ok_and(|count| count == length)
-                && eas::may_be_repeated(command, body)
-        })
+        let body = octets.get(end_of_head(octets, 0)?..)?;
+        let is_whole = u64::try_from(body.len()).is_ok_and(|count| count == length);
+        is_whole.then_some(body)
     }
 
     /// Sends everything by a new connection.
