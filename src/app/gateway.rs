@@ -286,7 +286,7 @@ impl Gateway {
         let words = mail::words(&config)?;
         let upstreams = match &self.mail.front {
             Some(_) if config.listen.is_open_to_mail() => {
-                let names = mail::names(&config);
+                let names = config.mail.names();
                 Some((
                     upstreams::settings(&config)?,
                     upstreams::routes(&config, &names)?,

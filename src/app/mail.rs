@@ -22,7 +22,6 @@ use crate::mail::Bearer;
 use crate::mail::Event;
 use crate::mail::Gateway;
 use crate::mail::Memory;
-use crate::mail::Names;
 use crate::mail::Words;
 use crate::model::Problem;
 use crate::model::UserId;
@@ -45,7 +44,7 @@ pub(super) fn front(
         return Ok(None);
     }
     let gateway_file = config.folder.join("gateway.toml");
-    let names = names(config);
+    let names = config.mail.names();
     let upstreams = upstreams::settings(config)?;
     let routes = upstreams::routes(config, &names)?;
     let mut settings = mail::Config::routed(config.mail.published_names.clone(), routes);
@@ -158,18 +157,6 @@ pub(super) fn server_tls(
             &causes(&error),
         )]
     })
-}
-
-/// How spellings of user names are brought together.
-pub(super) fn names(config: &Config) -> Names {
-    let pairs = config.mail.domains.iter();
-    Names {
-        domains: pairs
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(domain, suffix)| (domain.trim().to_owned(), suffix.trim().to_owned()))
-            .collect(),
-        default_suffix: config.mail.default_suffix.clone(),
-    }
 }
 
 /// Where the front's events go: records to the journal, bindings to the inventory's writer, notes to

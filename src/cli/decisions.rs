@@ -105,7 +105,15 @@ pub(super) fn run(arguments: &Arguments) -> Done {
             history.folder.display()
         )));
     }
-    let query = query(arguments, now());
+    let mut query = query(arguments, now());
+    // A domain of ours stands in no record.
+    if let Some(subject) = query
+        .subject
+        .as_mut()
+        .filter(|subject| subject.contains('\\'))
+    {
+        *subject = draft.names().canonical(subject);
+    }
     let mut unread = 0;
     let (found, has_more) = journal::search(&history.folder, &query, |error| {
         unread += 1;

@@ -26,10 +26,15 @@ impl<W: io::Write> Sheet<W> {
 }
 
 fn cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    let is_formula = text.starts_with(FORMULA);
     let before = if is_formula { "'" } else { "" };
     format!("{before}{}", Plain(text))
 }
+
+/// What begins a formula, for some spreadsheets in full width too.
+const FORMULA: [char; 11] = [
+    '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+];
 
 #[cfg(test)]
 mod tests {
@@ -56,6 +61,7 @@ mod tests {
             ("iPhone", "iPhone"),
             ("=HYPERLINK(\"http://x\",1)", "'=HYPERLINK(\"http://x\",1)"),
             ("+1", "'+1"),
+            ("\u{ff1d}1+1", "'\u{ff1d}1+1"),
             ("-2+3", "'-2+3"),
             ("@SUM(A1)", "'@SUM(A1)"),
             ("\tx", "'\\tx"),

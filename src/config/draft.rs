@@ -11,6 +11,7 @@ use super::nas;
 use super::rules;
 use super::settings::Accounting;
 use super::settings::History;
+use crate::mail::Names;
 use crate::model::Problem;
 
 impl Draft {
@@ -43,6 +44,12 @@ impl Draft {
     #[must_use]
     pub fn history(&self) -> &History {
         &self.gateway.history
+    }
+
+    /// How spellings of user names are brought together.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.gateway.mail.names()
     }
 
     /// Where accounting is, and how many days of it can be exported.

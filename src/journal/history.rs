@@ -91,12 +91,15 @@ impl Dated for Row {
 }
 
 impl Keys<'_> {
-    /// In lower case, each once.
+    /// In lower case, each once; the account of a user of a domain too.
     fn subjects(&self) -> BTreeSet<String> {
+        let account = self.user.split_once('\\').map(|(_, account)| account);
         [&self.device, &self.user, &self.presented, &self.station]
             .into_iter()
+            .map(|subject| &**subject)
+            .chain(account)
             .filter(|subject| !subject.is_empty())
-            .map(|subject| subject.to_lowercase())
+            .map(str::to_lowercase)
             .collect()
     }
 }

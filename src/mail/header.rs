@@ -63,6 +63,9 @@ pub(super) const VERSIONS: HeaderName = HeaderName::from_static("ms-asprotocolve
 /// `X-MS-RP`: the client is to synchronise anew, in one of these versions (MS-ASHTTP 2.2.2.1.2).
 const RESYNCHRONISE: HeaderName = HeaderName::from_static("x-ms-rp");
 
+/// Versions from before 2.5, which Exchange offers still (MS-ASHTTP 2.2.3.1.1.1).
+const UNSPOKEN: [&str; 3] = ["1.0", "2.0", "2.1"];
+
 /// What an OPTIONS answer tells a client (MS-ASHTTP 2.2.4.1).
 const OFFERED: [HeaderName; 6] = [
     VERSIONS,
@@ -257,17 +260,20 @@ pub(super) fn offered(headers: &HeaderMap) -> HeaderMap {
     offered
 }
 
-/// Takes versions of the protocol before `oldest` out of what an answer offers. What is no version
-/// stays.
+/// Takes versions of the protocol before `oldest`, and those that nobody speaks here, out of what an answer
+/// offers. What is no version stays.
 pub(super) fn speak_from(headers: &mut HeaderMap, oldest: Version) {
-    if oldest == Version::V2_5 {
-        return;
-    }
     for name in [VERSIONS, RESYNCHRONISE] {
         let Some(offered) = headers.get(&name).and_then(|value| value.to_str().ok()) else {
             continue;
         };
-        let is_old = |text: &str| Version::parse(text.trim()).is_some_and(|one| one < oldest);
+        let is_old = |text: &str| match Version::parse(text.trim()) {
+            Some(version) => version < oldest,
+            None => UNSPOKEN.contains(&text.trim()),
+        };
+        if !offered.split(',').any(is_old) {
+            continue;
+        }
         let kept: Vec<&str> = offered.split(',').filter(|text| !is_old(text)).collect();
         match HeaderValue::from_str(&kept.join(",")) {
             Ok(kept) if !kept.is_empty() => headers.insert(name, kept),
@@ -369,12 +375,16 @@ mod tests {
     #[test]
     fn versions_that_are_not_spoken_are_not_offered() {
         for (oldest, expected, again) in [
-            (Version::V2_5, Some("2.5, 12.0,14.1,16.9"), Some("2.5,12.0")),
+            (
+                Version::V2_5,
+                Some(" 2.5, 12.0,14.1,16.9"),
+                Some("2.5,12.0"),
+            ),
             (Version::V12_0, Some(" 12.0,14.1,16.9"), Some("12.0")),
             (Version::V16_1, Some("16.9"), None),
         ] {
             let mut answer = headers(&[
-                ("MS-ASProtocolVersions", "2.5, 12.0,14.1,16.9"),
+                ("MS-ASProtocolVersions", "2.0,2.1, 2.5, 12.0,14.1,16.9"),
                 ("X-MS-RP", "2.5,12.0"),
                 ("MS-ASProtocolCommands", "Sync,2.5"),
             ]);

@@ -105,6 +105,7 @@ fn srv_records_name_the_servers_and_are_followed_without_a_restart_rfc2782() {
         srv(20, 0, other, "three"),
         // One that is not there, and one that says that it is nobody.
         srv(10, 50, port, "four"),
+        srv(10, 50, 0, "one"),
     ]);
     let place = |address: &str, port: u16| format!("{address}:{port}");
     named(

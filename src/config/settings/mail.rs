@@ -15,6 +15,7 @@ use crate::config::upstreams::Upstream;
 use crate::document::Choice;
 use crate::eas::Refused;
 use crate::eas::Version;
+use crate::mail::Names;
 use crate::mail::Quarantine;
 
 /// The mail plane.
@@ -115,6 +116,21 @@ impl Default for Mail {
             quarantine: Quarantine::Mailbox,
             message: Messages::default(),
             notify: Notify::default(),
+        }
+    }
+}
+
+impl Mail {
+    /// How spellings of user names are brought together.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        let pairs = self.domains.iter();
+        Names {
+            domains: pairs
+                .filter_map(|pair| pair.split_once('='))
+                .map(|(domain, suffix)| (domain.trim().to_owned(), suffix.trim().to_owned()))
+                .collect(),
+            default_suffix: self.default_suffix.clone(),
         }
     }
 }

@@ -15,6 +15,13 @@ fn a_line_is_found_by_each_name_of_its_subject_once() {
 }
 
 #[test]
+fn a_user_of_a_domain_is_found_by_the_account_too() {
+    let keys = keys(r#"{"verdict":"block","user":"corp\\Alice","presented":"X"}"#);
+    let subjects: Vec<String> = keys.subjects().into_iter().collect();
+    assert_eq!(subjects, ["alice", "corp\\alice", "x"]);
+}
+
+#[test]
 fn a_line_without_names_has_none() {
     assert!(keys(r#"{"verdict":"reject"}"#).subjects().is_empty());
 }

@@ -166,7 +166,8 @@ impl Names {
                     priority: srv.priority,
                     weight: srv.weight,
                 };
-                (!srv.target.is_root()).then(|| Service {
+                // Nobody listens at port 0, either.
+                (!srv.target.is_root() && srv.port > 0).then(|| Service {
                     rank,
                     target: srv.target.to_ascii(),
                     port: srv.port,

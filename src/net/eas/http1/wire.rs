@@ -93,16 +93,18 @@ impl Client {
     /// the connection, and the last answer might be lost with it.
     pub(super) async fn close(&mut self) {
         let closing = async {
-            let ended = poll_fn(|context| Pin::new(&mut self.stream).poll_shutdown(context)).await;
-            if ended.is_err() || self.body.is_over() {
+            let ended = poll_fn(|context| Pin::new(&mut self.stream).poll_shutdown(context));
+            let has_ended = matches!(timeout(LINGER_IDLE, ended).await, Ok(Ok(())));
+            if !has_ended || self.body.is_over() {
                 return;
             }
             let mut left = LINGER;
             while left > 0 {
                 self.input.consume(usize::MAX);
-                match poll_fn(|context| self.poll_fill(context)).await {
-                    Ok(count @ 1..) => left = left.saturating_sub(count),
-                    Ok(0) | Err(_) => return,
+                let filled = poll_fn(|context| self.poll_fill(context));
+                match timeout(LINGER_IDLE, filled).await {
+                    Ok(Ok(count @ 1..)) => left = left.saturating_sub(count),
+                    Ok(Ok(0) | Err(_)) | Err(_) => return,
                 }
             }
         };
@@ -151,5 +153,8 @@ impl Source for Client {
 /// takes mails of 10 MB by default; few take more than 25.
 const LINGER: usize = 32 << 20;
 
-/// How long that may take.
-const LINGER_TIME: Duration = Duration::from_secs(10);
+/// How long that may take: a mail of 25 MB at 2 Mbit/s.
+const LINGER_TIME: Duration = Duration::from_mins(2);
+
+/// How long nothing may come meanwhile.
+const LINGER_IDLE: Duration = Duration::from_secs(10);
