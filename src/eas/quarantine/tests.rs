@@ -18,6 +18,8 @@ use crate::wbxml::sync::ping;
 
 mod bodies;
 mod released;
+mod syncs;
+mod waits;
 
 fn message() -> Message {
     Message {
@@ -75,14 +77,6 @@ fn told(command: Command, octets: &[u8]) -> String {
         panic!("{command}: {answer:?}");
     };
     shown(body)
-}
-
-fn held(command: Command, octets: &[u8]) -> (u32, String, String) {
-    let answer = answered(command, Version::V14_1, octets);
-    let Answer::Hold(hold) = &answer else {
-        panic!("{command}: {answer:?}");
-    };
-    (hold.seconds, shown(&hold.expired), shown(&hold.released))
 }
 
 fn written(root: Tag, content: impl FnOnce(&mut Writer)) -> Vec<u8> {
@@ -167,6 +161,18 @@ fn sync_of(folders: &[Folder<'_>], wait: Option<(Tag, &str)>) -> Vec<u8> {
     })
 }
 
+fn ping_of(heartbeat: &str, folder: &str) -> Vec<u8> {
+    written(ping::PING, |writer| {
+        writer.leaf(ping::HEARTBEAT_INTERVAL, heartbeat);
+        writer.element(ping::FOLDERS, |writer| {
+            writer.element(ping::FOLDER, |writer| {
+                writer.leaf(ping::ID, folder);
+                writer.leaf(ping::CLASS, "Email");
+            });
+        });
+    })
+}
+
 #[test]
 fn a_new_partnership_gets_folders_of_its_own_and_never_more_r32() {
     let first = told(Command::FolderSync, &folder_sync("0"));
@@ -186,108 +192,6 @@ fn a_new_partnership_gets_folders_of_its_own_and_never_more_r32() {
         told(Command::FolderSync, &folder_sync("{real}7")),
         "FolderSync(Status(1)SyncKey({real}7)Changes(Count(0)))"
     );
-}
-
-#[test]
-fn the_message_comes_with_the_second_sync_and_once() {
-    let first = told(Command::Sync, &sync_of(&[FOLDER], None));
-    assert_eq!(
-        first,
-        "Sync(Collections(Collection(SyncKey(portreeve.empty)CollectionId(portreeve.2)Status(1))))"
-    );
-    let second = Folder {
-        key: "portreeve.empty",
-        ..FOLDER
-    };
-    let second = told(Command::Sync, &sync_of(&[second], None));
-    assert!(
-        second.starts_with(
-            "Sync(Collections(Collection(SyncKey(portreeve.message.3)CollectionId(portreeve.2)Status(1)\
-             Commands(Add(ServerId(portreeve.2:3)ApplicationData(To(alice@example.org)"
-        ),
-        "{second}"
-    );
-    assert!(second.contains("DateReceived(2026-01-31T12:00:00.000Z)"));
-    assert!(second.contains("Body(Type(1)EstimatedDataSize(21)Data(Switch encryption on.))"));
-    let third = Folder {
-        key: "portreeve.message.3",
-        ..FOLDER
-    };
-    assert_eq!(told(Command::Sync, &sync_of(&[third], None)), "");
-    // Another text is another message.
-    let earlier = Folder {
-        key: "portreeve.message.2",
-        ..FOLDER
-    };
-    let again = told(Command::Sync, &sync_of(&[earlier], None));
-    assert!(
-        again.contains(
-            "SyncKey(portreeve.message.3)CollectionId(portreeve.2)Status(1)\
-             Commands(Delete(ServerId(portreeve.2:2))Add(ServerId(portreeve.2:3)"
-        ),
-        "{again}"
-    );
-    // A key that no message has deletes none.
-    for key in [
-        "portreeve.message.",
-        "portreeve.message.+2",
-        "portreeve.what",
-    ] {
-        let forged = Folder { key, ..FOLDER };
-        let told = told(Command::Sync, &sync_of(&[forged], None));
-        assert!(told.contains("Commands(Add("), "row {key}: {told}");
-    }
-}
-
-#[test]
-fn a_client_that_wants_no_news_gets_none_until_it_does() {
-    let not_now = Folder {
-        key: "portreeve.empty",
-        no_news: true,
-        ..FOLDER
-    };
-    assert_eq!(told(Command::Sync, &sync_of(&[not_now], None)), "");
-    let earlier = Folder {
-        key: "portreeve.message.2",
-        ..not_now
-    };
-    let sync = sync_of(&[earlier], None);
-    assert_eq!(told(Command::Sync, &sync), "");
-    assert_eq!(given(Command::Sync, &sync).inbox, Some(Some(2)));
-    // A key it gets all the same.
-    let first = Folder {
-        key: "0",
-        ..not_now
-    };
-    let first = told(Command::Sync, &sync_of(&[first], None));
-    assert!(first.contains("SyncKey(portreeve.empty)"), "{first}");
-}
-
-#[test]
-fn our_own_message_may_be_read_and_deleted_and_nothing_else_is_taken() {
-    let read = Folder {
-        key: "portreeve.message.3",
-        touches: &["portreeve.2:3"],
-        ..FOLDER
-    };
-    assert_eq!(
-        told(Command::Sync, &sync_of(&[read], None)),
-        "Sync(Collections(Collection(SyncKey(portreeve.message.3)CollectionId(portreeve.2)Status(1))))"
-    );
-    // What is new comes with it.
-    let earlier = Folder {
-        key: "portreeve.message.2",
-        ..read
-    };
-    let both = told(Command::Sync, &sync_of(&[earlier], None));
-    assert!(both.contains("Commands(Delete("), "{both}");
-    for touches in [&["5:17"][..], &["portreeve.2:3", "5:17"]] {
-        let mixed = Folder { touches, ..read };
-        let sync = sync_of(&[mixed], None);
-        assert!(told(Command::Sync, &sync).contains("Status(16)"));
-        // A Ping would have it tried again at once.
-        assert_eq!(given(Command::Sync, &sync).inbox, Some(Some(3)));
-    }
 }
 
 #[test]
@@ -329,177 +233,6 @@ fn what_an_answer_leaves_a_client_with_is_told() {
     }
     assert_eq!(given(Command::Sync, b""), Given::default());
     assert_eq!(given(Command::Ping, b""), Given::default());
-}
-
-#[test]
-fn a_ping_says_at_once_that_the_message_waits() {
-    let ask = |folder| {
-        let octets = ping_of("900", folder);
-        match answer(
-            Command::Ping,
-            Version::V14_1,
-            &octets,
-            Inbox {
-                message: &message(),
-                is_news: true,
-                multipart: false,
-            },
-        ) {
-            (Answer::Reply(200, body), _) => shown(&body),
-            (other, _) => format!("{other:?}"),
-        }
-    };
-    assert_eq!(
-        ask("portreeve.2"),
-        "Ping(Status(2)Folders(Folder(portreeve.2)))"
-    );
-    for other in ["portreeve.8", "5"] {
-        assert!(ask(other).starts_with("Hold("), "row {other}");
-    }
-}
-
-#[test]
-fn a_client_that_takes_html_alone_gets_html() {
-    for (body_type, expected) in [
-        (Some("2"), "Body(Type(2)EstimatedDataSize(28)Data(<p>"),
-        (Some("1"), "Body(Type(1)"),
-        (None, "Body(Type(1)"),
-    ] {
-        let folder = Folder {
-            key: "portreeve.empty",
-            body_type,
-            ..FOLDER
-        };
-        let told = told(Command::Sync, &sync_of(&[folder], None));
-        assert!(told.contains(expected), "row {body_type:?}: {told}");
-    }
-}
-
-#[test]
-fn real_keys_are_never_advanced_and_nothing_is_swallowed() {
-    let real = Folder {
-        id: "5",
-        key: "{real}9",
-        ..FOLDER
-    };
-    assert_eq!(told(Command::Sync, &sync_of(&[real], None)), "");
-    let sends = Folder {
-        id: "5",
-        key: "{real}9",
-        adds: true,
-        ..FOLDER
-    };
-    assert_eq!(
-        told(Command::Sync, &sync_of(&[sends], None)),
-        "Sync(Collections(Collection(SyncKey({real}9)CollectionId(5)Status(16))))"
-    );
-    // Neither is anything that goes to a made-up folder.
-    let sends = Folder {
-        key: "portreeve.empty",
-        adds: true,
-        ..FOLDER
-    };
-    assert_eq!(
-        told(Command::Sync, &sync_of(&[sends], None)),
-        "Sync(Collections(Collection(SyncKey(portreeve.empty)CollectionId(portreeve.2)Status(16))))"
-    );
-    // An item of the real mailbox is not there.
-    let wants = Folder {
-        id: "5",
-        key: "{real}9",
-        fetches: Some("5:17"),
-        ..FOLDER
-    };
-    assert_eq!(
-        told(Command::Sync, &sync_of(&[wants], None)),
-        "Sync(Collections(Collection(SyncKey({real}9)CollectionId(5)Status(1))))"
-    );
-}
-
-#[test]
-fn a_sync_waits_and_says_on_release_that_folders_changed_where_they_were_made_up() {
-    let ours = || Folder {
-        key: "portreeve.message.3",
-        ..FOLDER
-    };
-    let real = || Folder {
-        id: "5",
-        key: "{real}9",
-        ..FOLDER
-    };
-    let minutes = Some((air_sync::WAIT, "10"));
-    let seconds = Some((air_sync::HEARTBEAT_INTERVAL, "3540"));
-    assert_eq!(
-        held(Command::Sync, &sync_of(&[ours()], minutes)),
-        (600, String::new(), "Sync(Status(12))".to_owned())
-    );
-    assert_eq!(
-        held(Command::Sync, &sync_of(&[real()], seconds)),
-        (3540, String::new(), String::new())
-    );
-    // What is new is not waited for.
-    let news = told(Command::Sync, &sync_of(&[FOLDER], minutes));
-    assert!(news.contains("portreeve.empty"), "{news}");
-    for (tag, value, expected) in [
-        (air_sync::WAIT, "0", "Sync(Limit(59)Status(14))"),
-        (air_sync::WAIT, "60", "Sync(Limit(59)Status(14))"),
-        (
-            air_sync::HEARTBEAT_INTERVAL,
-            "3541",
-            "Sync(Limit(3540)Status(14))",
-        ),
-    ] {
-        let told = told(Command::Sync, &sync_of(&[real()], Some((tag, value))));
-        assert_eq!(told, expected, "row {tag} {value}");
-    }
-}
-
-#[test]
-fn what_is_to_be_as_last_time_has_to_be_sent_whole() {
-    assert_eq!(told(Command::Sync, b""), "Sync(Status(13))");
-    let partial = written(air_sync::SYNC, |writer| writer.empty(air_sync::PARTIAL));
-    assert_eq!(told(Command::Sync, &partial), "Sync(Status(13))");
-    assert_eq!(told(Command::Ping, b""), "Ping(Status(3))");
-}
-
-fn ping_of(heartbeat: &str, folder: &str) -> Vec<u8> {
-    written(ping::PING, |writer| {
-        writer.leaf(ping::HEARTBEAT_INTERVAL, heartbeat);
-        writer.element(ping::FOLDERS, |writer| {
-            writer.element(ping::FOLDER, |writer| {
-                writer.leaf(ping::ID, folder);
-                writer.leaf(ping::CLASS, "Email");
-            });
-        });
-    })
-}
-
-#[test]
-fn a_ping_waits_and_is_released_to_where_the_client_goes_on() {
-    assert_eq!(
-        held(Command::Ping, &ping_of("900", "portreeve.2")),
-        (
-            900,
-            "Ping(Status(1))".to_owned(),
-            "Ping(Status(7))".to_owned()
-        )
-    );
-    assert_eq!(
-        held(Command::Ping, &ping_of("60", "5")),
-        (
-            60,
-            "Ping(Status(1))".to_owned(),
-            "Ping(Status(2)Folders(Folder(5)))".to_owned()
-        )
-    );
-    assert_eq!(
-        told(Command::Ping, &ping_of("9000", "5")),
-        "Ping(Status(5)HeartbeatInterval(3540))"
-    );
-    assert_eq!(
-        told(Command::Ping, &ping_of("0", "5")),
-        "Ping(Status(5)HeartbeatInterval(1))"
-    );
 }
 
 #[test]
@@ -644,27 +377,5 @@ fn a_body_that_is_none_is_refused_with_its_status() {
         assert_eq!(told(command, octets), expected);
         let older = answered(command, Version::V12_1, octets);
         assert_eq!(older, Answer::Reply(400, Vec::new()), "row {command}");
-    }
-}
-
-#[test]
-fn what_was_under_way_ends_as_if_nothing_had_come_or_is_tried_again() {
-    use Command::*;
-    let sent = "SendMail(Status(111))";
-    for (command, version, only_waits, status, expected) in [
-        (Ping, Version::V14_1, false, 200, "Ping(Status(1))"),
-        (Ping, Version::V12_1, false, 200, "Ping(Status(1))"),
-        (Sync, Version::V16_1, true, 200, ""),
-        (Sync, Version::V12_1, true, 200, ""),
-        (Sync, Version::V16_1, false, 200, "Sync(Status(111))"),
-        (Sync, Version::V12_1, false, 503, ""),
-        (SendMail, Version::V14_0, false, 200, sent),
-        (Search, Version::V12_0, false, 503, ""),
-        (GetAttachment, Version::V14_1, false, 503, ""),
-    ] {
-        let (told, body) = cut(command, version, only_waits);
-        let told = (told, shown(&body));
-        let row = format!("row {command} {version} {only_waits}");
-        assert_eq!(told, (status, expected.to_owned()), "{row}");
     }
 }

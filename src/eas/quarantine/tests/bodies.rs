@@ -33,6 +33,23 @@ fn body_for(preferences: &[(&str, Option<&str>, Option<&str>)]) -> String {
 }
 
 #[test]
+fn a_client_that_takes_html_alone_gets_html() {
+    for (body_type, expected) in [
+        (Some("2"), "Body(Type(2)EstimatedDataSize(28)Data(<p>"),
+        (Some("1"), "Body(Type(1)"),
+        (None, "Body(Type(1)"),
+    ] {
+        let folder = Folder {
+            key: "portreeve.empty",
+            body_type,
+            ..FOLDER
+        };
+        let told = told(Command::Sync, &sync_of(&[folder], None));
+        assert!(told.contains(expected), "row {body_type:?}: {told}");
+    }
+}
+
+#[test]
 fn a_body_is_cut_or_left_away_where_the_client_wants_that() {
     for (preferences, expected) in [
         (
