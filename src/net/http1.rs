@@ -10,6 +10,7 @@ mod buffer;
 mod date;
 mod framing;
 mod head;
+mod write;
 
 pub use buffer::Buffer;
 pub use date::date;
@@ -23,6 +24,6 @@ pub use head::BadHead;
 pub use head::MAX_HEAD;
 pub use head::RequestHead;
 pub use head::end_of_head;
-pub use head::put_answer;
-pub use head::put_other_host;
-pub use head::put_request;
+pub use write::put_answer;
+pub use write::put_other_host;
+pub use write::put_request;
