@@ -1,6 +1,6 @@
 //! What a VPN's client has said of its device, in a form that outlives the request.
 
-use crate::access::record::Text;
+use crate::access::text::Text;
 use crate::model::ClaimedDevice;
 
 /// The owned form of [`ClaimedDevice`], of fixed size; longer texts are cut.

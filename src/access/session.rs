@@ -10,10 +10,10 @@ use std::sync::atomic::Ordering;
 
 use dashmap::DashMap;
 
-use crate::access::record::Correlation;
-use crate::access::record::Text;
+use crate::access::correlation::Correlation;
 use crate::access::rhythm::Rhythm;
 use crate::access::rhythm::Silence;
+use crate::access::text::Text;
 use crate::model::Fingerprint;
 use crate::model::MacAddress;
 use crate::model::Timestamp;
