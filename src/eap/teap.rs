@@ -25,33 +25,25 @@ use zeroize::Zeroizing;
 use super::config::TlsVersion;
 use super::error::InnerRefusal;
 use super::error::Silence;
-use super::inner;
-use super::inner::Said;
 use super::key::Keys;
 use super::offer::Inner;
-use super::packet;
-use super::packet::Code;
-use super::packet::Packet;
-use super::packet::Type;
 use super::principal::Principal;
 use super::proof::Completed;
 use super::proof::InnerKey;
 use super::proof::Inners;
-use super::proof::OwnedProof;
 use super::proof::Proven;
-use super::proof::Question;
 use super::proof::Refusal;
 use super::proof::Verified;
 use super::talk::Next;
 use super::talk::Scene;
 use super::talk::Talk;
-use crate::model::Secret;
 use asked::Asked;
 use asked::By;
 use bound::Bound;
 use bound::outer;
 use chain::Round;
 use error::code;
+use identities::Identities;
 pub use settings::TeapBinding;
 pub use settings::TeapCertificate;
 pub use settings::TeapKeys;
@@ -65,6 +57,7 @@ mod asked;
 mod bound;
 mod chain;
 mod error;
+mod identities;
 mod settings;
 mod tlv;
 
@@ -72,20 +65,8 @@ mod tlv;
 #[derive(Default)]
 pub(super) struct Teap {
     bound: Bound,
-    machine: Place,
-    user: Place,
+    identities: Identities,
     state: State,
-}
-
-/// What has become of one kind of identity.
-#[derive(Default)]
-enum Place {
-    /// It has not been asked for.
-    #[default]
-    Open,
-    /// It need not be asked for, or the peer has none.
-    Passed,
-    Proven(Proven),
 }
 
 #[derive(Default)]
@@ -235,10 +216,7 @@ impl Teap {
     }
 
     pub(super) fn inners(&self) -> Inners {
-        let done = [&self.machine, &self.user].map(|place| match place {
-            Place::Proven(proven) => Some(proven.inner()),
-            Place::Open | Place::Passed => None,
-        });
+        let done = self.identities.inners();
         let now = match &self.state {
             State::Asked(asked) | State::Bound(_, asked) => asked.inner(),
             State::Concluding(_, completed) => return completed.inners(),
@@ -253,11 +231,7 @@ impl Teap {
         if let State::Concluding(_, completed) = &self.state {
             return Some(completed.principal().clone());
         }
-        let [machine, user] = [&self.machine, &self.user].map(|place| match place {
-            Place::Proven(proven) => Some(proven.proved()),
-            Place::Open | Place::Passed => None,
-        });
-        Principal::of(machine, user)
+        self.identities.proved()
     }
 
     /// Where the peer has fallen silent, or why it was refused.
@@ -289,10 +263,11 @@ impl Teap {
         if scene.device.is_some() {
             match settings.certificate {
                 TeapCertificate::Unasked | TeapCertificate::Machine => {
-                    self.machine = Place::Passed;
+                    self.identities.pass(TeapIdentity::Machine);
                 }
                 TeapCertificate::Enough => {
-                    (self.machine, self.user) = (Place::Passed, Place::Passed);
+                    self.identities.pass(TeapIdentity::Machine);
+                    self.identities.pass(TeapIdentity::User);
                 }
             }
         }
@@ -302,9 +277,7 @@ impl Teap {
     /// Asks for the next identity, or comes to the end. The words and the round are of the one before.
     fn go_on(mut self: Box<Self>, scene: &Scene<'_>, words: Words, round: Option<Round>) -> Next {
         let kinds = scene.round.config.teap.identities.iter();
-        let open = kinds
-            .copied()
-            .find(|kind| matches!(self.place(*kind), Place::Open));
+        let open = kinds.copied().find(|kind| self.identities.is_open(*kind));
         let Some(kind) = open else {
             return self.judge(scene, round);
         };
@@ -322,11 +295,7 @@ impl Teap {
 
     /// Everybody has spoken who is to speak.
     fn judge(mut self: Box<Self>, scene: &Scene<'_>, round: Option<Round>) -> Next {
-        let take = |place| match std::mem::take(place) {
-            Place::Proven(proven) => Some(proven),
-            Place::Open | Place::Passed => None,
-        };
-        let (machine, user) = (take(&mut self.machine), take(&mut self.user));
+        let [machine, user] = std::mem::take(&mut self.identities).into_proven();
         let (judge, now) = (&**scene.round.judge, scene.round.now);
         match Completed::together(machine, user, scene.device, judge, now) {
             Ok(completed) => self.conclude(scene, round, completed),
@@ -360,126 +329,13 @@ impl Teap {
         Next::Say(words.result(true).0, Talk::Teap(self))
     }
 
-    /// What the peer says about whom it was asked for.
-    fn hear(
-        mut self: Box<Self>,
-        scene: &Scene<'_>,
-        asked: Asked,
-        message: &TeapMessage<'_>,
-    ) -> Next {
-        let Asked { mut kind, by } = asked;
-        if let Some(said) = message.identity.filter(|said| *said != kind) {
-            // It has none of that kind, but one of the other.
-            let asked = scene.round.config.teap.identities.contains(&said);
-            if !by.is_fresh() || !asked {
-                return self.refuse(InnerRefusal::Order);
-            }
-            if !matches!(self.place(said), Place::Open) {
-                // Nobody says twice who it is.
-                return self.pass(scene, kind);
-            }
-            *self.place_mut(kind) = Place::Passed;
-            kind = said;
-        }
-        match (by, message.eap, message.password) {
-            (_, Some(_), Some(_)) => self.refuse(InnerRefusal::Credential),
-            (By::Eap(eap, expected), Some(octets), None) => {
-                let Ok(packet) = Packet::new_checked(octets) else {
-                    return self.refuse(InnerRefusal::Malformed("an EAP packet"));
-                };
-                let (Code::Response, Some(method)) = (packet.code(), packet.kind()) else {
-                    return self.refuse(InnerRefusal::Order);
-                };
-                if packet.identifier() != expected {
-                    return self.refuse(InnerRefusal::Order);
-                }
-                let nobody = method == Type::IDENTITY && packet.data().is_empty();
-                if eap.is_identifying() && nobody {
-                    return self.pass(scene, kind);
-                }
-                let said = eap.take(scene, method, packet.data());
-                self.say(scene, kind, said, expected)
-            }
-            (By::Password, None, Some((name, password))) => {
-                if name.is_empty() && password.is_empty() {
-                    return self.pass(scene, kind);
-                }
-                match inner::name(scene, name) {
-                    Ok(name) => {
-                        let proof = OwnedProof::Password(Secret::new(password.to_vec()));
-                        let question = Question::new(name, proof, Inner::Pap);
-                        let by = By::Password;
-                        self.state = State::Asked(Asked { kind, by });
-                        Next::Ask(question, Talk::Teap(self))
-                    }
-                    Err(refusal) => self.refuse_about(refusal),
-                }
-            }
-            // It would rather speak EAP.
-            (By::Password, None, None) if message.nak == Some(tlv::BASIC_PASSWORD_REQ) => {
-                self.ask_by(scene, kind, true)
-            }
-            (by, None, None) if by.is_fresh() => self.pass(scene, kind),
-            (By::Eap(..) | By::Password, ..) => self.refuse(InnerRefusal::Order),
-        }
-    }
-
-    /// The peer has no identity of this kind.
-    fn pass(mut self: Box<Self>, scene: &Scene<'_>, kind: TeapIdentity) -> Next {
-        *self.place_mut(kind) = Place::Passed;
-        self.go_on(scene, Words::default(), None)
-    }
-
-    /// Wraps what EAP says in answer to a packet with this identifier.
-    fn say(
-        mut self: Box<Self>,
-        scene: &Scene<'_>,
-        kind: TeapIdentity,
-        said: Said,
-        answered: u8,
-    ) -> Next {
-        match said {
-            Said::Request(method, data, eap) => {
-                let identifier = answered.wrapping_add(1);
-                let request = Zeroizing::new(packet::request(identifier, method, &data));
-                let by = By::Eap(eap, identifier);
-                self.state = State::Asked(Asked { kind, by });
-                let words = Words::default().tlv(tlv::EAP_PAYLOAD, &[&request]);
-                Next::Say(words.0, Talk::Teap(self))
-            }
-            Said::Ask(question, eap) => {
-                let by = By::Eap(eap, answered);
-                self.state = State::Asked(Asked { kind, by });
-                Next::Ask(question, Talk::Teap(self))
-            }
-            Said::Proven(proven) => self.proven(scene, kind, proven),
-            Said::Refused(refusal) => {
-                let none = refusal.reason.is_about_inner_methods();
-                if none && scene.may_ask_password() {
-                    return self.ask_by(scene, kind, false);
-                }
-                self.refuse_about(refusal)
-            }
-        }
-    }
-
-    /// Asks for the same identity by EAP, or by a password without it.
-    fn ask_by(mut self: Box<Self>, scene: &Scene<'_>, kind: TeapIdentity, eap: bool) -> Next {
-        let Some((by, question)) = By::begin(scene, Some(eap)) else {
-            return self.refuse(InnerRefusal::NothingOffered);
-        };
-        self.state = State::Asked(Asked { kind, by });
-        let words = Words::default().identity(kind).octets(&question);
-        Next::Say(words.0, Talk::Teap(self))
-    }
-
     /// An inner method has come to its end.
     fn proven(mut self: Box<Self>, scene: &Scene<'_>, kind: TeapIdentity, proven: Proven) -> Next {
         let round = match self.bound.begin(scene, Some(&proven)) {
             Ok(round) => round,
             Err(refusal) => return self.refuse_about(refusal),
         };
-        *self.place_mut(kind) = Place::Proven(proven);
+        self.identities.prove(kind, proven);
         let words = Words::default().octets(&round.request(&outer(scene)));
         self.go_on(scene, words.intermediate(), Some(round))
     }
@@ -493,19 +349,5 @@ impl Teap {
         let words = Words::default().result(false).error(code(&refusal.reason));
         self.state = State::Refusing(refusal);
         Next::Say(words.0, Talk::Teap(self))
-    }
-
-    const fn place(&self, kind: TeapIdentity) -> &Place {
-        match kind {
-            TeapIdentity::Machine => &self.machine,
-            TeapIdentity::User => &self.user,
-        }
-    }
-
-    const fn place_mut(&mut self, kind: TeapIdentity) -> &mut Place {
-        match kind {
-            TeapIdentity::Machine => &mut self.machine,
-            TeapIdentity::User => &mut self.user,
-        }
     }
 }
