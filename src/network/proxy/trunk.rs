@@ -12,20 +12,18 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::flight::Flights;
-use super::flight::Key;
 use super::flight::LinkId;
-use super::flight::Via;
 use super::home::Home;
 use crate::model::Monotonic;
+use link::Link;
+use tend::UNUSED;
+use tend::WATCH;
 
-/// How a connection speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoken {
-    /// RADIUS as it always was: 256 requests at a time.
-    Historic,
-    /// RADIUS/1.1 (RFC 9765), by ALPN.
-    Version11,
-}
+pub(super) use link::Place;
+pub use link::Spoken;
+
+mod link;
+mod tend;
 
 /// What a home server can be asked over now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,14 +34,6 @@ pub(super) enum Reachable {
     Soon,
     /// Not before the next attempt.
     No,
-}
-
-/// The place of a request on a connection.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) key: Key,
-    /// `None` while the connection is not open yet.
-    pub(super) spoken: Option<Spoken>,
 }
 
 /// All connections.
@@ -77,49 +67,6 @@ enum Stays {
     WhileUsed,
     /// A reload has taken it out.
     NoLonger,
-}
-
-struct Link {
-    id: LinkId,
-    spoken: Option<Spoken>,
-    /// The number that was taken last.
-    last: u32,
-    in_flight: usize,
-    /// When something believable came last.
-    heard: Monotonic,
-    /// Packets that answer nothing, since then.
-    strays: u32,
-    /// Whether it has carried an answer.
-    proven: bool,
-    /// Whether it is asked whether it lives, just now.
-    watched: bool,
-}
-
-impl Link {
-    const fn capacity(&self) -> usize {
-        match self.spoken {
-            Some(Spoken::Version11) => MAX_TOKENS,
-            // RFC 6613 section 2.6.1; and nobody knows yet what one will speak that is opened.
-            Some(Spoken::Historic) | None => 256,
-        }
-    }
-
-    /// A number that nothing waits for.
-    fn number(&mut self, flights: &Flights) -> Option<u32> {
-        if self.in_flight >= self.capacity() {
-            return None;
-        }
-        for _ in 0..=self.in_flight {
-            self.last = match self.spoken {
-                Some(Spoken::Version11) => self.last.wrapping_add(1),
-                Some(Spoken::Historic) | None => self.last.wrapping_add(1) % 256,
-            };
-            if !flights.contains(&(Via::Tls(self.id), self.last)) {
-                return Some(self.last);
-            }
-        }
-        None
-    }
 }
 
 impl Trunks {
@@ -203,28 +150,14 @@ impl Trunks {
             .iter_mut()
             .filter(|link| link.in_flight < link.capacity());
         let link = free.min_by_key(|link| (link.spoken.is_none(), link.in_flight))?;
-        let number = link.number(flights)?;
-        link.in_flight = link.in_flight.saturating_add(1);
-        Some(Place {
-            key: (Via::Tls(link.id), number),
-            spoken: link.spoken,
-        })
+        link.place(flights)
     }
 
     fn open(&mut self, now: Monotonic, home: &Arc<Home>) {
         self.next = self.next.wrapping_add(1);
         let id = LinkId(self.next);
         self.links.insert(id, key_of(home));
-        self.trunk(now, home).links.push(Link {
-            id,
-            spoken: None,
-            last: 0,
-            in_flight: 0,
-            heard: now,
-            strays: 0,
-            proven: false,
-            watched: false,
-        });
+        self.trunk(now, home).links.push(Link::new(id, now));
         self.connects.push_back((id, Arc::clone(home)));
         self.wake_at(now + UNUSED);
     }
@@ -237,8 +170,7 @@ impl Trunks {
         spoken: Spoken,
     ) -> Option<Arc<Home>> {
         let (home, link) = self.find(id)?;
-        link.spoken = Some(spoken);
-        link.heard = now;
+        link.open(now, spoken);
         let home = Arc::clone(home);
         let gauges = &home.gauges;
         gauges.connections.fetch_add(1, Ordering::Relaxed);
@@ -298,20 +230,14 @@ impl Trunks {
             && let Some(trunk) = self.all.get_mut(place)
             && let Some(link) = trunk.links.iter_mut().find(|link| link.id == id)
         {
-            link.heard = now;
-            link.strays = 0;
-            link.proven = true;
-            link.watched = false;
+            link.hear(now);
             trunk.failures = 0;
         }
     }
 
     /// Something has come that answers nothing; whether that was once too often.
     pub(super) fn strayed(&mut self, id: LinkId) -> bool {
-        self.find(id).is_some_and(|(_, link)| {
-            link.strays = link.strays.saturating_add(1);
-            link.strays > MAX_STRAYS
-        })
+        self.find(id).is_some_and(|(_, link)| link.stray())
     }
 
     /// A request on it has ended.
@@ -342,65 +268,10 @@ impl Trunks {
     /// A place for a Status-Server on this connection, where none is under way.
     pub(super) fn place_on(&mut self, id: LinkId, flights: &Flights) -> Option<Place> {
         let (_, link) = self.find(id).filter(|(_, link)| !link.watched)?;
-        let spoken = Some(link.spoken?);
-        let number = link.number(flights)?;
-        link.in_flight = link.in_flight.saturating_add(1);
+        link.spoken?;
+        let place = link.place(flights)?;
         link.watched = true;
-        let key = (Via::Tls(id), number);
-        Some(Place { key, spoken })
-    }
-
-    /// Opens what should be open, closes what nobody uses; gives the open connections on which
-    /// nothing was heard for long.
-    pub(super) fn tend(&mut self, now: Monotonic) -> Vec<LinkId> {
-        if self.wake.is_none_or(|wake| wake > now) {
-            return Vec::new();
-        }
-        let mut wanted = Vec::new();
-        let mut over = Vec::new();
-        for trunk in self.all.values() {
-            let quiet = trunk.links.iter().all(|link| link.in_flight == 0);
-            match trunk.stays {
-                Stays::Always if trunk.links.is_empty() && trunk.due <= now => {
-                    wanted.push(Arc::clone(&trunk.home));
-                }
-                Stays::WhileUsed if quiet && now.since(trunk.used) >= UNUSED => {
-                    over.push(key_of(&trunk.home));
-                }
-                Stays::NoLonger if quiet => over.push(key_of(&trunk.home)),
-                Stays::Always | Stays::WhileUsed | Stays::NoLonger => {}
-            }
-        }
-        for home in wanted {
-            self.open(now, &home);
-        }
-        for place in over {
-            let Some(trunk) = self.all.remove(&place) else {
-                continue;
-            };
-            for link in trunk.links {
-                self.links.remove(&link.id);
-                if link.spoken.is_some() {
-                    let gauge = &trunk.home.gauges.connections;
-                    gauge.fetch_sub(1, Ordering::Relaxed);
-                }
-                self.closes.push_back(link.id);
-            }
-        }
-        let quiet = self.quiet(now);
-        self.wake = self.next_wake(now);
-        quiet
-    }
-
-    fn quiet(&self, now: Monotonic) -> Vec<LinkId> {
-        let all = self.all.values();
-        let watched = all.filter(|trunk| trunk.home.config.status);
-        watched
-            .flat_map(|trunk| &trunk.links)
-            .filter(|link| link.spoken.is_some() && !link.watched)
-            .filter(|link| now.since(link.heard) >= WATCH)
-            .map(|link| link.id)
-            .collect()
+        Some(place)
     }
 
     pub(super) fn poll_connect(&mut self) -> Option<(LinkId, Arc<Home>)> {
@@ -413,31 +284,6 @@ impl Trunks {
 
     pub(super) const fn poll_timeout(&self) -> Option<Monotonic> {
         self.wake
-    }
-
-    fn next_wake(&self, now: Monotonic) -> Option<Monotonic> {
-        let all = self.all.values();
-        all.filter_map(|trunk| {
-            let watched = trunk
-                .links
-                .iter()
-                .filter(|link| trunk.home.config.status && link.spoken.is_some());
-            // One that is quiet by now is asked now, and looked at again when it has answered.
-            let watch = watched
-                .map(|link| (link.heard + WATCH).max(now + SOONEST))
-                .min();
-            let tend = match trunk.stays {
-                Stays::Always => trunk.links.is_empty().then_some(trunk.due),
-                Stays::WhileUsed => {
-                    let quiet = trunk.links.iter().all(|link| link.in_flight == 0);
-                    quiet.then_some(trunk.used + UNUSED)
-                }
-                // When its last request has ended.
-                Stays::NoLonger => None,
-            };
-            watch.into_iter().chain(tend).min()
-        })
-        .min()
     }
 
     fn find(&mut self, id: LinkId) -> Option<(&Arc<Home>, &mut Link)> {
@@ -459,32 +305,14 @@ fn backoff(failures: u32, [octet]: [u8; 1]) -> Duration {
     pause + pause.mul_f32(f32::from(octet) / 1024.0)
 }
 
-/// Requests on one connection of RADIUS/1.1, whose Tokens would allow four thousand millions: what a
-/// packet loop gives away.
-const MAX_TOKENS: usize = 1024;
-
 /// Connections to one home server: 16 of 256 requests are more than any server keeps up with.
 const MAX_LINKS: usize = 16;
-
-/// Packets in a row that answer nothing, after which whoever sends them is not listened to: more than
-/// late answers can be.
-const MAX_STRAYS: u32 = 256;
 
 /// After the first attempt that failed.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A home server that comes back after hours is used again within this time.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-
-/// After which silence of a connection the home server is asked whether it is there (RFC 3539 section
-/// 3.4.1: 30 s).
-const WATCH: Duration = Duration::from_secs(30);
-
-/// The next look at a connection whose home server is being asked whether it is there.
-const SOONEST: Duration = Duration::from_secs(1);
-
-/// After which a connection that discovery led to is closed if nobody uses it.
-const UNUSED: Duration = Duration::from_mins(10);
 
 #[cfg(test)]
 mod tests {
