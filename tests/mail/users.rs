@@ -486,6 +486,53 @@ fn a_change_of_many_is_told_slowly_and_one_user_not_too_often() {
     assert_eq!((counts.sent, counts.too_many, counts.waiting), (3, 3, 0));
 }
 
+/// Each start began to count anew.
+#[test]
+fn mails_of_the_day_are_counted_over_a_restart_and_over_a_kill() {
+    let world = World::new();
+    let care = Care {
+        per_user: 3,
+        ..waits(0)
+    };
+    let gateway = caring(&world, care.clone());
+    let turns_bad = |gateway: &Gateway, device: &str| {
+        world.report(device, device, "alice", ComplianceState::Compliant);
+        drop(forward(send(gateway, start(), device, "Ping")));
+        world.report(device, device, "alice", ComplianceState::NonCompliant);
+        drop(reply(send(gateway, start(), device, "Ping")));
+    };
+    let post = |gateway: &Gateway| {
+        let mut sent = 0;
+        while let Some(post) = gateway.poll_post(start()) {
+            gateway.handle_posted(start(), &post, &Posted::Sent);
+            sent += 1;
+        }
+        sent
+    };
+    turns_bad(&gateway, "many0");
+    turns_bad(&gateway, "many1");
+    drop(gateway.poll_notes());
+    let early = gateway.save(start());
+    assert_eq!(post(&gateway), 2);
+    let notes = gateway.poll_notes().unwrap();
+    let saved = gateway.save(start());
+    for (row, saved, notes) in [
+        ("ended", &saved, &b""[..]),
+        ("killed", &early, &notes),
+        ("killed a moment later", &saved, &notes),
+    ] {
+        let (again, _) = world.gateway_with(config()).restore(start(), saved, notes);
+        again.replace_words(Words {
+            care: care.clone(),
+            ..Words::default()
+        });
+        for device in ["many2", "many3"] {
+            turns_bad(&again, device);
+        }
+        assert_eq!(post(&again), 1, "row {row}");
+    }
+}
+
 #[test]
 fn made_up_folders_and_links_are_remembered_over_a_restart() {
     let world = World::new();

@@ -25,6 +25,7 @@ use super::Phase;
 use super::Roll;
 use super::holds::Holds;
 use super::notes as since;
+use super::post::Today;
 
 /// What of a written roll could be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,9 @@ struct Head {
     /// The last note that this knows of.
     #[serde(default)]
     notes: u64,
+    /// The mails that users have had today.
+    #[serde(default)]
+    mails: Today,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,14 +103,19 @@ struct MailLine {
 impl Roll {
     /// Everything that the next start is to know.
     pub(in crate::mail) fn save(&self) -> Vec<u8> {
-        let (notes, lines): (u64, Vec<Line>) = {
+        let (notes, mails, lines): (u64, Today, Vec<Line>) = {
             let table = self.lock();
             let lines = table.entries.values().map(Line::of);
-            (table.sequence, lines.collect())
+            (
+                table.sequence,
+                table.throttle.today.clone(),
+                lines.collect(),
+            )
         };
         let head = Head {
             secret: STANDARD_NO_PAD.encode(self.secret),
             notes,
+            mails,
         };
         let mut octets = serde_json::to_vec(&head).unwrap_or_default();
         octets.push(b'\n');
@@ -134,16 +143,17 @@ impl Roll {
             let head: Head = serde_json::from_slice(line).ok()?;
             let secret = STANDARD_NO_PAD.decode(head.secret).ok()?;
             let secret = <[u8; 32]>::try_from(secret.as_slice()).ok()?;
-            Some((secret, head.notes))
+            Some((secret, head.notes, head.mails))
         });
-        let (kept, last) = head.unwrap_or_else(|| {
+        let has_head = head.is_some();
+        let (kept, last, mut today) = head.unwrap_or_else(|| {
             restored.unreadable = usize::from(!octets.is_empty());
-            (secret, 0)
+            (secret, 0, Today::default())
         });
         let roll = Self::new(kept);
         let mut entries = HashMap::new();
         // Of a snapshot without its head nothing is known to be right.
-        let lines = lines.filter(|_| head.is_some());
+        let lines = lines.filter(|_| has_head);
         for line in lines.take(MAX_ENTRIES) {
             let read: Option<Line> = serde_json::from_slice(line).ok();
             let Some(entry) = read.and_then(Line::entry) else {
@@ -153,7 +163,8 @@ impl Roll {
             let key = roll.key(&entry.user, entry.device);
             entries.insert(key, entry);
         }
-        let sequence = since::restore(&roll, &mut entries, last, notes, &mut restored);
+        let sent = |at, user: &str| today.add(at, user);
+        let sequence = since::restore(&roll, &mut entries, (last, notes), sent, &mut restored);
         let pending = |(key, entry): (&Key, &Entry)| match &entry.mail {
             Some(Mail {
                 state: MailState::Pending(at, _),
@@ -175,6 +186,7 @@ impl Roll {
             table.entries = entries;
             table.queue = queue;
             table.sequence = sequence;
+            table.throttle.today = today;
             roll.settle(&mut table);
             restored.devices = table.entries.len();
         }

@@ -10,9 +10,11 @@ use super::Entry;
 use super::HashMap;
 use super::Key;
 use super::MAX_ENTRIES;
+use super::MailState;
 use super::Ordering;
 use super::Roll;
 use super::Table;
+use super::Timestamp;
 use super::kept::Line;
 use super::kept::Restored;
 
@@ -51,13 +53,13 @@ impl Roll {
     }
 }
 
-/// Puts what was written at once after note `last` in the place of what a snapshot says. Gives the
-/// number of the last note.
+/// Puts what was written at once after note `last` in the place of what a snapshot says, and tells of each
+/// mail that was sent since. Gives the number of the last note.
 pub(super) fn restore(
     roll: &Roll,
     entries: &mut HashMap<Key, Entry>,
-    last: u64,
-    octets: &[u8],
+    (last, octets): (u64, &[u8]),
+    mut sent: impl FnMut(Timestamp, &str),
     restored: &mut Restored,
 ) -> u64 {
     let mut notes: Vec<(u64, Entry)> = Vec::new();
@@ -82,9 +84,22 @@ pub(super) fn restore(
     for (number, entry) in notes {
         last = number;
         let key = roll.key(&entry.user, entry.device);
-        if entries.len() < MAX_ENTRIES || entries.contains_key(&key) {
-            entries.insert(key, entry);
+        if entries.len() >= MAX_ENTRIES && !entries.contains_key(&key) {
+            continue;
         }
+        let before = entries.get(&key).and_then(sent_at);
+        if let Some(at) = sent_at(&entry).filter(|at| before != Some(*at)) {
+            sent(at, &entry.user);
+        }
+        entries.insert(key, entry);
     }
     last
+}
+
+/// When the mail about a device was sent, if it was.
+fn sent_at(entry: &Entry) -> Option<Timestamp> {
+    match entry.mail.as_ref()?.state {
+        MailState::Sent(at) => Some(at),
+        MailState::Pending(..) | MailState::Failed(..) => None,
+    }
 }

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::message::Kind;
 use crate::message::Language;
 use crate::model::EasDeviceId;
@@ -72,10 +75,37 @@ pub struct PostCounts {
 pub(super) struct Throttle {
     /// The minute, since 1970, and the mails of it.
     minute: (i64, u32),
-    /// The day, since 1970, and the mails of it by user.
-    day: (i64, HashMap<Key, u32>),
+    pub(super) today: Today,
     tidied: Option<Timestamp>,
     counts: PostCounts,
+}
+
+/// The mails of a day by user, as they are written down, too.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Today {
+    /// Since 1970.
+    day: i64,
+    users: HashMap<Box<str>, u32>,
+}
+
+impl Today {
+    /// How many a user has had on the day of this time.
+    fn of(&mut self, at: Timestamp, user: &str) -> &mut u32 {
+        let day = at.unix_seconds().div_euclid(24 * 3600);
+        if self.day != day {
+            *self = Self {
+                day,
+                users: HashMap::new(),
+            };
+        }
+        self.users.entry(user.into()).or_default()
+    }
+
+    /// One was sent that is not counted yet, before a restart.
+    pub(super) fn add(&mut self, at: Timestamp, user: &str) {
+        let sent = self.of(at, user);
+        *sent = sent.saturating_add(1);
+    }
 }
 
 impl Throttle {
@@ -98,12 +128,8 @@ impl Throttle {
     }
 
     /// Whether this user may have one more today, which is counted.
-    fn takes_one(&mut self, now: Timestamp, user: Key, care: &Care) -> bool {
-        let day = now.unix_seconds().div_euclid(24 * 3600);
-        if self.day.0 != day {
-            self.day = (day, HashMap::new());
-        }
-        let sent = self.day.1.entry(user).or_default();
+    fn takes_one(&mut self, now: Timestamp, user: &str, care: &Care) -> bool {
+        let sent = self.today.of(now, user);
         let takes = *sent < care.per_user;
         if takes {
             *sent = sent.saturating_add(1);
@@ -147,8 +173,7 @@ impl Roll {
                 table.queue.push_back((at, key));
                 continue;
             }
-            let user = self.user_key(&entry.user);
-            if tries == 0 && !table.throttle.takes_one(now, user, care) {
+            if tries == 0 && !table.throttle.takes_one(now, &entry.user, care) {
                 let why = format!("the user has had {} mails today", care.per_user);
                 mail.state = MailState::Failed(now, why.into());
                 table.throttle.counts.too_many += 1;
