@@ -12,6 +12,7 @@ use crate::model::CertificateIdentity;
 use crate::model::Credential;
 use crate::model::EasDeviceId;
 use crate::model::Timestamp;
+use crate::model::UserId;
 
 use super::authorization::Basic;
 use super::challenge::Challenges;
@@ -198,7 +199,8 @@ impl Login {
         device: Option<EasDeviceId>,
     ) -> Attempt {
         let address = Written::new(network(peer.address));
-        let account = Names::account(&self.user);
+        // All that the directory may take for one account are guesses at one.
+        let account = UserId::plainest(&Names::account(&self.user)).into_owned();
         let account = account.as_bytes();
         Attempt {
             credential: self.key,

@@ -1,11 +1,15 @@
 //! Names of users and groups.
 
 use std::borrow::Borrow;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use icu_normalizer::ComposingNormalizer;
 use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::DecomposingNormalizer;
+use icu_normalizer::DecomposingNormalizerBorrowed;
+use icu_normalizer::properties::CanonicalCombiningClassMap;
 use uuid::Uuid;
 
 /// A user's name as sources and supplicants spell it: a UPN, `DOMAIN\user` or a bare account.
@@ -58,6 +62,20 @@ impl UserId {
             Some(())
         });
         folded
+    }
+
+    /// A text without marks, widths and other variants of letters, in lower case: names that are equal in
+    /// this form can be one account to a directory, Active Directory for one, and need not be.
+    #[must_use]
+    pub fn plainest(text: &str) -> Cow<'_, str> {
+        if text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        const NFKD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizer::new_nfkd();
+        let classes = CanonicalCombiningClassMap::new();
+        let letters = NFKD.normalize_iter(text.chars());
+        let letters = letters.filter(|letter| classes.get_u8(*letter) == 0);
+        Cow::Owned(letters.flat_map(char::to_lowercase).collect())
     }
 
     /// The folded text.

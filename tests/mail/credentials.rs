@@ -33,7 +33,9 @@ fn a_throttled_user_is_told_so_in_whatever_spelling_r30() {
     let world = World::new();
     let gateway = world.gateway();
     for guess in 0..10 {
-        let name = match guess % 3 {
+        let name = match guess % 5 {
+            3 => "\u{e1}li\u{327}ce".to_owned(),
+            4 => "\u{ff41}\u{ff4c}\u{ff29}\u{ff43}\u{ff45}".to_owned(),
             0 => format!("D{guess}\\alice"),
             1 => format!("Alice@d{guess}.example"),
             _ => "ALICE".to_owned(),
