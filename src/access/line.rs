@@ -6,7 +6,8 @@
 //! if it did.
 //!
 //! A place is held by each request that was let in, and is free when the last of them is over without
-//! success. By a success it stays until the inventory has taken that in. Whoever asks the line first and
+//! success. By a success it stays until the inventory has taken that in; by an answer of which it cannot be
+//! told what it was it stays for a day. Whoever asks the line first and
 //! then the inventory ([`Reader::client_behind`]) counts nobody twice, and leaves nobody out.
 //!
 //! Places are taken where such a policy is in force, by clients that are let in and do not count yet, and
@@ -40,14 +41,14 @@ struct Waiting {
     eas: EasDeviceId,
     /// Requests under way that hold its place.
     holders: usize,
-    /// When one of them had success.
-    served: Option<Timestamp>,
+    /// When one of them had success, and for how long that keeps the place.
+    served: Option<(Timestamp, Duration)>,
 }
 
 impl Waiting {
     fn stands(&self, now: Timestamp) -> bool {
         // Either way: another thread may have read the clock before, and it may have been set back.
-        let is_recent = |at: Timestamp| now.since(at).max(at.since(now)) < TAKEN_IN;
+        let is_recent = |(at, lasts): (Timestamp, _)| now.since(at).max(at.since(now)) < lasts;
         self.holders > 0 || self.served.is_some_and(is_recent)
     }
 }
@@ -178,8 +179,20 @@ pub struct InLine {
 impl InLine {
     /// It was served: it keeps its place until the inventory has taken that in.
     pub fn served(self, now: Timestamp) {
-        self.line
-            .change(self.user, self.eas, |one| one.served = Some(now));
+        self.stays(now, TAKEN_IN);
+    }
+
+    /// It was answered, and nobody can tell whether that was a success. The inventory learns nothing of it,
+    /// so its place is all that counts it.
+    pub fn answered(self, now: Timestamp) {
+        self.stays(now, UNTOLD);
+    }
+
+    fn stays(&self, now: Timestamp, lasts: Duration) {
+        self.line.change(self.user, self.eas, |one| {
+            let longest = one.served.map_or(lasts, |(_, before)| before.max(lasts));
+            one.served = Some((now, longest));
+        });
     }
 }
 
@@ -201,6 +214,10 @@ impl fmt::Debug for InLine {
 /// For how long one that was served keeps its place. The inventory is told within a quarter of a second,
 /// unless it is busy with a long list; one that it was never told of comes again, and is told then.
 const TAKEN_IN: Duration = Duration::from_mins(1);
+
+/// For how long one keeps its place whose success nobody has seen: it may have read mail, and comes again
+/// within a day if it is in use.
+const UNTOLD: Duration = Duration::from_hours(24);
 
 /// Places of one user: of as many clients there is a record, so that no policy can go by more. Another
 /// one is judged behind all of them.

@@ -31,6 +31,28 @@ pub fn is_success(command: Command, octets: &[u8]) -> bool {
     octets.is_empty() || says_success(command, octets).unwrap_or(false)
 }
 
+/// Whether the body of an answer of 200 refuses the whole command, so that nothing of the mailbox comes with
+/// it. What cannot be read, and what refuses an item, may well bring others.
+#[must_use]
+pub fn is_refusal(command: Command, octets: &[u8]) -> bool {
+    let Some((root, status)) = elements(command) else {
+        return false;
+    };
+    let Ok(mut reader) = Reader::new(octets) else {
+        return false;
+    };
+    let mut next = || reader.next_event().ok().flatten();
+    if next() != Some(Event::Start(root)) || next() != Some(Event::Start(status)) {
+        return false;
+    }
+    matches!(next(), Some(Event::Text(number)) if !is_success_of_whole(command, number))
+}
+
+/// Whether a status of the whole command is success. Of Ping 2 is that there is news.
+fn is_success_of_whole(command: Command, number: &str) -> bool {
+    number == "1" || command == Command::Ping && number == "2"
+}
+
 fn says_success(command: Command, octets: &[u8]) -> Option<bool> {
     let (root, status) = elements(command)?;
     let mut reader = Reader::new(octets).ok()?;
@@ -47,8 +69,7 @@ fn says_success(command: Command, octets: &[u8]) -> Option<bool> {
                 let is_success = if is_of_item {
                     number == success_of_item(command)
                 } else {
-                    // Of Ping 2 is that there is news.
-                    number == "1" || command == Command::Ping && number == "2"
+                    is_success_of_whole(command, number)
                 };
                 if is_of_item || !is_success {
                     return Some(is_success);
@@ -156,6 +177,31 @@ mod tests {
             }
         });
         writer.finish()
+    }
+
+    #[test]
+    fn only_a_status_of_the_whole_command_says_that_nothing_comes_with_it() {
+        let refused = with_status(Command::Sync, "3");
+        let of_item = answer(
+            Command::Sync,
+            &[(
+                &[air_sync::COLLECTIONS, air_sync::COLLECTION],
+                air_sync::STATUS,
+                "3",
+            )],
+        );
+        for (command, body, expected) in [
+            (Command::Sync, &refused[..], true),
+            (Command::Sync, &with_status(Command::Sync, "1"), false),
+            (Command::Ping, &with_status(Command::Ping, "2"), false),
+            (Command::Sync, &of_item, false),
+            (Command::FolderSync, &refused, false),
+            (Command::GetAttachment, b"mail", false),
+            (Command::Sync, b"\x1f\x8b\x08", false),
+            (Command::Sync, b"", false),
+        ] {
+            assert_eq!(is_refusal(command, body), expected, "row {command}");
+        }
     }
 
     #[test]

@@ -80,10 +80,16 @@ impl Gateway {
     /// The body of a watched answer has begun with `octets`: all of it, or
     /// [`eas::outcome::TELLING`] of them and more.
     pub fn handle_beginning(&self, now: Now, promise: Promise, octets: &[u8]) -> Option<Event> {
-        if !eas::outcome::is_success(promise.command, octets) {
-            return None;
+        if eas::outcome::is_success(promise.command, octets) {
+            return self.keep(now, promise);
         }
-        self.keep(now, promise)
+        // What it may have read counts, whether it was seen or not.
+        if let Some(place) = promise.place
+            && !eas::outcome::is_refusal(promise.command, octets)
+        {
+            place.answered(now.wall);
+        }
+        None
     }
 
     /// Sees to it that an answer can be read by which something will be known: it must not come
@@ -94,7 +100,7 @@ impl Gateway {
             return;
         }
         if way.unbound.is_some() || Self::wants_success(now.wall, &way.request, &way.decided) {
-            headers.remove(ACCEPT_ENCODING);
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
     }
 

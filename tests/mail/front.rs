@@ -312,6 +312,7 @@ async fn hop_by_hop_headers_stay_on_their_hop() {
     assert_eq!(
         names,
         [
+            "accept-encoding",
             "authorization",
             "content-length",
             "host",

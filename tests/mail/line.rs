@@ -19,6 +19,8 @@ use portreeve::model::Plane;
 use portreeve::model::Presented;
 use portreeve::model::Reason;
 use portreeve::model::Subject;
+use portreeve::wbxml::Writer;
+use portreeve::wbxml::sync::air_sync;
 
 use crate::world::Request;
 use crate::world::World;
@@ -147,6 +149,38 @@ fn a_place_is_free_when_its_request_is_over_without_success() {
     world.learn(&gateway);
     assert!(is_one_too_many(&gateway, "n4"));
     drop((let_in(&gateway, "n3"), let_in(&gateway, "n5")));
+}
+
+/// Such a client gave its place back each time, and any number of them read mail.
+#[test]
+fn a_place_stays_where_nobody_can_tell_what_the_mail_server_has_answered() {
+    let first_folder_failed = {
+        let mut writer = Writer::new();
+        writer.element(air_sync::SYNC, |writer| {
+            writer.element(air_sync::COLLECTIONS, |writer| {
+                for status in ["3", "1"] {
+                    writer.element(air_sync::COLLECTION, |writer| {
+                        writer.leaf(air_sync::STATUS, status);
+                    });
+                }
+            });
+        });
+        writer.finish()
+    };
+    for (command, body) in [
+        ("Sync", &first_folder_failed[..]),
+        ("Sync", b"\x1f\x8b\x08 and so on"),
+        ("GetAttachment", b"an attachment"),
+        ("ItemOperations", b"\x01\0\0\0 in parts"),
+    ] {
+        let (world, gateway) = world();
+        for device in ["n0", "n1", "n0"] {
+            let sent = forward(Request::of(device, command).settle(&gateway, &peer()));
+            drop(answered(&gateway, start(), &sent.exchange, 200, body));
+        }
+        world.learn(&gateway);
+        assert!(is_one_too_many(&gateway, "n2"), "row {command} {body:?}");
+    }
 }
 
 #[test]

@@ -79,11 +79,8 @@ async fn status_140_of_the_mail_server_does_not_reach_a_device_that_is_not_to_be
             assert_eq!(received == body, !kept_back, "{row}");
             // It is asked for what can be read.
             let coding = site.origin.next().await.headers.remove("accept-encoding");
-            assert_eq!(
-                coding.is_some_and(|coding| coding == "identity"),
-                strips,
-                "{row}"
-            );
+            let is_plain = coding.is_some_and(|coding| coding == "identity");
+            assert!(is_plain || !strips, "{row}");
         }
         let events = site.events.lock().unwrap();
         let told = events.iter().filter(|event| match event {

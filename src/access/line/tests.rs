@@ -46,6 +46,20 @@ fn each_user_has_a_line_of_its_own_and_each_client_one_place_in_it() {
 }
 
 #[test]
+fn whoever_was_answered_stays_a_day_and_a_success_makes_it_no_shorter() {
+    let line = Arc::default();
+    let (_, one) = take(&line, ALICE, 1);
+    line.find(ALICE, eas(1)).unwrap().answered(at(0));
+    succeed(&line, 1, 10);
+    drop(one);
+    let day = 24 * 3600;
+    assert_eq!(ahead_of(&line, 9 + day, 2), [eas(1)]);
+    assert_eq!(ahead_of(&line, 10 + day, 2), []);
+    line.tidy_all(at(10 + day));
+    assert!(line.is_empty());
+}
+
+#[test]
 fn whoever_leaves_without_success_lets_the_others_move_up() {
     let line = Arc::default();
     let (_, one) = take(&line, ALICE, 1);
