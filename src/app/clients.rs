@@ -10,6 +10,8 @@
 mod audit;
 mod keeper;
 mod kept;
+mod last;
+mod restore;
 mod rows;
 
 use std::io;
@@ -34,14 +36,11 @@ use crate::inventory::Sighting;
 use crate::inventory::Wipe;
 use crate::inventory::WipeOrder;
 use crate::inventory::WipeStage;
-use crate::inventory::Writer;
 use crate::mail;
 use crate::mail::WipeNews;
 use crate::model::EasDeviceId;
 use crate::net::Clock;
-use crate::store;
 use crate::store::Format;
-use crate::store::SnapshotError;
 use crate::sync;
 use crate::sync::ClientOrder;
 use audit::Audit;
@@ -49,66 +48,18 @@ use audit::Event;
 use kept::Kept;
 
 pub(super) use keeper::Keeper;
+pub(super) use restore::restore;
 pub(super) use rows::Chosen;
 pub(super) use rows::Displaced;
 pub(super) use rows::Moment;
 pub(super) use rows::row;
-
-/// Takes up the records of the last start.
-pub(super) fn restore(config: &Config, writer: &mut Writer) {
-    let path = path(config);
-    let snapshot = match FORMAT.read(&path) {
-        Ok(None) => return,
-        Ok(Some(snapshot)) => snapshot,
-        Err(SnapshotError::Read(error)) => {
-            let path = path.display();
-            error!(%path, %error, "the mail clients of the last start cannot be read; ordered wipes among them must be ordered again");
-            return;
-        }
-        Err(reason) => {
-            let aside = store::set_aside(&path);
-            let aside = aside.map_or_else(|error| error.to_string(), |at| at.display().to_string());
-            error!(path = %path.display(), %reason, aside,
-                   "the mail clients of the last start are not used and set aside; ordered wipes among them must be ordered again");
-            return;
-        }
-    };
-    let mut unreadable = 0;
-    let lines = snapshot.content().split(|octet| *octet == b'\n');
-    let clients = lines.filter(|line| !line.is_empty()).filter_map(|line| {
-        let kept = serde_json::from_slice::<Kept>(line).ok();
-        let client = kept.and_then(Kept::client);
-        unreadable += usize::from(client.is_none());
-        client
-    });
-    let mut clients: Vec<MailClient> = clients.collect();
-    match audit::overrule(&config.journal.folder, &mut clients) {
-        Ok(0) => {}
-        Ok(wipes) => warn!(
-            wipes,
-            "of wipes the audit knows more than the records of the last start, and counts"
-        ),
-        // Nor can it be written, so that no device is told to erase anything.
-        Err(error) => {
-            error!(%error, "the audit of wipes cannot be read; how far they are may be wrong")
-        }
-    }
-    info!(clients = clients.len(), saved = %snapshot.at, "mail clients of the last start are known");
-    if unreadable > 0 {
-        warn!(
-            lines = unreadable,
-            "mail clients of the last start cannot be read"
-        );
-    }
-    writer.restore_clients(clients);
-}
 
 /// Where it is written that a wipe was called off; in force it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Cancelled {
     /// In the audit, which a start believes.
     Written,
-    /// Among the records, and not in the audit, for this reason.
+    /// Among the records, which name the order, and not in the audit, for this reason.
     WithoutAudit(String),
     /// Nowhere, for this reason.
     InMemory(String),
@@ -214,8 +165,16 @@ impl Clients {
         let mut last = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let client = &*self.again(client)?;
         may_be_ordered(client, wipe)?;
-        let known = self.all().into_iter().filter_map(|client| client.wipe);
-        let greatest = known.map(|order| order.number).fold(*last, u64::max);
+        // What was left is about earlier orders, and must stand before this one.
+        if let Some(Err(error)) = self.audit().retry() {
+            return Err(unwritten(&error));
+        }
+        let known = self.all();
+        let known = known.iter().flat_map(|client| {
+            let order = client.wipe.map(|order| order.number);
+            [order, client.called_off].into_iter().flatten()
+        });
+        let greatest = known.fold(*last, u64::max);
         let millis = self.clock.now().wall.unix_millis();
         let number = u64::try_from(millis).unwrap_or(0).max(greatest + 1);
         *last = number;
@@ -224,27 +183,35 @@ impl Clients {
             number,
             stage: WipeStage::Ordered,
         };
-        let line = |event| self.line(event, client, Some(order), Some(by));
-        // The audit first: a wipe that nobody ordered is worse than an order that nobody carried out.
-        self.record(&line(Event::Ordered(wipe)))?;
+        let why = match self.give(client, order, by) {
+            Ok(()) => return Ok(()),
+            Err(why) => why,
+        };
+        // Whatever is on the disk of it, it is none.
+        let refused = self.line(Event::Refused, client, Some(order), Some(by));
+        match self.audit().leave(&refused) {
+            Ok(()) => Err(why),
+            Err(error) => Err(format!(
+                "{why}. What has come to the disk of the order cannot be taken back ({error}), which \
+                 is tried again every five seconds; a restart before that may give it"
+            )),
+        }
+    }
+
+    /// Brings an order to the disk and then into force.
+    fn give(&self, client: &MailClient, order: WipeOrder, by: &str) -> Result<(), Refused> {
+        // The audit first: by it alone the next start knows the order, whatever becomes of the records.
+        self.record(&self.line(Event::Ordered(order.wipe), client, Some(order), Some(by)))?;
         // Then the records, and only then decisions: a device may be told of it from then on.
         let saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ordered = client.clone();
         ordered.wipe = Some(order);
         ordered.wipe_by = by.into();
-        let given = self.save_with(&saving, Some(&ordered)).map_err(|error| {
+        self.save_with(&saving, Some(&ordered)).map_err(|error| {
             let path = self.path.display();
             format!("{path}: {error}; the order is not given, and nothing is done")
-        });
-        let given = given.and_then(|()| self.tell(client, Some(order), Some(by)));
-        if given.is_err() {
-            // Whatever is in the records, it is none.
-            let left = self.audit().leave(&line(Event::Refused));
-            if let Err(error) = left {
-                warn!(device = %client.spelled, %error, "the audit has a wipe that was not ordered after all");
-            }
-        }
-        given
+        })?;
+        self.tell(client, Some(order), Some(by))
     }
 
     /// Calls a wipe off. That is in force when this returns, whatever the disk says; what it says is
@@ -334,7 +301,7 @@ impl Clients {
     /// A line in the audit, on the disk when this returns.
     fn record(&self, line: &str) -> Result<(), Refused> {
         let written = self.audit().append(line);
-        written.map_err(|error| format!("the audit cannot be written ({error}); nothing is done"))
+        written.map_err(|error| unwritten(&error))
     }
 
     fn audit(&self) -> MutexGuard<'_, Audit> {
@@ -397,11 +364,11 @@ impl Clients {
     fn retry(&self, last: bool) {
         match self.audit().retry() {
             None => {}
-            Some(Ok(())) => info!("wipes that were called off are in the audit"),
+            Some(Ok(())) => info!("wipes that were called off, or not given, are in the audit"),
             Some(Err(error)) if last => {
-                error!(%error, "wipes that were called off are not in the audit; those that the records still have are ordered again by the next start");
+                error!(%error, "wipes that were called off, or not given, are not in the audit; those of which the records do not say so either are ordered again by the next start");
             }
-            // It was said to whoever called it off.
+            // It was said to whoever called it off or ordered it.
             Some(Err(_)) => {}
         }
     }
@@ -432,6 +399,10 @@ impl Clients {
             Err(back) => *waiting = back,
         }
     }
+}
+
+fn unwritten(error: &io::Error) -> Refused {
+    format!("the audit cannot be written ({error}); nothing is done")
 }
 
 fn path(config: &Config) -> PathBuf {

@@ -33,6 +33,7 @@ use saver::Saver;
 use sender::Sender;
 use smtp::Smtp;
 
+pub(super) use saver::FILE;
 pub(super) use saver::restore;
 pub(super) use shown::Users;
 pub use smtp::mailer;

@@ -192,6 +192,10 @@ impl Writer {
         by: Option<&str>,
     ) -> Option<Vec<Change>> {
         self.change_client(client, at, |record| {
+            if wipe.is_none() {
+                let off = record.wipe.map(|order| order.number);
+                record.called_off = record.called_off.max(off);
+            }
             record.wipe = wipe;
             match (wipe, by) {
                 (None, _) => record.wipe_by = Box::default(),

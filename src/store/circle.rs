@@ -91,24 +91,26 @@ impl Circle {
     ///
     /// # Errors
     ///
-    /// When a file that is there cannot be read.
+    /// When a file that is there cannot be read: the first such error, after the others were read.
     pub fn read(&self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
         let newest = self.newest().unwrap_or(0);
         let most = self.file_size.saturating_add(LONGEST);
+        let mut whole = Ok(());
         for number in (1..=self.files).map(|step| (newest + step) % self.files) {
-            let file = match File::open(self.path(number)) {
-                Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
             let mut octets = Vec::new();
-            file.take(most).read_to_end(&mut octets)?;
+            let file = File::open(self.path(number));
+            let read = file.and_then(|file| file.take(most).read_to_end(&mut octets));
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => whole = whole.and(Err(error)),
+                Ok(_) => {}
+            }
             let lines = octets.split_inclusive(|octet| *octet == b'\n');
             for line in lines.filter_map(|line| line.strip_suffix(b"\n")) {
                 take(line);
             }
         }
-        Ok(())
+        whole
     }
 
     /// The number of the file that was written last.
@@ -208,9 +210,9 @@ mod tests {
         let read = || {
             let mut lines = Vec::new();
             let done = circle.read(|line| lines.push(String::from_utf8_lossy(line).into_owned()));
-            done.map(|()| lines.join(" "))
+            (lines.join(" "), done.is_ok())
         };
-        assert_eq!(read().unwrap(), "");
+        assert_eq!(read(), (String::new(), true));
         let mut writer = Circle::new(folder.path(), "wipes", 10, 3);
         for line in [
             "a1\na2\naaaa\n",
@@ -230,11 +232,11 @@ mod tests {
         newest
             .set_modified(written + std::time::Duration::from_secs(10))
             .unwrap();
-        assert_eq!(read().unwrap(), "bbbbbbbbbb cccccccccc d");
-        // What cannot be read is not passed over.
+        assert_eq!(read(), ("bbbbbbbbbb cccccccccc d".to_owned(), true));
+        // What cannot be read is told, and costs none of the others.
         fs::remove_file(circle.path(1)).unwrap();
         fs::create_dir(circle.path(1)).unwrap();
-        assert!(read().is_err());
+        assert_eq!(read(), ("cccccccccc d".to_owned(), false));
     }
 
     #[test]

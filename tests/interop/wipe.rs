@@ -260,6 +260,110 @@ fn a_wipe_that_is_done_or_called_off_stays_so_when_the_records_cannot_be_saved_r
     let (_, folder) = gateway.stop();
     let gateway = Gateway::again(folder);
     assert!(listed(&gateway).contains("no wipe is ordered"));
+
+    // The audit alone cannot: then the records say of which order that is.
+    assert_eq!(order(&gateway).0, Some(0));
+    fs::rename(&audit, &aside).unwrap();
+    stands_in_the_way(&audit);
+    let (_, folder) = gateway.stop();
+    let gateway = Gateway::again(folder);
+    let (code, said) = cancel(&gateway);
+    assert_eq!(code, Some(0), "{said}");
+    gateway.signal(Signal::SIGKILL);
+    let (_, folder) = gateway.stop();
+    fs::remove_dir_all(&audit).unwrap();
+    fs::rename(&aside, &audit).unwrap();
+    let gateway = Gateway::again(folder);
+    assert!(listed(&gateway).contains("no wipe is ordered"));
+    assert!(
+        !fs::read_to_string(&audit)
+            .unwrap()
+            .lines()
+            .last()
+            .unwrap()
+            .contains("cancelled")
+    );
+}
+
+#[test]
+fn whoever_was_to_be_wiped_stays_out_whatever_became_of_the_records_r41() {
+    // With an older snapshot, or without one, a stolen phone was served again.
+    let sogo = Sogo::start();
+    let mut gateway = gateway(&sogo);
+    let names = ["abc000e1", "abc000e2", "abc000e3", "abc000e4"];
+    for name in names {
+        let phone = Phone::new(&gateway, name, false);
+        phone.becomes("compliant");
+        until("the phone is let in", || {
+            let folders = phone.folder_sync("0");
+            (!folders.is_empty() && !folders.contains("portreeve.")).then_some(())
+        });
+        until("the phone is on record", || device(&gateway, name));
+    }
+    let (_, folder) = gateway.stop();
+    let snapshot = folder.path().join("var/mail-clients.snapshot");
+    let older = fs::read(&snapshot).unwrap();
+    gateway = Gateway::again(folder);
+    for (name, steps) in names.into_iter().zip([0, 1, 2, 3]) {
+        assert_eq!(wipe(&gateway, &[name, "--yes"]).0, Some(0));
+        let phone = Phone::new(&gateway, name, false);
+        if steps > 0 {
+            let told = phone.send(20, "Provision", b"").shown;
+            assert!(told.contains("RemoteWipe"), "{told}");
+        }
+        if steps == 2 {
+            phone.send(20, "Provision", &acknowledged());
+        }
+        if steps == 3 {
+            assert_eq!(wipe(&gateway, &[name, "--cancel", "--yes"]).0, Some(0));
+        }
+    }
+    let audit = gateway.path("var/journal/wipes0.jsonl");
+    let (_, mut folder) = gateway.stop();
+    let mut flipped = fs::read(&snapshot).unwrap();
+    *flipped.last_mut().unwrap() ^= 1;
+    let whole = [&older[..], &flipped, &flipped[..flipped.len() / 2]];
+    for (row, octets) in whole.into_iter().map(Some).chain([None]).enumerate() {
+        fs::remove_file(&snapshot).unwrap();
+        if let Some(octets) = octets {
+            fs::write(&snapshot, octets).unwrap();
+        }
+        gateway = Gateway::again(folder);
+        let listed = wipe(&gateway, &["--list"]).1;
+        let stages = ["device ordered", "device sent", "device done"];
+        for stage in stages {
+            assert!(listed.contains(stage), "row {row}: {listed}");
+        }
+        assert!(listed.contains("uid"), "row {row}: {listed}");
+        assert!(!listed.contains(names[3]), "row {row}: {listed}");
+        for name in &names[..2] {
+            let phone = Phone::new(&gateway, name, false);
+            let told = phone.folder_sync("0");
+            assert_eq!(told, "FolderSync(Status(140))", "row {row} {name}");
+        }
+        let erased = Phone::new(&gateway, names[2], false);
+        assert_eq!(erased.send(9, "FolderSync", b"").status, 403, "row {row}");
+        let spared = Phone::new(&gateway, names[3], false);
+        until("the phone whose wipe was called off is let in", || {
+            let folders = spared.folder_sync("0");
+            (!folders.is_empty() && !folders.contains("portreeve.")).then_some(())
+        });
+        assert!(
+            !gateway.log().contains("must be ordered again"),
+            "row {row}"
+        );
+        (_, folder) = gateway.stop();
+    }
+    // Of what is nowhere any more nothing is known, and that is said.
+    fs::remove_file(&snapshot).unwrap();
+    fs::remove_file(&audit).unwrap();
+    gateway = Gateway::again(folder);
+    assert!(wipe(&gateway, &["--list"]).1.contains("no wipe is ordered"));
+    let log = gateway.log();
+    assert!(
+        log.contains("ordered wipes among them must be ordered again"),
+        "{log}"
+    );
 }
 
 /// A phone says that it has erased itself.

@@ -60,7 +60,9 @@ fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
             retry = now + RETRY;
         }
         let changes = clients.changes.load(Ordering::Relaxed);
-        if (ends || now >= due) && changes != saved {
+        // Once even if nobody has been seen: where there are none, the next start knows that they are lost.
+        let is_missing = || front.is_some() && !clients.path.exists();
+        if (ends || now >= due) && (changes != saved || is_missing()) {
             match clients.save() {
                 Ok(()) => {
                     saved = changes;

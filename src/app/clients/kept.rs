@@ -42,6 +42,8 @@ pub(super) struct Kept {
     wipe_number: u64,
     #[serde(default, skip_serializing_if = "str::is_empty")]
     wipe_by: Box<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    called_off: Option<u64>,
 }
 
 const fn is_none(number: &u64) -> bool {
@@ -73,6 +75,7 @@ impl Kept {
                 .map(|order| (order.wipe.as_str().into(), order.stage.as_str().into())),
             wipe_number: client.wipe.map_or(0, |order| order.number),
             wipe_by: client.wipe_by.clone(),
+            called_off: client.called_off,
         }
     }
 
@@ -106,6 +109,7 @@ impl Kept {
             }),
         };
         client.wipe_by = self.wipe_by;
+        client.called_off = self.called_off;
         Some(client)
     }
 }
@@ -145,6 +149,7 @@ mod tests {
                 stage,
             });
             client.wipe_by = "root (uid 0)".into();
+            client.called_off = Some(1_700_000_000_000);
             assert_eq!(again(&client), format!("{client:?}"));
         }
     }

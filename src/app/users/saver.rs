@@ -108,7 +108,7 @@ fn path(config: &Config) -> PathBuf {
 }
 
 /// In the data folder.
-const FILE: &str = "mail.snapshot";
+pub(in crate::app) const FILE: &str = "mail.snapshot";
 
 const FORMAT: Format = Format {
     magic: *b"PORTROLL",

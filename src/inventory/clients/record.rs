@@ -46,6 +46,9 @@ pub struct MailClient {
     pub wipe: Option<WipeOrder>,
     /// Who has ordered it; empty where that is not known.
     pub wipe_by: Box<str>,
+    /// The number of the last order that was called off: what is found of that one, or of an earlier
+    /// one, is not in force.
+    pub called_off: Option<u64>,
     pub(super) model_number: u16,
     pub(super) said: u32,
 }
@@ -225,6 +228,7 @@ impl MailClient {
             state_since: at,
             wipe: None,
             wipe_by: Box::default(),
+            called_off: None,
             model_number: 0,
             said: 0,
         }
