@@ -24,6 +24,8 @@ pub struct Sweep {
 impl Live {
     /// Judges again the requests that hang on what a batch changed.
     pub fn sweep(&self, now: Timestamp, changes: &[Change]) -> Sweep {
+        // Before one of those that have begun to count can be forgotten, which is a later batch.
+        self.tidy_line(now);
         let mut found = Found::default();
         for change in changes {
             match change {
@@ -55,11 +57,17 @@ impl Live {
 
     /// Judges again the requests for which a fact has expired. To be called about once a second.
     pub fn sweep_due(&self, now: Timestamp) -> Sweep {
-        self.point.line.tidy_all(now);
+        self.tidy_line(now);
         let found = self.collect(|registration| {
             registration.revisit.load(Ordering::Relaxed) <= now.unix_millis()
         });
         self.judge(now, found)
+    }
+
+    fn tidy_line(&self, now: Timestamp) {
+        let reader = self.point.reader();
+        let line = &self.point.line;
+        line.tidy_all(now, |user, eas| reader.was_served(user, eas));
     }
 
     /// Judges again the requests of revoked certificates.

@@ -6,9 +6,10 @@
 //! if it did.
 //!
 //! A place is held by each request that was let in, and is free when the last of them is over without
-//! success. By a success it stays until the inventory has taken that in; by an answer of which it cannot be
-//! told what it was it stays for a day. Whoever asks the line first and
-//! then the inventory ([`Reader::client_behind`]) counts nobody twice, and leaves nobody out.
+//! success. By a success it stays until the inventory has taken that in, and no longer: a record that is
+//! forgotten after that makes room. By an answer of which it cannot be told what it was it stays for a day.
+//! Whoever asks the line first and then the inventory ([`Reader::client_behind`]) counts nobody twice, and
+//! leaves nobody out.
 //!
 //! Places are taken where such a policy is in force, by clients that are let in and do not count yet, and
 //! looked at by decisions on those that do not count yet; others do not come here.
@@ -29,7 +30,7 @@ use crate::model::Timestamp;
 
 /// The lines of all users, by [`Reader::client_user`](crate::inventory::Reader::client_user).
 ///
-/// One shard is locked for a few lines; nothing is called while a guard is held.
+/// One shard is locked for a few lines; nothing that locks is called while a guard is held.
 #[derive(Default)]
 pub(super) struct Line {
     users: DashMap<u128, Vec<Waiting>>,
@@ -125,12 +126,28 @@ impl Line {
         self.len() == 0
     }
 
-    /// Forgets who was served some time ago. To be called about once a second.
-    pub(super) fn tidy_all(&self, now: Timestamp) {
+    /// Lets go of those who were served some time ago, of those that count in the inventory, and of those
+    /// whose record there was forgotten; `counts` must not lock to say which it is, and says nothing of
+    /// one without a record. To be called about once a second, and when clients have begun to count.
+    pub(super) fn tidy_all(
+        &self,
+        now: Timestamp,
+        counts: impl Fn(u128, &EasDeviceId) -> Option<bool>,
+    ) {
         if self.is_empty() {
             return;
         }
-        self.users.retain(|_, waiting| {
+        self.users.retain(|user, waiting| {
+            for one in waiting.iter_mut() {
+                let Some((at, _)) = one.served else {
+                    continue;
+                };
+                // A record is made within a moment.
+                let is_forgotten = || now.since(at).max(at.since(now)) >= TAKEN_IN;
+                if counts(*user, &one.eas).unwrap_or_else(is_forgotten) {
+                    one.served = None;
+                }
+            }
             self.tidy(waiting, now);
             !waiting.is_empty()
         });

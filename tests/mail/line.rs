@@ -262,6 +262,28 @@ fn a_policy_in_trial_lets_all_in_and_says_who_would_be_one_too_many() {
     assert!(would.into_iter().eq(expected), "{would:?}");
 }
 
+/// Their places in line were left to time out, and the one of the forgotten device with them.
+#[test]
+fn a_device_that_is_forgotten_makes_room_at_once() {
+    let (world, gateway) = world();
+    let (one, two) = (let_in(&gateway, "n0"), let_in(&gateway, "n1"));
+    let again = let_in(&gateway, "n1");
+    end(&gateway, one, 200);
+    end(&gateway, two, 200);
+    world.learn(&gateway);
+    assert!(is_one_too_many(&gateway, "n2"));
+    world.forget("n0");
+    let third = let_in(&gateway, "n2");
+    assert!(is_one_too_many(&gateway, "n3"));
+    end(&gateway, third, 200);
+    world.learn(&gateway);
+    // It was let in when it did not count yet, and is over when it does.
+    end(&gateway, again, 200);
+    world.live.sweep_due(start().wall);
+    world.forget("n1");
+    drop(let_in(&gateway, "n3"));
+}
+
 /// What is put into force now holds for those who stand in line, too.
 #[test]
 fn another_number_is_counted_by_the_line_that_there_is() {

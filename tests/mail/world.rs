@@ -218,6 +218,13 @@ impl World {
         self.live.sweep(self.now, &changes);
     }
 
+    /// An administrator forgets a client of Alice's.
+    pub(crate) fn forget(&self, device: &str) {
+        let mut writer = self.writer.lock().unwrap();
+        let changes = writer.forget_client(&device.parse().unwrap(), "alice");
+        self.live.sweep(self.now, &changes.unwrap());
+    }
+
     /// Writes down how far a wipe is.
     pub(crate) fn write_down(&self, news: &WipeNews) {
         let mut writer = self.writer.lock().unwrap();

@@ -28,6 +28,11 @@ fn succeed(line: &Arc<Line>, number: usize, now: u64) {
     line.find(ALICE, eas(number)).unwrap().served(at(now));
 }
 
+/// Of nobody it is known yet that it counts.
+fn tidy(line: &Line, now: u64) {
+    line.tidy_all(at(now), |_, _| Some(false));
+}
+
 #[test]
 fn each_user_has_a_line_of_its_own_and_each_client_one_place_in_it() {
     let line = Arc::default();
@@ -55,7 +60,15 @@ fn whoever_was_answered_stays_a_day_and_a_success_makes_it_no_shorter() {
     let day = 24 * 3600;
     assert_eq!(ahead_of(&line, 9 + day, 2), [eas(1)]);
     assert_eq!(ahead_of(&line, 10 + day, 2), []);
-    line.tidy_all(at(10 + day));
+    tidy(&line, 10 + day);
+    assert!(line.is_empty());
+    // Whose record is forgotten goes as soon as it is sure that there is none.
+    let (_, two) = take(&line, ALICE, 2);
+    line.find(ALICE, eas(2)).unwrap().answered(at(0));
+    drop(two);
+    line.tidy_all(at(59), |_, _| None);
+    assert_eq!(ahead_of(&line, 59, 3), [eas(2)]);
+    line.tidy_all(at(60), |_, _| None);
     assert!(line.is_empty());
 }
 
@@ -86,18 +99,38 @@ fn whoever_was_served_keeps_its_place_until_the_inventory_has_taken_it_in() {
     drop(take(&line, ALICE, 1));
     assert_eq!(ahead_of(&line, 59, 2), [eas(1)]);
     assert_eq!(ahead_of(&line, 60, 2), []);
-    line.tidy_all(at(60));
+    tidy(&line, 60);
     assert_eq!(line.len(), 1);
     succeed(&line, 2, 60);
     drop(two);
     // Another thread may have read the clock before.
     assert_eq!(ahead_of(&line, 59, 3), [eas(2)]);
-    line.tidy_all(at(119));
+    tidy(&line, 119);
     assert_eq!(line.len(), 1);
     // One that was set back leaves nobody there for ever.
-    line.tidy_all(at(0));
+    tidy(&line, 0);
     assert!(line.is_empty());
     assert_eq!(line.users.len(), 0);
+}
+
+#[test]
+fn whoever_counts_in_the_inventory_keeps_no_place_but_for_requests_under_way() {
+    let line = Arc::default();
+    let (_, one) = take(&line, ALICE, 1);
+    let (_, two) = take(&line, ALICE, 2);
+    succeed(&line, 1, 0);
+    drop(one);
+    succeed(&line, 2, 0);
+    let counts = |user, client: &EasDeviceId| Some(user == ALICE && *client != eas(3));
+    line.tidy_all(at(0), counts);
+    assert_eq!(ahead_of(&line, 0, 3), [eas(2)]);
+    drop(two);
+    assert!(line.is_empty());
+    let (_, three) = take(&line, ALICE, 3);
+    succeed(&line, 3, 0);
+    drop(three);
+    line.tidy_all(at(0), counts);
+    assert_eq!(ahead_of(&line, 0, 4), [eas(3)]);
 }
 
 #[test]
@@ -189,7 +222,7 @@ proptest! {
             }
         }
         drop(held);
-        line.tidy_all(at(60));
+        tidy(&line, 60);
         prop_assert!(line.is_empty() && line.users.is_empty());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ClientEntry;
 use super::MailClient;
 use crate::inventory::cache::Reader;
+use crate::inventory::index::Key;
 use crate::model::EasDeviceId;
 
 impl Reader {
@@ -37,6 +38,15 @@ impl Reader {
     #[must_use]
     pub fn client_user(&self, user: &str) -> Option<u128> {
         self.shared.keys.user(user).map(|key| key.0)
+    }
+
+    /// Whether a mail client of the user with this number has ever been served; `None` of one that is not
+    /// known. Never waits, never locks, never allocates.
+    #[must_use]
+    pub fn was_served(&self, user: u128, eas: &EasDeviceId) -> Option<bool> {
+        let client = self.shared.clients.find(Key(user), eas, &[]);
+        client.first_seen?;
+        Some(client.last_success.is_some())
     }
 
     /// The model that a mail client has told; empty if it has not.
