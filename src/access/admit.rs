@@ -104,8 +104,8 @@ impl Live {
         subject: &Subject<'_>,
         decided: &Decided,
     ) -> Stand {
-        let is_unserved = |client: ClientEntry| client.last_success.is_none();
-        if !decided.client.is_some_and(is_unserved) || !self.point.counts_devices() {
+        let needs_place = |client: ClientEntry| !client.counts;
+        if !decided.client.is_some_and(needs_place) || !self.point.counts_devices() {
             return Stand::Outside;
         }
         let named = seen::named_client(subject).and_then(|(eas, user)| {

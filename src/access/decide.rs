@@ -18,6 +18,7 @@ use crate::inventory::Reader;
 use crate::inventory::Told;
 use crate::model::CertificateId;
 use crate::model::Decision;
+use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::Established;
 use crate::model::Generation;
@@ -93,8 +94,8 @@ impl DecisionPoint {
         own.map_or(name, UserId::as_str)
     }
 
-    /// Decides. Waits for nothing, locks nothing, allocates nothing; but for a mail client that was never
-    /// served, while others are about to be for the first time, it looks at their line.
+    /// Decides. Waits for nothing, locks nothing, allocates nothing; but for a mail client that has
+    /// no place among its user's devices, while others are about to get one, it looks at their line.
     pub fn decide(&self, now: Timestamp, subject: &Subject<'_>, trace: &mut Trace) -> Decided {
         let in_force = self.policy.load();
         let generation = Generation {
@@ -102,7 +103,7 @@ impl DecisionPoint {
             policy: in_force.number,
         };
         let seen = Seen::look_up(&self.reader, subject, now);
-        let client = self.client(now, subject);
+        let client = self.client(now, subject, &seen);
         let mail = subject.mail;
         let mail = mail.map(|mail| seen::with_known(&self.reader, client.as_ref(), mail));
         let facts = seen.facts(&self.reader, subject.user, subject.nas, mail);
@@ -122,24 +123,31 @@ impl DecisionPoint {
         }
     }
 
-    /// What is known of the mail client that the subject names; its rank is behind those of its user that
-    /// stand in line before it.
-    fn client(&self, now: Timestamp, subject: &Subject<'_>) -> Option<ClientEntry> {
-        let (eas, user) = seen::named_client(subject)?;
-        let known = self.reader.client(eas, user);
-        if known.last_success.is_some() || self.line.is_empty() {
+    /// What is known of the mail client that the subject names; if it has no place among its user's
+    /// devices, its rank is behind those of its user that stand in line before it.
+    fn client(&self, now: Timestamp, subject: &Subject<'_>, seen: &Seen) -> Option<ClientEntry> {
+        let named @ (eas, user) = seen::named_client(subject)?;
+        let is = seen.device_of_client(subject);
+        let known = self.reader.client(eas, user, is);
+        if known.counts || self.line.is_empty() {
             return Some(known);
         }
-        Some(self.client_in_line(now, (eas, user)))
+        Some(self.client_in_line(now, named, is))
     }
 
     #[cold]
-    fn client_in_line(&self, now: Timestamp, (eas, user): (&EasDeviceId, &str)) -> ClientEntry {
+    fn client_in_line(
+        &self,
+        now: Timestamp,
+        named: (&EasDeviceId, &str),
+        is: Option<DeviceId>,
+    ) -> ClientEntry {
+        let (eas, user) = named;
         let number = self.reader.client_user(user);
         // Before the inventory is asked: who leaves the line with success counts there by then.
         let ahead = number.map(|number| self.line.ahead(now, number, *eas));
-        self.reader
-            .client_behind(eas, user, &ahead.unwrap_or_default())
+        let ahead = ahead.unwrap_or_default();
+        self.reader.client_behind(named, is, &ahead)
     }
 
     /// Whether a machine is to be judged as the account of this name: a source lists it, and the device

@@ -6,6 +6,7 @@ use crate::inventory::Lookup;
 use crate::inventory::Reader;
 use crate::inventory::UserEntry;
 use crate::model::Credential;
+use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::Established;
 use crate::model::Identifier;
@@ -146,6 +147,17 @@ impl Seen {
             SeenDevice::Known(posture, _) => Some(posture),
             SeenDevice::Unknown | SeenDevice::Ambiguous | SeenDevice::OfAnotherUser => None,
         }
+    }
+
+    /// The device that a mail client is known to be: by a proof, or because its own id leads there. What
+    /// else is claimed gives nobody the place of a device.
+    pub(super) fn device_of_client(&self, subject: &Subject<'_>) -> Option<DeviceId> {
+        let is_sound = |one: &Presented<'_>| match self.established {
+            Established::Proven => true,
+            Established::None | Established::Claimed => is_eas(&one.identifier),
+        };
+        let device = self.posture()?.device;
+        subject.device.iter().all(is_sound).then_some(device)
     }
 
     /// The user's own name, as the inventory spells it.

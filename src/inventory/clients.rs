@@ -8,6 +8,7 @@
 
 mod read;
 mod record;
+mod user;
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -18,6 +19,7 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwapOption;
 
 use crate::inventory::index::Key;
+use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::OsVersion;
 use crate::model::Reason;
@@ -30,6 +32,7 @@ pub use record::Told;
 pub use record::Wipe;
 pub use record::WipeOrder;
 pub use record::WipeStage;
+use user::User;
 
 /// What a decision and the mail plane see of a client; copied out of its record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,9 +45,11 @@ pub struct ClientEntry {
     pub os_version: OsVersion,
     /// The number of the text of its model, see [`Clients::text`]; 0 for none.
     pub(crate) model: u16,
-    /// Which of its user's clients it is by when each was first served, from 1; of one that never was,
+    /// Which of its user's devices it is by when each was first served, from 1; of one that never was,
     /// which it would be if it were now.
     pub rank: u16,
+    /// Whether it has that rank for good: it was served, or another client that is the same device.
+    pub counts: bool,
     /// What was decided of it last.
     pub state: Option<(Verdict, Reason)>,
     /// A number that what it says of itself leads to, see [`said_by`].
@@ -53,12 +58,6 @@ pub struct ClientEntry {
     pub wipe: Option<WipeOrder>,
     /// There is no room for another record.
     pub is_full: bool,
-}
-
-/// The clients of one user, by when each was first let in; those that never were come last.
-struct User {
-    key: Key,
-    clients: Box<[Arc<MailClient>]>,
 }
 
 type Bucket = Box<[Arc<User>]>;
@@ -82,9 +81,14 @@ impl Clients {
         }
     }
 
-    /// What is known of a client, of whom the rank at least: if it was never served, behind those that
-    /// were and those that stand before it.
-    pub(crate) fn find(&self, user: Key, eas: &EasDeviceId, ahead: &[EasDeviceId]) -> ClientEntry {
+    /// What is known of a client, of whom the rank at least: if it has no place, behind those that have
+    /// one and those that stand before it. With `is` that is the device which it is known to be.
+    pub(crate) fn find(
+        &self,
+        user: Key,
+        (eas, is): (&EasDeviceId, Option<DeviceId>),
+        ahead: &[EasDeviceId],
+    ) -> ClientEntry {
         let mut entry = ClientEntry {
             rank: rank_behind(ahead.len()),
             is_full: self.is_full.load(Ordering::Relaxed),
@@ -95,14 +99,10 @@ impl Clients {
         let Some(user) = users.iter().find(|one| one.key == user) else {
             return entry;
         };
-        let place = user.clients.iter().position(|one| one.eas == *eas);
-        let found = place.and_then(|place| user.clients.get(place));
-        let before = match found {
-            Some(client) if client.first_success.is_some() => place.unwrap_or(0),
-            Some(_) | None => user.served() + user.unserved(ahead),
-        };
-        entry.rank = rank_behind(before);
-        if let Some(client) = found {
+        let place = user.place(eas, is);
+        entry.counts = place.is_some();
+        entry.rank = rank_behind(place.unwrap_or_else(|| user.places() + user.unplaced(ahead)));
+        if let Some(client) = user.clients.iter().find(|one| one.eas == *eas) {
             entry.first_seen = Some(client.first_seen);
             entry.last_success = client.last_success;
             entry.os_version = client.os_version();
@@ -112,6 +112,14 @@ impl Clients {
             entry.wipe = client.wipe;
         }
         entry
+    }
+
+    /// Whether a client has a place of its own among its user's devices.
+    pub(crate) fn counts(&self, user: Key, eas: &EasDeviceId) -> bool {
+        let bucket = self.bucket(user).load();
+        let mut users = bucket.as_deref().into_iter().flatten();
+        let user = users.find(|one| one.key == user);
+        user.is_some_and(|user| user.counts(eas))
     }
 
     /// The text of a number.
@@ -178,43 +186,33 @@ impl Clients {
             clients.remove(idle?);
         }
         clients.push(Arc::new(client));
-        clients.sort_by_key(|one| {
-            (
-                one.first_success.is_none(),
-                one.first_success,
-                one.first_seen,
-            )
-        });
         self.put(key, clients);
         Some(changed)
     }
 
-    /// Forgets a client. Only the inventory's writer may call this.
+    /// Forgets a client. What else is the same device counts no more either, until it is served again.
+    /// Only the inventory's writer may call this.
     pub(crate) fn forget(&self, key: Key, eas: &EasDeviceId) -> bool {
         let user = self.user(key);
-        let left: Vec<_> = user
-            .clients
-            .iter()
-            .filter(|one| one.eas != *eas)
-            .cloned()
-            .collect();
-        let was_there = left.len() < user.clients.len();
-        if was_there {
-            self.put(key, left);
-        }
-        was_there
+        let Some(gone) = user.clients.iter().find(|one| one.eas == *eas) else {
+            return false;
+        };
+        let others = user.clients.iter().filter(|one| one.eas != *eas).cloned();
+        let left = others.map(|mut one| {
+            if gone.device.is_some() && one.device == gone.device {
+                Arc::make_mut(&mut one).first_success = None;
+            }
+            one
+        });
+        self.put(key, left.collect());
+        true
     }
 
     fn user(&self, key: Key) -> Arc<User> {
         let bucket = self.bucket(key).load();
         let mut users = bucket.as_deref().into_iter().flatten();
         let found = users.find(|user| user.key == key).cloned();
-        found.unwrap_or_else(|| {
-            Arc::new(User {
-                key,
-                clients: Box::default(),
-            })
-        })
+        found.unwrap_or_else(|| Arc::new(User::new(key, Vec::new())))
     }
 
     fn put(&self, key: Key, clients: Vec<Arc<MailClient>>) {
@@ -226,10 +224,7 @@ impl Clients {
         let mut users: Vec<_> = all.iter().filter(|user| user.key != key).cloned().collect();
         let has = clients.len();
         if has > 0 {
-            users.push(Arc::new(User {
-                key,
-                clients: clients.into(),
-            }));
+            users.push(Arc::new(User::new(key, clients)));
         }
         place.store(Some(Arc::new(users.into())));
         let count = self.count() + has - had;
@@ -254,26 +249,6 @@ impl Clients {
             }
         }
         0
-    }
-}
-
-impl User {
-    /// How many of them have ever been served.
-    fn served(&self) -> usize {
-        let served = self
-            .clients
-            .iter()
-            .filter(|one| one.first_success.is_some());
-        served.count()
-    }
-
-    /// How many of these have never been served.
-    fn unserved(&self, of: &[EasDeviceId]) -> usize {
-        let was_served = |eas: &EasDeviceId| {
-            let mut clients = self.clients.iter();
-            clients.any(|one| one.eas == *eas && one.first_success.is_some())
-        };
-        of.iter().filter(|eas| !was_served(eas)).count()
     }
 }
 
@@ -345,7 +320,7 @@ mod tests {
         // Another user in the same bucket.
         succeed(&clients, 7 + BUCKETS as u128, 1, 5);
         succeed(&clients, 7, 1, 100);
-        let rank = |number| clients.find(Key(7), &eas(number), &[]).rank;
+        let rank = |number| clients.find(Key(7), (&eas(number), None), &[]).rank;
         assert_eq!([1, 2, 3, 4, 5].map(rank), [1, 2, 3, 4, 4]);
         // One that was refused only has no place among those that were served.
         let refused = clients.change(Key(7), (&eas(9), "u"), at(1), |_| ());
@@ -361,7 +336,7 @@ mod tests {
         let clients = Clients::new();
         let rank = |number: usize, ahead: &[usize]| {
             let ahead: Vec<_> = ahead.iter().map(|number| eas(*number)).collect();
-            clients.find(Key(7), &eas(number), &ahead).rank
+            clients.find(Key(7), (&eas(number), None), &ahead).rank
         };
         assert_eq!(rank(3, &[1, 2]), 3, "nobody is known");
         succeed(&clients, 7, 1, 10);
@@ -379,6 +354,53 @@ mod tests {
     }
 
     #[test]
+    fn a_device_has_one_place_whatever_it_calls_itself_and_a_mere_claim_does_not_share_it() {
+        let clients = Clients::new();
+        let [tablet, phone] = [1, 2].map(DeviceId::from_u128);
+        let is = |number: usize, device: Option<DeviceId>| {
+            let done = clients.change(Key(7), (&eas(number), "u"), at(0), |client| {
+                client.device = device;
+            });
+            assert!(done.is_some());
+        };
+        let found = |number: usize, device: Option<DeviceId>| {
+            let found = clients.find(Key(7), (&eas(number), device), &[]);
+            (found.rank, found.counts)
+        };
+        for (number, device) in [(1, tablet), (2, phone), (3, tablet)] {
+            succeed(&clients, 7, number, 10 * number as i64);
+            is(number, Some(device));
+        }
+        succeed(&clients, 7, 4, 40);
+        for (number, device, expected) in [
+            (1, Some(tablet), (1, true)),
+            (3, Some(tablet), (1, true)),
+            (2, Some(phone), (2, true)),
+            // The only id of its device keeps its place when nothing leads to the device any more.
+            (2, None, (2, true)),
+            (4, None, (3, true)),
+            // New ones, of which one is known to be the phone.
+            (5, Some(phone), (2, true)),
+            (5, None, (4, false)),
+            // The displaced id in the hands of whoever claims it.
+            (1, None, (4, false)),
+        ] {
+            assert_eq!(found(number, device), expected, "row {number} {device:?}");
+        }
+        // It is served all the same, and counts.
+        assert!(!clients.counts(Key(7), &eas(1)));
+        is(1, None);
+        assert!(clients.counts(Key(7), &eas(1)));
+        assert_eq!(found(5, None), (5, false));
+        is(1, Some(tablet));
+        // Forgotten is the device, and not only what it is called now.
+        assert!(clients.forget(Key(7), &eas(3)));
+        assert_eq!(found(5, None), (3, false));
+        assert_eq!(found(1, Some(tablet)), (3, false));
+        assert_eq!(found(2, Some(phone)), (1, true));
+    }
+
+    #[test]
     fn a_user_has_a_hundred_and_the_idlest_goes_first() {
         let clients = Clients::new();
         for number in 0..MAX_OF_USER {
@@ -387,8 +409,18 @@ mod tests {
         succeed(&clients, 1, 0, 5000);
         succeed(&clients, 1, MAX_OF_USER, 5001);
         assert_eq!(clients.count(), MAX_OF_USER);
-        assert!(clients.find(Key(1), &eas(0), &[]).first_seen.is_some());
-        assert!(clients.find(Key(1), &eas(1), &[]).first_seen.is_none());
+        assert!(
+            clients
+                .find(Key(1), (&eas(0), None), &[])
+                .first_seen
+                .is_some()
+        );
+        assert!(
+            clients
+                .find(Key(1), (&eas(1), None), &[])
+                .first_seen
+                .is_none()
+        );
     }
 
     #[test]
@@ -403,12 +435,12 @@ mod tests {
             clients.change(Key(1), (&eas(number), "u"), at(0), |client| {
                 client.model = model.into();
             });
-            let found = clients.find(Key(1), &eas(number), &[]).model;
+            let found = clients.find(Key(1), (&eas(number), None), &[]).model;
             assert_eq!(clients.text(found), model);
         }
         assert_eq!(
-            clients.find(Key(1), &eas(1), &[]).model,
-            clients.find(Key(1), &eas(3), &[]).model
+            clients.find(Key(1), (&eas(1), None), &[]).model,
+            clients.find(Key(1), (&eas(3), None), &[]).model
         );
     }
 

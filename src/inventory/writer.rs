@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use crate::inventory::batch::Outcome;
 use crate::inventory::cache::Guard;
+use crate::inventory::cache::Lookup;
 use crate::inventory::cache::Reader;
 use crate::inventory::change::Change;
 use crate::inventory::clients::MailClient;
@@ -25,6 +26,7 @@ use crate::inventory::state::State;
 use crate::inventory::statement::Name;
 use crate::model::DeviceId;
 use crate::model::EasDeviceId;
+use crate::model::Identifier;
 use crate::model::SourceId;
 use crate::model::Timestamp;
 use crate::model::UserId;
@@ -173,13 +175,58 @@ impl Writer {
         let mut users = Vec::new();
         for sighting in sightings {
             let (eas, user) = (&sighting.eas, &*sighting.user);
-            if self.change_client((eas, user), sighting.at, |client| client.see(sighting))
-                == Some(true)
-            {
+            let device = sighting.proven.or_else(|| self.device_of(eas, user));
+            let seen = self.change_client((eas, user), sighting.at, |client| {
+                let was = client.device;
+                (client.see(sighting, device), client.device != was)
+            });
+            let Some((is_news, is_moved)) = seen else {
+                continue;
+            };
+            if let Some(device) = device.filter(|_| is_moved) {
+                self.note_displaced(device, user, sighting.at);
+            }
+            if is_news {
                 users.push(user);
             }
         }
         self.clients_changed(&users)
+    }
+
+    /// The device to which a mail client's id leads in the hands of its user.
+    fn device_of(&self, eas: &EasDeviceId, user: &str) -> Option<DeviceId> {
+        match self.reader.find(&Identifier::Eas(*eas, user)) {
+            Lookup::Found(posture, _) => Some(posture.device),
+            Lookup::Ambiguous | Lookup::OfAnotherUser | Lookup::Unknown => None,
+        }
+    }
+
+    /// A client has turned out to be this device: so were those whose place there another id has taken,
+    /// if nobody has seen them while it was theirs.
+    fn note_displaced(&self, device: DeviceId, user: &str, at: Timestamp) {
+        let keys = &self.reader.shared.keys;
+        let displaced: Vec<EasDeviceId> = {
+            let state = self.reader.lock();
+            let names = &state.names;
+            let of = |name: &UserId| names.find(keys, name).map(|name| names.reference(name));
+            let (Some(row), Some(whose)) = (
+                state.devices.row(keys, device),
+                UserId::parse(user).as_ref().and_then(of),
+            ) else {
+                return;
+            };
+            let ids = state.devices.all_displaced(names, row).into_iter();
+            let ids =
+                ids.filter(|(_, user)| user.as_ref().is_none_or(|user| of(user) == Some(whose)));
+            ids.map(|(eas, _)| eas).collect()
+        };
+        for eas in displaced {
+            if (self.reader.client(&eas, user, None)).first_seen.is_some() {
+                self.change_client((&eas, user), at, |client| {
+                    client.device = client.device.or(Some(device));
+                });
+            }
+        }
     }
 
     /// Notes that a mail client is to be wiped, or, with `None`, that it is not any more. With `by`
@@ -217,9 +264,10 @@ impl Writer {
     /// Takes the records of an earlier process, before anybody decides. Those that have no room any
     /// more are left out.
     pub fn restore_clients(&mut self, clients: impl IntoIterator<Item = MailClient>) {
-        for kept in clients {
+        for mut kept in clients {
             let (eas, user) = (kept.eas, kept.user.clone());
             let at = kept.first_seen;
+            kept.device = kept.device.or_else(|| self.device_of(&eas, &user));
             self.change_client((&eas, &user), at, |client| *client = kept);
         }
     }

@@ -12,9 +12,7 @@ use http::header::ACCEPT_ENCODING;
 
 use crate::access::Decided;
 use crate::eas;
-use crate::model::DeviceId;
 use crate::model::EasDeviceId;
-use crate::model::Established;
 use crate::model::Monotonic;
 use crate::model::Now;
 use crate::model::Verdict;
@@ -33,6 +31,7 @@ use super::header as headers;
 use super::reply::Cause;
 use super::reply::Reply;
 use super::route::Moved;
+use super::sighting::proven;
 use super::who::Who;
 
 impl Gateway {
@@ -108,10 +107,11 @@ impl Gateway {
     fn promise(&self, now: Now, way: &Way) -> Option<Promise> {
         let binding = way.unbound.and_then(|key| Some((key, bound(now, way)?)));
         let wants_success = Self::wants_success(now.wall, &way.request, &way.decided);
-        let sighting = wants_success.then(|| Self::success(now.wall, &way.who, &way.request));
+        let sighting =
+            wants_success.then(|| Self::success(now.wall, &way.who, &way.request, &way.decided));
         let known = way.decided.client.filter(|_| wants_success);
         let place = known
-            .filter(|known| known.last_success.is_none())
+            .filter(|known| !known.counts)
             .and_then(|_| (self.live).place_in_line(&way.who.login.user, way.request.device));
         (binding.is_some() || sighting.is_some()).then_some(Promise {
             command: way.request.command,
@@ -180,7 +180,7 @@ impl Gateway {
     /// The key of a binding that is worth telling: the device is proven, and it is not by this DeviceId
     /// that it was seen last, be that known or on its way.
     fn unbound(&self, now: Now, way: &Way) -> Option<Key> {
-        let device = proven(way)?;
+        let device = proven(&way.decided)?;
         let (eas, user) = (way.request.device, &way.who.login.user);
         let key = (self.hasher).key(&[user.as_bytes(), &device.as_u128().to_be_bytes()]);
         let has_place = self.live.has_place(&eas, user, device);
@@ -233,21 +233,12 @@ impl Gateway {
     }
 }
 
-/// The device, if it is proven.
-fn proven(way: &Way) -> Option<DeviceId> {
-    let seen = &way.decided.seen;
-    if seen.established != Established::Proven {
-        return None;
-    }
-    Some(seen.posture()?.device)
-}
-
 /// What the success of a request proves; `None` if its device is not proven.
 fn bound(now: Now, way: &Way) -> Option<Binding> {
     Some(Binding {
         eas: way.request.device,
         user: way.who.login.user.clone(),
-        device: proven(way)?,
+        device: proven(&way.decided)?,
         at: now.wall,
     })
 }

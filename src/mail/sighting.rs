@@ -19,6 +19,8 @@ use crate::access::said_by;
 use crate::eas;
 use crate::eas::Command;
 use crate::eas::body;
+use crate::model::DeviceId;
+use crate::model::Established;
 use crate::model::Timestamp;
 
 use super::gateway::Gateway;
@@ -96,6 +98,7 @@ impl Gateway {
         if has_news {
             self.sightings.push(Sighting {
                 state,
+                proven: proven(decided),
                 ..sighting(who, request, decided.seen.at)
             });
         }
@@ -110,14 +113,20 @@ impl Gateway {
         decided.client.is_some_and(|known| {
             let last = known.last_success;
             let has_place = !(is_new(&known) && known.is_full);
-            has_place && last.is_none_or(|last| now.since(last) >= GRAIN)
+            has_place && (!known.counts || last.is_none_or(|last| now.since(last) >= GRAIN))
         })
     }
 
     /// The news that the mail server has answered a command with success.
-    pub(super) fn success(now: Timestamp, who: &Who, request: &eas::Request) -> Sighting {
+    pub(super) fn success(
+        now: Timestamp,
+        who: &Who,
+        request: &eas::Request,
+        decided: &Decided,
+    ) -> Sighting {
         Sighting {
             success: true,
+            proven: proven(decided),
             ..sighting(who, request, now)
         }
     }
@@ -167,6 +176,15 @@ const fn is_new(known: &ClientEntry) -> bool {
     known.first_seen.is_none()
 }
 
+/// The device, if it is proven.
+pub(super) fn proven(decided: &Decided) -> Option<DeviceId> {
+    let seen = &decided.seen;
+    if seen.established != Established::Proven {
+        return None;
+    }
+    Some(seen.posture()?.device)
+}
+
 fn said(who: &Who, request: &eas::Request) -> u32 {
     said_by(
         &request.device_type,
@@ -187,6 +205,7 @@ fn sighting(who: &Who, request: &eas::Request, at: Timestamp) -> Sighting {
         policy_key: request.policy_key,
         at,
         success: false,
+        proven: None,
         state: None,
         told: None,
     }

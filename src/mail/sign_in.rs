@@ -209,7 +209,7 @@ impl Gateway {
     /// Whether a device has signed in as the user before: only then there is a record of it, which
     /// outlives a restart.
     fn has_signed_in(&self, user: &str, device: &EasDeviceId) -> bool {
-        let known = self.live.point().reader().client(device, user);
+        let known = self.live.point().reader().client(device, user, None);
         known.first_seen.is_some()
     }
 

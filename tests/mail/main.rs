@@ -56,6 +56,7 @@ mod notes;
 mod passing;
 mod patience;
 mod persistent;
+mod places;
 mod quarantine;
 mod query;
 mod release;

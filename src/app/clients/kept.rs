@@ -33,6 +33,9 @@ pub(super) struct Kept {
     first_success: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_success: Option<i64>,
+    /// The device that it is, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    known_as: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<(String, u16)>,
     state_since: i64,
@@ -66,6 +69,7 @@ impl Kept {
             last_seen: client.last_seen.unix_millis(),
             first_success: client.first_success.map(Timestamp::unix_millis),
             last_success: client.last_success.map(Timestamp::unix_millis),
+            known_as: client.device.map(|device| device.to_string().into()),
             state: client
                 .state
                 .map(|(verdict, reason)| (verdict.to_string(), reason.code())),
@@ -95,6 +99,10 @@ impl Kept {
         client.last_seen = at(self.last_seen);
         client.first_success = self.first_success.map(at);
         client.last_success = self.last_success.map(at);
+        client.device = match self.known_as {
+            None => None,
+            Some(device) => Some(device.parse().ok()?),
+        };
         client.state = match self.state {
             None => None,
             Some((verdict, code)) => Some((verdict_of(&verdict)?, Reason::of_code(code)?)),
@@ -123,6 +131,7 @@ fn verdict_of(word: &str) -> Option<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::DeviceId;
 
     #[test]
     fn a_record_is_the_same_after_it_was_written_down() {
@@ -141,6 +150,7 @@ mod tests {
         client.policy_key = Some(77);
         client.first_success = Some(at(11));
         client.last_success = Some(at(12));
+        client.device = Some(DeviceId::from_u128(7));
         client.state = Some((Verdict::Block, Reason::TooManyDevices));
         for stage in WipeStage::ALL {
             client.wipe = Some(WipeOrder {

@@ -190,7 +190,7 @@ mod tests {
                 }
                 let (mut writer, reader) = inventory::open(inventory::Config::new([7; 16]));
                 take_up(&path, folder.path(), &mut writer);
-                let entry = reader.client(&eas, "Alice@example.com");
+                let entry = reader.client(&eas, "Alice@example.com", None);
                 assert_eq!(entry.wipe, stage.map(|stage| order.at(stage)), "row {row}");
             }
         }
@@ -213,7 +213,7 @@ mod tests {
         let restored = || {
             let (mut writer, reader) = inventory::open(inventory::Config::new([7; 16]));
             let heard = take_up(&path, folder.path(), &mut writer);
-            (reader.client(&eas, "alice@example.com").wipe, heard)
+            (reader.client(&eas, "alice@example.com", None).wipe, heard)
         };
         let (wipe, heard) = restored();
         assert_eq!(wipe, client.wipe);

@@ -6,14 +6,16 @@ use super::ClientEntry;
 use super::MailClient;
 use crate::inventory::cache::Reader;
 use crate::inventory::index::Key;
+use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 
 impl Reader {
-    /// What is known of a mail client: never waits, never locks, never allocates. Of one that is not
-    /// known it has the rank that it would get.
+    /// What is known of a mail client: never waits, never locks, never allocates. Of one that has no place
+    /// among its user's devices it has the rank that it would get. With `is` that is the device which it
+    /// is known to be by now, whose place is its own.
     #[must_use]
-    pub fn client(&self, eas: &EasDeviceId, user: &str) -> ClientEntry {
-        self.client_behind(eas, user, &[])
+    pub fn client(&self, eas: &EasDeviceId, user: &str, is: Option<DeviceId>) -> ClientEntry {
+        self.client_behind((eas, user), is, &[])
     }
 
     /// The same of one that stands behind others of its user which are about to be served for the first
@@ -22,14 +24,14 @@ impl Reader {
     #[must_use]
     pub fn client_behind(
         &self,
-        eas: &EasDeviceId,
-        user: &str,
+        (eas, user): (&EasDeviceId, &str),
+        is: Option<DeviceId>,
         ahead: &[EasDeviceId],
     ) -> ClientEntry {
         let shared = &*self.shared;
         let key = shared.keys.user(user);
         key.map_or_else(ClientEntry::default, |key| {
-            shared.clients.find(key, eas, ahead)
+            shared.clients.find(key, (eas, is), ahead)
         })
     }
 
@@ -40,13 +42,16 @@ impl Reader {
         self.shared.keys.user(user).map(|key| key.0)
     }
 
-    /// Whether a mail client of the user with this number has ever been served; `None` of one that is not
-    /// known. Never waits, never locks, never allocates.
+    /// Whether a mail client of the user with this number has a place of its own among the devices; `None` of
+    /// one that is not known. Never waits, never locks, never allocates.
     #[must_use]
-    pub fn was_served(&self, user: u128, eas: &EasDeviceId) -> Option<bool> {
-        let client = self.shared.clients.find(Key(user), eas, &[]);
-        client.first_seen?;
-        Some(client.last_success.is_some())
+    pub fn counts(&self, user: u128, eas: &EasDeviceId) -> Option<bool> {
+        let user = Key(user);
+        self.shared
+            .clients
+            .find(user, (eas, None), &[])
+            .first_seen?;
+        Some(self.shared.clients.counts(user, eas))
     }
 
     /// The model that a mail client has told; empty if it has not.

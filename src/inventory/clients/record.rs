@@ -1,5 +1,6 @@
 //! The record of one mail client, and what alters it.
 
+use crate::model::DeviceId;
 use crate::model::EasDeviceId;
 use crate::model::OsVersion;
 use crate::model::Reason;
@@ -34,10 +35,14 @@ pub struct MailClient {
     pub first_seen: Timestamp,
     /// When it was last seen, to a quarter of an hour.
     pub last_seen: Timestamp,
-    /// When the mail server first answered it with success.
+    /// When the mail server first answered it with success; not known any more when another client that is
+    /// the same device was forgotten since.
     pub first_success: Option<Timestamp>,
     /// When it last did, to a quarter of an hour.
     pub last_success: Option<Timestamp>,
+    /// The device that it was last known to be, by a proof or because a source had stated it. It stays
+    /// when another id takes its place there, until it is served without being known.
+    pub device: Option<DeviceId>,
     /// What was decided of it last, refusals of single commands apart.
     pub state: Option<(Verdict, Reason)>,
     /// Since when.
@@ -170,6 +175,8 @@ pub struct Sighting {
     pub at: Timestamp,
     /// Whether the mail server has answered with success.
     pub success: bool,
+    /// The device that a certificate has proved it to be.
+    pub proven: Option<DeviceId>,
     /// What was decided; `None` where that says nothing of the client.
     pub state: Option<(Verdict, Reason)>,
     /// What it tells of its device, if it does.
@@ -224,6 +231,7 @@ impl MailClient {
             last_seen: at,
             first_success: None,
             last_success: None,
+            device: None,
             state: None,
             state_since: at,
             wipe: None,
@@ -240,11 +248,20 @@ impl MailClient {
         version_in(&self.os)
     }
 
-    /// Works a sighting in; whether decisions may come out differently.
-    pub(crate) fn see(&mut self, sighting: &Sighting) -> bool {
+    /// Works a sighting in, of a client that is known to be this device; whether decisions may come out
+    /// differently.
+    pub(crate) fn see(&mut self, sighting: &Sighting, device: Option<DeviceId>) -> bool {
         // With the first success it counts among the devices of its user, of which a policy may allow so
         // many; others that wait may be too many from then on.
-        let was = (self.os_version(), self.model.clone(), self.first_success);
+        let of = |client: &Self| {
+            let (first, model) = (client.first_success, client.model.clone());
+            (client.os_version(), model, first, client.device)
+        };
+        let was = of(self);
+        // One that is served and not known is not the device that it was, and counts for itself.
+        if device.is_some() || sighting.success {
+            self.device = device;
+        }
         self.spelled.clone_from(&sighting.spelled);
         self.device_type.clone_from(&sighting.device_type);
         self.user_agent.clone_from(&sighting.user_agent);
@@ -272,7 +289,7 @@ impl MailClient {
                 }
             }
         }
-        was != (self.os_version(), self.model.clone(), self.first_success)
+        was != of(self)
     }
 }
 

@@ -1,0 +1,79 @@
+//! What takes a place among its user's devices and what does not, where a policy says how many there may
+//! be.
+
+use portreeve::mail::Event;
+use portreeve::mail::Gateway;
+use portreeve::model::ComplianceState;
+
+use crate::gateway::identity;
+use crate::world::Request;
+use crate::world::World;
+use crate::world::answered;
+use crate::world::certified;
+use crate::world::forward;
+use crate::world::peer;
+use crate::world::reply;
+use crate::world::start;
+
+/// Alice's `good` and `other` are in order, and so many devices may be hers.
+fn world(most: u16) -> (World, Gateway) {
+    let world = World::new();
+    world.set("other", ComplianceState::Compliant);
+    world.with_policies(&format!(
+        "[[conditional]]\nname = \"So many\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+         when = {{ devices_over = {most} }}\naction = \"block\"\n"
+    ));
+    let gateway = world.gateway();
+    (world, gateway)
+}
+
+/// It is let in, and what comes of it is known.
+fn serve(world: &World, gateway: &Gateway, eas: &str, certificate_of: Option<&str>) {
+    let device = certificate_of.map(|device| world.id(device).to_string());
+    let peer = device.map_or_else(peer, |device| certified(identity(None, Some(&device))));
+    let forward = forward(Request::of(eas, "Sync").settle(gateway, &peer));
+    if let Some(Event::Binding(binding)) = answered(gateway, start(), &forward.exchange, 200, b"") {
+        world.bind(&binding);
+    }
+    world.learn(gateway);
+}
+
+/// Why it is refused.
+fn refusal(gateway: &Gateway, eas: &str) -> String {
+    let refused = reply(Request::of(eas, "Sync").settle(gateway, &peer()));
+    refused.headers["x-portreeve-reason"]
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_device_that_proves_another_id_after_a_reset_keeps_its_one_place() {
+    let (world, gateway) = world(1);
+    for eas in ["before", "reset1", "reset2"] {
+        serve(&world, &gateway, eas, Some("good"));
+        assert_eq!(refusal(&gateway, "other"), "54023", "after {eas}");
+        // Nor does it stand before others while it is known and not served yet.
+        serve(&world, &gateway, eas, Some("good"));
+    }
+    // Forgotten is the device, with all that it was called before.
+    world.forget("reset2");
+    serve(&world, &gateway, "other", None);
+    let proven = certified(identity(None, Some(&world.id("good").to_string())));
+    let refused = reply(Request::of("reset3", "Sync").settle(&gateway, &proven));
+    assert_eq!(refused.headers["x-portreeve-reason"], "54023");
+}
+
+#[test]
+fn a_device_of_which_a_source_states_another_id_keeps_its_one_place() {
+    let (world, gateway) = world(2);
+    serve(&world, &gateway, "good", None);
+    world.report("good", "renewed", "alice", ComplianceState::Compliant);
+    serve(&world, &gateway, "renewed", None);
+    serve(&world, &gateway, "other", None);
+    world.set("third", ComplianceState::Compliant);
+    assert_eq!(refusal(&gateway, "third"), "54023");
+    serve(&world, &gateway, "renewed", None);
+    // The id that was displaced is not the device any more.
+    assert_ne!(refusal(&gateway, "good"), "");
+}
