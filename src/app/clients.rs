@@ -3,9 +3,10 @@
 //!
 //! One thread, `mail-clients`, owns what goes on by itself: it hands news over four times a second, and
 //! at once what a client has told of its device; it saves the records every half minute if one has
-//! changed, and a last time when it is stopped. An order is on the disk, among the records and with its line in the audit, before a device may hear of it; how
-//! far a wipe has come is in the audit before the device is told to erase anything or hears that it was
-//! understood. That a wipe is called off counts at once, and is written when there is room.
+//! changed, and a last time when it is stopped. An order is on the disk, with its line in the audit and
+//! among the records, before a device may hear of it; how far a wipe has come is in the audit before the
+//! device is told to erase anything or hears that it was understood. That a wipe is called off counts at
+//! once, and is written when there is room. After a start the audit counts before the records.
 
 mod audit;
 mod keeper;

@@ -262,6 +262,7 @@ fn a_wipe_that_is_done_or_called_off_stays_so_when_the_records_cannot_be_saved_r
     assert!(listed(&gateway).contains("no wipe is ordered"));
 
     // The audit alone cannot: then the records say of which order that is.
+    fs::remove_dir_all(&beside).unwrap();
     assert_eq!(order(&gateway).0, Some(0));
     fs::rename(&audit, &aside).unwrap();
     stands_in_the_way(&audit);

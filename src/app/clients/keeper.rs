@@ -47,7 +47,10 @@ impl Keeper {
 
 fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
     let (mut waiting, mut saved, mut fails) = (Vec::new(), 0, false);
-    let mut due = clients.clock.now().monotonic + SAVE;
+    // Once even if nobody has been seen: where there are none, the next start knows that they are lost.
+    let is_missing = || front.is_some() && !clients.path.exists();
+    let first = if is_missing() { Duration::ZERO } else { SAVE };
+    let mut due = clients.clock.now().monotonic + first;
     let mut retry = clients.clock.now().monotonic;
     loop {
         let ends = stop.load(Ordering::Acquire);
@@ -60,8 +63,6 @@ fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
             retry = now + RETRY;
         }
         let changes = clients.changes.load(Ordering::Relaxed);
-        // Once even if nobody has been seen: where there are none, the next start knows that they are lost.
-        let is_missing = || front.is_some() && !clients.path.exists();
         if (ends || now >= due) && (changes != saved || is_missing()) {
             match clients.save() {
                 Ok(()) => {

@@ -265,7 +265,7 @@ fn a_client_without_a_record_is_known_by_what_its_lines_say() {
     // As earlier versions wrote it, and the line of the order is missing.
     let bare = sent
         .replace("ApplC2", "Bare")
-        .replace("\"wipe\":\"account-only\",", "");
+        .replace(",\"wipe\":\"account-only\"", "");
     let bare = bare.replace("\"order\":7", "\"order\":8");
     assert_ne!(bare.len(), sent.len());
     let unknown = ["{\"event\":\"sent\"}\n", "[]\n"].concat()
