@@ -234,7 +234,7 @@ pub(super) fn with_known<'a>(
             os_version,
             rank: client.rank,
             first_seen: client.first_seen,
-            last_success: client.last_success,
+            last_active: client.last_success.and(client.last_active),
         },
         ..mail
     }

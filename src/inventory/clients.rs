@@ -41,6 +41,8 @@ pub struct ClientEntry {
     pub first_seen: Option<Timestamp>,
     /// When the mail server last answered it with success.
     pub last_success: Option<Timestamp>,
+    /// See [`MailClient::last_active`].
+    pub last_active: Option<Timestamp>,
     /// What it says of its operating system's version.
     pub os_version: OsVersion,
     /// The number of the text of its model, see [`Clients::text`]; 0 for none.
@@ -105,6 +107,7 @@ impl Clients {
         if let Some(client) = user.clients.iter().find(|one| one.eas == *eas) {
             entry.first_seen = Some(client.first_seen);
             entry.last_success = client.last_success;
+            entry.last_active = client.last_active;
             entry.os_version = client.os_version();
             entry.model = client.model_number;
             entry.state = client.state;

@@ -90,16 +90,21 @@ impl Gateway {
         let decision = &decided.decision;
         let state = Some((decision.verdict, decision.reason))
             .filter(|_| !decision.reason.is_of_one_command());
+        let at = decided.seen.at;
+        let is_old = |last: Timestamp| at.since(last) >= GRAIN;
         let has_news = if is_new(&known) {
             !known.is_full
         } else {
-            state.is_some() && known.state != state || known.said != said(who, request)
+            state.is_some() && known.state != state
+                || known.said != said(who, request)
+                || decision.active && known.last_active.is_none_or(is_old)
         };
         if has_news {
             self.sightings.push(Sighting {
                 state,
+                active: decision.active,
                 proven: proven(decided),
-                ..sighting(who, request, decided.seen.at)
+                ..sighting(who, request, at)
             });
         }
     }
@@ -126,6 +131,7 @@ impl Gateway {
     ) -> Sighting {
         Sighting {
             success: true,
+            active: true,
             proven: proven(decided),
             ..sighting(who, request, now)
         }
@@ -205,6 +211,7 @@ fn sighting(who: &Who, request: &eas::Request, at: Timestamp) -> Sighting {
         policy_key: request.policy_key,
         at,
         success: false,
+        active: false,
         proven: None,
         state: None,
         told: None,

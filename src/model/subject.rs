@@ -226,6 +226,8 @@ pub struct KnownClient<'a> {
     pub rank: u16,
     /// When it was first seen, if it was.
     pub first_seen: Option<Timestamp>,
-    /// When the mail server last answered a command of it with success, to a quarter of an hour.
-    pub last_success: Option<Timestamp>,
+    /// When it last came with the password of its user and no policy found that it had stayed away for too
+    /// long, to a quarter of an hour, whether it was let in or not; of one that the mail server has answered
+    /// with success at some time.
+    pub last_active: Option<Timestamp>,
 }

@@ -359,6 +359,9 @@ pub struct Decision {
     pub revisit: Option<Timestamp>,
     /// What the strictest policy in `report-only` would have made of it, if that is not allow.
     pub rehearsed: Option<Rehearsed>,
+    /// Whether policies were asked, and none of them has found that a mail client stayed away for too
+    /// long, whatever else they have found: it is active now.
+    pub active: bool,
 }
 
 /// What a policy that is only tried out would have said.
@@ -386,6 +389,7 @@ impl Decision {
             deciding: [None; Self::DECIDING],
             revisit: None,
             rehearsed: None,
+            active: false,
         }
     }
 

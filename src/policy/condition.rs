@@ -51,7 +51,7 @@ pub enum Condition {
     Command,
     /// Which of the user's mail clients it is.
     DevicesOver,
-    /// When it was last served.
+    /// When it was last active.
     Inactive,
 }
 

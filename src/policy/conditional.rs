@@ -198,6 +198,12 @@ impl ConditionalPolicy {
         client.is_some_and(Client::is_of_commands)
     }
 
+    /// Whether it is about mail clients that have stayed away.
+    pub(super) fn is_of_inactivity(&self) -> bool {
+        let client = self.when.client.as_deref();
+        client.is_some_and(|client| client.inactive_for.is_some())
+    }
+
     /// The reason that an unconditional action is reported with: what singled the connection out.
     pub(super) fn reason_of_action(&self, verdict: Verdict, facts: &Facts<'_>) -> Reason {
         let client = self.when.client.as_deref();

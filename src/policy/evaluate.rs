@@ -131,6 +131,7 @@ impl Evaluation<'_> {
         let mut targeted = false;
         let mut exempt = false;
         let mut rehearsed = None;
+        let mut active = true;
         for (position, conditional) in policy.conditional.iter().enumerate() {
             let id = policy.conditional_id(position);
             let mut row = Row::BLANK;
@@ -149,6 +150,8 @@ impl Evaluation<'_> {
                 if of_commands {
                     self.refuse_command(conditional, &mut ruling);
                 }
+                active &=
+                    !(counts && ruling.verdict != Verdict::Allow && conditional.is_of_inactivity());
                 if self.lets_in_by_a_claim(conditional, ruling) {
                     row.outcome = Some(Finding::NotApplied);
                 } else {
@@ -169,6 +172,7 @@ impl Evaluation<'_> {
             .unwrap_or_else(|| self.without_policy(targeted, exempt));
         Decision {
             rehearsed,
+            active,
             ..self.not_below_unknown_user(decision)
         }
     }
@@ -444,6 +448,7 @@ impl Strictest {
             deciding: self.deciding,
             revisit: (self.until != NEVER).then_some(self.until),
             rehearsed: None,
+            active: true,
         })
     }
 }

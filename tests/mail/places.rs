@@ -1,8 +1,14 @@
 //! What takes a place among its user's devices and what does not, where a policy says how many there may
-//! be.
+//! be; and for how long one may stay away.
 
+use std::time::Duration;
+
+use http::StatusCode;
+use portreeve::mail::Action;
 use portreeve::mail::Event;
 use portreeve::mail::Gateway;
+use portreeve::mail::Step;
+use portreeve::mail::Told;
 use portreeve::model::ComplianceState;
 
 use crate::gateway::identity;
@@ -11,6 +17,7 @@ use crate::world::World;
 use crate::world::answered;
 use crate::world::certified;
 use crate::world::forward;
+use crate::world::offer;
 use crate::world::peer;
 use crate::world::reply;
 use crate::world::start;
@@ -76,4 +83,56 @@ fn a_device_of_which_a_source_states_another_id_keeps_its_one_place() {
     serve(&world, &gateway, "renewed", None);
     // The id that was displaced is not the device any more.
     assert_ne!(refusal(&gateway, "good"), "");
+}
+
+/// A request at this hour; its password is right.
+fn send_at(gateway: &Gateway, hour: u64) -> Step {
+    let now = start().plus(Duration::from_hours(hour));
+    let mut step = Request::of("good", "Sync").send_at(now, gateway, &peer());
+    while let Action::Ask(ask) = step.action {
+        step = gateway.handle_told(now, ask.ticket, Told::Answer(StatusCode::OK, &offer()));
+    }
+    step
+}
+
+#[test]
+fn a_device_that_comes_while_it_is_kept_out_is_not_inactive_and_one_that_stays_away_is() {
+    let world = World::new();
+    world.with_policies(
+        "[[conditional]]\nname = \"A day\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+         when = { inactive_for = \"1d\" }\naction = \"block\"\n",
+    );
+    let gateway = world.gateway();
+    let set = |hour, state| {
+        let now = start().plus(Duration::from_hours(hour));
+        world.set_at(now.wall, "good", state);
+    };
+    serve(&world, &gateway, "good", None);
+    for hour in (20..=100).step_by(20) {
+        let state = match hour % 40 {
+            0 => ComplianceState::NonCompliant,
+            _ => ComplianceState::Unknown,
+        };
+        set(hour, state);
+        drop(send_at(&gateway, hour));
+        world.learn(&gateway);
+    }
+    set(120, ComplianceState::Compliant);
+    drop(forward(send_at(&gateway, 120)));
+    world.learn(&gateway);
+    // It stays away, and whatever it does then, also while it is not in order, does not help.
+    for (hour, state) in [
+        (145, ComplianceState::Compliant),
+        (146, ComplianceState::NonCompliant),
+        (147, ComplianceState::Unknown),
+        (148, ComplianceState::Compliant),
+    ] {
+        set(hour, state);
+        let step = send_at(&gateway, hour);
+        if state == ComplianceState::Compliant {
+            let refused = reply(step);
+            assert_eq!(refused.headers["x-portreeve-reason"], "54024", "at {hour}");
+        }
+        world.learn(&gateway);
+    }
 }

@@ -156,16 +156,31 @@ impl World {
         self.report(device, device, "alice", state);
     }
 
+    /// The same at another time.
+    pub(crate) fn set_at(&self, now: Timestamp, device: &str, state: ComplianceState) {
+        self.report_at(now, device, (device, "alice"), state);
+    }
+
     /// A source reports a device with its DeviceId, its owner and its state.
     pub(crate) fn report(&self, device: &str, eas: &str, owner: &str, state: ComplianceState) {
+        self.report_at(self.now, device, (eas, owner), state);
+    }
+
+    fn report_at(
+        &self,
+        now: Timestamp,
+        device: &str,
+        (eas, owner): (&str, &str),
+        state: ComplianceState,
+    ) {
         let mut report = DeviceReport::new(self.id(device));
         report.eas = EasDeviceId::parse(eas.as_bytes());
         report.owner = UserId::parse(owner);
         report.managed = Tri::Yes;
         report.compliance = Some(state);
         let mut writer = self.writer.lock().unwrap();
-        let changes = writer.apply(self.source, self.now, vec![Update::Device(report)]);
-        self.live.sweep(self.now, &changes);
+        let changes = writer.apply(self.source, now, vec![Update::Device(report)]);
+        self.live.sweep(now, &changes);
     }
 
     /// The same, and its management system has let go of it or is about to.

@@ -112,8 +112,8 @@ fn rows() -> Vec<(&'static str, Connection, Connection, Reason)> {
         ),
         (
             "inactive_for = \"30d\"",
-            client(|mail| mail.last_success = Some(days(31))),
-            client(|mail| mail.last_success = Some(days(29))),
+            client(|mail| mail.last_active = Some(days(31))),
+            client(|mail| mail.last_active = Some(days(29))),
             Reason::DeviceInactive,
         ),
     ]
@@ -142,6 +142,24 @@ fn every_rule_singles_out_its_clients_and_says_what_to_do_r23() {
             "row {when}: {text}"
         );
         assert!(text.contains(": held\n"), "row {when}: {text}");
+    }
+}
+
+#[test]
+fn a_client_that_stayed_away_is_not_active_by_coming_again_whatever_else_is_found() {
+    let seen = |days: i64| client(|mail| mail.last_active = Some(days * 86_400));
+    let shut = "[[conditional]]\nname = \"shut\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+                action = \"block\"\n";
+    for (action, more, active) in [
+        ("action = \"block\"", "", false),
+        ("action = \"quarantine\"", "", false),
+        ("action = \"quarantine\"", shut, false),
+        ("state = \"report-only\"\naction = \"block\"", shut, true),
+    ] {
+        let rules = rule("inactive_for = \"30d\"", action);
+        let policy = policy(&format!("{rules}\n{more}"));
+        assert_eq!(seen(31).decide(&policy).active, active, "row {action}");
+        assert!(seen(29).decide(&policy).active, "row {action}");
     }
 }
 

@@ -165,7 +165,7 @@ pub(crate) struct Mail {
     pub(crate) rank: u16,
     /// Seconds ago.
     pub(crate) first_seen: Option<i64>,
-    pub(crate) last_success: Option<i64>,
+    pub(crate) last_active: Option<i64>,
 }
 
 impl Default for Connection {
@@ -361,7 +361,7 @@ impl Connection {
                     os_version: mail.os.parse().unwrap_or_default(),
                     rank: mail.rank,
                     first_seen: mail.first_seen.map(ago),
-                    last_success: mail.last_success.map(ago),
+                    last_active: mail.last_active.map(ago),
                 },
             }),
         })

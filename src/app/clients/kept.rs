@@ -33,6 +33,8 @@ pub(super) struct Kept {
     first_success: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_success: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_active: Option<i64>,
     /// The device that it is, as far as that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     known_as: Option<Box<str>>,
@@ -69,6 +71,7 @@ impl Kept {
             last_seen: client.last_seen.unix_millis(),
             first_success: client.first_success.map(Timestamp::unix_millis),
             last_success: client.last_success.map(Timestamp::unix_millis),
+            last_active: client.last_active.map(Timestamp::unix_millis),
             known_as: client.device.map(|device| device.to_string().into()),
             state: client
                 .state
@@ -99,6 +102,8 @@ impl Kept {
         client.last_seen = at(self.last_seen);
         client.first_success = self.first_success.map(at);
         client.last_success = self.last_success.map(at);
+        // Before it was kept, whoever was served was active.
+        client.last_active = self.last_active.map(at).or(client.last_success);
         client.device = match self.known_as {
             None => None,
             Some(device) => Some(device.parse().ok()?),
@@ -134,6 +139,17 @@ mod tests {
     use crate::model::DeviceId;
 
     #[test]
+    fn of_an_earlier_version_whoever_was_served_was_active_then() {
+        let at = Timestamp::from_unix_seconds;
+        let mut client = MailClient::new("applf2lx".parse().unwrap(), "a@b.example", at(10));
+        client.last_success = Some(at(12));
+        let line = serde_json::to_string(&Kept::of(&client)).unwrap();
+        assert!(!line.contains("last_active") && !line.contains("known_as"));
+        let kept: Kept = serde_json::from_str(&line).unwrap();
+        assert_eq!(kept.client().unwrap().last_active, Some(at(12)));
+    }
+
+    #[test]
     fn a_record_is_the_same_after_it_was_written_down() {
         let at = Timestamp::from_unix_seconds;
         let mut client = MailClient::new("applf2lx".parse().unwrap(), "a@b.example", at(10));
@@ -150,6 +166,7 @@ mod tests {
         client.policy_key = Some(77);
         client.first_success = Some(at(11));
         client.last_success = Some(at(12));
+        client.last_active = Some(at(13));
         client.device = Some(DeviceId::from_u128(7));
         client.state = Some((Verdict::Block, Reason::TooManyDevices));
         for stage in WipeStage::ALL {

@@ -40,6 +40,10 @@ pub struct MailClient {
     pub first_success: Option<Timestamp>,
     /// When it last did, to a quarter of an hour.
     pub last_success: Option<Timestamp>,
+    /// When it last came with the password of its user and no policy found that it had stayed away for too
+    /// long, to a quarter of an hour: whether it was let in or not. One that has stayed away for too long is
+    /// not active by coming again.
+    pub last_active: Option<Timestamp>,
     /// The device that it was last known to be, by a proof or because a source had stated it. It stays
     /// when another id takes its place there, until it is served without being known.
     pub device: Option<DeviceId>,
@@ -175,6 +179,8 @@ pub struct Sighting {
     pub at: Timestamp,
     /// Whether the mail server has answered with success.
     pub success: bool,
+    /// Whether no policy has found that it had stayed away for too long.
+    pub active: bool,
     /// The device that a certificate has proved it to be.
     pub proven: Option<DeviceId>,
     /// What was decided; `None` where that says nothing of the client.
@@ -231,6 +237,7 @@ impl MailClient {
             last_seen: at,
             first_success: None,
             last_success: None,
+            last_active: None,
             device: None,
             state: None,
             state_since: at,
@@ -271,6 +278,9 @@ impl MailClient {
         if sighting.success {
             self.first_success = self.first_success.or(Some(sighting.at));
             self.last_success = self.last_success.max(Some(sighting.at));
+        }
+        if sighting.active {
+            self.last_active = self.last_active.max(Some(sighting.at));
         }
         if let Some(state) = sighting.state
             && self.state != Some(state)

@@ -197,7 +197,7 @@ impl Client {
         note(
             Condition::Inactive,
             self.inactive_for.map(|limit| {
-                let last = mail.and_then(|mail| mail.known.last_success);
+                let last = mail.and_then(|mail| mail.known.last_active);
                 last.is_some_and(|last| facts.now.since(last) > limit)
             }),
         );

@@ -66,9 +66,9 @@ pub(super) fn condition(
             format!("beyond {}", client.devices_over.unwrap_or_default()),
         ),
         Condition::Inactive => (
-            seen(&|mail| match mail.known.last_success {
+            seen(&|mail| match mail.known.last_active {
                 None => "never served yet".to_owned(),
-                Some(last) => format!("last served {} ago", age(facts.now.since(last))),
+                Some(last) => format!("last active {} ago", age(facts.now.since(last))),
             }),
             format!(
                 "more than {} ago",

@@ -145,7 +145,7 @@ fn decide(policy: &Policy, octets: &[u8]) {
                 os_version: OsVersion::from_bits((next(20) as u64) << 48),
                 rank: [0, 1, 7][next(3)],
                 first_seen: [None, Some(observed)][next(2)],
-                last_success: [None, Some(observed)][next(2)],
+                last_active: [None, Some(observed)][next(2)],
             },
         }),
     };
