@@ -38,9 +38,9 @@ pub struct Live {
     pub(super) point: Arc<DecisionPoint>,
     pub(super) by_device: DashMap<DeviceId, Vec<Arc<Registration>>>,
     pub(super) by_user: DashMap<UserRef, Vec<Arc<Registration>>>,
-    /// Allowed although the device, or the user that was named, is not known: the change by
-    /// which it becomes known is one of a device or user that they are not filed under, so any
-    /// change may concern them.
+    /// Allowed although the device, or the user that was named, is not known, or going on whoever they
+    /// are: the change by which they become known, or others, is one of a device or user that they are not
+    /// filed under, so any change may concern them.
     pub(super) unsettled: DashMap<u64, Arc<Registration>>,
     next: AtomicU64,
     held: AtomicUsize,
@@ -58,6 +58,8 @@ pub(super) struct Registration {
     told: Option<Reason>,
     /// It stays for this reason until then, and not longer.
     stay: Option<(Reason, Timestamp)>,
+    /// Nothing but a block ends it.
+    until_blocked: bool,
     /// The place in line that it holds, if its client does not count among its user's yet.
     _in_line: Option<Arc<InLine>>,
     /// Unix milliseconds at which a fact used expires; `i64::MAX` for never.
@@ -78,6 +80,9 @@ impl Registration {
 
     /// Whether it goes on after it was judged again.
     pub(super) fn stands(&self, now: Timestamp, decided: &Decided, place: Place) -> bool {
+        if self.until_blocked {
+            return decided.decision.verdict != Verdict::Block;
+        }
         let may_stay = self
             .stay
             .is_none_or(|(reason, until)| now < until && decided.decision.lasting() == reason);
@@ -101,6 +106,7 @@ pub(super) struct Terms {
     given: Verdict,
     told: Option<Reason>,
     stay: Option<(Reason, Timestamp)>,
+    until_blocked: bool,
     pub(super) in_line: Option<Arc<InLine>>,
 }
 
@@ -111,6 +117,7 @@ impl Terms {
             given,
             told: None,
             stay: None,
+            until_blocked: false,
             in_line: None,
         }
     }
@@ -187,6 +194,21 @@ impl Live {
     ) -> Permit {
         let terms = Terms {
             told: Some(decided.decision.reason),
+            ..Terms::of(decided.decision.verdict)
+        };
+        self.file_current(now, subject, decided, terms)
+    }
+
+    /// Registers a subject of which goes on what any verdict lets through but a block: the permit resolves
+    /// when it is blocked, whichever device and user it is taken for by then.
+    pub fn hold_until_blocked(
+        self: &Arc<Self>,
+        now: Timestamp,
+        subject: &Subject<'_>,
+        decided: &Decided,
+    ) -> Permit {
+        let terms = Terms {
+            until_blocked: true,
             ..Terms::of(decided.decision.verdict)
         };
         self.file_current(now, subject, decided, terms)
@@ -284,7 +306,9 @@ impl Live {
         decided: &Decided,
         terms: Terms,
     ) -> Permit {
-        let place = Place::of(subject, decided);
+        let mut place = Place::of(subject, decided);
+        // It outlives a change of its device, which is filed elsewhere then.
+        place.settled &= !terms.until_blocked;
         let permit = self.file(OwnedSubject::from(subject), place, decided, terms);
         if !self.point.is_current(decided) {
             self.judge_one(now, &permit.registration);
@@ -303,6 +327,7 @@ impl Live {
             given,
             told,
             stay,
+            until_blocked,
             in_line,
         } = terms;
         let registration = Arc::new(Registration {
@@ -312,6 +337,7 @@ impl Live {
             given,
             told,
             stay,
+            until_blocked,
             _in_line: in_line,
             revisit: AtomicI64::new(i64::MAX),
             revoked: OnceLock::new(),

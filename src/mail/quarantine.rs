@@ -305,7 +305,16 @@ impl Gateway {
                     exchange: Exchange(way),
                 })
             }
-            Answer::Forward => self.send_on(aside, body),
+            Answer::Forward => {
+                // It tells the client nothing of the mailbox, so that nothing is to be taken back when the
+                // verdict becomes a better one; by what is told in it that may happen before it is answered.
+                let Aside(way, permit, headers) = aside;
+                let going_on = way.who.with_subject(&way.request, |subject| {
+                    (self.live).hold_until_blocked(now.wall, subject, &way.decided)
+                });
+                drop(permit);
+                self.send_on(Aside(way, going_on, headers), body)
+            }
         }
     }
 

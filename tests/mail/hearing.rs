@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use http::StatusCode;
 use portreeve::eas::Version;
+use portreeve::inventory::Wipe;
 use portreeve::mail::Action;
+use portreeve::mail::Forward;
 use portreeve::mail::Gateway;
 use portreeve::mail::Next;
 use portreeve::mail::Reply;
 use portreeve::mail::Step;
+use portreeve::model::ComplianceState;
 use portreeve::model::Now;
 use portreeve::wbxml::Tag;
 use portreeve::wbxml::Writer;
@@ -53,6 +56,17 @@ fn tells(root: Tag, model: &str, os: &str) -> Vec<u8> {
     });
     writer.finish()
 }
+
+/// The manual's own example, by which every new phone is held back.
+const KNOWN_MODELS: &str = "[[conditional]]\nname = \"Only models that we know\"\n\
+    planes = [\"mail\"]\ntargets = [\"staff\"]\nwhen = { not_models = [\"iPhone15*\"] }\n\
+    action = \"quarantine\"\n";
+
+/// What may tell what device its client is.
+const TELLING: [(&str, Tag); 2] = [
+    ("Settings", settings::SETTINGS),
+    ("Provision", provision::PROVISION),
+];
 
 fn with_body(gateway: &Gateway, step: Step, body: &[u8]) -> Next {
     gateway.handle_body(start(), read(step).aside, Some(body)).0
@@ -177,4 +191,70 @@ fn a_client_that_is_blocked_for_its_type_is_not_asked_what_it_is() {
     let reply = reply(request.settle(&gateway, &peer()));
     assert_eq!(reply.status, StatusCode::FORBIDDEN);
     assert_eq!(reply.headers["x-portreeve-reason"], "54010");
+}
+
+/// A command of a client in quarantine, let through to the mail server.
+fn under_way(gateway: &Gateway, request: &Request, body: &[u8]) -> Forward {
+    match with_body(gateway, request.settle(gateway, &peer()), body) {
+        Next::Forward(forward) => forward,
+        next @ (Next::Answer(_) | Next::Fetch(_) | Next::Attest(_) | Next::Wait(_)) => {
+            panic!("{next:?}")
+        }
+    }
+}
+
+/// It was cut by what it told, and answered that the mail server could not be reached.
+#[test]
+fn what_a_client_in_quarantine_tells_goes_on_when_it_lets_it_in() {
+    for (command, root) in TELLING {
+        for version in [Version::V12_1, Version::V14_1, Version::V16_1] {
+            let row = format!("{command} {version:?}");
+            let world = World::new();
+            let gateway = world.gateway();
+            world.with_policies(KNOWN_MODELS);
+            let body = tells(root, "iPhone15C2", "iOS 18.1");
+            let telling = under_way(&gateway, &of(command, version), &body);
+            world.learn(&gateway);
+            assert!(telling.permit.revoked().is_none(), "row {row}");
+            drop(forward(of("Sync", version).settle(&gateway, &peer())));
+            // Out again, for another reason than before.
+            world.set("good", ComplianceState::Unknown);
+            assert!(telling.permit.revoked().is_none(), "row {row}");
+            world.set("good", ComplianceState::NonCompliant);
+            let revoked = telling.permit.revoked().unwrap();
+            let (reply, _) = gateway.handle_revoked(&telling.exchange, &revoked, false);
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "row {row}");
+        }
+    }
+}
+
+#[test]
+fn what_a_client_in_quarantine_tells_goes_on_when_its_source_lets_it_in() {
+    for (command, root) in TELLING {
+        let world = World::new();
+        let gateway = world.gateway();
+        let body = tells(root, "iPhone15C2", "iOS 18.1");
+        let telling = under_way(&gateway, &Request::of("new", command), &body);
+        // It is the client of another device now, which is in order, too.
+        world.report("new", "elsewhere", "alice", ComplianceState::Unknown);
+        world.report("another", "new", "alice", ComplianceState::Compliant);
+        assert!(telling.permit.revoked().is_none(), "row {command}");
+        world.report("another", "new", "alice", ComplianceState::NonCompliant);
+        assert!(telling.permit.revoked().is_some(), "row {command}");
+    }
+}
+
+#[test]
+fn a_wipe_reaches_a_client_that_is_telling_in_quarantine_r41() {
+    for (command, root) in TELLING {
+        let world = World::new();
+        let gateway = world.gateway();
+        let body = tells(root, "iPhone15C2", "iOS 18.1");
+        let telling = under_way(&gateway, &Request::of("new", command), &body);
+        world.learn(&gateway);
+        world.order("new", Some(Wipe::Device));
+        let revoked = telling.permit.revoked().unwrap();
+        let (reply, _) = gateway.handle_revoked(&telling.exchange, &revoked, false);
+        assert!(said(&reply).contains("140"), "row {command}: {reply:?}");
+    }
 }
