@@ -266,17 +266,15 @@ impl Gateway {
             if wipe::due(&way.request, &way.decided).is_some() {
                 return self.begin_wipe(now, way, headers);
             }
-            if self.may_say_otherwise(&way.decided) {
+            if self.is_heard(&way.request, &way.decided) {
                 return self.hear_blocked(now, way, headers);
             }
             let is_held_back = decided.decision.verdict == Verdict::Quarantine;
             if is_held_back && self.has_mailbox(&way.request) {
                 return self.hold_back(now, way, headers);
-            } else if is_held_back {
-                self.keep_out(now, &way);
             }
             let record = way.who.record(self.blank(), &way.request, &decided);
-            return Step::recorded(self.reply(&way.who, &way.request, &decided), record);
+            return Step::recorded(self.keep_out(now, &way), record);
         };
         self.expect(now, &mut way, &mut headers);
         let record = way.record(self.blank());

@@ -1,9 +1,10 @@
-//! Clients that are blocked for what they have said of themselves: the version of their system, or their
-//! model. They are heard, so that one that was updated can say so.
+//! Clients that are kept out for what they have said of themselves, or not yet: the version of their system,
+//! or their model. They are heard, so that one that was updated can say so, and a new one what it is.
 //!
-//! The body of a Settings or a Provision is read although its client is blocked, what it tells is noted,
-//! and the command is judged anew with that at once. Until the verdict lets it in nothing of it goes to
-//! the mail server. One that is let in is judged anew as well if it tells something else than before.
+//! The body of a Settings or a Provision is read although its client is blocked, or in quarantine without
+//! a mailbox; what it tells is noted, and the command is judged anew with that at once. Until the verdict
+//! lets it in nothing of it goes to the mail server. One that is let in is judged anew as well if it tells
+//! something else than before. One that has a mailbox in quarantine need not be: there both commands go on.
 //!
 //! A client that has told of its device once may not do so again by itself. From version 14.1 on it does
 //! in the first request of a provisioning (MS-ASPROV 2.2.2.53, 3.1.5.1.1.1), and it begins one when a
@@ -50,12 +51,21 @@ const fn tells(command: Command) -> bool {
 }
 
 impl Gateway {
-    /// Whether a client is blocked for what it says of itself and could say differently.
+    /// Whether a client is kept out with all its commands for what it says of itself, and is to be heard.
+    pub(super) fn is_heard(&self, request: &eas::Request, decided: &Decided) -> bool {
+        let is_kept_out = match decided.decision.verdict {
+            Verdict::Block => true,
+            Verdict::Quarantine => !self.has_mailbox(request),
+            Verdict::Allow => false,
+        };
+        is_kept_out && self.may_say_otherwise(decided)
+    }
+
+    /// Whether a client is judged by what it says of itself and could say differently.
     pub(super) fn may_say_otherwise(&self, decided: &Decided) -> bool {
         let decision = &decided.decision;
         let is_wiped = decided.client.is_some_and(|client| client.wipe.is_some());
-        decision.verdict == Verdict::Block
-            && !is_wiped
+        !is_wiped
             && matches!(
                 decision.reason,
                 Reason::OsVersionNotAllowed | Reason::PlatformNotAllowed
@@ -63,7 +73,7 @@ impl Gateway {
             && self.live.rests_on_telling(decision)
     }
 
-    /// A command of a client that [is blocked](Self::may_say_otherwise) for what it says of itself.
+    /// A command of a client that [is heard](Self::is_heard).
     pub(super) fn hear_blocked(&self, now: Now, way: Box<Way>, headers: HeaderMap) -> Step {
         let record = way.who.record(self.blank(), &way.request, &way.decided);
         let action = if tells(way.request.command) {
@@ -73,7 +83,7 @@ impl Gateway {
             read(Aside(way, permit, headers))
         } else {
             let asks = self.ask_what_it_is(now, &way);
-            Action::Answer(asks.unwrap_or_else(|| self.reply(&way.who, &way.request, &way.decided)))
+            Action::Answer(asks.unwrap_or_else(|| self.keep_out(now, &way)))
         };
         Step {
             action,
@@ -85,15 +95,15 @@ impl Gateway {
     /// by that may be judged differently. It is kept with the request.
     pub(super) fn hears(&self, way: &mut Way, body: Option<&[u8]>) -> bool {
         let decided = &way.decided;
-        let is_blocked = self.may_say_otherwise(decided);
-        if way.until.is_some() || !is_blocked && decided.decision.verdict != Verdict::Allow {
+        let is_heard = self.is_heard(&way.request, decided);
+        if way.until.is_some() || !is_heard && decided.decision.verdict != Verdict::Allow {
             return false;
         }
         let command = way.request.command;
         let told = body.and_then(|octets| told(command, octets));
         let is_news = |told: &Told| {
             let mut client = decided.client.iter();
-            is_blocked || client.any(|known| self.live.is_news(known, told))
+            is_heard || client.any(|known| self.live.is_news(known, told))
         };
         way.who.told = told.filter(is_news).map(Box::new);
         way.who.told.is_some()
@@ -125,12 +135,16 @@ impl Gateway {
         }
         asked.insert(key, now.monotonic);
         let reason = way.decided.decision.reason;
-        Some(Reply::of_blocked(200, body, reason, way.who.id))
+        let id = way.who.id;
+        Some(match way.decided.decision.verdict {
+            Verdict::Quarantine => Reply::held_back(200, body, reason, id),
+            Verdict::Allow | Verdict::Block => Reply::of_blocked(200, body, reason, id),
+        })
     }
 }
 
-/// How often a blocked client is asked what it is.
+/// How often a client is asked what it is.
 const AGAIN: Duration = Duration::from_hours(1);
 
-/// Blocked clients that are asked within that time, some 40 octets each.
+/// Clients that are asked within that time, some 40 octets each.
 const MAX_ASKED: usize = 65_536;

@@ -50,16 +50,24 @@ impl Gateway {
         request.version > Version::V2_5 && self.words.load().quarantine == Quarantine::Mailbox
     }
 
-    /// A command of a device in quarantine that has no mailbox there, and so no message either: its user
-    /// is told by mail, as that of one with real folders is.
-    pub(super) fn keep_out(&self, now: Now, way: &Way) {
-        let given = Given {
-            real: true,
-            ..Given::default()
-        };
-        let care = &self.words.load().care;
-        self.roll
-            .give(now.wall, &way.who, &way.request, &given, care);
+    /// The refusal of a command. In quarantine its device has no mailbox then, and so no message either: its
+    /// user is told by mail, as that of one with real folders is.
+    pub(super) fn keep_out(&self, now: Now, way: &Way) -> Reply {
+        let Way {
+            who,
+            request,
+            decided,
+            ..
+        } = way;
+        if decided.decision.verdict == Verdict::Quarantine {
+            let given = Given {
+                real: true,
+                ..Given::default()
+            };
+            let care = &self.words.load().care;
+            self.roll.give(now.wall, who, request, &given, care);
+        }
+        self.reply(who, request, decided)
     }
 
     /// A command of a device in quarantine.
@@ -248,7 +256,11 @@ impl Gateway {
 
     fn answer_aside(&self, now: Now, aside: Aside, body: Option<&[u8]>) -> Next {
         match (aside.0.decided.decision.verdict, aside.0.until) {
-            (Verdict::Quarantine, None) => self.answer_held(now, aside, body),
+            (Verdict::Quarantine, None) if self.has_mailbox(&aside.0.request) => {
+                self.answer_held(now, aside, body)
+            }
+            // It was heard in vain, or let in when it came.
+            (Verdict::Quarantine, None) => Next::Answer(self.keep_out(now, &aside.0)),
             // Set aside all the same: it is told that it is to be wiped, or was heard in vain.
             (Verdict::Block, None) => self.answer_wiped(&aside, body),
             (Verdict::Quarantine | Verdict::Block, Some(_)) | (Verdict::Allow, _) => {

@@ -6,11 +6,15 @@ use http::StatusCode;
 use portreeve::eas::Version;
 use portreeve::inventory::Wipe;
 use portreeve::mail::Action;
+use portreeve::mail::Care;
+use portreeve::mail::Cause;
 use portreeve::mail::Forward;
 use portreeve::mail::Gateway;
 use portreeve::mail::Next;
+use portreeve::mail::Quarantine;
 use portreeve::mail::Reply;
 use portreeve::mail::Step;
+use portreeve::mail::Words;
 use portreeve::model::ComplianceState;
 use portreeve::model::Now;
 use portreeve::wbxml::Tag;
@@ -61,6 +65,8 @@ fn tells(root: Tag, model: &str, os: &str) -> Vec<u8> {
 const KNOWN_MODELS: &str = "[[conditional]]\nname = \"Only models that we know\"\n\
     planes = [\"mail\"]\ntargets = [\"staff\"]\nwhen = { not_models = [\"iPhone15*\"] }\n\
     action = \"quarantine\"\n";
+const KEEPS_BACK_OLD: &str = "[[conditional]]\nname = \"No old systems\"\nplanes = [\"mail\"]\n\
+    targets = [\"staff\"]\nwhen = { os_below = { ios = \"16\" } }\naction = \"quarantine\"\n";
 
 /// What may tell what device its client is.
 const TELLING: [(&str, Tag); 2] = [
@@ -257,4 +263,94 @@ fn a_wipe_reaches_a_client_that_is_telling_in_quarantine_r41() {
         let (reply, _) = gateway.handle_revoked(&telling.exchange, &revoked, false);
         assert!(said(&reply).contains("140"), "row {command}: {reply:?}");
     }
+}
+
+fn refusing(world: &World, care: Care) -> Gateway {
+    let gateway = world.gateway();
+    gateway.replace_words(Words {
+        quarantine: Quarantine::Refuse,
+        care,
+        ..Words::default()
+    });
+    gateway
+}
+
+/// Each new phone was out for good: whatever could have told its model was refused.
+#[test]
+fn a_new_client_that_is_refused_in_quarantine_is_asked_for_its_model_and_heard() {
+    for (command, root) in TELLING {
+        let world = World::new();
+        let gateway = refusing(&world, Care::default());
+        world.with_policies(KNOWN_MODELS);
+        let folders = || reply(of("FolderSync", Version::V14_1).settle(&gateway, &peer()));
+        let asked = folders();
+        assert_eq!(asked.status, StatusCode::OK, "row {command}");
+        assert!(said(&asked).contains("142"), "row {command}");
+        assert_eq!(asked.cause, Cause::Quarantined);
+        let again = folders();
+        assert_eq!(again.status, StatusCode::FORBIDDEN, "row {command}");
+        assert_eq!(again.headers["x-portreeve-reason"], "54010");
+        let ask = || of(command, Version::V14_1).settle(&gateway, &peer());
+        // Nothing of it goes on before it is let in.
+        let other = tells(root, "SM-1", "Android 15");
+        for body in [&other[..], b"", b"\x03\x01"] {
+            let reply = refused(with_body(&gateway, ask(), body));
+            assert_eq!(reply.cause, Cause::Quarantined, "row {command}");
+        }
+        world.learn(&gateway);
+        assert_eq!(folders().status, StatusCode::FORBIDDEN, "row {command}");
+        let known = tells(root, "iPhone15C2", "iOS 18.1");
+        let next = with_body(&gateway, ask(), &known);
+        assert!(matches!(next, Next::Forward(_)), "row {command}: {next:?}");
+        world.learn(&gateway);
+        drop(forward(
+            of("Sync", Version::V14_1).settle(&gateway, &peer()),
+        ));
+    }
+}
+
+#[test]
+fn a_client_that_is_refused_in_quarantine_says_that_it_was_updated() {
+    for (command, root) in TELLING {
+        let world = World::new();
+        let gateway = refusing(&world, Care::default());
+        world.with_policies(KEEPS_BACK_OLD);
+        let ask = || of(command, Version::V14_1).settle(&gateway, &peer());
+        let old = tells(root, "iPhone15C2", "iOS 15.8");
+        refused(with_body(&gateway, ask(), &old));
+        world.learn(&gateway);
+        refused(with_body(&gateway, ask(), &old));
+        let new = tells(root, "iPhone15C2", "iOS 18.1");
+        let next = with_body(&gateway, ask(), &new);
+        assert!(matches!(next, Next::Forward(_)), "row {command}: {next:?}");
+    }
+}
+
+/// One that is only asked what it is may be let in by its answer.
+#[test]
+fn the_user_of_a_client_that_is_heard_in_vain_is_told_by_mail_r33() {
+    let world = World::new();
+    let care = Care {
+        notify: true,
+        ..Care::default()
+    };
+    let gateway = refusing(&world, care);
+    world.with_policies(KNOWN_MODELS);
+    let folders = of("FolderSync", Version::V14_1);
+    assert!(said(&reply(folders.settle(&gateway, &peer()))).contains("142"));
+    assert!(gateway.poll_post(start()).is_none());
+    let step = of("Provision", Version::V14_1).settle(&gateway, &peer());
+    let other = tells(provision::PROVISION, "SM-1", "Android 15");
+    refused(with_body(&gateway, step, &other));
+    assert!(gateway.poll_post(start()).is_some());
+}
+
+/// It was given made-up folders, whatever the site wants.
+#[test]
+fn a_client_that_comes_into_quarantine_while_its_body_comes_is_refused_where_all_are() {
+    let world = World::new();
+    let gateway = refusing(&world, Care::default());
+    let aside = read(Request::of("good", "FolderSync").settle(&gateway, &peer())).aside;
+    world.set("good", ComplianceState::Unknown);
+    refused(gateway.handle_body(start(), aside, Some(b"")).0);
 }
