@@ -22,6 +22,7 @@ pub use client::Information;
 pub use client::Provision;
 pub use client::fetches_attachment;
 pub use client::information;
+pub use client::may_fetch_attachment;
 pub use client::provision;
 pub use items::Fetch;
 pub use items::Operations;

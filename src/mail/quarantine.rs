@@ -273,10 +273,12 @@ impl Gateway {
     /// broken may well ask for one.
     fn fetches_attachment(&self, aside: &Aside, body: Option<&[u8]>) -> bool {
         let way = &*aside.0;
-        way.request.command == Command::ItemOperations
+        let command = way.request.command;
+        let fetches = |octets| eas::body::fetches_attachment(command, octets).unwrap_or(true);
+        eas::body::may_fetch_attachment(command)
             && way.is_let_in()
             && self.live.asks_about_attachments()
-            && body.is_none_or(|octets| eas::body::fetches_attachment(octets).unwrap_or(true))
+            && body.is_none_or(fetches)
     }
 
     fn answer_held(&self, now: Now, aside: Aside, body: Option<&[u8]>) -> Next {

@@ -78,7 +78,7 @@ impl Gateway {
     pub(super) fn must_be_read(&self, request: &eas::Request) -> bool {
         let command = request.command;
         matches!(command, Command::Settings | Command::Provision)
-            || command == Command::ItemOperations && self.live.asks_about_attachments()
+            || body::may_fetch_attachment(command) && self.live.asks_about_attachments()
             || self.may_send(request)
     }
 

@@ -130,7 +130,7 @@ impl Who {
             identifier: Identifier::Eas(request.device, &self.login.user),
             established: Established::Claimed,
         };
-        // One that is fetched by an ItemOperations is found by who reads its body.
+        // One that is fetched by another command is found by who reads its body.
         let attachment = self.attachment || request.command == Command::GetAttachment;
         let presented = match (device, certificate) {
             (Some(device), Some(certificate)) => &[device, certificate, claimed][..],

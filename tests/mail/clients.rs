@@ -15,8 +15,6 @@ use portreeve::model::Reason;
 use portreeve::model::Verdict;
 use portreeve::wbxml::Tag;
 use portreeve::wbxml::Writer;
-use portreeve::wbxml::item::air_sync_base;
-use portreeve::wbxml::service::item_operations;
 use portreeve::wbxml::service::provision;
 use portreeve::wbxml::service::settings;
 
@@ -26,22 +24,21 @@ use crate::world::forward;
 use crate::world::peer;
 use crate::world::read;
 use crate::world::reply;
-use crate::world::said;
 use crate::world::start;
 
-fn written(root: Tag, content: impl FnOnce(&mut Writer)) -> Vec<u8> {
+pub(crate) fn written(root: Tag, content: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.element(root, content);
     writer.finish()
 }
 
 /// What becomes of a request whose body is read.
-fn with_body(gateway: &Gateway, step: Step, body: &[u8]) -> Next {
+pub(crate) fn with_body(gateway: &Gateway, step: Step, body: &[u8]) -> Next {
     let (next, _) = gateway.handle_body(start(), read(step).aside, Some(body));
     next
 }
 
-fn answered(next: Next) -> Reply {
+pub(crate) fn answered(next: Next) -> Reply {
     match next {
         Next::Answer(reply) => reply,
         Next::Forward(forward) => panic!("forwarded {:?}", forward.request),
@@ -174,69 +171,6 @@ fn what_a_client_tells_of_its_device_is_kept_and_goes_on_to_the_mail_server() {
         Next::Forward(_)
     ));
     assert_eq!(world.learn(&gateway), 0);
-}
-
-/// Fetches by ItemOperations.
-fn fetch(content: impl Fn(&mut Writer)) -> Vec<u8> {
-    written(item_operations::ITEM_OPERATIONS, |writer| {
-        writer.element(item_operations::FETCH, |writer| {
-            writer.leaf(item_operations::STORE, "Mailbox");
-            content(writer);
-        });
-    })
-}
-
-#[test]
-fn attachments_are_refused_and_nothing_else_is_r23() {
-    let world = World::new();
-    let gateway = world.gateway();
-    world.with_policies(
-        "[[conditional]]\nname = \"No attachments\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
-         when = { commands = [\"attachments\"], established = [\"claimed\"] }\naction = \"block\"\n",
-    );
-    let file = fetch(|writer| writer.leaf(air_sync_base::FILE_REFERENCE, "5%3a1%3a0"));
-    let whole = fetch(|writer| {
-        writer.element(item_operations::OPTIONS, |writer| {
-            writer.element(air_sync_base::BODY_PREFERENCE, |writer| {
-                writer.leaf(air_sync_base::TYPE, "4");
-            });
-        });
-    });
-    let message = fetch(|writer| {
-        writer.element(item_operations::OPTIONS, |writer| {
-            writer.element(air_sync_base::BODY_PREFERENCE, |writer| {
-                writer.leaf(air_sync_base::TYPE, "2");
-            });
-        });
-    });
-    let request = Request::of("good", "ItemOperations");
-    for body in [&file[..], &whole, b"no document"] {
-        let reply = answered(with_body(&gateway, request.settle(&gateway, &peer()), body));
-        assert_eq!(reply.status, StatusCode::OK);
-        assert_eq!(reply.headers["x-portreeve-reason"], "54022");
-        assert!(said(&reply).contains("130"), "{reply:?}");
-    }
-    // Longer than is read: it may well ask for one.
-    let aside = read(request.settle(&gateway, &peer())).aside;
-    let (next, _) = gateway.handle_body(start(), aside, None);
-    assert_eq!(answered(next).headers["x-portreeve-reason"], "54022");
-    let next = with_body(&gateway, request.settle(&gateway, &peer()), &message);
-    assert!(matches!(next, Next::Forward(_)));
-    // Older clients have a command for it; the reply is theirs.
-    let old = "Cmd=GetAttachment&User=alice&DeviceId=good&DeviceType=phone&AttachmentName=a";
-    let old = Request::post(old).basic("alice", "right");
-    assert_eq!(
-        reply(old.settle(&gateway, &peer())).status,
-        StatusCode::FORBIDDEN
-    );
-    // The device is not blocked by it: neither its other commands nor its record.
-    succeed(&gateway, &Request::of("good", "Sync"));
-    world.learn(&gateway);
-    let client = world.client("good", "alice").unwrap();
-    assert_eq!(
-        client.state,
-        Some((Verdict::Allow, Reason::RequirementsMet))
-    );
 }
 
 #[test]

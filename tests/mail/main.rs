@@ -20,7 +20,7 @@
 //! | rapid reset, CONTINUATION flood, HPACK bomb | `front::a_flood_of_reset_streams_…`, `http2::a_head_without_end_…`, `http2::a_head_that_unpacks_…` |
 //! | floods of SETTINGS, PING, PRIORITY, WINDOW_UPDATE, unknown frames | `http2::frames_that_belong_to_no_request_…`, `net::http2` in the library, `fuzz frames` |
 //! | zero window | at most 64 KiB wait for a client; octets that it does not acknowledge for a minute end the connection (TCP_USER_TIMEOUT); a stream of HTTP/2 of which it takes nothing is cut after a minute or two, `stalling` |
-//! | WBXML depth and lengths | `wbxml` in the library, `fuzz wbxml`; bodies are read in quarantine, of Settings and Provision, and of ItemOperations and Sync where a policy asks about attachments or SendMail; `quarantine::a_body_over_the_limit_…`, `quarantine::a_body_that_does_not_come_…` |
+//! | WBXML depth and lengths | `wbxml` in the library, `fuzz wbxml`; bodies are read in quarantine, of Settings and Provision, and of ItemOperations, Search and Sync where a policy asks about attachments or SendMail; `quarantine::a_body_over_the_limit_…`, `quarantine::a_body_that_does_not_come_…` |
 //! | two answers to one request | `upstream::a_second_answer_is_never_taken_for_the_next_requests` |
 //! | answers without a clear end, cut answers, what is no HTTP/1.1 | `upstream::answers_end_where_the_mail_server_ends_them`, `upstream::nonsense_of_the_mail_server_is_503` |
 //! | the next request hidden behind a body, or sent early | `front::requests_that_come_at_once_are_answered_in_turn`; bodies and heads octet by octet in `net::http1` of the library |
@@ -38,6 +38,7 @@
 )]
 
 mod alias;
+mod attachments;
 mod beside;
 mod checks;
 mod clients;

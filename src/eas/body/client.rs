@@ -4,18 +4,22 @@
 use super::Element;
 use super::children;
 use super::document;
+use super::items::preference;
 use super::items::preferences;
 use super::number;
 use super::refuse_second;
 use super::skip;
 use super::text;
+use crate::eas::command::Command;
 use crate::eas::error::BadBody;
 use crate::wbxml::Reader;
 use crate::wbxml::item::air_sync_base;
 use crate::wbxml::service::document_library;
 use crate::wbxml::service::item_operations;
 use crate::wbxml::service::provision;
+use crate::wbxml::service::search;
 use crate::wbxml::service::settings;
+use crate::wbxml::sync::air_sync;
 
 /// What a client tells of its device (MS-ASCMD 2.2.3.45). IMEI, telephone number and operator are
 /// skipped.
@@ -81,13 +85,22 @@ pub fn provision(octets: &[u8]) -> Result<Provision<'_>, BadBody> {
     Ok(found)
 }
 
-/// Whether an ItemOperations fetches an attachment, a document, or a whole message as it travelled,
-/// with all that is attached (body type 4, MS-ASAIRS 2.2.2.22.2).
+/// Whether it is the body of a command that says if it fetches an attachment, see [`fetches_attachment`].
+#[must_use]
+pub const fn may_fetch_attachment(command: Command) -> bool {
+    matches!(command, Command::ItemOperations | Command::Search)
+}
+
+/// Whether a command fetches an attachment, a document, or whole messages as they travelled, with all
+/// that is attached (body type 4, MS-ASAIRS 2.2.2.22.2): of those that [may](may_fetch_attachment).
 ///
 /// # Errors
 ///
 /// [`BadBody`].
-pub fn fetches_attachment(octets: &[u8]) -> Result<bool, BadBody> {
+pub fn fetches_attachment(command: Command, octets: &[u8]) -> Result<bool, BadBody> {
+    if command == Command::Search {
+        return finds_whole_messages(octets);
+    }
     let mut found = false;
     let outermost = item_operations::ITEM_OPERATIONS;
     document(octets, outermost, |reader, element| match element.tag {
@@ -108,6 +121,34 @@ pub fn fetches_attachment(octets: &[u8]) -> Result<bool, BadBody> {
     })?;
     Ok(found)
 }
+
+/// Whether a Search has the messages that it finds come whole. It should say so by a body type, and the
+/// mail server may go by `MIMESupport` alone (MS-ASCMD 2.2.3.110.2).
+fn finds_whole_messages(octets: &[u8]) -> Result<bool, BadBody> {
+    let mut found = false;
+    document(octets, search::SEARCH, |reader, element| {
+        children(reader, element, |reader, element| {
+            if element.tag != search::OPTIONS {
+                return skip(reader, element);
+            }
+            let mut wanted = Vec::new();
+            children(reader, element, |reader, element| match element.tag {
+                air_sync::MIME_SUPPORT => {
+                    found |= number(reader, element)? != NEVER_MIME;
+                    Ok(())
+                }
+                air_sync_base::BODY_PREFERENCE => preference(reader, element, &mut wanted),
+                _ => skip(reader, element),
+            })?;
+            found |= wanted.iter().any(|one| one.kind == WHOLE_MESSAGE);
+            Ok(())
+        })
+    })?;
+    Ok(found)
+}
+
+/// The value of `MIMESupport` by which no message comes as it travelled.
+const NEVER_MIME: u32 = 0;
 
 /// The type of a body that is the message as it travelled.
 const WHOLE_MESSAGE: u8 = 4;

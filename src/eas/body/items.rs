@@ -107,25 +107,32 @@ pub(super) fn preferences(
     found: &mut Vec<Preference>,
 ) -> Result<(), BadBody> {
     children(reader, element, |reader, element| match element.tag {
-        air_sync_base::BODY_PREFERENCE => {
-            let mut one = Preference::default();
-            children(reader, element, |reader, element| {
-                match element.tag {
-                    air_sync_base::TYPE => {
-                        let kind = number(reader, element)?;
-                        one.kind = u8::try_from(kind).map_err(|_| BadBody::Value)?;
-                    }
-                    air_sync_base::TRUNCATION_SIZE => one.most = Some(number(reader, element)?),
-                    air_sync_base::ALL_OR_NONE => {
-                        // Without a content it is 1, as every boolean (MS-ASDTYPE 2.1).
-                        one.all_or_none = text(reader, element)?.trim() != "0";
-                    }
-                    _ => skip(reader, element)?,
-                }
-                Ok(())
-            })?;
-            push(found, one)
-        }
+        air_sync_base::BODY_PREFERENCE => preference(reader, element, found),
         _ => skip(reader, element),
     })
+}
+
+/// One of them.
+pub(super) fn preference(
+    reader: &mut Reader<'_>,
+    element: Element,
+    found: &mut Vec<Preference>,
+) -> Result<(), BadBody> {
+    let mut one = Preference::default();
+    children(reader, element, |reader, element| {
+        match element.tag {
+            air_sync_base::TYPE => {
+                let kind = number(reader, element)?;
+                one.kind = u8::try_from(kind).map_err(|_| BadBody::Value)?;
+            }
+            air_sync_base::TRUNCATION_SIZE => one.most = Some(number(reader, element)?),
+            air_sync_base::ALL_OR_NONE => {
+                // Without a content it is 1, as every boolean (MS-ASDTYPE 2.1).
+                one.all_or_none = text(reader, element)?.trim() != "0";
+            }
+            _ => skip(reader, element)?,
+        }
+        Ok(())
+    })?;
+    push(found, one)
 }

@@ -19,8 +19,10 @@ pub fn drive(octets: &[u8]) {
         let texts = [information.model, information.friendly_name, information.os];
         assert!(texts.iter().all(|text| text.len() < octets.len()));
     }
-    let fetches = body::fetches_attachment(octets);
-    assert!(fetches.is_err() || told.is_none());
+    for command in [eas::Command::ItemOperations, eas::Command::Search] {
+        let fetches = body::fetches_attachment(command, octets);
+        assert!(fetches.is_err() || told.is_none());
+    }
     if let Ok(sends) = eas::draft::sends(octets) {
         let answer = eas::draft::keep(eas::Version::V16_1, Some(octets)).unwrap();
         let answer = events(&answer).unwrap();
