@@ -3,12 +3,10 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
 use portreeve::mail::Action;
 use portreeve::mail::Event;
 use portreeve::mail::Gateway;
 use portreeve::mail::Step;
-use portreeve::mail::Told;
 use portreeve::model::ComplianceState;
 
 use crate::gateway::identity;
@@ -17,7 +15,7 @@ use crate::world::World;
 use crate::world::answered;
 use crate::world::certified;
 use crate::world::forward;
-use crate::world::offer;
+use crate::world::honest_at;
 use crate::world::peer;
 use crate::world::reply;
 use crate::world::start;
@@ -90,7 +88,7 @@ fn send_at(gateway: &Gateway, hour: u64) -> Step {
     let now = start().plus(Duration::from_hours(hour));
     let mut step = Request::of("good", "Sync").send_at(now, gateway, &peer());
     while let Action::Ask(ask) = step.action {
-        step = gateway.handle_told(now, ask.ticket, Told::Answer(StatusCode::OK, &offer()));
+        step = honest_at(now, gateway, ask);
     }
     step
 }

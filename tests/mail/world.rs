@@ -393,6 +393,11 @@ pub(crate) fn answered(
 
 /// What an upstream does that knows its users.
 pub(crate) fn honest(gateway: &Gateway, ask: Ask) -> Step {
+    honest_at(start(), gateway, ask)
+}
+
+/// The same at another time.
+pub(crate) fn honest_at(now: Now, gateway: &Gateway, ask: Ask) -> Step {
     assert_eq!(ask.request.method(), Method::OPTIONS);
     let authorization = ask.request.headers().get("authorization");
     let right = authorization.is_some_and(|value| {
@@ -405,7 +410,7 @@ pub(crate) fn honest(gateway: &Gateway, ask: Ask) -> Step {
     } else {
         (StatusCode::UNAUTHORIZED, HeaderMap::new())
     };
-    gateway.handle_told(start(), ask.ticket, Told::Answer(status, &answer))
+    gateway.handle_told(now, ask.ticket, Told::Answer(status, &answer))
 }
 
 /// The headers of an OPTIONS answer.
