@@ -4,19 +4,24 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use portreeve::access::Trace;
+use portreeve::inventory::Update;
 use portreeve::model::ComplianceState;
 use portreeve::model::Identifier;
 use portreeve::model::Tri;
+use portreeve::model::UserId;
 use portreeve::model::Verdict;
 
 use crate::house::ALICE;
 use crate::house::Bell;
 use crate::house::CLOSED;
 use crate::house::House;
+use crate::house::claimed;
 use crate::house::device;
+use crate::house::eas;
 use crate::house::mail;
 use crate::house::poll;
 use crate::house::proven;
+use crate::house::report;
 use crate::house::rules;
 
 #[test]
@@ -122,4 +127,32 @@ fn who_was_told_a_reason_is_woken_when_it_becomes_another_one() {
     assert_eq!(now.decision.verdict, decided.decision.verdict);
     assert_ne!(now.decision.reason, decided.decision.reason);
     assert!(poll(&mut held, &Arc::default()).is_pending());
+}
+
+#[test]
+fn what_is_held_until_blocked_goes_on_as_any_device_that_is_not() {
+    let mut house = House::new();
+    let said_to_be = |house: &mut House, number, id, state| {
+        let mut report = report(number, state);
+        report.eas = Some(eas(id));
+        report.owner = UserId::parse(ALICE);
+        let changes = house.apply(Update::Device(report));
+        house.live.sweep(house.now, &changes);
+    };
+    said_to_be(&mut house, 5, "phone", ComplianceState::Unknown);
+    let (live, now) = (Arc::clone(&house.live), house.now);
+    let id = eas("phone");
+    let presented = [claimed(Identifier::Eas(id, ALICE))];
+    let subject = mail(&presented, Some(ALICE));
+    let decided = house.point.decide(now, &subject, &mut Trace::default());
+    assert_eq!(decided.decision.verdict, Verdict::Quarantine);
+    let held = live.hold_until_blocked(now, &subject, &decided);
+    // Nobody's that is known, which this policy lets in.
+    said_to_be(&mut house, 5, "other", ComplianceState::Unknown);
+    assert!(held.revoked().is_none());
+    said_to_be(&mut house, 6, "phone", ComplianceState::NonCompliant);
+    let revoked = held.revoked().unwrap();
+    assert_eq!(revoked.decision.verdict, Verdict::Block);
+    drop(held);
+    assert!(live.is_empty());
 }
