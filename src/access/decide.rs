@@ -211,12 +211,15 @@ impl DecisionPoint {
         self.policy.load().policy.asks_about_sending()
     }
 
-    /// Whether a policy that has decided this goes by what a mail client tells of its device.
+    /// Whether what a mail client tells of its device may change this: every policy that has decided it
+    /// goes by that. The version that a source states counts more than the one that a client tells.
     #[must_use]
-    pub fn rests_on_telling(&self, decision: &Decision) -> bool {
+    pub fn rests_on_telling(&self, decided: &Decided) -> bool {
         let set = self.policy.load();
-        let mut deciding = decision.deciding.iter().flatten();
-        deciding.any(|id| set.policy.goes_by_telling(*id))
+        let posture = decided.seen.posture();
+        let has_version = posture.is_some_and(|posture| posture.os_version != OsVersion::UNKNOWN);
+        let mut deciding = decided.decision.deciding.iter().flatten().peekable();
+        deciding.peek().is_some() && deciding.all(|id| set.policy.goes_by_telling(*id, has_version))
     }
 
     /// Whether a mail client tells of its device what its record does not say.

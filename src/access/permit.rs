@@ -21,7 +21,6 @@ use crate::access::line::InLine;
 use crate::access::subject::OwnedSubject;
 use crate::inventory::ClientEntry;
 use crate::inventory::Told;
-use crate::model::Decision;
 use crate::model::DeviceId;
 use crate::model::GroupId;
 use crate::model::Reason;
@@ -276,8 +275,8 @@ impl Live {
 
     /// See [`DecisionPoint::rests_on_telling`].
     #[must_use]
-    pub fn rests_on_telling(&self, decision: &Decision) -> bool {
-        self.point.rests_on_telling(decision)
+    pub fn rests_on_telling(&self, decided: &Decided) -> bool {
+        self.point.rests_on_telling(decided)
     }
 
     /// See [`DecisionPoint::is_news`].

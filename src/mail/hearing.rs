@@ -61,7 +61,8 @@ impl Gateway {
         is_kept_out && self.may_say_otherwise(decided)
     }
 
-    /// Whether a client is judged by what it says of itself and could say differently.
+    /// Whether a client is judged by what it says of itself, and for nothing else, and could say
+    /// differently.
     pub(super) fn may_say_otherwise(&self, decided: &Decided) -> bool {
         let decision = &decided.decision;
         let is_wiped = decided.client.is_some_and(|client| client.wipe.is_some());
@@ -70,7 +71,7 @@ impl Gateway {
                 decision.reason,
                 Reason::OsVersionNotAllowed | Reason::PlatformNotAllowed
             )
-            && self.live.rests_on_telling(decision)
+            && self.live.rests_on_telling(decided)
     }
 
     /// A command of a client that [is heard](Self::is_heard).

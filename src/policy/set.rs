@@ -82,13 +82,15 @@ impl Policy {
     }
 
     /// Whether a policy goes by what a mail client may tell of its device at any time: its model, or the
-    /// version of its system.
+    /// version of its system where `has_version` does not say that a source states that.
     #[must_use]
-    pub fn goes_by_telling(&self, id: PolicyId) -> bool {
+    pub fn goes_by_telling(&self, id: PolicyId, has_version: bool) -> bool {
         let position = usize::from(id.0).checked_sub(self.compliance.len());
         let policy = position.and_then(|position| self.conditional.get(position));
         let client = policy.and_then(|policy| policy.when.client.as_deref());
-        client.is_some_and(|client| client.models.is_some() || client.os_below.is_some())
+        client.is_some_and(|client| {
+            client.models.is_some() || client.os_below.is_some() && !has_version
+        })
     }
 
     /// Whether a policy that is evaluated tells attachments from what else is asked for.

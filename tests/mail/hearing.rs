@@ -352,3 +352,50 @@ fn a_client_that_comes_into_quarantine_while_its_body_comes_is_refused_where_all
     world.set("good", ComplianceState::Unknown);
     refused(gateway.handle_body(start(), aside, Some(b"")).0);
 }
+
+/// It was answered 142, and its Provision with another version was refused all the same.
+#[test]
+fn a_client_whose_version_a_source_states_is_not_asked_for_it() {
+    let world = World::new();
+    let gateway = world.gateway();
+    world.with_policies(RULES);
+    world.state_version("good", "15.8");
+    for command in ["FolderSync", "Provision", "Settings"] {
+        let step = of(command, Version::V14_1).settle(&gateway, &peer());
+        let reply = reply(step);
+        assert_eq!(reply.status, StatusCode::FORBIDDEN, "row {command}");
+        assert_eq!(reply.headers["x-portreeve-reason"], "54019");
+    }
+    // A model no source states, so that it may tell another one.
+    world.state_version("good", "18.1");
+    let step = of("Settings", Version::V14_1).settle(&gateway, &peer());
+    let old = tells(settings::SETTINGS, "iPhone7C1", "iOS 15.8");
+    refused(with_body(&gateway, step, &old));
+    world.learn(&gateway);
+    let step = of("FolderSync", Version::V14_1).settle(&gateway, &peer());
+    assert!(said(&reply(step)).contains("142"));
+}
+
+#[test]
+fn a_client_that_is_blocked_for_something_else_too_is_not_asked_what_it_is() {
+    let world = World::new();
+    let gateway = world.gateway();
+    let step = of("Settings", Version::V14_1).settle(&gateway, &peer());
+    drop(with_body(
+        &gateway,
+        step,
+        &tells(settings::SETTINGS, "iPhone15C2", "iOS 15.8"),
+    ));
+    world.learn(&gateway);
+    let phones = "[[conditional]]\nname = \"No telephones\"\nplanes = [\"mail\"]\n\
+        targets = [\"staff\"]\nwhen = { device_types = [\"iPhone\"] }\naction = \"block\"\n";
+    for (rules, status) in [
+        (RULES.to_owned(), StatusCode::OK),
+        (format!("{RULES}{phones}"), StatusCode::FORBIDDEN),
+    ] {
+        world.with_policies(&rules);
+        let reply = reply(of("FolderSync", Version::V14_1).settle(&gateway, &peer()));
+        assert_eq!(reply.headers["x-portreeve-reason"], "54019");
+        assert_eq!(reply.status, status, "row {rules}");
+    }
+}

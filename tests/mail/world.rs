@@ -50,6 +50,7 @@ use portreeve::model::EasDeviceId;
 use portreeve::model::GroupId;
 use portreeve::model::Monotonic;
 use portreeve::model::Now;
+use portreeve::model::Platform;
 use portreeve::model::Retirement;
 use portreeve::model::SourceId;
 use portreeve::model::Timestamp;
@@ -181,6 +182,20 @@ impl World {
         let mut writer = self.writer.lock().unwrap();
         let changes = writer.apply(self.source, now, vec![Update::Device(report)]);
         self.live.sweep(now, &changes);
+    }
+
+    /// A source states the version of the system of an iPhone of alice, which is compliant.
+    pub(crate) fn state_version(&self, device: &str, version: &str) {
+        let mut report = DeviceReport::new(self.id(device));
+        report.eas = EasDeviceId::parse(device.as_bytes());
+        report.owner = UserId::parse("alice");
+        report.managed = Tri::Yes;
+        report.compliance = Some(ComplianceState::Compliant);
+        report.platform = Platform::Ios;
+        report.os_version = version.parse().unwrap();
+        let mut writer = self.writer.lock().unwrap();
+        let changes = writer.apply(self.source, self.now, vec![Update::Device(report)]);
+        self.live.sweep(self.now, &changes);
     }
 
     /// The same, and its management system has let go of it or is about to.
