@@ -22,6 +22,10 @@
 //!    (`no_policy_applies`), not targeted (`not_targeted`, or `no_credential` where nothing was
 //!    proved, or the default of the unknown device where there is no user either).
 //!
+//! What a client says of itself lets nobody in (`accept_claimed` aside): an `allow` that rests on that alone
+//! does not count, and requirements that a device without known facts meets by it (`approved_app`) give,
+//! where no other policy counts, the default for that device.
+//!
 //! # Verdict of a failed requirement
 //!
 //! What is special about a device or its facts keeps its own outcome, set once for all policies:

@@ -5,6 +5,7 @@
 //! requirement, which does not depend on the policy that asks.
 
 mod answer;
+mod claims;
 
 use super::availability::Staleness;
 use super::condition::Surroundings;
@@ -34,6 +35,7 @@ use crate::model::Timestamp;
 use crate::model::Tri;
 use crate::model::Verdict;
 use answer::Answers;
+use claims::Weight;
 
 /// Judges one connection.
 ///
@@ -96,6 +98,16 @@ struct Ruling {
     until: Timestamp,
 }
 
+impl Ruling {
+    /// Said by `[defaults]` and not by the policy that was asked.
+    fn by_default(self) -> Decision {
+        Decision {
+            revisit: (self.until != NEVER).then_some(self.until),
+            ..Decision::new(self.verdict, self.reason)
+        }
+    }
+}
+
 impl Evaluation<'_> {
     /// Break-glass, disabled users, retired devices: nothing else counts for these.
     fn before_policies(&mut self) -> Option<Decision> {
@@ -132,6 +144,8 @@ impl Evaluation<'_> {
         let mut exempt = false;
         let mut rehearsed = None;
         let mut active = true;
+        let mut stranger = None;
+        let mut rehearsed_stranger = None;
         for (position, conditional) in policy.conditional.iter().enumerate() {
             let id = policy.conditional_id(position);
             let mut row = Row::BLANK;
@@ -145,6 +159,7 @@ impl Evaluation<'_> {
             let (targeting, applies) = self.applies(conditional, &mut row);
             targeted |= counts && !of_commands && targeting == Some(Targeting::Targeted);
             exempt |= counts && !of_commands && targeting == Some(Targeting::Exempt);
+            row.outcome = Some(Finding::NotApplied);
             if applies {
                 let mut ruling = self.rule(conditional, &mut row);
                 if of_commands {
@@ -152,23 +167,28 @@ impl Evaluation<'_> {
                 }
                 active &=
                     !(counts && ruling.verdict != Verdict::Allow && conditional.is_of_inactivity());
-                if self.lets_in_by_a_claim(conditional, ruling) {
-                    row.outcome = Some(Finding::NotApplied);
-                } else {
-                    row.outcome = Some(ruling.verdict.into());
-                    if !counts {
-                        rehearse(&mut rehearsed, id, ruling);
-                    } else if !(of_commands && ruling.verdict == Verdict::Allow) {
-                        strictest.add(id, ruling);
+                match self.weigh(conditional, ruling) {
+                    Weight::Full(ruling) => {
+                        row.outcome = Some(ruling.verdict.into());
+                        if !counts {
+                            rehearse(&mut rehearsed, id, ruling);
+                        } else if !(of_commands && ruling.verdict == Verdict::Allow) {
+                            strictest.add(id, ruling);
+                        }
                     }
+                    Weight::Nothing => {}
+                    Weight::Stranger(ruling) if counts => stranger = Some(ruling),
+                    Weight::Stranger(ruling) => rehearse(&mut rehearsed_stranger, id, ruling),
                 }
-            } else {
-                row.outcome = Some(Finding::NotApplied);
             }
             self.trace.put(id, row);
         }
-        let decision = strictest
-            .decision()
+        let decision = strictest.decision();
+        if decision.is_none() && rehearsed.is_none() {
+            rehearsed = rehearsed_stranger;
+        }
+        let decision = decision
+            .or_else(|| stranger.map(Ruling::by_default))
             .unwrap_or_else(|| self.without_policy(targeted, exempt));
         Decision {
             rehearsed,
@@ -196,21 +216,6 @@ impl Evaluation<'_> {
             here.then_some(targeting),
             here && hold && targeting == Targeting::Targeted,
         )
-    }
-
-    /// What a client says of itself can keep it out, and let it in only where the policy says that it
-    /// may: a policy that would do so by nothing else does not count.
-    fn lets_in_by_a_claim(&self, conditional: &ConditionalPolicy, ruling: Ruling) -> bool {
-        if ruling.verdict != Verdict::Allow || conditional.accept_claimed {
-            return false;
-        }
-        // A mail client that meets requirements is not let in by what it says of itself.
-        let client = match &conditional.then {
-            Then::Act(_) => conditional.when.client.as_deref(),
-            Then::Require(_) => None,
-        };
-        conditional.when.rests_on_claims(&self.seen)
-            || client.is_some_and(|client| client.rests_on_claims(self.facts))
     }
 
     /// One command can be refused and not be held back: there is no mailbox for it alone.

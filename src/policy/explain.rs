@@ -383,6 +383,10 @@ fn not_applied(found: &[Checked]) -> Vec<&'static str> {
             reasons.push(reason);
         }
     }
+    if reasons.is_empty() && outcome(found) == Some(Finding::NotApplied) {
+        // Everything fits, and what the client says of itself lets nobody in.
+        reasons.push("claims");
+    }
     reasons
 }
 

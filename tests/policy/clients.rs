@@ -237,6 +237,82 @@ fn what_a_client_says_of_itself_lets_it_in_only_if_the_policy_says_so() {
     assert_eq!(phone.decide(&allow("accept_claimed = true")).verdict, Allow);
 }
 
+const APPROVED: &str = "[[app]]\nname = \"mail\"\ndevice_types = [\"iPhone\"]\napproved = true\n";
+
+/// The only policy of staff, and met by a word: a device that no source knows came to real mail.
+#[test]
+fn an_approved_application_lets_no_device_in_that_nobody_knows() {
+    let only = |require: &str, more: &str| {
+        policy(&format!(
+            "{APPROVED}[[conditional]]\nname = \"apps\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+             {require}\notherwise = \"block\"\n{more}"
+        ))
+    };
+    let all = "require = [\"approved_app\"]";
+    let any = "require_any = [\"approved_app\", \"compliant\"]";
+    for require in [all, any] {
+        let apps = only(require, "");
+        for (found, expected) in [
+            ("known", (Allow, Reason::RequirementsMet)),
+            ("unknown", (Quarantine, Reason::DeviceUnknown)),
+            ("ambiguous", (Block, Reason::DeviceAmbiguous)),
+            ("of-another-user", (Block, Reason::DeviceOfAnotherUser)),
+        ] {
+            let decision = client(|_| {}).not_found(found).decide(&apps);
+            assert_eq!(outcome(&decision), expected, "row {require} {found}");
+        }
+        let accepted = only(require, "accept_claimed = true");
+        let stranger = client(|_| {}).not_found("unknown");
+        assert_eq!(stranger.decide(&accepted).verdict, Allow, "row {require}");
+        let excepted = only(require, "otherwise_for = { unknown_device = \"allow\" }");
+        assert_eq!(stranger.decide(&excepted).verdict, Allow, "row {require}");
+        let text = stranger.explain(&apps).to_string();
+        assert!(text.contains("because of claims"), "{text}");
+        assert!(
+            text.contains("answered by: defaults.unknown_device"),
+            "{text}"
+        );
+    }
+    // It keeps out as before, and what another policy allows it does not take.
+    let other = client(|mail| mail.device_type = "Toaster".into());
+    assert_eq!(
+        outcome(&other.not_found("unknown").decide(&only(all, ""))),
+        (Block, Reason::ApplicationNotApproved)
+    );
+    let beside = "[[conditional]]\nname = \"in\"\ntargets = [\"staff\"]\naction = \"allow\"";
+    let stranger = client(|_| {}).not_found("unknown");
+    assert_eq!(stranger.decide(&only(all, beside)).verdict, Allow);
+}
+
+#[test]
+fn a_trial_of_approved_applications_tells_what_becomes_of_unknown_devices() {
+    let rule = "[[conditional]]\nname = \"apps\"\nplanes = [\"mail\"]\nstate = \"report-only\"\n\
+                targets = [\"staff\"]\nrequire = [\"approved_app\"]\notherwise = \"block\"\n";
+    let trial = policy(&format!("{APPROVED}{rule}"));
+    let stranger = client(|_| {}).not_found("unknown");
+    let rehearsed = stranger.decide(&trial).rehearsed.unwrap();
+    assert_eq!(
+        (rehearsed.verdict, rehearsed.reason),
+        (Quarantine, Reason::DeviceUnknown)
+    );
+    assert_eq!(client(|_| {}).decide(&trial).rehearsed, None);
+    let beside = "[[conditional]]\nname = \"in\"\ntargets = [\"staff\"]\naction = \"allow\"";
+    let both = policy(&format!("{APPROVED}{rule}{beside}"));
+    assert_eq!(stranger.decide(&both).rehearsed, None);
+}
+
+#[test]
+fn a_new_client_with_an_approved_application_waits_for_its_source_r37() {
+    let pending = "[defaults.mapping_pending]\nfor = \"15m\"\nthen = \"quarantine\"\n";
+    let policy = policy(&format!(
+        "{pending}{APPROVED}[[conditional]]\nname = \"apps\"\nplanes = [\"mail\"]\n\
+         targets = [\"staff\"]\nrequire = [\"approved_app\"]\notherwise = \"block\"\n"
+    ));
+    let decision = client(|_| {}).not_found("unknown").decide(&policy);
+    assert_eq!(outcome(&decision), (Quarantine, Reason::MappingPending));
+    assert!(decision.revisit.is_some());
+}
+
 #[test]
 fn a_new_client_may_be_one_whose_source_has_not_told_of_it_yet_r37() {
     let text = format!(

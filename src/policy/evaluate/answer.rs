@@ -179,7 +179,7 @@ impl Evaluation<'_> {
 
     /// Until when a mail client that no source knows may be one of a device whose source has not told
     /// of it yet (R37); `None` when it is not so, or not any more.
-    fn pending_until(&self) -> Option<Timestamp> {
+    pub(super) fn pending_until(&self) -> Option<Timestamp> {
         let pending = self.policy.defaults.mapping_pending?;
         let mail = self.facts.mail.as_ref()?;
         if !matches!(self.facts.device, DeviceFacts::Unknown)

@@ -7,10 +7,15 @@ use crate::model::Verdict;
 use crate::policy::condition::Client;
 use crate::policy::condition::Commands;
 use crate::policy::conditional::ConditionalPolicy;
+use crate::policy::conditional::Requirement;
+use crate::policy::conditional::RequirementSet;
 use crate::policy::conditional::Then;
+use crate::policy::reason::Failure;
+use crate::policy::words::Word;
 use crate::policy::words::either;
 
 pub(super) fn check(report: &mut Report<'_>) {
+    strangers(report);
     for (key, policy) in report.evaluated() {
         if let Some(client) = policy.when.client.as_deref() {
             doors(report, &key, policy, client);
@@ -67,6 +72,69 @@ fn claims(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client
             "W-LOCKOUT: a mail client tells its model after it was let in or held back, so that this \
              policy keeps every new one out for good; write action = \"quarantine\"",
         );
+    }
+}
+
+/// Requirements that any device meets by what it says: where no other policy lets these users in, a device
+/// that no source knows gets the default.
+fn strangers(report: &mut Report<'_>) {
+    let default = report.policy.defaults.unknown_device;
+    if default == Verdict::Allow {
+        return;
+    }
+    for (key, policy) in report.counting() {
+        let Some(member) = requires_claims(policy).filter(|_| !policy.accept_claimed) else {
+            continue;
+        };
+        let ours = &policy.targets.targeted;
+        let others_let_in = report.counting().any(|(_, other)| {
+            let theirs = &other.targets.targeted;
+            let is_about_them = ours.everyone
+                || theirs.everyone
+                || ours.groups.intersects(&theirs.groups)
+                || ours.users.iter().any(|user| theirs.users.contains(user));
+            is_about_them
+                && other.planes.contains(Plane::Mail)
+                && !other.is_of_commands()
+                && (other.accept_claimed || requires_claims(other).is_none())
+                && !matches!(other.then, Then::Act(Verdict::Quarantine | Verdict::Block))
+        });
+        if others_let_in || !policy.planes.contains(Plane::Mail) {
+            continue;
+        }
+        report.warn(
+            &format!("{key}.{member}"),
+            format!(
+                "W-NEVER: approved_app is met by what a mail client says of itself, which lets nobody \
+                 in: a device that no source knows gets unknown_device = {:?} of [defaults]; require \
+                 something that is known of the device as well, or write accept_claimed = true",
+                default.word()
+            ),
+        );
+    }
+}
+
+/// The key by which a policy requires nothing but what a mail client says of itself, and has no word of its
+/// own about unknown devices.
+fn requires_claims(policy: &ConditionalPolicy) -> Option<&'static str> {
+    let Then::Require(requirements) = &policy.then else {
+        return None;
+    };
+    let claims = RequirementSet::NONE.with(Requirement::ApprovedApp);
+    let of_unknown = requirements
+        .otherwise_for
+        .get(Failure::DeviceUnknown as usize);
+    if policy.is_of_commands() || of_unknown.copied().flatten().is_some() {
+        return None;
+    }
+    let one_of = requirements.any.contains(&Requirement::ApprovedApp);
+    let others = requirements.all.without(claims);
+    if !others.is_empty() {
+        None
+    } else if one_of {
+        Some("require_any")
+    } else {
+        (requirements.any.is_empty() && !requirements.all.is_empty()).then_some("require")
     }
 }
 

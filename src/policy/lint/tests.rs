@@ -245,6 +245,60 @@ fn warns_of_open_doors() {
     }
 }
 
+/// Nothing was said, and the like by `when` and `action` was told of.
+#[test]
+fn requirements_that_are_only_claims_are_told_of() {
+    let app = "[[app]]\nname = 'x'\ndevice_types = ['x']\napproved = true\n";
+    let named = |name: &str, more: &str| {
+        format!(
+            "[[conditional]]\nname = '{name}'\nplanes = ['mail']\ntargets = ['staff']\n{more}\n"
+        )
+    };
+    let rule = |more: &str| named("a", more);
+    let apps = "require = ['approved_app']\notherwise = 'block'";
+    let managed = named("b", "require = ['managed']\notherwise = 'block'");
+    let with = |more: &str| rule(&format!("{apps}\n{more}"));
+    for (row, rules, told) in [
+        ("alone", rule(apps), Some("require")),
+        (
+            "an alternative",
+            rule("require_any = ['compliant', 'approved_app']\notherwise = 'block'"),
+            Some("require_any"),
+        ),
+        ("with another", format!("{}{managed}", rule(apps)), None),
+        (
+            "with another of others",
+            rule(apps) + &&managed.replace("staff", "guests"),
+            Some("require"),
+        ),
+        (
+            "with a fact",
+            rule("require = ['approved_app', 'managed']\notherwise = 'block'"),
+            None,
+        ),
+        ("accepted", with("accept_claimed = true"), None),
+        ("tried out", with("state = 'report-only'"), None),
+        (
+            "with a word about them",
+            with("otherwise_for = { unknown_device = 'allow' }"),
+            None,
+        ),
+        (
+            "of commands",
+            with("when = { commands = ['attachments'] }"),
+            None,
+        ),
+    ] {
+        let problems = lint(&policy(&format!("{app}{rules}"))).into_iter();
+        let found: Vec<String> = problems
+            .filter(|problem| problem.message.contains("unknown_device = \"quarantine\""))
+            .map(|problem| problem.key)
+            .collect();
+        let told = told.map(|member| format!("conditional[0].{member}"));
+        assert_eq!(found, Vec::from_iter(told), "row {row}");
+    }
+}
+
 #[test]
 fn problems_name_the_line() {
     let policy = policy("[[conditional]]\nname = 'a'\ntargets = ['all']\naction = 'block'");
