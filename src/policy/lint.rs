@@ -18,7 +18,6 @@ use super::conditional::Requirement;
 use super::conditional::State;
 use super::set::Policy;
 use super::words::Set;
-use super::words::Word;
 use crate::model::Plane;
 use crate::model::Problem;
 use crate::model::Severity;
@@ -102,24 +101,8 @@ impl<'p> Report<'p> {
 fn open_doors(report: &mut Report<'_>) {
     let policy = report.policy;
     let defaults = &policy.defaults;
-    let covered: Set<Plane> = Plane::WORDS
-        .iter()
-        .map(|(_, plane)| *plane)
-        .filter(|plane| {
-            report
-                .counting()
-                .any(|(_, policy)| policy.planes.contains(*plane))
-        })
-        .collect();
-    let open = Set::all().without(covered);
-    if !open.is_empty() && defaults.not_targeted == Verdict::Allow {
-        report.warn(
-            "defaults.not_targeted",
-            format!(
-                "W-OPEN: no policy that is on is for {}, so that every known user is let in there",
-                open.text()
-            ),
-        );
+    if defaults.not_targeted == Verdict::Allow {
+        unguarded(report);
     }
     let requires = |requirement| {
         report
@@ -170,6 +153,35 @@ fn open_doors(report: &mut Report<'_>) {
             report.warn(key, format!("W-OPEN: {what}"));
         }
     }
+}
+
+/// Doors at which no policy judges a device. One about single commands does not: it says nothing of
+/// those who ask for something else.
+fn unguarded(report: &mut Report<'_>) {
+    let doors = |of_commands: bool| {
+        report
+            .counting()
+            .filter(|(_, policy)| policy.is_of_commands() == of_commands)
+            .map(|(_, policy)| policy.planes)
+            .fold(Set::default(), Set::union)
+    };
+    let open = Set::<Plane>::all().without(doors(false));
+    if open.is_empty() {
+        return;
+    }
+    let mail: Set<Plane> = [Plane::Mail].into_iter().collect();
+    let but_for = if open.intersection(doors(true)).intersection(mail).is_empty() {
+        ""
+    } else {
+        " (those about commands say nothing of the device)"
+    };
+    report.warn(
+        "defaults.not_targeted",
+        format!(
+            "W-OPEN: no policy that is on is for {}{but_for}, so that every known user is let in there",
+            open.text()
+        ),
+    );
 }
 
 const STALE: &str = "what a silent source said last lets devices in without end";

@@ -299,6 +299,36 @@ fn requirements_that_are_only_claims_are_told_of() {
     }
 }
 
+/// Such a policy counted as one for mail, and nothing was said.
+#[test]
+fn a_policy_about_commands_leaves_the_door_open() {
+    let rule = |name: &str, more: &str| {
+        format!(
+            "[[conditional]]\nname = '{name}'\nplanes = ['mail']\ntargets = ['staff']\n{more}\n\
+             require = ['compliant']\notherwise = 'block'\n"
+        )
+    };
+    let commands = rule("a", "when = { commands = ['attachments'] }");
+    for (rules, doors) in [
+        (commands.clone(), "is for network, mail or web (those about"),
+        (
+            format!("{commands}{}", rule("b", "")),
+            "is for network or web,",
+        ),
+        (
+            format!("{commands}{}", rule("b", "state = 'report-only'")),
+            "is for network, mail or web (those about",
+        ),
+    ] {
+        let problems = lint(&policy(&rules));
+        let mut open = problems
+            .iter()
+            .filter(|problem| problem.key == "defaults.not_targeted");
+        let said = &open.next().expect("open").message;
+        assert!(said.contains(doors), "row {rules}: {said}");
+    }
+}
+
 #[test]
 fn problems_name_the_line() {
     let policy = policy("[[conditional]]\nname = 'a'\ntargets = ['all']\naction = 'block'");
