@@ -83,6 +83,7 @@ pub use facts::UserFacts;
 pub use lint::Doors;
 pub use lint::lint;
 pub use lint::lint_doors;
+pub use lint::lint_freshness;
 pub use parse::UNUSED_GROUP;
 pub use parse::parse;
 pub use set::Policy;

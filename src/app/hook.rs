@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::app::core::load_policy;
 use crate::app::doubles;
@@ -52,6 +53,7 @@ fn policies(config: &Config) -> Vec<Problem> {
             problems.extend(groups::misnamed(&policy, config));
             problems.extend(groups::unmet_nas(&policy, &config.nas_groups));
             problems.extend(narrowed(&policy, config));
+            problems.extend(policy::lint_freshness(&policy, read_every(config)));
             problems
         }
         Err(problems) => problems,
@@ -71,6 +73,16 @@ fn narrowed(policy: &Policy, config: &Config) -> Vec<Problem> {
         versions: &spoken.map(Version::tenths).collect::<Vec<_>>(),
     };
     policy::lint_doors(policy, &doors)
+}
+
+/// How often devices are read, by the slowest source of them; of a tenant those that have changed.
+fn read_every(config: &Config) -> Option<Duration> {
+    let (sources, _) = read_sources(config).ok()?;
+    let files = sources.files.iter().filter(|file| file.devices.is_some());
+    let files = files.map(|file| file.reload_interval);
+    let graphs = sources.graphs.iter().filter(|graph| graph.devices);
+    let graphs = graphs.map(|graph| graph.timing.quick_interval.min(graph.timing.full_interval));
+    files.chain(graphs).max()
 }
 
 /// `source.toml`.

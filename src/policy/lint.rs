@@ -6,12 +6,14 @@
 mod client;
 mod coverage;
 mod doors;
+mod fresh;
 mod lockout;
 mod reach;
 mod shut;
 
 pub use doors::Doors;
 pub use doors::lint_doors;
+pub use fresh::lint_freshness;
 
 use super::conditional::ConditionalPolicy;
 use super::conditional::Requirement;
@@ -31,8 +33,8 @@ use crate::model::Verdict;
 ///   reaches (R4, R13).
 /// - `W-UNUSED`, `W-NEVER`, `W-IDLE`: what has no effect.
 /// - `W-OPEN`: defaults that let in what policies would keep out.
-/// - `W-LOCKOUT` besides: a single door that is shut to everybody or to all groups of the file, by
-///   conditions that each client meets too, and commands without which no mail client works.
+/// - `W-LOCKOUT` besides: a single door that is shut to everybody or to all groups of the file, be it by
+///   quarantine, by conditions that each client meets too, and commands without which no mail client works.
 /// - `W-BREAKGLASS`: nobody can get in when a policy is wrong (R77).
 #[must_use]
 pub fn lint(policy: &Policy) -> Vec<Problem> {

@@ -115,6 +115,12 @@ impl<T: Word> Set<T> {
         self.bits == 0
     }
 
+    /// The values, in the order of the words.
+    pub(super) fn iter(self) -> impl Iterator<Item = T> {
+        let values = T::WORDS.iter().map(|&(_, value)| value);
+        values.filter(move |value| self.contains(*value))
+    }
+
     pub(super) const fn intersection(self, other: Self) -> Self {
         Self::from_bits(self.bits & other.bits)
     }

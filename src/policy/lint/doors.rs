@@ -1,6 +1,7 @@
 //! What policies come to at doors that the gateway's own settings narrow.
 
 use super::Report;
+use super::lockout::REMEDY;
 use super::shut::Shut;
 use crate::model::Established;
 use crate::model::Plane;
@@ -31,6 +32,7 @@ pub fn lint_doors(policy: &Policy, doors: &Doors<'_>) -> Vec<Problem> {
     };
     if !doors.certificates {
         proof(&mut report, doors.web);
+        claimed(&mut report, doors.web);
     }
     versions(&mut report, doors.versions);
     report.problems
@@ -38,8 +40,7 @@ pub fn lint_doors(policy: &Policy, doors: &Doors<'_>) -> Vec<Problem> {
 
 /// Proof that nobody can bring.
 fn proof(report: &mut Report<'_>, web: bool) {
-    let mail = [Plane::Mail].into_iter();
-    let doors: Set<Plane> = mail.chain(web.then_some(Plane::Web)).collect();
+    let doors = narrowed(web);
     for (key, policy) in report.evaluated() {
         let at = policy.planes.intersection(doors);
         let Some(member) = demands_proof(policy).filter(|_| !at.is_empty()) else {
@@ -54,6 +55,31 @@ fn proof(report: &mut Report<'_>, web: bool) {
             ),
         );
     }
+}
+
+/// Policies about all but those who prove the device, where nobody can.
+fn claimed(report: &mut Report<'_>, web: bool) {
+    let policy = report.policy;
+    for (key, rule) in report.evaluated() {
+        let is_told = rule.accept_lockout_risk || Shut::anyway(policy, rule).is_some();
+        let Some(shut) = Shut::unproven(policy, rule, narrowed(web)).filter(|_| !is_told) else {
+            continue;
+        };
+        report.warn(
+            &shut.key(&key),
+            format!(
+                "W-LOCKOUT: mail.client_ca of gateway.toml is empty, so that nobody can show a \
+                 certificate and this policy {}; {REMEDY}",
+                shut.text(policy)
+            ),
+        );
+    }
+}
+
+/// The doors that the gateway's settings narrow.
+fn narrowed(web: bool) -> Set<Plane> {
+    let mail = [Plane::Mail].into_iter();
+    mail.chain(web.then_some(Plane::Web)).collect()
 }
 
 /// The key by which the policy lets nobody in without proof, at other doors than the network's.
@@ -104,7 +130,7 @@ fn versions(report: &mut Report<'_>, spoken: &[u8]) {
         report.warn(
             &key,
             "W-LOCKOUT: with this no version of the protocol is left that mail.oldest_version of \
-             gateway.toml lets mail clients speak and no policy blocks",
+             gateway.toml lets mail clients speak and no policy keeps out",
         );
     }
 }

@@ -38,7 +38,9 @@ pub(super) fn check(report: &mut Report<'_>) {
                 format!("W-LOCKOUT: {subject} {text}; {REMEDY}"),
             );
         }
-        if policy.accept_lockout_risk && found.is_empty() && shut.is_none() {
+        // What the gateway's settings make of it is told with those.
+        let narrowed = || Shut::unproven(report.policy, policy, Set::all()).is_some();
+        if policy.accept_lockout_risk && found.is_empty() && shut.is_none() && !narrowed() {
             report.warn(
                 &format!("{key}.accept_lockout_risk"),
                 "W-IDLE: this policy is none of those that can lock everybody out",
@@ -107,7 +109,7 @@ pub(super) fn known_platforms() -> Set<Platform> {
         .collect()
 }
 
-const REMEDY: &str = "exempt a group, narrow it, or write accept_lockout_risk = true";
+pub(super) const REMEDY: &str = "exempt a group, narrow it, or write accept_lockout_risk = true";
 
 const RISKS: [(Requirement, &str); 4] = [
     (

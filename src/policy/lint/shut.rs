@@ -22,22 +22,70 @@ pub(super) struct Shut {
     doors: Set<Plane>,
     /// Everybody in these groups; `None` for everybody.
     groups: Option<GroupBits>,
+    /// Whether they are held back and not refused.
+    in_quarantine: bool,
     /// The first of its conditions, all of which hold for everybody.
     condition: Option<&'static str>,
+}
+
+/// Who comes.
+#[derive(Clone, Copy)]
+struct Comers<'a> {
+    /// The doors that are looked at.
+    doors: Set<Plane>,
+    /// The versions of their protocol that mail clients speak.
+    spoken: &'a [u8],
+    /// Whether somebody can prove the device.
+    proven: bool,
 }
 
 impl Shut {
     /// What the policy shuts, whatever version of the protocol mail clients speak.
     pub(super) fn anyway(policy: &Policy, rule: &ConditionalPolicy) -> Option<Self> {
-        Self::of(policy, rule, &Client::VERSIONS.map(|(_, tenths)| tenths))
+        Self::of(policy, rule, &every_version())
     }
 
     /// What the policy shuts, if mail clients speak no other versions of the protocol than these.
     pub(super) fn of(policy: &Policy, rule: &ConditionalPolicy, spoken: &[u8]) -> Option<Self> {
-        if !matches!(rule.then, Then::Act(Verdict::Block)) || !rule.targets.exempt.is_empty() {
+        let comers = Comers {
+            doors: rule.planes,
+            spoken,
+            proven: true,
+        };
+        Self::to(policy, rule, comers)
+    }
+
+    /// What of these doors the policy shuts, if nobody has a certificate to show there.
+    pub(super) fn unproven(
+        policy: &Policy,
+        rule: &ConditionalPolicy,
+        doors: Set<Plane>,
+    ) -> Option<Self> {
+        let shut = |door: Plane| {
+            let comers = Comers {
+                doors: [door].into_iter().collect(),
+                spoken: &every_version(),
+                proven: false,
+            };
+            Self::to(policy, rule, comers)
+        };
+        let doors = doors.intersection(rule.planes).iter().filter_map(shut);
+        doors.reduce(|first, other| Self {
+            doors: first.doors.union(other.doors),
+            ..first
+        })
+    }
+
+    fn to(policy: &Policy, rule: &ConditionalPolicy, comers: Comers<'_>) -> Option<Self> {
+        let in_quarantine = match rule.then {
+            Then::Act(Verdict::Block) => false,
+            Then::Act(Verdict::Quarantine) => true,
+            Then::Act(Verdict::Allow) | Then::Require(_) => return None,
+        };
+        if !rule.targets.exempt.is_empty() {
             return None;
         }
-        let (doors, condition) = met_by_all(&rule.when, rule.planes, spoken)?;
+        let (doors, condition) = met_by_all(&rule.when, comers)?;
         let groups = if rule.targets.targeted.everyone {
             None
         } else {
@@ -46,6 +94,7 @@ impl Shut {
         Some(Self {
             doors,
             groups,
+            in_quarantine,
             condition,
         })
     }
@@ -61,13 +110,18 @@ impl Shut {
     /// Who stays out where.
     pub(super) fn text(&self, policy: &Policy) -> String {
         let doors = self.doors.text();
+        let (keeps, out) = if self.in_quarantine {
+            ("holds", "back in quarantine")
+        } else {
+            ("keeps", "out")
+        };
         let Some(groups) = &self.groups else {
-            return format!("keeps everybody out at {doors}");
+            return format!("{keeps} everybody {out} at {doors}");
         };
         let names = policy.groups.names_in(groups);
         let word = if names.len() == 1 { "group" } else { "groups" };
         format!(
-            "keeps everybody in the {word} {} out at {doors}, and [groups] declares no others",
+            "{keeps} everybody in the {word} {} {out} at {doors}, and [groups] declares no others",
             names.join(", ")
         )
     }
@@ -76,6 +130,10 @@ impl Shut {
     pub(super) const fn is_conditional(&self) -> bool {
         self.condition.is_some()
     }
+}
+
+fn every_version() -> [u8; Client::VERSIONS.len()] {
+    Client::VERSIONS.map(|(_, tenths)| tenths)
 }
 
 /// The targeted groups, if they are all that the file declares, but for those who are let in anyway.
@@ -105,7 +163,7 @@ fn all_groups(policy: &Policy, rule: &ConditionalPolicy, doors: Set<Plane>) -> O
             .iter()
             .any(|one| one.targets.targeted.everyone);
     let let_in_otherwise = counting().any(|other| {
-        !matches!(other.then, Then::Act(Verdict::Block))
+        !matches!(other.then, Then::Act(Verdict::Quarantine | Verdict::Block))
             && !other.planes.intersection(doors).is_empty()
             && other.targets.targeted.groups.intersects(&groups)
     });
@@ -115,34 +173,31 @@ fn all_groups(policy: &Policy, rule: &ConditionalPolicy, doors: Set<Plane>) -> O
 
 /// The doors at which every condition holds for everybody, and the first condition; `None` if one
 /// does not.
-fn met_by_all(
-    when: &When,
-    planes: Set<Plane>,
-    spoken: &[u8],
-) -> Option<(Set<Plane>, Option<&'static str>)> {
+fn met_by_all(when: &When, comers: Comers<'_>) -> Option<(Set<Plane>, Option<&'static str>)> {
     if when.nas_groups.is_some() || when.ssids.is_some() || when.apps.is_some() {
         return None;
     }
     let only = |plane| [plane].into_iter().collect::<Set<Plane>>();
-    let mut doors = planes;
+    let mut doors = comers.doors;
     if when.media.is_some() {
         doors = doors.intersection(only(Plane::Network));
     }
     if when.client.is_some() {
         doors = doors.intersection(only(Plane::Mail));
     }
-    // A mail client always has a DeviceId and a user.
+    // A mail client always has a DeviceId and a user, and a browser claims no device.
     let is_mail = doors == only(Plane::Mail);
-    let established: Set<Established> = Set::all();
-    let credentials: Set<Credential> = Set::all();
-    let (established, credentials) = if is_mail {
-        (
-            established.without([Established::None].into_iter().collect()),
-            credentials.without([Credential::None].into_iter().collect()),
-        )
-    } else {
-        (established, credentials)
+    let is_web = doors == only(Plane::Web);
+    let comes = |how: &Established| match how {
+        Established::None => !is_mail,
+        Established::Claimed => !is_web,
+        Established::Proven => comers.proven,
     };
+    let established: Set<Established> = Set::all().iter().filter(comes).collect();
+    let mut credentials: Set<Credential> = Set::all();
+    if is_mail {
+        credentials = credentials.without([Credential::None].into_iter().collect());
+    }
     let media: Set<Medium> = [Medium::Wired, Medium::Wireless, Medium::Vpn]
         .into_iter()
         .collect();
@@ -169,7 +224,7 @@ fn met_by_all(
     let of_clients = when
         .client
         .as_deref()
-        .map(|client| of_client(client, spoken));
+        .map(|client| of_client(client, comers.spoken));
     let configured = || of_all.iter().chain(of_clients.iter().flatten());
     let mut configured = configured().filter_map(|(name, held)| Some((*name, (*held)?)));
     let first = configured.clone().next().map(|(name, _)| name);

@@ -1,5 +1,7 @@
 //! Doors that are shut to everybody.
 
+use std::time::Duration;
+
 use super::*;
 
 /// What is said of lock-outs: the key and the message.
@@ -152,6 +154,155 @@ fn a_sensible_block_is_no_lock_out() {
     ] {
         let found = locked_out(&text);
         assert_eq!(!found.is_empty(), is_told, "row {row}: {found:?}");
+    }
+}
+
+#[test]
+fn a_quarantine_for_everybody_is_told_of() {
+    let held = |targets: &str, more: &str| {
+        format!(
+            "{DEFAULTS}\n{BOTH}[[conditional]]\nname = 'held'\ntargets = [{targets}]\n\
+             action = 'quarantine'\n{more}"
+        )
+    };
+    for (targets, who) in [
+        (
+            "'staff', 'guests'",
+            "holds everybody in the groups guests, staff back in quarantine at network, mail or web",
+        ),
+        (
+            "'all'",
+            "holds everybody back in quarantine at network, mail or web",
+        ),
+    ] {
+        let found = locked_out(&held(targets, ""));
+        assert!(
+            matches!(&*found, [(key, message)] if key == "conditional[1].action" && message.contains(who)),
+            "row {targets}: {found:?}"
+        );
+    }
+    for (targets, more) in [
+        ("'staff'", ""),
+        ("'all'", "when = { not_models = ['iPhone*'] }"),
+        ("'all'", "exempt = ['guests']"),
+        ("'all'", "accept_lockout_risk = true"),
+    ] {
+        let found = locked_out(&held(targets, more));
+        assert!(found.is_empty(), "row {targets} {more}: {found:?}");
+    }
+    // It lets nobody in that a block beside it keeps out.
+    let closed = DEFAULTS.replace("not_targeted = 'allow'", "not_targeted = 'block'");
+    let alone = closed
+        + "[[conditional]]\nname = 'held'\ntargets = ['staff', 'guests']\n\
+                          action = 'quarantine'\n";
+    assert_eq!(locked_out(&alone).len(), 1);
+}
+
+#[test]
+fn a_block_of_unproven_devices_shuts_a_door_without_certificates() {
+    let rule = |more: &str| {
+        policy(&format!(
+            "{BOTH}[[conditional]]\nname = 'out'\ntargets = ['all']\naction = 'block'\n{more}"
+        ))
+    };
+    let told = |policy: &Policy, certificates| {
+        let doors = Doors {
+            web: true,
+            certificates,
+            versions: &[161],
+        };
+        let told = lint_doors(policy, &doors).into_iter();
+        told.map(|problem| format!("{} {}", problem.key, problem.message))
+            .collect::<Vec<_>>()
+    };
+    for (when, doors) in [
+        ("'claimed', 'none'", "keeps everybody out at mail or web"),
+        ("'claimed'", "keeps everybody out at mail;"),
+        ("'none'", "keeps everybody out at web;"),
+    ] {
+        let policy = rule(&format!("when = {{ established = [{when}] }}"));
+        let found = told(&policy, false);
+        assert!(
+            matches!(&*found, [only] if only.starts_with("conditional[1].when.established W-LOCKOUT")
+                && only.contains(doors)),
+            "row {when}: {found:?}"
+        );
+        assert_eq!(told(&policy, true), [""; 0], "row {when}");
+    }
+    for more in [
+        "planes = ['network']\nwhen = { established = ['claimed', 'none'] }",
+        "when = { established = ['claimed'], device_types = ['x'] }",
+        "when = { established = ['proven'] }",
+    ] {
+        assert_eq!(told(&rule(more), false), [""; 0], "row {more}");
+    }
+    let accepted = rule("when = { established = ['claimed'] }\naccept_lockout_risk = true");
+    assert_eq!(told(&accepted, false), [""; 0]);
+    assert!(
+        !found(&accepted)
+            .iter()
+            .any(|found| found.ends_with("W-IDLE"))
+    );
+}
+
+#[test]
+fn facts_that_do_not_last_until_they_are_read_again_are_told_of() {
+    let stale = |fresh: &str, grace: &str, then: &str| {
+        DEFAULTS.replace(
+            "[stale.mail]\nfresh_for = '24h'\ngrace_for = '0s'\nthen = 'quarantine'",
+            &format!("[stale.mail]\nfresh_for = '{fresh}'\ngrace_for = '{grace}'\nthen = '{then}'"),
+        )
+    };
+    let minutes = |minutes| Some(Duration::from_mins(minutes));
+    let mail = "planes = ['mail']\nrequire = ['managed']";
+    for (row, (fresh, grace, then), rule, read_every, is_told) in [
+        ("a second", ("1s", "0s", "block"), mail, None, true),
+        ("held back", ("1s", "0s", "quarantine"), mail, None, true),
+        ("a minute", ("60s", "0s", "block"), mail, None, false),
+        ("with grace", ("1s", "59s", "block"), mail, None, false),
+        ("let in", ("1s", "0s", "allow"), mail, None, false),
+        (
+            "read seldom",
+            ("9m", "0s", "block"),
+            mail,
+            minutes(10),
+            true,
+        ),
+        (
+            "read as often",
+            ("9m", "1m", "block"),
+            mail,
+            minutes(10),
+            false,
+        ),
+        (
+            "another door",
+            ("1s", "0s", "block"),
+            "planes = ['web']\nrequire = ['managed']",
+            None,
+            false,
+        ),
+        (
+            "no facts",
+            ("1s", "0s", "block"),
+            "planes = ['mail']\nrequire = ['proven']",
+            None,
+            false,
+        ),
+    ] {
+        let text = format!(
+            "{}[[conditional]]\nname = 'a'\ntargets = ['staff']\n{rule}\notherwise = 'block'\n",
+            stale(fresh, grace, then)
+        );
+        let (policy, _) = parse("policy.toml", &text).expect("well formed");
+        let found = lint_freshness(&policy, read_every);
+        let keys: Vec<&str> = found.iter().map(|problem| &*problem.key).collect();
+        let told = is_told.then_some("stale.mail.fresh_for");
+        assert_eq!(keys, Vec::from_iter(told), "row {row}");
+        assert!(
+            found.iter().all(|problem| problem.line.is_some()),
+            "row {row}"
+        );
     }
 }
 
