@@ -268,7 +268,7 @@ fn requirements_that_are_only_claims_are_told_of() {
         ("with another", format!("{}{managed}", rule(apps)), None),
         (
             "with another of others",
-            rule(apps) + &&managed.replace("staff", "guests"),
+            rule(apps) + &managed.replace("staff", "guests"),
             Some("require"),
         ),
         (
