@@ -4,6 +4,7 @@ use portreeve::model::Decision;
 use portreeve::model::PolicyId;
 use portreeve::model::Reason;
 use portreeve::model::Verdict;
+use portreeve::policy::Policy;
 use portreeve::policy::lint;
 use portreeve::policy::parse;
 
@@ -282,6 +283,31 @@ fn an_approved_application_lets_no_device_in_that_nobody_knows() {
     let beside = "[[conditional]]\nname = \"in\"\ntargets = [\"staff\"]\naction = \"allow\"";
     let stranger = client(|_| {}).not_found("unknown");
     assert_eq!(stranger.decide(&only(all, beside)).verdict, Allow);
+}
+
+/// What names the application came in by its word, where a device type did not.
+#[test]
+fn the_name_of_an_application_alone_lets_no_mail_client_in() {
+    let allow = |more: &str| {
+        policy(&format!(
+            "{APPROVED}[[conditional]]\nname = \"apps\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+             when = {{ apps = [\"mail\"] }}\naction = \"allow\"\n{more}"
+        ))
+    };
+    let stranger = client(|_| {}).not_found("unknown");
+    assert_eq!(
+        outcome(&stranger.decide(&allow(""))),
+        (Quarantine, Reason::NoPolicyApplies)
+    );
+    let accepted = allow("accept_claimed = true");
+    assert_eq!(stranger.decide(&accepted).verdict, Allow);
+    let warned = |policy: &Policy| {
+        let told = lint(policy);
+        told.iter()
+            .any(|one| one.to_string().contains("W-NEVER: what a mail client"))
+    };
+    assert!(warned(&allow("")));
+    assert!(!warned(&accepted));
 }
 
 #[test]

@@ -34,7 +34,9 @@ impl Evaluation<'_> {
         match &conditional.then {
             Then::Act(_) => {
                 let client = conditional.when.client.as_deref();
-                if of_vpn || client.is_some_and(|client| client.rests_on_claims(self.facts)) {
+                let names_app = self.facts.mail.is_some() && conditional.when.apps.is_some();
+                let of_mail = client.is_some_and(|client| client.rests_on_claims(self.facts));
+                if of_vpn || of_mail || names_app {
                     Weight::Nothing
                 } else {
                     Weight::Full(ruling)

@@ -17,9 +17,10 @@ use crate::policy::words::either;
 pub(super) fn check(report: &mut Report<'_>) {
     strangers(report);
     for (key, policy) in report.evaluated() {
-        if let Some(client) = policy.when.client.as_deref() {
+        let client = policy.when.client.as_deref();
+        claims(report, &key, policy, client);
+        if let Some(client) = client {
             doors(report, &key, policy, client);
-            claims(report, &key, policy, client);
             lockout(report, &key, policy, client);
         }
     }
@@ -49,11 +50,14 @@ fn doors(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client:
 }
 
 /// What a client says of itself lets nobody in.
-fn claims(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client: &Client) {
-    let rests = client.device_types.is_some()
-        || client.models.is_some()
-        || client.user_agents.is_some()
-        || client.versions.is_some();
+fn claims(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client: Option<&Client>) {
+    let rests = policy.when.apps.is_some()
+        || client.is_some_and(|client| {
+            client.device_types.is_some()
+                || client.models.is_some()
+                || client.user_agents.is_some()
+                || client.versions.is_some()
+        });
     if rests && !policy.accept_claimed && matches!(policy.then, Then::Act(Verdict::Allow)) {
         report.warn(
             &format!("{key}.action"),
@@ -62,10 +66,8 @@ fn claims(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client
         );
     }
     // Blocked from the first command on, it could never say what it is.
-    let never_told = client
-        .models
-        .as_ref()
-        .is_some_and(|models| models.with.is_none());
+    let models = client.and_then(|client| client.models.as_ref());
+    let never_told = models.is_some_and(|models| models.with.is_none());
     if never_told && matches!(policy.then, Then::Act(Verdict::Block)) {
         report.warn(
             &format!("{key}.when.not_models"),
