@@ -11,6 +11,7 @@ use http::StatusCode;
 use http::Uri;
 use http::Version;
 use http::header;
+use memchr::memchr;
 
 use super::framing::Length;
 
@@ -84,7 +85,7 @@ pub fn end_of_head(octets: &[u8], from: usize) -> Option<usize> {
     let mut at = from.saturating_sub(2);
     loop {
         let rest = octets.get(at..)?;
-        at += rest.iter().position(|&octet| octet == b'\n')? + 1;
+        at += memchr(b'\n', rest)? + 1;
         match octets.get(at..) {
             Some([b'\n', ..]) => return Some(at + 1),
             Some([b'\r', b'\n', ..]) => return Some(at + 2),
