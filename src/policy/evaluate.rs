@@ -165,10 +165,11 @@ impl Evaluation<'_> {
                 if of_commands {
                     self.refuse_command(conditional, &mut ruling);
                 }
-                active &=
-                    !(counts && ruling.verdict != Verdict::Allow && conditional.is_of_inactivity());
-                match self.weigh(conditional, ruling) {
-                    Weight::Full(ruling) => {
+                if counts && ruling.verdict != Verdict::Allow && conditional.is_of_inactivity() {
+                    active = false;
+                }
+                match self.weigh(conditional, &mut ruling) {
+                    Weight::Full => {
                         row.outcome = Some(ruling.verdict.into());
                         if !counts {
                             rehearse(&mut rehearsed, id, ruling);
@@ -177,8 +178,8 @@ impl Evaluation<'_> {
                         }
                     }
                     Weight::Nothing => {}
-                    Weight::Stranger(ruling) if counts => stranger = Some(ruling),
-                    Weight::Stranger(ruling) => rehearse(&mut rehearsed_stranger, id, ruling),
+                    Weight::Stranger if counts => stranger = Some(ruling),
+                    Weight::Stranger => rehearse(&mut rehearsed_stranger, id, ruling),
                 }
             }
             self.trace.put(id, row);

@@ -15,49 +15,58 @@ use crate::policy::reason::Failures;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Weight {
     /// It counts.
-    Full(Ruling),
+    Full,
     /// It would let in by what the client says and by nothing else, and does not count.
     Nothing,
     /// Likewise; and nothing is known of the device, so that this is said of it where no other policy
     /// counts.
-    Stranger(Ruling),
+    Stranger,
 }
 
 impl Evaluation<'_> {
-    /// A policy about commands lets nobody in, whatever it rests on.
-    pub(super) fn weigh(&self, conditional: &ConditionalPolicy, ruling: Ruling) -> Weight {
-        let may = conditional.accept_claimed || conditional.is_of_commands();
-        if ruling.verdict != Verdict::Allow || may {
-            return Weight::Full(ruling);
+    /// Also makes the ruling what it is for a device of which nothing is known. A policy about commands lets
+    /// nobody in, whatever it rests on.
+    pub(super) fn weigh(&self, conditional: &ConditionalPolicy, ruling: &mut Ruling) -> Weight {
+        if ruling.verdict != Verdict::Allow || conditional.accept_claimed {
+            return Weight::Full;
         }
-        let of_vpn = conditional.when.rests_on_claims(&self.seen);
+        let when = &conditional.when;
+        if when.rests_on_claims(&self.seen) && !conditional.is_of_commands() {
+            return Weight::Nothing;
+        }
         match &conditional.then {
             Then::Act(_) => {
-                let client = conditional.when.client.as_deref();
-                let names_app = self.facts.mail.is_some() && conditional.when.apps.is_some();
-                let of_mail = client.is_some_and(|client| client.rests_on_claims(self.facts));
-                if of_vpn || of_mail || names_app {
+                let by_app = self.facts.mail.is_some() && when.apps.is_some();
+                let client = when.client.as_deref();
+                let by_client = client.is_some_and(|client| client.rests_on_claims(self.facts));
+                if (by_app || by_client) && !conditional.is_of_commands() {
                     Weight::Nothing
                 } else {
-                    Weight::Full(ruling)
+                    Weight::Full
                 }
             }
-            Then::Require(_) if of_vpn => Weight::Nothing,
             // What is known of its device lets a mail client in then, and not what it says of itself.
-            Then::Require(requirements) => self.weigh_requirements(requirements, ruling),
+            Then::Require(requirements)
+                if requirements.asked.contains(Requirement::ApprovedApp)
+                    && !conditional.is_of_commands() =>
+            {
+                self.weigh_requirements(requirements, ruling)
+            }
+            Then::Require(_) => Weight::Full,
         }
     }
 
-    /// Requirements that are met. By a device of which nothing is known they are by a claim: it gets what
-    /// one gets that is asked for facts. The policy's own exception for it is more than a claim.
-    fn weigh_requirements(&self, requirements: &Requirements, ruling: Ruling) -> Weight {
-        let by_claim = ruling.reason == Reason::RequirementsMet
-            && requirements.asked.contains(Requirement::ApprovedApp);
-        let Some(failure) = self.device_failure().filter(|_| by_claim) else {
-            return Weight::Full(ruling);
+    /// Requirements that are met, a claim among them. By a device of which nothing is known they are by
+    /// that: it gets what one gets that is asked for facts. The policy's own exception for it is more than a
+    /// claim.
+    #[cold]
+    fn weigh_requirements(&self, requirements: &Requirements, ruling: &mut Ruling) -> Weight {
+        let is_met = ruling.reason == Reason::RequirementsMet;
+        let Some(failure) = self.device_failure().filter(|_| is_met) else {
+            return Weight::Full;
         };
         let (verdict, reason, ruled) = self.worst(requirements, Failures::one(failure));
-        let of_device = Ruling {
+        *ruling = Ruling {
             verdict,
             reason,
             ruled,
@@ -65,9 +74,9 @@ impl Evaluation<'_> {
         };
         let own = requirements.otherwise_for.get(failure as usize);
         if verdict == Verdict::Allow || own.copied().flatten().is_some() {
-            Weight::Full(of_device)
+            Weight::Full
         } else {
-            Weight::Stranger(of_device)
+            Weight::Stranger
         }
     }
 }
