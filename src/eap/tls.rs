@@ -339,11 +339,10 @@ impl Link {
         };
         match judged.verdict {
             Verdict::Allow | Verdict::Quarantine => {}
-            Verdict::Block => {
-                // rustls has no alert of ours to send once the handshake is complete.
-                self.tunnel.close();
-                return self.refuse(FailureReason::Blocked);
-            }
+            // rustls has no alert of ours to send once the handshake is complete. To a close_notify
+            // wpa_supplicant says nothing, and the peer of a resumed handshake of TLS 1.2 is done
+            // and passes over a request: it would wait for the end of its own patience.
+            Verdict::Block => return Next::Fail(FailureReason::Blocked),
         }
         let Some(version) = self.tunnel.version() else {
             return Next::Fail(FailureReason::Internal(

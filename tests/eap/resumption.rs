@@ -159,7 +159,7 @@ fn a_device_blocked_while_it_resumes_gets_no_indication_and_no_ticket() {
         assert!(failed.presented.is_some());
         assert!(seen.report.resumed && !seen.report.indicated);
         assert_eq!(seen.report.tickets, 0, "row {version}");
-        assert_eq!(seen.report.alerts, [0], "row {version}: close_notify");
+        assert!(seen.report.alerts.is_empty(), "row {version}: at once");
         assert_eq!(
             world.judge.take_asked(),
             [Stage::OfferedTicket, Stage::Resumed],
