@@ -72,7 +72,8 @@ impl Registration {
     pub(super) fn set_revisit(&self, decided: &Decided) {
         let revisit = decided.decision.revisit;
         let revisit = revisit.map_or(i64::MAX, Timestamp::unix_millis);
-        let end = self.stay.map_or(i64::MAX, |(_, until)| until.unix_millis());
+        let stay = self.stay.filter(|_| !self.has_come_in(decided));
+        let end = stay.map_or(i64::MAX, |(_, until)| until.unix_millis());
         let revisit = revisit.min(end);
         self.revisit.store(revisit, Ordering::Relaxed);
     }
@@ -88,7 +89,13 @@ impl Registration {
         let same_reason = self
             .told
             .is_none_or(|reason| decided.decision.reason == reason);
-        decided.decision.verdict == self.given && place == self.place && may_stay && same_reason
+        let as_given = decided.decision.verdict == self.given && may_stay && same_reason;
+        place == self.place && (as_given || self.has_come_in(decided))
+    }
+
+    /// Whether it was let in for some time and is in order now.
+    fn has_come_in(&self, decided: &Decided) -> bool {
+        self.stay.is_some() && decided.decision.verdict == Verdict::Allow
     }
 
     /// Takes the permission back; whoever polls the permit learns the new decision.
@@ -214,7 +221,8 @@ impl Live {
     }
 
     /// Registers a subject that is let in until then although `decided` does not: the permit
-    /// resolves at that time, and before if the verdict or its reason changes.
+    /// resolves at that time, and before if the verdict or its reason changes, but not while the verdict
+    /// is to allow.
     pub fn let_stay(
         self: &Arc<Self>,
         now: Timestamp,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use portreeve::access::Trace;
 use portreeve::inventory::Update;
@@ -155,4 +156,37 @@ fn what_is_held_until_blocked_goes_on_as_any_device_that_is_not() {
     assert_eq!(revoked.decision.verdict, Verdict::Block);
     drop(held);
     assert!(live.is_empty());
+}
+
+#[test]
+fn what_is_let_in_for_some_time_goes_on_when_it_is_in_order_and_ends_with_the_time_when_not() {
+    for (mended, bad_again) in [(false, false), (true, false), (true, true)] {
+        let mut house = House::new();
+        house.judged(2, ComplianceState::NonCompliant);
+        let presented = [proven(Identifier::Device(device(2)))];
+        let subject = mail(&presented, Some(ALICE));
+        let decided = house
+            .point
+            .decide(house.now, &subject, &mut Trace::default());
+        let until = house.now + Duration::from_hours(1);
+        let permit = (house.live).let_stay(house.now, &subject, &decided, until);
+        let mut judged = |state| {
+            let changes = house.judged(2, state);
+            house.live.sweep(house.now, &changes);
+        };
+        if mended {
+            judged(ComplianceState::Compliant);
+        }
+        if bad_again {
+            judged(ComplianceState::NonCompliant);
+        }
+        assert!(permit.revoked().is_none(), "row {mended} {bad_again}");
+        let in_order = mended && !bad_again;
+        assert_eq!(house.live.sweep_due(until).judged, usize::from(!in_order));
+        assert_eq!(
+            permit.revoked().is_none(),
+            in_order,
+            "row {mended} {bad_again}"
+        );
+    }
 }
