@@ -204,8 +204,9 @@ pub(super) struct Surroundings {
     pub(super) established: Established,
     pub(super) credential: Credential,
     pub(super) ownership: Ownership,
-    /// Whether application and platform are only what a VPN's client says.
+    /// Whether the application is only what a VPN's client says.
     pub(super) app_is_claim: bool,
+    /// Whether the platform is only what the client of mail or of a VPN says.
     pub(super) platform_is_claim: bool,
 }
 
@@ -223,7 +224,7 @@ impl Surroundings {
             .is_some_and(|posture| posture.platform != Platform::Unknown);
         Self {
             app_is_claim: claims.is_some(),
-            platform_is_claim: claims.is_some() && !stated,
+            platform_is_claim: !stated && (facts.mail.is_some() || claims.is_some()),
             platform: facts.platform(),
             nas_group: nas.and_then(|nas| nas_groups.position(nas.group)),
             ssid: nas
@@ -325,6 +326,13 @@ impl When {
     pub(super) const fn rests_on_claims(&self, seen: &Surroundings) -> bool {
         seen.app_is_claim
             && (self.apps.is_some() || seen.platform_is_claim && self.platforms.is_some())
+    }
+
+    /// Whether it depends on a platform that only the client says. That of a mail client may choose what is
+    /// required, which is met by what is known of the device.
+    pub(super) fn rests_on_platform(&self, seen: &Surroundings) -> bool {
+        let narrows = |wanted: Set<Platform>| wanted != Set::all();
+        seen.platform_is_claim && self.platforms.is_some_and(narrows)
     }
 
     /// Whether nothing but the platform, if that, narrows the connections.

@@ -238,6 +238,41 @@ fn what_a_client_says_of_itself_lets_it_in_only_if_the_policy_says_so() {
     assert_eq!(phone.decide(&allow("accept_claimed = true")).verdict, Allow);
 }
 
+/// Where a source states it, it is more than a word; and it may choose what is required.
+#[test]
+fn a_platform_that_only_the_client_states_lets_nobody_in_but_chooses_what_is_required() {
+    let rule = |platforms: &str, then: &str| {
+        policy(&format!(
+            "[[conditional]]\nname = \"a\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+             when = {{ {platforms} }}\n{then}"
+        ))
+    };
+    let (ios, allow) = ("platforms = [\"ios\"]", "action = \"allow\"");
+    let mut unstated = client(|_| {});
+    unstated.device.platform = "unknown".into();
+    let stranger = client(|_| {}).not_found("unknown");
+    for named in [ios, "not_platforms = [\"windows-phone\"]"] {
+        let refused = outcome(&stranger.decide(&rule(named, allow)));
+        assert_eq!(refused, (Quarantine, Reason::NoPolicyApplies), "{named}");
+        let accepted = rule(named, "action = \"allow\"\naccept_claimed = true");
+        assert_eq!(stranger.decide(&accepted).verdict, Allow, "{named}");
+    }
+    let text = stranger.explain(&rule(ios, allow)).to_string();
+    assert!(text.contains("because of claims"), "{text}");
+    assert_eq!(
+        stranger.decide(&rule(ios, "action = \"block\"")).verdict,
+        Block
+    );
+    let stated = client(|_| {});
+    assert_eq!(stated.decide(&rule(ios, allow)).verdict, Allow);
+    assert_eq!(
+        outcome(&unstated.decide(&rule(ios, allow))),
+        (Quarantine, Reason::NoPolicyApplies)
+    );
+    let required = rule(ios, "require = [\"compliant\"]\notherwise = \"block\"");
+    assert_eq!(unstated.decide(&required).verdict, Allow);
+}
+
 const APPROVED: &str = "[[app]]\nname = \"mail\"\ndevice_types = [\"iPhone\"]\napproved = true\n";
 
 /// The only policy of staff, and met by a word: a device that no source knows came to real mail.

@@ -39,7 +39,8 @@ impl Evaluation<'_> {
                 let by_app = self.facts.mail.is_some() && when.apps.is_some();
                 let client = when.client.as_deref();
                 let by_client = client.is_some_and(|client| client.rests_on_claims(self.facts));
-                if (by_app || by_client) && !conditional.is_of_commands() {
+                let by_platform = when.rests_on_platform(&self.seen);
+                if (by_app || by_platform || by_client) && !conditional.is_of_commands() {
                     Weight::Nothing
                 } else {
                     Weight::Full
