@@ -533,6 +533,31 @@ fn mails_of_the_day_are_counted_over_a_restart_and_over_a_kill() {
     }
 }
 
+/// The user's only one of the day would never come.
+#[test]
+fn a_mail_that_a_restart_overtook_is_sent_after_it() {
+    let world = World::new();
+    let care = Care {
+        per_user: 1,
+        ..waits(0)
+    };
+    let gateway = caring(&world, care.clone());
+    world.report("many0", "many0", "alice", ComplianceState::Compliant);
+    drop(forward(send(&gateway, start(), "many0", "Ping")));
+    world.report("many0", "many0", "alice", ComplianceState::NonCompliant);
+    drop(reply(send(&gateway, start(), "many0", "Ping")));
+    drop(gateway.poll_post(start()).unwrap());
+    let saved = gateway.save(start());
+    let (again, _) = world.gateway_with(config()).restore(start(), &saved, b"");
+    again.replace_words(Words {
+        care,
+        ..Words::default()
+    });
+    let post = again.poll_post(start()).unwrap();
+    again.handle_posted(start(), &post, &Posted::Sent);
+    assert_eq!(again.post_counts().too_many, 0);
+}
+
 #[test]
 fn made_up_folders_and_links_are_remembered_over_a_restart() {
     let world = World::new();

@@ -91,7 +91,7 @@ pub(super) struct Today {
 impl Today {
     /// How many a user has had on the day of this time.
     fn of(&mut self, at: Timestamp, user: &str) -> &mut u32 {
-        let day = at.unix_seconds().div_euclid(24 * 3600);
+        let day = day(at);
         if self.day != day {
             *self = Self {
                 day,
@@ -101,11 +101,19 @@ impl Today {
         self.users.entry(user.into()).or_default()
     }
 
-    /// One was sent that is not counted yet, before a restart.
+    /// One was sent, and before a restart perhaps: what is told of a day before the one that is counted
+    /// comes late.
     pub(super) fn add(&mut self, at: Timestamp, user: &str) {
-        let sent = self.of(at, user);
-        *sent = sent.saturating_add(1);
+        if day(at) >= self.day {
+            let sent = self.of(at, user);
+            *sent = sent.saturating_add(1);
+        }
     }
+}
+
+/// Since 1970.
+const fn day(at: Timestamp) -> i64 {
+    at.unix_seconds().div_euclid(24 * 3600)
 }
 
 impl Throttle {
@@ -127,12 +135,11 @@ impl Throttle {
         self.minute.1 < care.per_minute
     }
 
-    /// Whether this user may have one more today, which is counted.
+    /// Whether this user may have one more today. It is handed out then, and counts for the user once it
+    /// is sent: one that a restart overtakes is handed out again.
     fn takes_one(&mut self, now: Timestamp, user: &str, care: &Care) -> bool {
-        let sent = self.today.of(now, user);
-        let takes = *sent < care.per_user;
+        let takes = *self.today.of(now, user) < care.per_user;
         if takes {
-            *sent = sent.saturating_add(1);
             self.minute.1 = self.minute.1.saturating_add(1);
         }
         takes
@@ -163,7 +170,7 @@ impl Roll {
                 continue;
             };
             // Of one that was written anew since, this is the earlier place.
-            let MailState::Pending(due, tries) = mail.state else {
+            let MailState::Pending(due, _) = mail.state else {
                 continue;
             };
             if due != at {
@@ -173,7 +180,7 @@ impl Roll {
                 table.queue.push_back((at, key));
                 continue;
             }
-            if tries == 0 && !table.throttle.takes_one(now, &entry.user, care) {
+            if !table.throttle.takes_one(now, &entry.user, care) {
                 let why = format!("the user has had {} mails today", care.per_user);
                 mail.state = MailState::Failed(now, why.into());
                 table.throttle.counts.too_many += 1;
@@ -194,6 +201,9 @@ impl Roll {
             Posted::Sent => counts.sent += 1,
             Posted::Later(_) => counts.again += 1,
             Posted::Refused(_) => counts.failed += 1,
+        }
+        if *posted == Posted::Sent {
+            table.throttle.today.add(now, &post.user);
         }
         self.note(table, post.key);
         let counts = &mut table.throttle.counts;
@@ -273,3 +283,20 @@ fn short(why: &str) -> Box<str> {
 const MAX_TRIES: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_late_of_a_day_before_is_not_counted_and_makes_nothing_forgotten() {
+        let [today, yesterday] = [86_400 * 9 + 5, 86_400 * 9 - 5].map(Timestamp::from_unix_seconds);
+        let mut mails = Today::default();
+        for at in [yesterday, today, yesterday, today] {
+            mails.add(at, "alice");
+        }
+        assert_eq!(*mails.of(today, "alice"), 2);
+        // A clock that was wrong is put right.
+        assert_eq!(*mails.of(yesterday, "alice"), 0);
+    }
+}
