@@ -106,14 +106,8 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         )));
     }
     let mut query = query(arguments, now());
-    // A domain of ours stands in no record.
-    if let Some(subject) = query
-        .subject
-        .as_mut()
-        .filter(|subject| subject.contains('\\'))
-    {
-        *subject = draft.names().canonical(subject);
-    }
+    let by_domain = query.subject.as_ref().filter(|name| name.contains('\\'));
+    query.alias = by_domain.map(|name| draft.names().canonical(name));
     let mut unread = 0;
     let (found, has_more) = journal::search(&history.folder, &query, |error| {
         unread += 1;
@@ -145,6 +139,7 @@ pub(super) fn run(arguments: &Arguments) -> Done {
 fn query(arguments: &Arguments, now: Timestamp) -> Query {
     Query {
         subject: arguments.subject.clone(),
+        alias: None,
         outcome: arguments.outcome.map(Sought::from).unwrap_or_default(),
         nas: arguments.nas.clone(),
         since: arguments

@@ -39,6 +39,7 @@ const DAY: Duration = Duration::from_hours(24);
 fn all() -> Query {
     Query {
         subject: None,
+        alias: None,
         outcome: Sought::Any,
         nas: None,
         since: Timestamp::from_unix_seconds(0),
@@ -221,8 +222,10 @@ fn rows_are_the_journals_lines_and_found_by_all_that_names_them() {
     let why = "password: it is wrong";
     let now = at(desk.phone(3), DAY).seen.at;
     let refused = DecisionRecord::not_authenticated(Correlation(3), "pap", &network(&[]), why, now);
-    let records = [desk.phone(1), guest, refused];
-    assert_eq!(kept(&desk, folder.path(), u64::MAX, &records), (3, 0));
+    let mut typed = desk.record(4, &network(&[]));
+    typed.user = Text::new("Corp\\Bob");
+    let records = [desk.phone(1), guest, typed, refused];
+    assert_eq!(kept(&desk, folder.path(), u64::MAX, &records), (4, 0));
 
     let by = |subject: &str| -> Vec<u64> {
         let query = Query {
@@ -250,6 +253,15 @@ fn rows_are_the_journals_lines_and_found_by_all_that_names_them() {
     ] {
         assert_eq!(by(subject), numbers, "row {subject:?}");
     }
+    // A login to the network stands under the name that was typed, mail under the one that is ours.
+    let both = Query {
+        subject: Some("CORP\\bob".to_owned()),
+        alias: Some("Guest@Example.com".to_owned()),
+        ..all()
+    };
+    let both = found(folder.path(), &both);
+    let both: Vec<u64> = both.iter().map(|found| found.id.0).collect();
+    assert_eq!(both, [4, 2]);
     let of = |outcome| -> Vec<u64> {
         let query = Query { outcome, ..all() };
         let found = found(folder.path(), &query);
@@ -258,7 +270,7 @@ fn rows_are_the_journals_lines_and_found_by_all_that_names_them() {
     assert_eq!(of(Sought::NotAuthenticated), [3]);
     assert_eq!(of(Sought::Verdict(Verdict::Block)), [1]);
     assert_eq!(of(Sought::Verdict(Verdict::Allow)), [0_u64; 0]);
-    assert_eq!(of(Sought::NotAllowed), [3, 2, 1]);
+    assert_eq!(of(Sought::NotAllowed), [3, 4, 2, 1]);
 
     let elsewhere = Query {
         nas: Some("ap-2".to_owned()),

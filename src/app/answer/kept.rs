@@ -42,6 +42,7 @@ impl Kept {
     fn of_history(&self, subject: &str, is_it: impl Fn(&Found) -> bool) -> Option<String> {
         let query = Query {
             subject: Some(subject.to_owned()),
+            alias: None,
             outcome: Sought::Any,
             nas: None,
             since: Timestamp::from_unix_seconds(0),

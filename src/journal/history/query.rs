@@ -22,6 +22,9 @@ pub struct Query {
     /// A device's id, a user with or without a suffix, an identifier or MAC address as presented, or
     /// the number of a decision; upper and lower case are the same.
     pub subject: Option<String>,
+    /// The same user by another name: mail is recorded under the name that we give, a login to the
+    /// network under the one that was typed.
+    pub alias: Option<String>,
     /// What came of it.
     pub outcome: Sought,
     /// Name of the NAS.
@@ -131,11 +134,16 @@ fn search_day(
             (format!("{lower}@"), format!("{lower}A"))
         };
         conditions.add(
-            "id IN (SELECT ? UNION SELECT id FROM subjects WHERE subject IN (?, ?) \
+            "id IN (SELECT ? UNION SELECT id FROM subjects WHERE subject IN (?, ?, ?) \
              UNION SELECT id FROM subjects WHERE subject >= ? AND subject < ?)",
             number,
         );
-        let names = [lower, address, first, end].map(Value::from);
+        let alias = query
+            .alias
+            .as_ref()
+            .map(|alias| alias.trim().to_lowercase());
+        let alias = alias.unwrap_or_else(|| lower.clone());
+        let names = [lower, address, alias, first, end].map(Value::from);
         conditions.values.extend(names);
     }
     conditions
