@@ -47,7 +47,7 @@ impl Keeper {
 
 fn keep(clients: &Clients, front: Option<&Front>, stop: &AtomicBool) {
     let (mut waiting, mut saved, mut fails) = (Vec::new(), 0, false);
-    // Once even if nobody has been seen: where there are none, the next start knows that they are lost.
+    // The file is there from the first start on, so that a missing one means that it was lost.
     let is_missing = || front.is_some() && !clients.path.exists();
     let first = if is_missing() { Duration::ZERO } else { SAVE };
     let mut due = clients.clock.now().monotonic + first;

@@ -34,14 +34,10 @@ fn take_up(path: &Path, journal: &Path, writer: &mut Writer) -> Heard {
     clients.sort_by_key(|client| client.wipe.is_none());
     let wipes = clients.partition_point(|client| client.wipe.is_some());
     writer.restore_clients(clients);
-    // That is written by every start with a mail plane, as the records are.
+    // Where starts are warm, each with a mail plane writes that, as it writes the records.
     let had_mail = path.with_file_name(users::FILE).exists();
     let path = path.display();
-    let advice = if heard.lines > 0 {
-        "wipes are in force as the audit has them"
-    } else {
-        "ordered wipes among them must be ordered again"
-    };
+    let advice = advice(&heard);
     match saved {
         Saved::At(at) => {
             info!(clients = known, saved = %at, "mail clients of the last start are known")
@@ -59,6 +55,17 @@ fn take_up(path: &Path, journal: &Path, writer: &mut Writer) -> Heard {
         }
     }
     heard
+}
+
+/// What is in force, and what is to be done, where the records are lost.
+const fn advice(heard: &Heard) -> &'static str {
+    if heard.lines == 0 {
+        "ordered wipes among them must be ordered again"
+    } else if heard.error.is_some() || heard.unreadable > 0 {
+        "wipes are in force as far as the audit can be read; others must be ordered again"
+    } else {
+        "wipes are in force as the audit has them"
+    }
 }
 
 fn tell(heard: &Heard) {
@@ -193,6 +200,25 @@ mod tests {
                 let entry = reader.client(&eas, "Alice@example.com", None);
                 assert_eq!(entry.wipe, stage.map(|stage| order.at(stage)), "row {row}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_lost_records_is_what_the_audit_could_tell() {
+        let of = |lines, unreadable, error: Option<&str>| {
+            advice(&Heard {
+                lines,
+                unreadable,
+                error: error.map(std::io::Error::other),
+                ..Heard::default()
+            })
+        };
+        assert!(of(3, 0, None).ends_with("as the audit has them"));
+        for told in [of(3, 1, None), of(3, 0, Some("input/output error"))] {
+            assert!(told.contains("as far as the audit can be read"), "{told}");
+        }
+        for told in [of(0, 0, None), of(0, 2, Some("input/output error"))] {
+            assert!(told.ends_with("must be ordered again"), "{told}");
         }
     }
 
