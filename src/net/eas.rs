@@ -72,6 +72,7 @@ mod http1;
 mod http2;
 mod lanes;
 mod limits;
+mod unwanted;
 mod way;
 
 pub use counters::Counters;
@@ -492,9 +493,3 @@ const STALL: Duration = Duration::from_mins(1);
 
 /// How often idle connections to the mail server are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
-
-/// Octets of an unwanted body that are taken in: commands have a few kilobytes, mails more.
-const DISCARDED: usize = 64 << 10;
-
-/// How long an unwanted body is waited for.
-const DISCARD_TIME: Duration = Duration::from_secs(1);

@@ -22,7 +22,9 @@ use portreeve::net::eas::Limits;
 use portreeve::net::upstream::Timing;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
+use crate::http2::LONG;
 use crate::site::Plan;
 use crate::site::Site;
 use crate::site::basic;
@@ -151,6 +153,40 @@ async fn a_body_of_200_mib_passes_both_ways_over_http2_without_being_held() {
     }
     assert_eq!(received, total);
     assert!(held < HELD, "{held} octets were held");
+    site.drain().await;
+}
+
+/// A client that was reset in the middle of its mail missed the answer, and sent the mail again for ever.
+#[tokio::test]
+async fn a_client_that_is_refused_over_http2_is_heard_out_and_not_reset() {
+    let total = 20 << 20;
+    let site = Site::start().await;
+    let stream = TokioIo::new(site.tls(b"h2", None).await);
+    let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let sent = Arc::new(AtomicUsize::new(0));
+    let body = Made {
+        left: total,
+        sent: Arc::clone(&sent),
+    };
+    let mut request = command("good", "SendMail", "echo", body);
+    for name in ["host", "authorization"] {
+        request.headers_mut().remove(name);
+    }
+    let uri = format!("https://{HOST}{}", target("good", "SendMail", "echo"));
+    *request.uri_mut() = uri.parse().unwrap();
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(sent.load(Ordering::Relaxed) < total, "meanwhile");
+    timeout(LONG, async {
+        while sent.load(Ordering::Relaxed) < total {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
     site.drain().await;
 }
 

@@ -30,8 +30,6 @@ use crate::net::http1::end_of_head;
 use crate::net::http1::put_answer;
 use crate::net::proxy_header::Ends;
 
-use super::DISCARD_TIME;
-use super::DISCARDED;
 use super::Lane;
 use super::Settled;
 use super::Stop;
@@ -39,6 +37,8 @@ use super::aside::Waiting;
 use super::ask;
 use super::settle;
 use super::tell;
+use super::unwanted::DISCARD_TIME;
+use super::unwanted::DISCARDED;
 
 mod carry;
 mod read;

@@ -38,8 +38,6 @@ use crate::net::proxy_header::Ends;
 use crate::net::upstream::Exchange;
 use crate::net::upstream::Failure;
 
-use super::DISCARD_TIME;
-use super::DISCARDED;
 use super::Front;
 use super::Lane;
 use super::STALL;
@@ -57,6 +55,11 @@ use super::conclude;
 use super::discover;
 use super::settle;
 use super::tell;
+use super::unwanted::DISCARD_TIME;
+use super::unwanted::DISCARDED;
+use super::unwanted::LINGER;
+use super::unwanted::LINGER_IDLE;
+use super::unwanted::LINGER_TIME;
 use super::watch_answer;
 use super::way::Going;
 use super::way::Way;
@@ -226,24 +229,30 @@ async fn read(
     }
 }
 
-/// Takes in the rest of a small body that is not wanted: an answer before the end of the body
-/// resets the stream, and clients (curl among them) then miss the answer.
+/// Takes in the rest of a small body that is not wanted, before the answer. A client that sends more, or
+/// more slowly, is answered meanwhile and heard out: the stream is reset when nobody holds the body any
+/// more, and clients (curl among them) then miss the answer.
 async fn discard(mut body: Incoming) {
-    if body.is_end_stream() {
+    if body.is_end_stream() || timeout(DISCARD_TIME, take(&mut body, DISCARDED)).await == Ok(true) {
         return;
     }
-    let mut left = DISCARDED;
-    let taken = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            let octets = frame.data_ref().map_or(0, Bytes::len);
-            let Some(rest) = left.checked_sub(octets) else {
-                return;
-            };
-            left = rest;
-        }
-    };
-    // Whoever sends more, or more slowly, is reset.
-    drop(timeout(DISCARD_TIME, taken).await);
+    // No more of them than a connection has streams, and with the connection they end.
+    tokio::spawn(async move {
+        drop(timeout(LINGER_TIME, take(&mut body, LINGER)).await);
+    });
+}
+
+/// Takes in so many octets of a body; whether it has ended then, or will not.
+async fn take(body: &mut Incoming, most: usize) -> bool {
+    let mut left = most;
+    while let Ok(Some(Ok(frame))) = timeout(LINGER_IDLE, body.frame()).await {
+        let octets = frame.data_ref().map_or(0, Bytes::len);
+        let Some(rest) = left.checked_sub(octets) else {
+            return false;
+        };
+        left = rest;
+    }
+    true
 }
 
 /// How long a body is, as far as its sender has said.

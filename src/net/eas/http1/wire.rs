@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
-use std::time::Duration;
 
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
@@ -17,6 +16,9 @@ use tokio::time::timeout;
 use crate::net::body::Cut;
 use crate::net::body::Source;
 use crate::net::body::ended_early;
+use crate::net::eas::unwanted::LINGER;
+use crate::net::eas::unwanted::LINGER_IDLE;
+use crate::net::eas::unwanted::LINGER_TIME;
 use crate::net::http1::Buffer;
 use crate::net::http1::put_piece;
 
@@ -147,14 +149,3 @@ impl Source for Client {
         }
     }
 }
-
-/// Octets that are read of a client that goes on sending after its last answer: a client that reads only
-/// when it has sent all of a mail would else not learn why it was refused, and send it again. Exchange
-/// takes mails of 10 MB by default; few take more than 25.
-const LINGER: usize = 32 << 20;
-
-/// How long that may take: a mail of 25 MB at 2 Mbit/s.
-const LINGER_TIME: Duration = Duration::from_mins(2);
-
-/// How long nothing may come meanwhile.
-const LINGER_IDLE: Duration = Duration::from_secs(10);
