@@ -278,11 +278,16 @@ impl Way {
     pub(super) fn record(&self, record: Box<DecisionRecord>) -> Box<DecisionRecord> {
         let mut record = self.who.record(record, &self.request, &self.decided);
         if self.until.is_some() {
-            let method = format!("{}, let in to wait", record.method.as_str());
-            record.method = Text::new(&method);
+            mark_waiting(&mut record);
         }
         record
     }
+}
+
+/// Says of a record that its device is let in, for some time, although the verdict does not.
+pub(super) fn mark_waiting(record: &mut DecisionRecord) {
+    let method = format!("{}, let in to wait", record.method.as_str());
+    record.method = Text::new(&method);
 }
 
 impl Step {

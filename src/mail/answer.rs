@@ -23,6 +23,7 @@ use super::action::Exchange;
 use super::action::Outgoing;
 use super::action::Promise;
 use super::action::Way;
+use super::action::mark_waiting;
 use super::credential::Key;
 use super::gateway::Gateway;
 use super::gateway::LONG_WAIT;
@@ -142,20 +143,31 @@ impl Gateway {
     }
 
     /// The permission of a forwarded request was taken back before its answer had begun. Of a Sync it is
-    /// told whether it `only_waited`, see [`eas::only_waits`]; where that is not known it did more.
+    /// told whether it `only_waited`, see [`eas::only_waits`]; where that is not known it did more. One
+    /// that is let in with its next request, for some time, is to make that one, and is not told of a block.
     pub fn handle_revoked(
         &self,
+        now: Now,
         exchange: &Exchange,
         decided: &Decided,
         only_waited: bool,
     ) -> (Reply, Option<Event>) {
         let way = &*exchange.0;
         self.note_decision(&way.who, &way.request, decided);
-        let record = way.who.record(self.blank(), &way.request, decided);
+        let mut record = way.who.record(self.blank(), &way.request, decided);
         let is_held_back = decided.decision.verdict == Verdict::Quarantine;
-        let reply = if is_held_back && self.has_mailbox(&way.request) {
+        let cut = || {
             let (command, version) = (way.request.command, way.request.version);
-            let (status, body) = eas::quarantine::cut(command, version, only_waited);
+            eas::quarantine::cut(command, version, only_waited)
+        };
+        let reply = if self.begins_to_wait(now, way, decided) {
+            mark_waiting(&mut record);
+            match cut() {
+                (200, body) => Reply::wbxml(200, body, Cause::Revoked),
+                (_, _) => Reply::unavailable(SHORT_WAIT, Cause::Revoked),
+            }
+        } else if is_held_back && self.has_mailbox(&way.request) {
+            let (status, body) = cut();
             Reply::held_back(status, body, decided.decision.reason, way.who.id)
         } else {
             self.reply(&way.who, &way.request, decided)

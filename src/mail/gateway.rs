@@ -322,19 +322,15 @@ impl Gateway {
     ) -> (Decided, Option<Permit>, Option<Timestamp>) {
         who.with_subject(request, |subject| {
             let (mut decided, permit) = self.judge(now, subject);
-            let words = self.words.load();
-            let care: &Care = &words.care;
             // An Allow without permit is a change that came and went: it is no verdict.
-            let verdict = decided.decision.verdict;
-            let is_verdict = permit.is_some() == (verdict == Verdict::Allow);
-            // Nor is it one on the device, if only this command is refused.
+            let is_verdict = permit.is_some() == (decided.decision.verdict == Verdict::Allow);
             let lasting = decided.decision.lasting();
             let of_command = lasting.is_of_one_command();
             if of_command && lasting != decided.decision.reason && self.is_let_in(now, who, request)
             {
                 decided.decision.reason = lasting;
             }
-            if !is_verdict || of_command || !self.roll.wants(verdict, care) {
+            if !is_verdict {
                 return (decided, permit, None);
             }
             let contact = Contact {
@@ -344,12 +340,41 @@ impl Gateway {
                 wanted: message::languages(headers, request).into_iter().next(),
                 was_served: (decided.client).is_some_and(|known| known.last_success.is_some()),
             };
-            let judged = (verdict, lasting);
-            let Some(until) = self.roll.contact(now.wall, &contact, judged, care) else {
+            let Some(until) = self.contact(now, &contact, &decided) else {
                 return (decided, permit, None);
             };
             let permit = self.live.let_stay(now.wall, subject, &decided, until);
             (decided, Some(permit), Some(until))
+        })
+    }
+
+    /// Has the roll know of a verdict, and tells until when a device is let in all the same, if it is.
+    fn contact(&self, now: Now, contact: &Contact<'_>, decided: &Decided) -> Option<Timestamp> {
+        let words = self.words.load();
+        let care: &Care = &words.care;
+        let judged = (decided.decision.verdict, decided.decision.lasting());
+        // It is no verdict on the device if only this command is refused.
+        if judged.1.is_of_one_command() || !self.roll.wants(judged.0, care) {
+            return None;
+        }
+        self.roll.contact(now.wall, contact, judged, care)
+    }
+
+    /// Whether a device whose request is ended by this decision is let in with its next one, for some time:
+    /// the time begins now.
+    pub(super) fn begins_to_wait(&self, now: Now, way: &Way, decided: &Decided) -> bool {
+        if decided.decision.verdict == Verdict::Allow || self.words.load().care.wait.is_zero() {
+            return false;
+        }
+        way.who.with_subject(&way.request, |subject| {
+            let contact = Contact {
+                request: &way.request,
+                who: &way.who,
+                subject,
+                wanted: None,
+                was_served: true,
+            };
+            self.contact(now, &contact, decided).is_some()
         })
     }
 

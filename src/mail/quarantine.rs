@@ -166,7 +166,7 @@ impl Gateway {
         wait: Wait,
         decided: &Decided,
     ) -> (Reply, Option<Event>) {
-        let (_, event) = self.handle_revoked(&wait.exchange, decided, true);
+        let (_, event) = self.handle_revoked(now, &wait.exchange, decided, true);
         let mut way = wait.exchange.0;
         way.decided = *decided;
         let reply = match (decided.decision.verdict, wait.body) {

@@ -266,7 +266,7 @@ fn provisioned(world: &World, gateway: &Gateway, request: &Request, body: &[u8])
     shown(&reply.body)
 }
 
-fn shown(octets: &[u8]) -> String {
+pub(crate) fn shown(octets: &[u8]) -> String {
     use portreeve::wbxml::Event;
     let mut reader = portreeve::wbxml::Reader::new(octets).unwrap();
     let mut shown = String::new();
@@ -299,7 +299,7 @@ fn a_wipe_is_told_to_its_client_and_to_no_other_r41_ms_asprov_3_2_5_1_2() {
     world.order("good", Some(Wipe::Device));
     // What waits is sent to its orders at once.
     let revoked = waiting.permit.revoked().unwrap();
-    let (cut, _) = gateway.handle_revoked(&waiting.exchange, &revoked, false);
+    let (cut, _) = gateway.handle_revoked(start(), &waiting.exchange, &revoked, false);
     assert_eq!(shown(&cut.body), "Ping(Status(140))");
     // So is every command, but for Provision, in its own form.
     for (command, expected) in [

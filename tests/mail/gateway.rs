@@ -516,7 +516,7 @@ fn a_change_takes_the_permission_back_r14() {
     let Poll::Ready(decided) = permit.as_mut().poll(&mut context) else {
         panic!("the permit holds although the device is not compliant");
     };
-    let (reply, event) = gateway.handle_revoked(&forward.exchange, &decided, false);
+    let (reply, event) = gateway.handle_revoked(start(), &forward.exchange, &decided, false);
     assert_eq!(reply.status, StatusCode::FORBIDDEN);
     assert_eq!(reply.headers["x-portreeve-reason"], "53000");
     assert_eq!(record(event.as_ref()).id, forward.exchange.id());

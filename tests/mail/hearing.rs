@@ -228,7 +228,7 @@ fn what_a_client_in_quarantine_tells_goes_on_when_it_lets_it_in() {
             assert!(telling.permit.revoked().is_none(), "row {row}");
             world.set("good", ComplianceState::NonCompliant);
             let revoked = telling.permit.revoked().unwrap();
-            let (reply, _) = gateway.handle_revoked(&telling.exchange, &revoked, false);
+            let (reply, _) = gateway.handle_revoked(start(), &telling.exchange, &revoked, false);
             assert_eq!(reply.status, StatusCode::FORBIDDEN, "row {row}");
         }
     }
@@ -258,7 +258,7 @@ fn a_wipe_reaches_a_client_that_is_telling_in_quarantine_r41() {
         world.learn(&gateway);
         world.order("new", Some(Wipe::Device));
         let revoked = telling.permit.revoked().unwrap();
-        let (reply, _) = gateway.handle_revoked(&telling.exchange, &revoked, false);
+        let (reply, _) = gateway.handle_revoked(start(), &telling.exchange, &revoked, false);
         assert!(said(&reply).contains("140"), "row {command}: {reply:?}");
     }
 }

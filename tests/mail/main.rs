@@ -71,4 +71,5 @@ mod stripping;
 mod upstream;
 mod upstreams;
 mod users;
+mod waits;
 mod world;

@@ -131,7 +131,7 @@ fn a_blocked_device_is_told_in_wbxml_where_that_is_wanted_r32() {
     let Poll::Ready(decided) = permit.as_mut().poll(&mut context) else {
         panic!("the permit holds although the device is not compliant");
     };
-    let (answer, _) = gateway.handle_revoked(&ping.exchange, &decided, false);
+    let (answer, _) = gateway.handle_revoked(start(), &ping.exchange, &decided, false);
     let body = Status::DeviceIsBlockedForThisUser.body(Command::Ping, Version::V14_1);
     assert_eq!(Some(answer.body), body);
 }

@@ -145,7 +145,11 @@ impl Way {
         only_waited: bool,
     ) -> (Reply, Option<Event>) {
         match self {
-            Self::Mail(exchange) => front.gateway.handle_revoked(exchange, decided, only_waited),
+            Self::Mail(exchange) => {
+                let now = front.clock.now();
+                let gateway = &front.gateway;
+                gateway.handle_revoked(now, exchange, decided, only_waited)
+            }
             Self::Web(visit) => front.gateway.handle_visit_revoked(visit, decided),
         }
     }
