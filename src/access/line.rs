@@ -7,7 +7,8 @@
 //!
 //! A place is held by each request that was let in, and is free when the last of them is over without
 //! success. By a success it stays until the inventory has taken that in, and no longer: a record that is
-//! forgotten after that makes room. By an answer of which it cannot be told what it was it stays for a day.
+//! forgotten after that makes room. By an answer of which it cannot be told what it was it stays for a day,
+//! unless too many do: then those go first that were answered longest ago.
 //! Whoever asks the line first and then the inventory ([`Reader::client_behind`]) counts nobody twice, and
 //! leaves nobody out.
 //!
@@ -51,6 +52,12 @@ impl Waiting {
         // Either way: another thread may have read the clock before, and it may have been set back.
         let is_recent = |(at, lasts): (Timestamp, _)| now.since(at).max(at.since(now)) < lasts;
         self.holders > 0 || self.served.is_some_and(is_recent)
+    }
+
+    /// When it was answered, if that is all that keeps its place.
+    fn answered(&self) -> Option<Timestamp> {
+        let (at, lasts) = self.served.filter(|_| self.holders == 0)?;
+        (lasts == UNTOLD).then_some(at)
     }
 }
 
@@ -121,14 +128,16 @@ impl Line {
         Some(InLine { line, user, eas })
     }
 
-    /// Whether nobody stands anywhere: as good as always.
+    /// Whether nobody stands anywhere. So it is as a rule, unless a mail server answers in a form that
+    /// cannot be read, compressed in spite of what it was asked for: then clients stand here day and night.
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Lets go of those who were served some time ago, of those that count in the inventory, and of those
     /// whose record there was forgotten; `counts` must not lock to say which it is, and says nothing of
-    /// one without a record. To be called about once a second, and when clients have begun to count.
+    /// one without a record. If more stand here after that because they were answered than may, those go
+    /// that were answered first. To be called about once a second, and when clients have begun to count.
     pub(super) fn tidy_all(
         &self,
         now: Timestamp,
@@ -149,6 +158,35 @@ impl Line {
                 }
             }
             self.tidy(waiting, now);
+            !waiting.is_empty()
+        });
+        if self.len() > MAX_ANSWERED {
+            self.make_room();
+        }
+    }
+
+    /// Lets as many of those go that were answered first that [`MAX_ANSWERED`] of them are left.
+    #[cold]
+    fn make_room(&self) {
+        let mut answered = Vec::with_capacity(self.len());
+        for waiting in &self.users {
+            answered.extend(waiting.iter().filter_map(Waiting::answered));
+        }
+        let mut excess = answered.len().saturating_sub(MAX_ANSWERED);
+        let Some(last) = excess.checked_sub(1) else {
+            return;
+        };
+        let (_, last, _) = answered.select_nth_unstable(last);
+        let last = *last;
+        self.users.retain(|_, waiting| {
+            waiting.retain(|one| {
+                let goes = excess > 0 && one.answered().is_some_and(|at| at <= last);
+                if goes {
+                    excess -= 1;
+                    self.count.fetch_sub(1, Ordering::Relaxed);
+                }
+                !goes
+            });
             !waiting.is_empty()
         });
     }
@@ -240,9 +278,16 @@ const UNTOLD: Duration = Duration::from_hours(24);
 /// one is judged behind all of them.
 const MAX_OF_USER: usize = 100;
 
-/// Places in all, some 60 octets each: more than there are requests under way on a gateway of the usual
-/// size (`mail.max_connections`). When they are taken, whoever needs one is asked to come again: anybody
-/// who was let in without would be a hole in the rule, and anybody who has been served needs none.
+/// Places that are kept for nothing but an answer, half of all: the others are for requests under way. A
+/// mail server whose answers cannot be read makes every client stand here that it serves, and keeps it from
+/// ever counting in the inventory. Of more such clients than this, those which came last count, and nobody
+/// is kept out for the others.
+const MAX_ANSWERED: usize = MAX_PLACES / 2;
+
+/// Places in all, some 60 octets each; for every one the inventory is asked each second and with each batch.
+/// When they are taken, whoever needs one is asked to come again: anybody who was let in without would be
+/// a hole in the rule, and anybody who counts needs none. Requests under way fill the other half only where
+/// some 30,000 of them are of clients that do not count yet.
 const MAX_PLACES: usize = 65_536;
 
 #[cfg(test)]

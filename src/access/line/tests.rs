@@ -162,6 +162,39 @@ fn beyond_the_bound_nobody_gets_a_place_but_who_has_one() {
     assert_eq!(line.users.len(), 0);
 }
 
+/// Clients whose answers can never be read kept everybody else out.
+#[test]
+fn whoever_was_answered_first_gives_way_when_the_places_are_taken() {
+    let line: Arc<Line> = Arc::default();
+    let user = |number: usize| (number / 90) as u128;
+    let under_way = take(&line, user(0), 0).1.unwrap();
+    for number in 0..MAX_PLACES {
+        let (user, eas) = (user(number), eas(number));
+        let place = take(&line, user, number).1.unwrap();
+        line.find(user, eas).unwrap().answered(at(number as u64));
+        drop(place);
+    }
+    let now = at(MAX_PLACES as u64);
+    let is_let_in = || !matches!(line.take(now, u128::MAX, eas(1)), Stand::NoRoom);
+    assert!(!is_let_in());
+    tidy(&line, MAX_PLACES as u64);
+    assert!(is_let_in());
+    let stands = |number| line.find(user(number), eas(number)).is_some();
+    let newest = MAX_PLACES - MAX_ANSWERED;
+    let expected = [true, false, false, true, true];
+    assert_eq!(
+        [0, 1, newest - 1, newest, MAX_PLACES - 1].map(stands),
+        expected
+    );
+    assert_eq!(line.len(), MAX_ANSWERED + 1);
+    drop(under_way);
+    for _ in 0..2 {
+        tidy(&line, MAX_PLACES as u64);
+        assert_eq!(line.len(), MAX_ANSWERED);
+    }
+    assert!(!stands(0) && stands(newest));
+}
+
 /// What happens to a client's requests.
 #[derive(Clone, Copy, Debug)]
 enum Event {
