@@ -199,8 +199,9 @@ impl Login {
         device: Option<EasDeviceId>,
     ) -> Attempt {
         let address = Written::new(network(peer.address));
-        // All that the directory may take for one account are guesses at one.
-        let account = UserId::plainest(&Names::account(&self.user)).into_owned();
+        // All that the directory may take for one account are guesses at one. First of all, because what
+        // is left in the plainest form may be an at sign or a backslash.
+        let account = Names::account(&UserId::plainest(&self.user));
         let account = account.as_bytes();
         Attempt {
             credential: self.key,

@@ -68,7 +68,8 @@ impl UserId {
     /// this form can be one account to a directory, Active Directory for one, and need not be.
     #[must_use]
     pub fn plainest(text: &str) -> Cow<'_, str> {
-        if text.is_ascii() {
+        let is_plain = |octet: u8| octet.is_ascii() && !octet.is_ascii_uppercase();
+        if text.bytes().all(is_plain) {
             return Cow::Borrowed(text);
         }
         const NFKD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizer::new_nfkd();
@@ -246,6 +247,22 @@ mod tests {
                 "{letter:?} is {folded:?}"
             );
             assert_eq!(UserId::folded(&folded), folded, "{letter:?}, folded again");
+        }
+    }
+
+    #[test]
+    fn a_name_is_plainest_in_lower_case_whatever_its_letters() {
+        for (name, expected) in [
+            ("alice", "alice"),
+            ("D\\Alice", "d\\alice"),
+            ("\u{c1}LICE", "alice"),
+            ("\u{212a}aren", "karen"),
+            ("\u{ff21}lice\u{ff20}d\u{ff3c}e", "alice@d\\e"),
+            ("\u{39f}\u{394}\u{39f}", "\u{3bf}\u{3b4}\u{3bf}"),
+        ] {
+            let plainest = UserId::plainest(name);
+            assert_eq!(plainest, expected, "row {name}");
+            assert_eq!(UserId::plainest(&plainest), expected, "row {name}, again");
         }
     }
 

@@ -33,7 +33,9 @@ fn a_throttled_user_is_told_so_in_whatever_spelling_r30() {
     let world = World::new();
     let gateway = world.gateway();
     for guess in 0..10 {
-        let name = match guess % 5 {
+        let name = match guess % 7 {
+            5 => format!("alice\u{ff20}d{guess}.example"),
+            6 => format!("D{guess}\u{ff3c}alice"),
             3 => "\u{e1}li\u{327}ce".to_owned(),
             4 => "\u{ff41}\u{ff4c}\u{ff29}\u{ff43}\u{ff45}".to_owned(),
             0 => format!("D{guess}\\alice"),
