@@ -30,16 +30,17 @@ pub fn may_be_repeated(command: Command, body: &[u8]) -> bool {
         | Command::GetHierarchy => true,
         // Without a body it is the one before, once more (MS-ASCMD 2.2.1.21).
         Command::Sync => {
-            let uploads = |tag| tag == air_sync::COMMANDS;
+            let uploads = |tag, _: &str| tag == air_sync::COMMANDS;
             body.is_empty() || has_none(body, air_sync::SYNC, uploads)
         }
         Command::Settings => {
-            let changes = |tag| tag == settings::SET;
+            let changes = |tag, _: &str| tag == settings::SET;
             has_none(body, settings::SETTINGS, changes)
         }
         Command::ItemOperations => {
-            let changes =
-                |tag| tag == item_operations::EMPTY_FOLDER_CONTENTS || tag == item_operations::MOVE;
+            let changes = |tag, _: &str| {
+                tag == item_operations::EMPTY_FOLDER_CONTENTS || tag == item_operations::MOVE
+            };
             has_none(body, item_operations::ITEM_OPERATIONS, changes)
         }
         Command::SendMail
@@ -61,28 +62,36 @@ pub fn may_be_repeated(command: Command, body: &[u8]) -> bool {
 /// begins no folder. One without a body goes on as the one before.
 #[must_use]
 pub fn only_waits(body: &[u8]) -> bool {
-    let wants_more = |tag| tag == air_sync::COMMANDS || tag == air_sync::FETCH;
-    let waits = |tag| tag == air_sync::WAIT || tag == air_sync::HEARTBEAT_INTERVAL;
+    let wants_more = |tag, text: &str| {
+        tag == air_sync::COMMANDS
+            || tag == air_sync::FETCH
+            || tag == air_sync::SYNC_KEY && text == "0"
+    };
+    let waits = |tag, _: &str| tag == air_sync::WAIT || tag == air_sync::HEARTBEAT_INTERVAL;
     body.is_empty()
         || has_none(body, air_sync::SYNC, wants_more) && !has_none(body, air_sync::SYNC, waits)
 }
 
-/// Whether a document of this root can be read to its end and has none of these elements.
-fn has_none(body: &[u8], root: Tag, unwanted: impl Fn(Tag) -> bool) -> bool {
+/// Whether a document of this root can be read to its end and has none of these elements; it is asked of
+/// each when it begins, without text, and again with its text.
+fn has_none(body: &[u8], root: Tag, unwanted: impl Fn(Tag, &str) -> bool) -> bool {
     let Ok(mut reader) = Reader::new(body) else {
         return false;
     };
-    let mut is_first = true;
+    let mut last = None;
     loop {
         match reader.next_event() {
             Ok(Some(Event::Start(tag) | Event::Empty(tag))) => {
-                if unwanted(tag) || is_first && tag != root {
+                if unwanted(tag, "") || last.is_none() && tag != root {
                     return false;
                 }
-                is_first = false;
+                last = Some(tag);
+            }
+            Ok(Some(Event::Text(text))) if last.is_some_and(|tag| unwanted(tag, text)) => {
+                return false;
             }
             Ok(Some(Event::Text(_) | Event::Opaque(_) | Event::End(_))) => {}
-            Ok(None) => return !is_first,
+            Ok(None) => return last.is_some(),
             Err(_) => return false,
         }
     }
@@ -94,10 +103,14 @@ mod tests {
     use crate::wbxml::Writer;
 
     fn sync(more: impl FnOnce(&mut Writer)) -> Vec<u8> {
+        sync_at("7", more)
+    }
+
+    fn sync_at(key: &str, more: impl FnOnce(&mut Writer)) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.element(air_sync::SYNC, |writer| {
             writer.element(air_sync::COLLECTION, |writer| {
-                writer.leaf(air_sync::SYNC_KEY, "7");
+                writer.leaf(air_sync::SYNC_KEY, key);
                 more(writer);
             });
         });
@@ -113,18 +126,24 @@ mod tests {
     #[test]
     fn a_sync_that_may_send_something_up_is_no_mere_wait() {
         let waits = |tag| sync(|writer| writer.leaf(tag, "60"));
-        let sends = sync(|writer| {
-            writer.empty(air_sync::COMMANDS);
-            writer.leaf(air_sync::WAIT, "60");
-        });
+        let waits_with = |tag| {
+            sync(|writer| {
+                writer.empty(tag);
+                writer.leaf(air_sync::WAIT, "60");
+            })
+        };
+        let waits_at = |key| sync_at(key, |writer| writer.leaf(air_sync::WAIT, "60"));
         let whole = waits(air_sync::WAIT);
         for (body, expected) in [
             (&b""[..], true),
             (&whole, true),
             (&waits(air_sync::HEARTBEAT_INTERVAL), true),
-            (&waits(air_sync::FETCH), false),
+            (&waits_with(air_sync::GET_CHANGES), true),
+            (&waits_with(air_sync::FETCH), false),
+            (&waits_with(air_sync::COMMANDS), false),
             (&sync(|_| {}), false),
-            (&sends, false),
+            (&waits_at("10"), true),
+            (&waits_at("0"), false),
             (&whole[..whole.len() - 1], false),
             (b"\x1f\x8b\x08", false),
         ] {

@@ -278,17 +278,17 @@ async fn a_wait_ends_by_itself_and_by_the_client() {
 /// It was answered as if nothing had come, by which a client takes what it has sent up for received.
 #[tokio::test]
 async fn a_sync_that_was_under_way_is_tried_again_unless_it_only_waited_r14() {
-    let with = |tag: Tag| {
+    let waits = |key: &str, sends: bool| {
         written(air_sync::SYNC, |writer| {
             writer.element(air_sync::COLLECTION, |writer| {
-                writer.leaf(air_sync::SYNC_KEY, "{real}9");
+                writer.leaf(air_sync::SYNC_KEY, key);
                 writer.leaf(air_sync::COLLECTION_ID, "5");
-                writer.element(tag, |writer| writer.leaf(air_sync::DELETE, "5:1"));
+                if sends {
+                    writer.element(air_sync::COMMANDS, |writer| {
+                        writer.leaf(air_sync::DELETE, "5:1");
+                    });
+                }
             });
-        })
-    };
-    let waits = || {
-        written(air_sync::SYNC, |writer| {
             writer.leaf(air_sync::WAIT, "30");
         })
     };
@@ -300,10 +300,10 @@ async fn a_sync_that_was_under_way_is_tried_again_unless_it_only_waited_r14() {
         client.ask("FolderSync", folder_sync("0")).await;
         drop(site.origin.next().await);
         for (row, body, expected) in [
-            ("sends", with(air_sync::COMMANDS), "Sync(Status(111))"),
-            ("begins", sync("5", "0"), "Sync(Status(111))"),
+            ("sends", waits("{real}9", true), "Sync(Status(111))"),
+            ("begins", waits("0", false), "Sync(Status(111))"),
             ("nothing", Vec::new(), ""),
-            ("waits", waits(), ""),
+            ("waits", waits("{real}9", false), ""),
         ] {
             site.world.set("new", ComplianceState::Compliant);
             let mut client = Client::of(&site, version).await;
