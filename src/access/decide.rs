@@ -212,14 +212,16 @@ impl DecisionPoint {
     }
 
     /// Whether what a mail client tells of its device may change this: every policy that has decided it
-    /// goes by that. The version that a source states counts more than the one that a client tells.
+    /// goes by that, and all of them are known. The version that a source states counts more than the one that a client tells.
     #[must_use]
     pub fn rests_on_telling(&self, decided: &Decided) -> bool {
         let set = self.policy.load();
         let posture = decided.seen.posture();
         let has_version = posture.is_some_and(|posture| posture.os_version != OsVersion::UNKNOWN);
         let mut deciding = decided.decision.deciding.iter().flatten().peekable();
-        deciding.peek().is_some() && deciding.all(|id| set.policy.goes_by_telling(*id, has_version))
+        !decided.decision.more_deciding
+            && deciding.peek().is_some()
+            && deciding.all(|id| set.policy.goes_by_telling(*id, has_version))
     }
 
     /// Whether a mail client tells of its device what its record does not say.

@@ -355,6 +355,8 @@ pub struct Decision {
     pub ruled: Option<Reason>,
     /// The policies whose outcome is the verdict, strictest first; unused places are `None`.
     pub deciding: [Option<PolicyId>; Self::DECIDING],
+    /// Whether there are more of them than places.
+    pub more_deciding: bool,
     /// When a fact used here expires, so that the answer must be asked for again.
     pub revisit: Option<Timestamp>,
     /// What the strictest policy in `report-only` would have made of it, if that is not allow.
@@ -387,6 +389,7 @@ impl Decision {
             reason,
             ruled: None,
             deciding: [None; Self::DECIDING],
+            more_deciding: false,
             revisit: None,
             rehearsed: None,
             active: false,

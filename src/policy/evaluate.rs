@@ -410,6 +410,7 @@ struct Strictest {
     ruling: Option<Ruling>,
     deciding: [Option<PolicyId>; Decision::DECIDING],
     count: usize,
+    more: bool,
     until: Timestamp,
 }
 
@@ -419,6 +420,7 @@ impl Strictest {
             ruling: None,
             deciding: [None; Decision::DECIDING],
             count: 0,
+            more: false,
             until: NEVER,
         }
     }
@@ -438,11 +440,15 @@ impl Strictest {
                 self.ruling = Some(ruling);
                 self.deciding = [None; Decision::DECIDING];
                 self.count = 0;
+                self.more = false;
             }
         }
-        if let Some(place) = self.deciding.get_mut(self.count) {
-            *place = Some(id);
-            self.count += 1;
+        match self.deciding.get_mut(self.count) {
+            Some(place) => {
+                *place = Some(id);
+                self.count += 1;
+            }
+            None => self.more = true,
         }
     }
 
@@ -452,6 +458,7 @@ impl Strictest {
             reason: ruling.reason,
             ruled: ruling.ruled,
             deciding: self.deciding,
+            more_deciding: self.more,
             revisit: (self.until != NEVER).then_some(self.until),
             rehearsed: None,
             active: true,

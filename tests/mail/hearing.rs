@@ -199,6 +199,33 @@ fn a_client_that_is_blocked_for_its_type_is_not_asked_what_it_is() {
     assert_eq!(reply.headers["x-portreeve-reason"], "54010");
 }
 
+/// Of the policies that have decided no more than four are kept; the one about the type is the last.
+#[test]
+fn a_client_that_many_rules_keep_out_is_asked_only_where_all_of_them_go_by_its_word() {
+    let of_model = "[[conditional]]\nname = \"N\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+        when = { not_models = [\"iPhone15*\"] }\naction = \"block\"\n";
+    let of_type = "[[conditional]]\nname = \"No toasters\"\nplanes = [\"mail\"]\n\
+        targets = [\"staff\"]\nwhen = { device_types = [\"Toast*\"] }\naction = \"block\"\n";
+    for (rules, device_type, expected) in [
+        (3, "Toaster", StatusCode::FORBIDDEN),
+        (4, "Toaster", StatusCode::FORBIDDEN),
+        (4, "iPhone", StatusCode::OK),
+    ] {
+        let world = World::new();
+        let gateway = world.gateway();
+        let numbered = |number| of_model.replace('N', &format!("Models {number}"));
+        let of_models: String = (0..rules).map(numbered).collect();
+        world.with_policies(&format!("{of_models}{of_type}"));
+        let query = format!("Cmd=FolderSync&User=alice&DeviceId=good&DeviceType={device_type}");
+        let mut request = Request::post(&query).basic("alice", "right");
+        let version = "14.1".parse().unwrap();
+        request.headers.insert("ms-asprotocolversion", version);
+        let reply = reply(request.settle(&gateway, &peer()));
+        assert_eq!(reply.status, expected, "row {rules} {device_type}");
+        assert_eq!(reply.headers["x-portreeve-reason"], "54010");
+    }
+}
+
 /// A command of a client in quarantine, let through to the mail server.
 fn under_way(gateway: &Gateway, request: &Request, body: &[u8]) -> Forward {
     match with_body(gateway, request.settle(gateway, &peer()), body) {
