@@ -339,7 +339,7 @@ fn the_name_of_an_application_alone_lets_no_mail_client_in() {
     let warned = |policy: &Policy| {
         let told = lint(policy);
         told.iter()
-            .any(|one| one.to_string().contains("W-NEVER: what a mail client"))
+            .any(|one| one.to_string().contains("W-NEVER: what a client"))
     };
     assert!(warned(&allow("")));
     assert!(!warned(&accepted));
@@ -528,4 +528,30 @@ fn rules_that_lock_everybody_out_are_told() {
             .iter()
             .any(|problem| problem.message.starts_with("W-NEVER: only mail clients"))
     );
+}
+
+/// By the first command that it was not about the device was active again, and `check` said nothing.
+#[test]
+fn inactivity_that_the_next_other_command_ends_is_told() {
+    let every = "[\"Sync\", \"SendMail\", \"SmartForward\", \"SmartReply\", \"GetAttachment\", \
+        \"GetHierarchy\", \"CreateCollection\", \"DeleteCollection\", \"MoveCollection\", \
+        \"FolderSync\", \"FolderCreate\", \"FolderDelete\", \"FolderUpdate\", \"MoveItems\", \
+        \"GetItemEstimate\", \"MeetingResponse\", \"Search\", \"Settings\", \"Ping\", \
+        \"ItemOperations\", \"Provision\", \"ResolveRecipients\", \"ValidateCert\", \"Find\"]";
+    for (commands, expected) in [
+        (Some("[\"SendMail\"]"), true),
+        (Some("[\"attachments\"]"), true),
+        (Some(every), false),
+        (None, false),
+    ] {
+        let commands = commands.map(|commands| format!("commands = {commands}, "));
+        let commands = commands.unwrap_or_default();
+        let when = format!("{commands}inactive_for = \"30d\"");
+        let told = lint(&policy(&rule(&when, "action = \"block\"")));
+        let about = told
+            .iter()
+            .find(|problem| problem.key == "conditional[1].when.inactive_for");
+        assert_eq!(about.is_some(), expected, "row {when}");
+        assert!(about.is_none_or(|one| one.message.starts_with("W-IDLE: ") && one.line.is_some()));
+    }
 }

@@ -22,6 +22,7 @@ pub(super) fn check(report: &mut Report<'_>) {
         if let Some(client) = client {
             doors(report, &key, policy, client);
             lockout(report, &key, policy, client);
+            inactivity(report, &key, policy, client);
         }
     }
 }
@@ -61,8 +62,8 @@ fn claims(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client
     if rests && !policy.accept_claimed && matches!(policy.then, Then::Act(Verdict::Allow)) {
         report.warn(
             &format!("{key}.action"),
-            "W-NEVER: what a mail client says of itself lets nobody in; require something that is \
-             known of the device, or write accept_claimed = true",
+            "W-NEVER: what a client says of itself lets nobody in; require something that is known \
+             of the device, or write accept_claimed = true",
         );
     }
     // Blocked from the first command on, it could never say what it is.
@@ -162,6 +163,18 @@ fn lockout(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, clien
                  mailbox",
                 either(vital.into_iter())
             ),
+        );
+    }
+}
+
+/// Inactivity that a rule about some commands looks for, which any other command ends.
+fn inactivity(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client: &Client) {
+    let is_of_some = client.commands.is_some_and(|commands| !commands.are_all());
+    if is_of_some && client.inactive_for.is_some() && policy.planes.contains(Plane::Mail) {
+        report.warn(
+            &format!("{key}.when.inactive_for"),
+            "W-IDLE: by the first command that is not among commands the device is active again, and \
+             this policy has no effect from then on; leave commands out",
         );
     }
 }
