@@ -67,7 +67,7 @@ impl Live {
     fn tidy_line(&self, now: Timestamp) {
         let reader = self.point.reader();
         let line = &self.point.line;
-        line.tidy_all(now, |user, eas| reader.counts(user, eas));
+        line.tidy_all(now, |user, eas| reader.counts_alone(user, eas));
     }
 
     /// Judges again the requests of revoked certificates.

@@ -50,7 +50,8 @@ pub struct ClientEntry {
     /// Which of its user's devices it is by when each was first served, from 1; of one that never was,
     /// which it would be if it were now.
     pub rank: u16,
-    /// Whether it has that rank for good: it was served, or another client that is the same device.
+    /// Whether it has that rank for good: it was served, or another client that is the same device. See
+    /// [`Reader::counts_alone`](crate::inventory::Reader::counts_alone) for the first only.
     pub counts: bool,
     /// What was decided of it last.
     pub state: Option<(Verdict, Reason)>,
@@ -115,14 +116,6 @@ impl Clients {
             entry.wipe = client.wipe;
         }
         entry
-    }
-
-    /// Whether a client has a place of its own among its user's devices.
-    pub(crate) fn counts(&self, user: Key, eas: &EasDeviceId) -> bool {
-        let bucket = self.bucket(user).load();
-        let mut users = bucket.as_deref().into_iter().flatten();
-        let user = users.find(|one| one.key == user);
-        user.is_some_and(|user| user.counts(eas))
     }
 
     /// The text of a number.
@@ -391,9 +384,8 @@ mod tests {
             assert_eq!(found(number, device), expected, "row {number} {device:?}");
         }
         // It is served all the same, and counts.
-        assert!(!clients.counts(Key(7), &eas(1)));
         is(1, None);
-        assert!(clients.counts(Key(7), &eas(1)));
+        assert_eq!(found(1, None), (1, true));
         assert_eq!(found(5, None), (5, false));
         is(1, Some(tablet));
         // Forgotten is the device, and not only what it is called now.

@@ -42,16 +42,13 @@ impl Reader {
         self.shared.keys.user(user).map(|key| key.0)
     }
 
-    /// Whether a mail client of the user with this number has a place of its own among the devices; `None` of
-    /// one that is not known. Never waits, never locks, never allocates.
+    /// Whether a mail client of the user with this number has a place of its own among the devices, and none
+    /// that it shares with another client which is the same device; `None` of one that is not known. Never
+    /// waits, never locks, never allocates.
     #[must_use]
-    pub fn counts(&self, user: u128, eas: &EasDeviceId) -> Option<bool> {
-        let user = Key(user);
-        self.shared
-            .clients
-            .find(user, (eas, None), &[])
-            .first_seen?;
-        Some(self.shared.clients.counts(user, eas))
+    pub fn counts_alone(&self, user: u128, eas: &EasDeviceId) -> Option<bool> {
+        let known = self.shared.clients.find(Key(user), (eas, None), &[]);
+        known.first_seen.map(|_| known.counts)
     }
 
     /// The model that a mail client has told; empty if it has not.

@@ -179,7 +179,8 @@ pub struct Sighting {
     pub at: Timestamp,
     /// Whether the mail server has answered with success.
     pub success: bool,
-    /// Whether no policy has found that it had stayed away for too long.
+    /// Whether policies were asked and none has found that it had stayed away for too long; false also
+    /// where this is not known, as of what a client tells of its device.
     pub active: bool,
     /// The device that a certificate has proved it to be.
     pub proven: Option<DeviceId>,

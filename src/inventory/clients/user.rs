@@ -47,13 +47,8 @@ impl User {
 
     /// How many of these have no place of their own.
     pub(super) fn unplaced(&self, of: &[EasDeviceId]) -> usize {
-        of.iter().filter(|eas| !self.counts(eas)).count()
-    }
-
-    /// Whether a client has a place that is its own.
-    pub(super) fn counts(&self, eas: &EasDeviceId) -> bool {
-        let mut served = self.served().iter();
-        served.any(|one| one.eas == *eas && self.stands_alone(one))
+        let is_unplaced = |eas: &&EasDeviceId| self.place(eas, None).is_none();
+        of.iter().filter(is_unplaced).count()
     }
 
     fn served(&self) -> &[Arc<MailClient>] {
