@@ -92,6 +92,12 @@ impl Command {
         self as u8
     }
 
+    /// Whether by it a client may tell what device it is (MS-ASCMD 2.2.3.45). It brings no mail then.
+    #[must_use]
+    pub const fn may_tell_device(self) -> bool {
+        matches!(self, Self::Settings | Self::Provision)
+    }
+
     /// The command with this code; everything above 23 is none.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {

@@ -267,7 +267,7 @@ impl Gateway {
                 return self.begin_wipe(now, way, headers);
             }
             if self.is_heard(&way.request, &way.decided) {
-                return self.hear_blocked(now, way, headers);
+                return self.hear(now, way, headers);
             }
             let is_held_back = decided.decision.verdict == Verdict::Quarantine;
             if is_held_back && self.has_mailbox(&way.request) {

@@ -1,5 +1,5 @@
-//! Clients that are kept out for what they have said of themselves, or not yet: the version of their system,
-//! or their model. They are heard, so that one that was updated can say so, and a new one what it is.
+//! Clients that are kept out for the version of their system or for their model, which only they themselves
+//! tell. They are heard all the same: one that was updated can say so, and a new one can say what it is.
 //!
 //! The body of a Settings or a Provision is read although its client is blocked, or in quarantine without
 //! a mailbox; what it tells is noted, and the command is judged anew with that at once. Until the verdict
@@ -23,7 +23,6 @@ use http::HeaderMap;
 use crate::access::Decided;
 use crate::access::Told;
 use crate::eas;
-use crate::eas::Command;
 use crate::eas::Status;
 use crate::eas::Version;
 use crate::model::Monotonic;
@@ -44,11 +43,6 @@ use super::sighting::told;
 
 /// Who was asked what it is, and when.
 pub(super) type Asked = Mutex<HashMap<Key, Monotonic>>;
-
-/// Whether a command may tell what device its client is.
-const fn tells(command: Command) -> bool {
-    matches!(command, Command::Settings | Command::Provision)
-}
 
 impl Gateway {
     /// Whether a client is kept out with all its commands for what it says of itself, and is to be heard.
@@ -75,9 +69,9 @@ impl Gateway {
     }
 
     /// A command of a client that [is heard](Self::is_heard).
-    pub(super) fn hear_blocked(&self, now: Now, way: Box<Way>, headers: HeaderMap) -> Step {
+    pub(super) fn hear(&self, now: Now, way: Box<Way>, headers: HeaderMap) -> Step {
         let record = way.who.record(self.blank(), &way.request, &way.decided);
-        let action = if tells(way.request.command) {
+        let action = if way.request.command.may_tell_device() {
             let permit = way.who.with_subject(&way.request, |subject| {
                 self.live.hold(now.wall, subject, &way.decided)
             });

@@ -207,8 +207,7 @@ impl Gateway {
             ..
         } = way;
         let lacks = self.roll.lacks(who, request, decided.decision.reason);
-        let tells = matches!(request.command, Command::Provision | Command::Settings);
-        if lacks.is_none() && !tells {
+        if lacks.is_none() && !request.command.may_tell_device() {
             return Answer::Reply(403, Vec::new());
         }
         let message = self.compose(now, way, wanted);

@@ -77,7 +77,7 @@ impl Gateway {
     /// of its device, or whether it fetches an attachment or sends a message.
     pub(super) fn must_be_read(&self, request: &eas::Request) -> bool {
         let command = request.command;
-        matches!(command, Command::Settings | Command::Provision)
+        command.may_tell_device()
             || body::may_fetch_attachment(command) && self.live.asks_about_attachments()
             || self.may_send(request)
     }
@@ -112,7 +112,7 @@ impl Gateway {
     /// Whether it is worth telling that the mail server answers a command with success.
     pub(super) fn wants_success(now: Timestamp, request: &eas::Request, decided: &Decided) -> bool {
         // By these a client learns its orders; they bring it no mail.
-        if matches!(request.command, Command::Provision | Command::Settings) {
+        if request.command.may_tell_device() {
             return false;
         }
         decided.client.is_some_and(|known| {
