@@ -219,7 +219,7 @@ impl Gateway {
         let Pending {
             mut who,
             wanted,
-            mut headers,
+            headers,
         } = pending;
         // It is among the headers, and in nothing that waits with a Ping.
         who.login.forget_authorization();
@@ -254,7 +254,7 @@ impl Gateway {
         }
         let (decided, permit, until) = self.admit(now, &who, &request, &headers);
         // In its place from here on: it is large, and goes through many hands.
-        let mut way = Box::new(Way {
+        let way = Box::new(Way {
             who,
             request,
             decided,
@@ -262,20 +262,30 @@ impl Gateway {
             unbound: None,
         });
         self.note_decision(&way.who, &way.request, &way.decided);
-        let Some(permit) = permit else {
-            if wipe::due(&way.request, &way.decided).is_some() {
-                return self.begin_wipe(now, way, headers);
-            }
-            if self.is_heard(&way.request, &way.decided) {
-                return self.hear(now, way, headers);
-            }
-            let is_held_back = decided.decision.verdict == Verdict::Quarantine;
-            if is_held_back && self.has_mailbox(&way.request) {
-                return self.hold_back(now, way, headers);
-            }
-            let record = way.who.record(self.blank(), &way.request, &decided);
-            return Step::recorded(self.keep_out(now, &way), record);
-        };
+        match permit {
+            Some(permit) => self.take_in(now, way, permit, headers),
+            None => self.leave_out(now, way, headers),
+        }
+    }
+
+    /// A command that is not let in.
+    fn leave_out(&self, now: Now, way: Box<Way>, headers: HeaderMap) -> Step {
+        if wipe::due(&way.request, &way.decided).is_some() {
+            return self.begin_wipe(now, way, headers);
+        }
+        if self.is_heard(&way.request, &way.decided) {
+            return self.hear(now, way, headers);
+        }
+        let is_held_back = way.decided.decision.verdict == Verdict::Quarantine;
+        if is_held_back && self.has_mailbox(&way.request) {
+            return self.hold_back(now, way, headers);
+        }
+        let record = way.who.record(self.blank(), &way.request, &way.decided);
+        Step::recorded(self.keep_out(now, &way), record)
+    }
+
+    /// A command that is let in: on to the mail server, unless something about it is looked at before.
+    fn take_in(&self, now: Now, mut way: Box<Way>, permit: Permit, mut headers: HeaderMap) -> Step {
         self.expect(now, &mut way, &mut headers);
         let record = way.record(self.blank());
         if let Some((status, body)) = eas::quarantine::named(&way.request) {

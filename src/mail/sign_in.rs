@@ -93,92 +93,97 @@ impl Gateway {
     pub fn handle_told(&self, now: Now, ticket: Ticket, told: Told<'_>) -> Step {
         let mut asked = *ticket.0;
         let who = &asked.pending.who;
-        match told {
+        let (status, answer) = match told {
             Told::Waited => {
                 return self.sign_in(now, asked.pending, asked.pauses, asked.is_first);
             }
-            Told::Answer(status, answer)
-                if is_of_another_server(status) && !answer.contains_key(headers::VERSIONS) =>
-            {
+            Told::Unreachable => {
                 self.unanswered(now.monotonic, who);
+                self.credentials().release(&asked.attempt);
+                return Step::answer(Reply::unavailable(SHORT_WAIT, Cause::Unavailable));
             }
-            Told::Answer(status, _) => self.answered(now.monotonic, who, status),
-            Told::Unreachable => self.unanswered(now.monotonic, who),
+            Told::Answer(status, answer) => (status, answer),
+        };
+        if is_of_another_server(status) && !answer.contains_key(headers::VERSIONS) {
+            self.unanswered(now.monotonic, who);
+        } else {
+            self.answered(now.monotonic, who, status);
         }
-        let attempt = asked.attempt;
-        match (asked.stage, told) {
-            (Stage::Challenge, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
-                let at = asked.pending.who.route.upstream;
+        match asked.stage {
+            Stage::Challenge if status == StatusCode::UNAUTHORIZED => {
+                let at = who.route.upstream;
                 self.credentials().challenged(now.monotonic, at);
                 asked.stage = Stage::Credentials;
                 self.ask(asked)
             }
-            (Stage::Challenge, Told::Answer(status, answer))
-                if status.is_success() && answer.contains_key(headers::VERSIONS) =>
-            {
+            Stage::Challenge if is_offer(status, answer) => {
                 let mut credentials = self.credentials();
-                credentials.release(&attempt);
+                credentials.release(&asked.attempt);
                 credentials.distrust();
                 drop(credentials);
                 Step::answer(Reply::unavailable(LONG_WAIT, Cause::NoChallenge))
             }
-            (Stage::Credentials, Told::Answer(StatusCode::UNAUTHORIZED, _)) => {
-                self.credentials().refuse(now.monotonic, &attempt);
-                let text = "refused by the mail server";
-                let record = asked.pending.who.refusal_record(now.wall, text);
-                Step::recorded(
-                    Reply::unauthorized(&self.challenges, Cause::Refused),
-                    record,
-                )
+            Stage::Challenge => self.told_nothing(&asked, status, answer),
+            Stage::Credentials => self.told_of_credentials(now, asked, status, answer),
+        }
+    }
+
+    /// What the upstream says of credentials that it was shown.
+    fn told_of_credentials(
+        &self,
+        now: Now,
+        asked: Asked,
+        status: StatusCode,
+        answer: &HeaderMap,
+    ) -> Step {
+        let attempt = &asked.attempt;
+        let refused = |text| asked.pending.who.refusal_record(now.wall, text);
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                self.credentials().refuse(now.monotonic, attempt);
+                let reply = Reply::unauthorized(&self.challenges, Cause::Refused);
+                Step::recorded(reply, refused("refused by the mail server"))
             }
-            (Stage::Credentials, Told::Answer(StatusCode::FORBIDDEN, _)) => {
+            StatusCode::FORBIDDEN => {
                 // The password may be right, so it is no guess that failed; and the user may be
                 // enabled any moment, so nothing is remembered.
-                self.credentials().release(&attempt);
-                let text = "not enabled for ActiveSync by the mail server";
-                let record = asked.pending.who.refusal_record(now.wall, text);
+                self.credentials().release(attempt);
                 let body = "The mail server does not enable this user for ActiveSync.";
-                Step::recorded(Reply::forbidden(body, Cause::UserNotEnabled), record)
+                let reply = Reply::forbidden(body, Cause::UserNotEnabled);
+                Step::recorded(
+                    reply,
+                    refused("not enabled for ActiveSync by the mail server"),
+                )
             }
-            (Stage::Credentials, Told::Answer(status, answer))
-                if status.is_success() && answer.contains_key(headers::VERSIONS) =>
-            {
+            status if is_offer(status, answer) => {
                 let offer = Offer(headers::offered(answer));
                 let most = asked.pending.who.login.lifetime(now.wall);
-                let offer = self
-                    .credentials()
-                    .accept(now.monotonic, &attempt, offer, most);
+                let mut credentials = self.credentials();
+                let offer = credentials.accept(now.monotonic, attempt, offer, most);
+                drop(credentials);
                 self.accepted(now, asked.pending, &offer)
             }
-            (Stage::Credentials, Told::Answer(status, answer)) if status.as_u16() == REDIRECT => {
-                self.credentials().release(&attempt);
+            status if status.as_u16() == REDIRECT => {
+                self.credentials().release(attempt);
                 self.ask_elsewhere(now, asked.pending, answer.get(headers::LOCATION))
             }
-            (Stage::Challenge | Stage::Credentials, Told::Answer(status, _))
-                if is_of_another_server(status) =>
-            {
-                self.credentials().release(&attempt);
-                Step::answer(Reply::unavailable(LONG_WAIT, Cause::NotActiveSync(status)))
-            }
-            (
-                Stage::Challenge | Stage::Credentials,
-                Told::Answer(
-                    StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE,
-                    answer,
-                ),
-            ) => {
-                self.credentials().release(&attempt);
-                let wait = headers::retry_after(answer).unwrap_or(SHORT_WAIT);
-                Step::answer(Reply::busy(wait.min(LONGEST_WAIT)))
-            }
-            (
-                Stage::Challenge | Stage::Credentials,
-                Told::Answer(..) | Told::Unreachable | Told::Waited,
-            ) => {
-                self.credentials().release(&attempt);
-                Step::answer(Reply::unavailable(SHORT_WAIT, Cause::Unavailable))
-            }
+            status => self.told_nothing(&asked, status, answer),
         }
+    }
+
+    /// The upstream's answer is none to what it was asked.
+    fn told_nothing(&self, asked: &Asked, status: StatusCode, answer: &HeaderMap) -> Step {
+        self.credentials().release(&asked.attempt);
+        Step::answer(match status {
+            status if is_of_another_server(status) => {
+                Reply::unavailable(LONG_WAIT, Cause::NotActiveSync(status))
+            }
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                let wait = headers::retry_after(answer).unwrap_or(SHORT_WAIT);
+                Reply::busy(wait.min(LONGEST_WAIT))
+            }
+            _ => Reply::unavailable(SHORT_WAIT, Cause::Unavailable),
+        })
     }
 
     /// The upstream has answered that the user's mailbox is elsewhere: the credentials are shown there, if
@@ -240,6 +245,11 @@ impl Gateway {
             }
         }
     }
+}
+
+/// Whether an answer offers ActiveSync.
+fn is_offer(status: StatusCode, answer: &HeaderMap) -> bool {
+    status.is_success() && answer.contains_key(headers::VERSIONS)
 }
 
 /// How long the wait number `number` for others' answers is: 50 ms at first, a second at most.
