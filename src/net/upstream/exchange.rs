@@ -237,29 +237,10 @@ impl Exchange {
                 let head = AnswerHead::parse(filled.get(..end).unwrap_or_default());
                 link.input.consume(end);
                 self.scanned = 0;
-                let mut head = head.map_err(|_| LinkError::NotHttp)?;
-                if self.is_head {
-                    head.length = Length::Known(0);
+                match self.take_head(head.map_err(|_| LinkError::NotHttp)?)? {
+                    Some(head) => return Poll::Ready(Ok(head)),
+                    None => continue,
                 }
-                self.let_go();
-                if head.status.is_informational() {
-                    self.interim += 1;
-                    // 101 would turn the connection into something else.
-                    if head.status.as_u16() == 101 || self.interim > MAX_INTERIM {
-                        return Poll::Ready(Err(LinkError::NotHttp.into()));
-                    }
-                    continue;
-                }
-                self.heard = Instant::now();
-                self.decoder = Decoder::of_answer(head.length);
-                self.keeps = head.keeps && head.length != Length::UntilClose;
-                if let Some(member) = &self.member
-                    && member.health.succeed()
-                {
-                    let (upstream, server) = (&member.settings.name, member.place());
-                    info!(%upstream, %server, "a server answers again");
-                }
-                return Poll::Ready(Ok(head));
             }
             self.scanned = filled.len();
             if link.input.is_full() {
@@ -282,6 +263,33 @@ impl Exchange {
             }
             self.begin_anew();
         }
+    }
+
+    /// The head of an answer has come; `None` if it is an interim one, after which another comes.
+    fn take_head(&mut self, mut head: AnswerHead) -> Result<Option<AnswerHead>, LinkError> {
+        if self.is_head {
+            head.length = Length::Known(0);
+        }
+        self.let_go();
+        if head.status.is_informational() {
+            self.interim += 1;
+            // 101 would turn the connection into something else.
+            return if head.status.as_u16() == 101 || self.interim > MAX_INTERIM {
+                Err(LinkError::NotHttp)
+            } else {
+                Ok(None)
+            };
+        }
+        self.heard = Instant::now();
+        self.decoder = Decoder::of_answer(head.length);
+        self.keeps = head.keeps && head.length != Length::UntilClose;
+        if let Some(member) = &self.member
+            && member.health.succeed()
+        {
+            let (upstream, server) = (&member.settings.name, member.place());
+            info!(%upstream, %server, "a server answers again");
+        }
+        Ok(Some(head))
     }
 
     /// Whether the request's body has come to its end.
