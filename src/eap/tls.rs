@@ -198,8 +198,7 @@ impl EapTls {
         let _inside = Turnstile::enter(Arc::clone(&link.gate) as _);
         let next = match link.gate.settle() {
             Ok(()) => link.finish(),
-            // rustls has no alert of ours to send once the handshake is complete, and wpa_supplicant
-            // answers a close_notify with no EAP packet at all.
+            // Without a word of TLS, as of a device that is blocked: see `finish`.
             Err(error) => Next::Fail(error.into()),
         };
         self.follow(next)
