@@ -13,6 +13,7 @@ use portreeve::wbxml::service::provision;
 use portreeve::wbxml::sync::get_item_estimate;
 use portreeve::wbxml::sync::r#move;
 
+use crate::quarantine::written;
 use crate::site::Plan;
 use crate::site::Site;
 use crate::site::command;
@@ -175,6 +176,13 @@ fn status_140_is_one_of_the_command_that_was_asked() {
     let asks = |command, octets: &[u8]| portreeve::eas::order::asks_for_wipe(command, octets);
     let moved = with_status(r#move::MOVE_ITEMS, r#move::STATUS, "140", 0);
     assert!(asks(Command::MoveItems, &moved));
+    let of_item = written(r#move::MOVE_ITEMS, |writer| {
+        writer.element(r#move::RESPONSE, |writer| {
+            writer.leaf(r#move::SRC_MSG_ID, "5:1");
+            writer.leaf(r#move::STATUS, "140");
+        });
+    });
+    assert!(asks(Command::MoveItems, &of_item));
     assert!(!asks(Command::GetItemEstimate, &moved));
     assert!(!asks(Command::GetAttachment, &moved));
     for cut in 0..moved.len() - 8 {
