@@ -289,11 +289,14 @@ impl Router {
 }
 
 impl Gateway {
-    /// Takes another map of upstreams and users. What was learned of credentials is asked for
-    /// again: it was another upstream's word, perhaps.
+    /// Takes another map of upstreams and users. What was learned of credentials is asked for again
+    /// unless the map is as before: it was another upstream's word, perhaps.
     pub fn replace_routes(&self, routes: Routes) {
+        let leads_as_before = self.router.routes().leads_as(&routes);
         self.router.replace(routes);
-        self.credentials().distrust();
+        if !leads_as_before {
+            self.credentials().distrust();
+        }
     }
 
     /// The upstream of a user has not answered. If the user was sent there by another, and nobody has had

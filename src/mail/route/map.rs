@@ -94,6 +94,11 @@ pub struct Routes {
 }
 
 impl Routes {
+    /// Whether each user is led to the same servers.
+    pub(super) fn leads_as(&self, other: &Self) -> bool {
+        self.resources == other.resources && self.rules == other.rules && self.learn == other.learn
+    }
+
     /// One upstream.
     #[must_use]
     pub fn only(origin: Origin) -> Self {
