@@ -90,6 +90,7 @@ pub fn run(folder: &Path, announce: impl Fn(&str)) -> Result<(), StartError> {
     for made in first_start::prepare(&draft, clock.now().wall)? {
         announce(&made.to_string());
     }
+    let is_told = !draft.says_nothing();
     let Loaded { config, warnings } = draft.complete(Purpose::Start, clock.now().wall, HOOKS)?;
     telemetry::start(&config.log);
     let mut gateway = Gateway::start(config)?;
@@ -102,7 +103,7 @@ pub fn run(folder: &Path, announce: impl Fn(&str)) -> Result<(), StartError> {
     announce(&gateway.banner(warnings).to_string());
 
     while let Signal::Reload = gateway.runtime.block_on(signals.next()) {
-        reload(&mut gateway, folder, clock);
+        reload(&mut gateway, is_told, folder, clock);
     }
     info!("stopping");
     gateway.stop();
@@ -110,13 +111,22 @@ pub fn run(folder: &Path, announce: impl Fn(&str)) -> Result<(), StartError> {
     Ok(())
 }
 
-fn reload(gateway: &mut Gateway, folder: &Path, clock: Clock) {
-    let loaded = config::read(folder).complete(Purpose::Start, clock.now().wall, HOOKS);
+/// A gateway that `is_told` what to do does not go back to the defaults: its file is missing, or is being
+/// written.
+fn reload(gateway: &mut Gateway, is_told: bool, folder: &Path, clock: Clock) {
+    let draft = config::read(folder);
+    if is_told && draft.says_nothing() {
+        let file = folder.join("gateway.toml");
+        let file = file.display();
+        error!("{file}: is missing or empty; the configuration that was running stays in force");
+        return;
+    }
+    let loaded = draft.complete(Purpose::Start, clock.now().wall, HOOKS);
     let result = loaded
         .map_err(|refused| refused.problems)
         .and_then(|loaded| {
             gateway
-                .reload(loaded.config)
+                .reload(folder, loaded.config)
                 .map(|waiting| (loaded.warnings, waiting))
         });
     match result {

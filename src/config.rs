@@ -266,6 +266,12 @@ pub fn open(folder: &Path, name: &str) -> Result<(String, String), Problem> {
 }
 
 impl Draft {
+    /// Whether gateway.toml is missing or sets nothing, so that all of it is the defaults.
+    #[must_use]
+    pub fn says_nothing(&self) -> bool {
+        self.written.gateway.lines.values().all(Option::is_none)
+    }
+
     /// Opens what the files point at and applies every rule.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ mod restart;
 
 use folders::claim_folders;
 use folders::journal_config;
+use restart::is_cut_off;
 use restart::needs_restart;
 
 /// Everything that runs.
@@ -262,7 +264,14 @@ impl Gateway {
     /// # Errors
     ///
     /// Everything wrong with the new configuration; the old one stays in force.
-    pub(super) fn reload(&mut self, config: Config) -> Result<Vec<String>, Vec<Problem>> {
+    pub(super) fn reload(
+        &mut self,
+        folder: &Path,
+        config: Config,
+    ) -> Result<Vec<String>, Vec<Problem>> {
+        if let Some(problem) = is_cut_off(folder, &self.config, &config) {
+            return Err(vec![problem]);
+        }
         let (directories, _) = passwords::load(&config)?;
         let clock = directory_clock(self.clock);
         let before = self.radius.directories.load_full();

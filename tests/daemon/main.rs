@@ -75,7 +75,10 @@ fn sigterm_ends_it_with_exit_code_0() {
 
 #[test]
 fn a_broken_configuration_keeps_the_running_one_and_says_why() {
-    let gateway = Gateway::start(|_| {});
+    let gateway = Gateway::start(|conf| {
+        let (sample, own) = ("127.0.0.1:18080\"", "127.0.0.1:9\"");
+        conf.replace("gateway.toml", sample, own);
+    });
     let conf = gateway.conf();
     let good = conf.read("policy.toml");
     conf.write(
@@ -108,6 +111,19 @@ fn a_broken_configuration_keeps_the_running_one_and_says_why() {
     );
     conf.write("policy.toml", &strict);
     assert!(gateway.reload().contains("is in force"));
+    // A file that is away for a moment, or cut off, is no order to take the sample's mail server.
+    let settings = conf.read("gateway.toml");
+    for (written, said) in [
+        ("", "is missing or empty"),
+        ("# to be written\n", "is missing or empty"),
+        ("[log]\nlevel = \"info\"\n", "mail.upstream: is missing"),
+    ] {
+        conf.write("gateway.toml", written);
+        let log = gateway.reload();
+        assert!(log.contains("stays in force"), "{written:?}: {log}");
+        assert!(log.contains(said), "{written:?}: {log}");
+    }
+    conf.write("gateway.toml", &settings);
     let answer = command(&gateway, &["probe", "mab", "00:00:5e:00:53:01"]);
     assert!(says(&answer, "Access-Reject"), "{answer:?}");
     assert_eq!(answer.status.code(), Some(1), "no is exit code 1");
@@ -504,15 +520,20 @@ fn two_gateways_cannot_share_a_folder() {
 
 #[test]
 fn two_gateways_cannot_write_the_same_records() {
-    // They wrote over each other's lines.
+    // They wrote over each other's lines, and saved over each other's devices.
     let gateway = Gateway::start(|_| {});
-    let folder = tempfile::tempdir().unwrap();
-    let conf = Conf::sample(folder.path());
-    let theirs = gateway.path("var/journal");
-    conf.replace("gateway.toml", "var/journal", theirs.to_str().unwrap());
-    let second = program(folder.path()).output().unwrap();
-    assert_eq!(second.status.code(), Some(2), "{second:?}");
-    assert!(says_error(&second, "another gateway writes to this folder"));
+    for (key, theirs) in [
+        ("folder = \"var/journal\"", "var/journal"),
+        ("folder = \"var\"", "var"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let conf = Conf::sample(folder.path());
+        let theirs = format!("folder = {:?}", gateway.path(theirs));
+        conf.replace("gateway.toml", key, &theirs);
+        let second = program(folder.path()).output().unwrap();
+        assert_eq!(second.status.code(), Some(2), "row {key}: {second:?}");
+        assert!(says_error(&second, "another gateway writes to this folder"));
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The folders that the gateway writes its records to.
+//! The folders that the gateway writes to.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,13 @@ use crate::config::Config;
 use crate::journal;
 use crate::store::Claim;
 
-/// Keeps other gateways out of the folders of records.
+/// Keeps other gateways out of them.
 pub(super) fn claim_folders(config: &Config) -> Result<Vec<Claim>, StartError> {
-    let mut folders = vec![&config.journal.folder, &config.accounting.folder];
+    let mut folders = vec![
+        &config.data.folder,
+        &config.journal.folder,
+        &config.accounting.folder,
+    ];
     if config.history.days > 0 {
         folders.push(&config.history.folder);
     }

@@ -1,9 +1,12 @@
 //! What a reload does not take over.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::config;
 use crate::config::Config;
+use crate::model::Problem;
+use crate::model::Severity;
 
 /// Settings of the new configuration that only a restart can take over.
 pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
@@ -25,6 +28,22 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     .filter(|(_, differs)| *differs)
     .map(|(what, _)| what.to_owned())
     .collect()
+}
+
+/// Why a configuration cannot be meant that is to follow the running one: what it leaves out would send
+/// everybody's mail and passwords to the server of the sample. A file that is being written looks so.
+pub(super) fn is_cut_off(folder: &Path, old: &Config, new: &Config) -> Option<Problem> {
+    let sample = config::Mail::default().upstream;
+    (new.mail.upstream == sample && old.mail.upstream != sample).then(|| Problem {
+        file: folder.join("gateway.toml").display().to_string(),
+        line: None,
+        key: "mail.upstream".to_owned(),
+        message: format!(
+            "is missing, or the server of the sample, and was {}; only a restart goes back to the sample's",
+            old.mail.upstream.join(", ")
+        ),
+        severity: Severity::Error,
+    })
 }
 
 /// What of RADIUS over TLS a reload does not take over.
