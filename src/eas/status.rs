@@ -82,6 +82,15 @@ impl Status {
         Self::MaximumDevicesReached,
     ];
 
+    /// What makes a client send a Provision that may have a policy, by the key that it sent.
+    #[must_use]
+    pub const fn asks_for_provision(policy_key: Option<u32>) -> Self {
+        match policy_key {
+            None | Some(0) => Self::DeviceNotProvisioned,
+            Some(_) => Self::InvalidPolicyKey,
+        }
+    }
+
     /// The number.
     #[must_use]
     pub const fn number(self) -> u8 {

@@ -270,8 +270,8 @@ impl Gateway {
 
     /// A command that is not let in.
     fn leave_out(&self, now: Now, way: Box<Way>, headers: HeaderMap) -> Step {
-        if wipe::due(&way.request, &way.decided).is_some() {
-            return self.begin_wipe(now, way, headers);
+        if let Some(order) = wipe::due(&way.request, &way.decided) {
+            return self.begin_wipe(now, order, way, headers);
         }
         if self.is_heard(&way.request, &way.decided) {
             return self.hear(now, way, headers);
@@ -397,9 +397,10 @@ impl Gateway {
     /// The refusal that a verdict means; an Allow without permit is a change that came and went.
     pub(super) fn reply(&self, who: &Who, request: &eas::Request, decided: &Decided) -> Reply {
         let reason = decided.decision.reason;
+        let order = wipe::due(request, decided);
         match decided.decision.verdict {
-            Verdict::Block if wipe::due(request, decided).is_some() => {
-                wipe::ask_for_orders(who, request, decided)
+            Verdict::Block if let Some(order) = order => {
+                wipe::ask_for_orders(order, who, request, decided)
             }
             Verdict::Block if reason.is_of_one_command() => {
                 Reply::refused_command(request, reason, who.id)

@@ -110,10 +110,7 @@ impl Gateway {
         if request.version < Version::V14_1 {
             return None;
         }
-        let status = match request.policy_key {
-            Some(key) if key != 0 => Status::InvalidPolicyKey,
-            Some(_) | None => Status::DeviceNotProvisioned,
-        };
+        let status = Status::asks_for_provision(request.policy_key);
         let body = status.body(request.command, request.version)?;
         let key = self.roll.key(&way.who.login.user, request.device);
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);

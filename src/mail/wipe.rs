@@ -45,7 +45,13 @@ pub(super) fn due(request: &eas::Request, decided: &Decided) -> Option<WipeOrder
 
 impl Gateway {
     /// A command of a client that is to be wiped.
-    pub(super) fn begin_wipe(&self, now: Now, way: Box<Way>, headers: HeaderMap) -> Step {
+    pub(super) fn begin_wipe(
+        &self,
+        now: Now,
+        order: WipeOrder,
+        way: Box<Way>,
+        headers: HeaderMap,
+    ) -> Step {
         let record = way.who.record(self.blank(), &way.request, &way.decided);
         let action = if way.request.command == Command::Provision {
             let permit = way.who.with_subject(&way.request, |subject| {
@@ -53,7 +59,7 @@ impl Gateway {
             });
             read(Aside(way, permit, headers))
         } else {
-            Action::Answer(ask_for_orders(&way.who, &way.request, &way.decided))
+            Action::Answer(ask_for_orders(order, &way.who, &way.request, &way.decided))
         };
         Step {
             action,
@@ -108,15 +114,24 @@ impl Gateway {
 }
 
 /// The status that makes the client send a Provision. Versions below 14.0 know it as 449, and only
-/// where they have a policy (MS-ASCMD 2.2.2).
-pub(super) fn ask_for_orders(who: &Who, request: &eas::Request, decided: &Decided) -> Reply {
+/// where they have a policy (MS-ASCMD 2.2.2). Where the device is to stay as it is, it is not the one upon
+/// which there are clients that erase it.
+pub(super) fn ask_for_orders(
+    order: WipeOrder,
+    who: &Who,
+    request: &eas::Request,
+    decided: &Decided,
+) -> Reply {
     let eas::Request {
         command,
         version,
         policy_key,
         ..
     } = *request;
-    let status = Status::RemoteWipeRequested;
+    let status = match order.wipe {
+        Wipe::Device => Status::RemoteWipeRequested,
+        Wipe::Account => Status::asks_for_provision(policy_key),
+    };
     let (status, body) = match status.body(command, version) {
         Some(body) => (200, body),
         None if policy_key.is_some_and(|key| key != 0) => (status.http(), Vec::new()),

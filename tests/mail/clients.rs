@@ -428,6 +428,14 @@ fn an_account_is_wiped_by_clients_that_know_it_only_r41_ms_asprov_2_2_2_1() {
         let kind = &reply.headers["content-type"];
         assert_eq!(kind, "text/plain; charset=utf-8", "row {version}");
     }
+    // Upon 140 there are clients that erase the whole device.
+    for (key, expected) in [("0", "Ping(Status(142))"), ("7", "Ping(Status(144))")] {
+        let mut ping = of_version("16.1");
+        ping.target = Request::of("good", "Ping").target;
+        ping.headers.insert("x-ms-policykey", key.parse().unwrap());
+        let told = reply(ping.settle(&gateway, &peer()));
+        assert_eq!(shown(&told.body), expected, "row {key:?}");
+    }
     let request = of_version("16.1");
     assert_eq!(
         provisioned(&world, &gateway, &request, b""),
