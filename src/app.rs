@@ -134,10 +134,10 @@ fn reload(gateway: &mut Gateway, is_told: bool, folder: &Path, clock: Clock) {
             for warning in warnings {
                 warn!("{warning}");
             }
-            info!("the configuration was read again and is in force");
             if !waiting.is_empty() {
                 warn!("only a restart takes over: {}", waiting.join(", "));
             }
+            info!("the configuration was read again and is in force");
         }
         Err(problems) => {
             for problem in problems {

@@ -70,6 +70,8 @@ use restart::needs_restart;
 /// Everything that runs.
 pub(super) struct Gateway {
     pub(super) config: Config,
+    /// The one that it was started with: of some settings that is the one in force.
+    started: Box<Config>,
     pub(super) runtime: Runtime,
     clock: Clock,
     point: Arc<DecisionPoint>,
@@ -236,6 +238,7 @@ impl Gateway {
         runtime.spawn(house.keep());
         let mail = Mail::start(front, mail_bound).map_err(StartError::System)?;
         Ok(Self {
+            started: Box::new(config.clone()),
             config,
             runtime,
             clock,
@@ -335,7 +338,7 @@ impl Gateway {
                 tracing::warn!("{problem}");
             }
         }
-        let mut waiting = needs_restart(&self.config, &config);
+        let mut waiting = needs_restart(&self.started, &config);
         if sources != self.source_settings {
             waiting.push("source.toml".to_owned());
         }

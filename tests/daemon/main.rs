@@ -470,6 +470,23 @@ fn metrics_and_health_answer_on_loopback() {
 
 /// Two gateways on one UDP port shared its packets silently, because each loop's socket may share.
 #[test]
+fn what_only_a_restart_takes_over_is_said_as_long_as_it_waits() {
+    let gateway = Gateway::start(|_| {});
+    let conf = gateway.conf();
+    let (now, then) = ("level = \"info\"", "level = \"warn\"");
+    let waits = |expected: bool| {
+        let log = gateway.reload();
+        let said = log.contains("only a restart takes over: log");
+        assert_eq!(said, expected, "{log}");
+    };
+    conf.replace("gateway.toml", now, then);
+    waits(true);
+    waits(true);
+    conf.replace("gateway.toml", then, now);
+    waits(false);
+}
+
+#[test]
 fn two_gateways_cannot_share_a_port() {
     let gateway = Gateway::start(|_| {});
     let folder = tempfile::tempdir().unwrap();
