@@ -40,8 +40,8 @@ impl Texts {
 
     /// Why, as people read it.
     pub(super) fn reason(&self, reason: Reason) -> &Template {
-        let own = REASONS.iter().find(|name| **name == reason.name());
-        self.get("reasons", own.copied().unwrap_or("other"))
+        let own = is_told(reason).then(|| reason.name());
+        self.get("reasons", own.unwrap_or("other"))
     }
 
     /// What to do about it.
@@ -174,11 +174,13 @@ fn read(top: &mut Section<'_>, known: Option<&Read>) -> Read {
     texts
 }
 
+/// Whether anybody is kept out for a reason, and so told of it. These two are those of whoever is let in:
+/// no text has a place for them but one of a site, which gets `other`.
+const fn is_told(reason: Reason) -> bool {
+    !matches!(reason, Reason::RequirementsMet | Reason::Exempt)
+}
+
 /// The key of the advice on a reason.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "of a reason that is new, people ask their help desk"
-)]
 const fn advice(reason: Reason) -> &'static str {
     match reason {
         Reason::DeviceUnknown
@@ -187,36 +189,53 @@ const fn advice(reason: Reason) -> &'static str {
         | Reason::DeviceNotProven => "enrol",
         Reason::DeviceNotRegistered => "register",
         Reason::DeviceNotCompliant | Reason::HealthRequirement => "mend",
-        Reason::ComplianceNotEvaluated | Reason::FactsStale => "wait",
+        Reason::ComplianceNotEvaluated | Reason::FactsStale | Reason::MappingPending => "wait",
         Reason::ComplianceForAnotherUser | Reason::DeviceOfAnotherUser => "own_account",
         Reason::ApplicationNotApproved => "application",
-        _ => "ask",
+        Reason::OsVersionNotAllowed => "update_system",
+        Reason::ProtocolNotAllowed => "update_application",
+        Reason::TooManyDevices => "fewer_devices",
+        Reason::CommandNotAllowed | Reason::AttachmentNotAllowed => "other_device",
+        Reason::DeviceNotDomainJoined
+        | Reason::BlockedByPolicy
+        | Reason::NotTargeted
+        | Reason::PlatformNotAllowed
+        | Reason::DeviceRetired
+        | Reason::UserUnknown
+        | Reason::DeviceAmbiguous
+        | Reason::NoPolicyApplies
+        | Reason::CertificateRevoked
+        | Reason::DeviceInactive
+        | Reason::RequirementsMet
+        | Reason::Exempt => "ask",
     }
 }
 
-/// The reasons that have a text of their own; any other is told by `other`.
-const REASONS: [&str; 20] = [
-    "DeviceNotCompliant",
-    "DeviceNotDomainJoined",
-    "ApplicationUsedIsNotAnApprovedApp",
-    "BlockedByConditionalAccess",
-    "NotTargeted",
-    "DeviceUnknown",
-    "DeviceNotManaged",
-    "DeviceNotRegistered",
-    "ComplianceNotEvaluated",
-    "ComplianceForAnotherUser",
-    "FactsStale",
-    "DeviceNotProven",
-    "PlatformNotAllowed",
-    "DeviceRetired",
-    "HealthRequirement",
-    "EasNotActivated",
-    "UserUnknown",
-    "DeviceAmbiguous",
-    "DeviceOfAnotherUser",
-    "NoPolicyApplies",
-];
+/// How many reasons are told.
+const TOLD: usize = {
+    let mut told = 0;
+    let mut at = 0;
+    while at < Reason::ALL.len() {
+        told += is_told(Reason::ALL[at]) as usize;
+        at += 1;
+    }
+    told
+};
+
+/// The names of the reasons that are told, in the order of their codes, and what stands for all others.
+const REASON_KEYS: [(&str, Shape); TOLD + 1] = {
+    let mut keys = [("other", Shape::Sentence); TOLD + 1];
+    let (mut told, mut at) = (0, 0);
+    while at < Reason::ALL.len() {
+        let reason = Reason::ALL[at];
+        if is_told(reason) {
+            keys[told].0 = reason.name();
+            told += 1;
+        }
+        at += 1;
+    }
+    keys
+};
 
 type Keys = &'static [(&'static str, Shape)];
 
@@ -269,22 +288,15 @@ const SECTIONS: [(&str, Keys); 8] = [
             ("wait", Shape::Sentence),
             ("own_account", Shape::Sentence),
             ("application", Shape::Sentence),
+            ("update_system", Shape::Sentence),
+            ("update_application", Shape::Sentence),
+            ("fewer_devices", Shape::Sentence),
+            ("other_device", Shape::Sentence),
             ("ask", Shape::Sentence),
         ],
     ),
     ("reasons", &REASON_KEYS),
 ];
-
-/// [`REASONS`] and what stands for all others.
-const REASON_KEYS: [(&str, Shape); REASONS.len() + 1] = {
-    let mut keys = [("other", Shape::Sentence); REASONS.len() + 1];
-    let mut at = 0;
-    while at < REASONS.len() {
-        keys[at].0 = REASONS[at];
-        at += 1;
-    }
-    keys
-};
 
 #[cfg(test)]
 mod tests {
@@ -394,14 +406,56 @@ mod tests {
         );
     }
 
+    /// A mail rule's reason was told as "does not meet the rules", and "ask your help desk".
     #[test]
-    fn every_reason_that_keeps_out_is_told_in_words_of_its_own() {
+    fn every_reason_is_told_in_words_of_its_own_in_every_language_or_is_of_whoever_is_let_in() {
         let book = Book::default();
-        let english = book.choose([]);
-        for reason in [Reason::DeviceNotCompliant, Reason::NoPolicyApplies] {
-            assert_ne!(english.reason(reason), english.get("reasons", "other"));
+        let mut all = Vec::new();
+        for texts in book.languages.values() {
+            for reason in Reason::ALL {
+                let is_other = texts.reason(reason) == texts.get("reasons", "other");
+                let lets_in = matches!(reason, Reason::RequirementsMet | Reason::Exempt);
+                let row = format!("{} {reason}", texts.language);
+                assert_eq!(is_other, lets_in, "row {row}");
+                assert_ne!(texts.advice(reason), &Template(Vec::new()), "row {row}");
+                if !lets_in {
+                    assert!(!all.contains(&texts.reason(reason)), "row {row}");
+                    all.push(texts.reason(reason));
+                }
+            }
         }
-        let untold = english.reason(Reason::CertificateRevoked);
-        assert_eq!(untold, english.get("reasons", "other"));
+        assert_eq!(all.len(), 5 * 28);
+    }
+
+    #[test]
+    fn what_is_advised_fits_what_a_mail_rule_says() {
+        let book = Book::default();
+        let french: Language = "fr".parse().unwrap();
+        let texts = book.choose([&french]);
+        for (reason, expected) in [
+            (Reason::OsVersionNotAllowed, "update_system"),
+            (Reason::ProtocolNotAllowed, "update_application"),
+            (Reason::TooManyDevices, "fewer_devices"),
+            (Reason::DeviceInactive, "ask"),
+            (Reason::MappingPending, "wait"),
+            (Reason::AttachmentNotAllowed, "other_device"),
+        ] {
+            assert_eq!(texts.advice(reason), texts.get("advice", expected));
+        }
+    }
+
+    #[test]
+    fn a_file_may_tell_every_reason_anew_and_the_names_are_listed_otherwise() {
+        for reason in Reason::ALL.into_iter().filter(|reason| is_told(*reason)) {
+            let text = format!("[reasons]\n{} = 'x'", reason.name());
+            let (book, problems) = read_one("fr", &text);
+            assert_eq!(problems, [""; 0], "row {reason}");
+            let french = "fr".parse().unwrap();
+            let own = Template::parse("x", Shape::Sentence).unwrap();
+            assert_eq!(book.choose([&french]).reason(reason), &own, "row {reason}");
+        }
+        let (_, problems) = read_one("fr", "[reasons]\nQwertyuiop = 'x'");
+        let listed = problems[0].contains("OsVersionNotAllowed, ProtocolNotAllowed, ");
+        assert!(listed && problems.len() == 1, "{problems:?}");
     }
 }
