@@ -59,7 +59,8 @@ struct SendTest {
 
 /// Show a message as it would be written, with the texts and links of the configuration.
 ///
-/// Exit code 0: it was written. 2: the configuration has errors; they are printed.
+/// Exit code 0: it was written. 2: there is no such reason or language, or the configuration has errors;
+/// they are printed.
 #[derive(Clone, Debug, Args)]
 struct Preview {
     /// Which message.
@@ -143,7 +144,17 @@ impl Preview {
             )),
             check_again: Some(&link),
         };
-        let texts = book.choose(self.language.iter());
+        let texts = match &self.language {
+            Some(language) => book.find(language).ok_or_else(|| {
+                let there: Vec<&str> = book.languages().map(Language::as_str).collect();
+                Failed::new(format!(
+                    "no texts are in {language}; there are {}; whoever reads none of them is told in {}",
+                    there.join(", "),
+                    book.choose([]).language
+                ))
+            })?,
+            None => book.choose([]),
+        };
         let letter = Letter::write(texts, &config.mail.message.site, self.which.kind(), &about);
         if self.json {
             print_json(&json!({

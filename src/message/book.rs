@@ -123,22 +123,23 @@ impl Book {
     /// language, else of the language without its region, else the default's.
     #[must_use]
     pub fn choose<'a>(&self, wanted: impl IntoIterator<Item = &'a Language>) -> &Texts {
-        let mut wanted = wanted.into_iter();
-        let found = wanted.find_map(|wanted| {
-            let exact = self.languages.get(wanted);
-            exact.or_else(|| self.languages.get(&wanted.base()))
-        });
-        let found = found.or_else(|| self.languages.get(&self.default));
-        found.map_or_else(
-            || {
-                static NONE: LazyLock<Texts> = LazyLock::new(|| Texts {
-                    language: Language::english(),
-                    texts: BTreeMap::new(),
-                });
-                &*NONE
-            },
-            Arc::as_ref,
-        )
+        let found = wanted.into_iter().find_map(|wanted| self.find(wanted));
+        let default = || self.languages.get(&self.default).map(Arc::as_ref);
+        found.or_else(default).unwrap_or_else(|| {
+            static NONE: LazyLock<Texts> = LazyLock::new(|| Texts {
+                language: Language::english(),
+                texts: BTreeMap::new(),
+            });
+            &NONE
+        })
+    }
+
+    /// The texts in a language, else in the language without its region.
+    #[must_use]
+    pub fn find(&self, language: &Language) -> Option<&Texts> {
+        let exact = self.languages.get(language);
+        let found = exact.or_else(|| self.languages.get(&language.base()));
+        found.map(Arc::as_ref)
     }
 
     /// All languages that there are texts in.

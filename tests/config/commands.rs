@@ -166,6 +166,31 @@ fn misuse_ends_with_2_and_one_line() {
     assert_eq!(run(&home, &["chekc"]).status.code(), Some(2));
 }
 
+/// A language that there is not was shown as English, with exit code 0.
+#[test]
+fn a_message_is_shown_in_a_language_that_there_is_and_in_no_other() {
+    let home = Home::new();
+    let preview = |language: &str| {
+        let reason = ["--reason", "TooManyDevices", "--language", language];
+        run(&home, &[&["message", "preview"][..], &reason].concat())
+    };
+    for (language, expected) in [("fr", "plus d'appareils"), ("de-CH", "mehr Geräte")] {
+        let output = preview(language);
+        assert_eq!(output.status.code(), Some(0), "row {language}");
+        let text = text_of(&output.stdout);
+        assert!(text.contains(expected), "row {language}: {text}");
+    }
+    home.edit("gateway.toml", "language = \"en\"", "language = \"fr\"");
+    let output = preview("it");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text_of(&output.stdout), "");
+    assert_eq!(
+        text_of(&output.stderr),
+        "portreeve: no texts are in it; there are de, en, es, fr, ja; whoever reads none of them is told \
+         in fr\n"
+    );
+}
+
 #[test]
 fn a_hashed_password_can_be_put_into_users_toml() {
     let home = Home::new();
