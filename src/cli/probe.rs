@@ -31,8 +31,9 @@ use crate::probe::Challenged;
 /// Secrets, addresses and certificates are taken from the configuration unless they are given, so
 /// that a gateway on this machine needs no options at all.
 ///
-/// Exit code 0: it answered and let the device in, if only into quarantine (the VLAN says so). 1: it
-/// answered and did not. 2: no answer, or one that cannot be trusted.
+/// Exit code 0: it answered and let the device in, if only into quarantine (the VLAN says so; of mail the
+/// line does, and the mailbox is one of the gateway's). 1: it answered and did not. 2: no answer, or one
+/// that cannot be trusted.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
     /// What to ask.

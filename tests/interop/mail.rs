@@ -316,8 +316,8 @@ fn the_probe_command_asks_the_same() {
         (
             "unknown0001",
             false,
-            1,
-            "octets, refused by the gateway: 54003",
+            0,
+            "octets, from the mailbox of the gateway's quarantine: 54003",
         ),
     ] {
         let mut arguments = vec!["probe", "eas", "alice@example.com", device];

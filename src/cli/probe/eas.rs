@@ -13,7 +13,9 @@ use crate::cli::output::Failed;
 use crate::cli::output::print;
 use crate::cli::output::print_json;
 use crate::eas::Command;
+use crate::eas::outcome::is_refusal;
 use crate::model::Secret;
+use crate::probe::EasAnswer;
 use crate::probe::EasRequest;
 use crate::probe::ask;
 
@@ -60,7 +62,8 @@ pub(super) fn request(arguments: &Eas) -> Done {
         base64: arguments.base64,
     };
     let answer = ask(&request, arguments.timeout)?;
-    let let_through = answer.reason.is_none() && answer.status < 400;
+    let outcome = outcome(command, &answer);
+    let let_through = outcome == Outcome::Through;
     if arguments.json {
         print_json(&json!({
             "question": format!("{} of {} with {}", command.name(), request.user, request.device),
@@ -68,6 +71,7 @@ pub(super) fn request(arguments: &Eas) -> Done {
             "reason": answer.reason,
             "octets": answer.body.len(),
             "let_through": let_through,
+            "quarantine": outcome == Outcome::Quarantine,
         }))?;
     } else {
         let mut line = format!(
@@ -79,9 +83,77 @@ pub(super) fn request(arguments: &Eas) -> Done {
             answer.body.len()
         );
         if let Some(reason) = &answer.reason {
-            line.push_str(&format!(", refused by the gateway: {reason}"));
+            let told = match outcome {
+                Outcome::Quarantine => "from the mailbox of the gateway's quarantine",
+                Outcome::Through | Outcome::Refused => "refused by the gateway",
+            };
+            line.push_str(&format!(", {told}: {reason}"));
         }
         print(&line)?;
     }
-    Ok(if let_through { Answer::Yes } else { Answer::No })
+    Ok(match outcome {
+        Outcome::Through | Outcome::Quarantine => Answer::Yes,
+        Outcome::Refused => Answer::No,
+    })
+}
+
+/// What became of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The mail server has answered, and not refused.
+    Through,
+    /// The gateway has answered itself, and given what a device in quarantine has.
+    Quarantine,
+    /// Refused by either, with a status of HTTP or in the body.
+    Refused,
+}
+
+fn outcome(command: Command, answer: &EasAnswer) -> Outcome {
+    match answer.reason {
+        _ if answer.status >= 400 => Outcome::Refused,
+        None => Outcome::Through,
+        Some(_) if is_refusal(command, &answer.body) => Outcome::Refused,
+        Some(_) => Outcome::Quarantine,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eas::Status;
+    use crate::eas::Version;
+
+    /// A device in quarantine was said to be refused, although it has a mailbox.
+    #[test]
+    fn quarantine_is_told_from_a_refusal_and_from_the_mail_server() {
+        // FolderSync with status 1, without folders.
+        let given = b"\x03\x01\x6a\x00\x00\x07\x56\x4c\x03\x31\x00\x01\x01";
+        let refused = |status: Status| status.body(Command::FolderSync, Version::V14_1).unwrap();
+        for (status, reason, body, expected) in [
+            (200, None, &given[..], Outcome::Through),
+            (401, None, b"", Outcome::Refused),
+            (200, Some("54003"), given, Outcome::Quarantine),
+            (403, Some("54003"), b"Access held back.", Outcome::Refused),
+            (
+                200,
+                Some("53000"),
+                &refused(Status::DeviceIsBlockedForThisUser),
+                Outcome::Refused,
+            ),
+            (
+                200,
+                Some("54019"),
+                &refused(Status::DeviceNotProvisioned),
+                Outcome::Refused,
+            ),
+        ] {
+            let answer = EasAnswer {
+                status,
+                reason: reason.map(str::to_owned),
+                body: body.to_vec(),
+            };
+            let found = outcome(Command::FolderSync, &answer);
+            assert_eq!(found, expected, "row {answer:?}");
+        }
+    }
 }
