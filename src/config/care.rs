@@ -89,7 +89,7 @@ impl Notify {
                         let names = Reason::ALL.map(|reason| reason.name());
                         let message = match crate::document::suggestion(&name, names) {
                             Some(meant) => format!("{name} is no reason, did you mean {meant}?"),
-                            None => format!("{name} is no reason"),
+                            None => format!("{name} is no reason, there are {}", may_wait()),
                         };
                         section.error("reasons", message);
                     }
@@ -229,6 +229,14 @@ impl Notify {
         let address = format!("{account}@{}", self.domain.as_deref()?);
         notify::is_address(&address).then_some(address)
     }
+}
+
+/// The names of the reasons that may wait.
+fn may_wait() -> String {
+    let all = Reason::ALL.into_iter();
+    // What keeps nobody out has no advice.
+    let may = all.filter(|reason| reason.advice().is_some() && !Care::NEVER_WAIT.contains(reason));
+    may.map(Reason::name).collect::<Vec<_>>().join(", ")
 }
 
 /// Octets of a password's file, or of a bundle of authorities.

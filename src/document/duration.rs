@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Reads a duration: numbers, each followed by `ms`, `s`, `m`, `h` or `d`, largest unit first.
+/// Reads a duration: numbers, each followed by `ms`, `s`, `m`, `h` or `d`, largest unit first. Spaces may
+/// stand between them.
 ///
 /// # Errors
 ///
@@ -22,6 +23,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
             return Err(DurationError::NoNumber);
         }
         let number: u64 = number.parse().map_err(|_| DurationError::TooLong)?;
+        let after = after.trim_start();
         let end = after
             .find(|c: char| !c.is_ascii_alphabetic())
             .unwrap_or(after.len());
@@ -206,7 +208,13 @@ mod tests {
             ("-1s", Err("lacks a whole number before its unit")),
             ("1.5h", Err("lacks a unit: ms, s, m, h or d")),
             ("1w", Err("has the unit w, known are ms, s, m, h and d")),
-            ("10 seconds", Err("lacks a unit: ms, s, m, h or d")),
+            ("10 s", Ok(Duration::from_secs(10))),
+            ("1 h 30 m", Ok(Duration::from_secs(5400))),
+            ("1 30m", Err("lacks a unit: ms, s, m, h or d")),
+            (
+                "1 hours",
+                Err("has the unit hours, known are ms, s, m, h and d"),
+            ),
             (
                 "10sec",
                 Err("has the unit sec, known are ms, s, m, h and d"),

@@ -39,11 +39,13 @@ pub fn read<T>(
         .iter()
         .take(MAX_SYNTAX_ERRORS)
         .map(|error| {
-            report.problem(
-                error.span(),
-                "",
-                format!("not TOML: {}", one_line(error.message())),
-            )
+            let message = one_line(error.message());
+            let place = error.span().and_then(|span| text.get(span));
+            let message = match place.filter(|_| message == "duplicate key") {
+                Some(key) => format!("not TOML: {message} {}", one_line(key)),
+                None => format!("not TOML: {message}"),
+            };
+            report.problem(error.span(), "", message)
         })
         .collect();
     let empty = DeTable::new();

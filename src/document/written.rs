@@ -18,14 +18,24 @@ pub struct Written {
 }
 
 impl Written {
-    /// A problem at `key`, on its line if it is written down.
+    /// A problem at `key`, on its line if it is written down, else on that of the table where it would be.
     pub fn problem(&self, severity: Severity, key: &str, message: impl Into<String>) -> Problem {
         Problem {
             file: self.file.clone(),
-            line: self.lines.get(key).copied().flatten(),
+            line: self.line(key),
             key: key.to_owned(),
             message: message.into(),
             severity,
+        }
+    }
+
+    fn line(&self, key: &str) -> Option<usize> {
+        let mut place = key;
+        loop {
+            if let Some(line) = self.lines.get(place).copied().flatten() {
+                return Some(line);
+            }
+            place = place.rsplit_once('.')?.0;
         }
     }
 

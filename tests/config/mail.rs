@@ -34,6 +34,7 @@ const CLAIM: &str = "bearer_user_claim = \"upn\"";
 const SUFFIX: &str = "# default_suffix = \"example.com\"";
 const HOST: &str = "# host     = \"mail.example.org\"";
 const PORT: &str = "# port     = 587";
+const REASONS: &str = "reasons = [\"DeviceNotCompliant\"";
 const FROM: &str = "# from          = \"mail-access@example.org\"";
 const HOSTS: &str =
     "expected a host such as \"mail.example.org\", without scheme, port and path; found ";
@@ -138,6 +139,12 @@ fn what_no_mail_plane_could_work_with_is_refused() {
             "port = 0",
             "mail.notify.port",
             "expected 1 to 65535, found 0",
+        ),
+        (
+            REASONS,
+            "reasons = [\"Quux\"",
+            "mail.wait.reasons",
+            "Quux is no reason, there are DeviceNotCompliant, DeviceNotDomainJoined, NotTargeted, ",
         ),
         (
             "",

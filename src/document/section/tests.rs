@@ -104,6 +104,34 @@ fn syntax_errors_keep_other_problems_back() {
 }
 
 #[test]
+fn a_key_that_stands_twice_is_named() {
+    for (text, expected) in [
+        (
+            "[listen]\nport = 1\nport = 2\n",
+            "f:3: not TOML: duplicate key port",
+        ),
+        (
+            "[listen]\nport = 1\n[listen]\n",
+            "f:3: not TOML: duplicate key listen",
+        ),
+    ] {
+        assert_eq!(said(text, listen), expected, "row {text:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_written_has_the_line_of_its_table() {
+    let (_, written, _) = read("f", "\n[listen]\n", listen);
+    for (key, expected) in [
+        ("listen.port", "f:2: listen.port: x"),
+        ("listen", "f:2: listen: x"),
+        ("elsewhere.port", "f: elsewhere.port: x"),
+    ] {
+        assert_eq!(written.error(key, "x").to_string(), expected);
+    }
+}
+
+#[test]
 fn a_value_where_a_table_should_be() {
     assert_eq!(
         said("listen = 3\n", listen),
