@@ -58,6 +58,7 @@ mod passing;
 mod patience;
 mod persistent;
 mod places;
+mod published;
 mod quarantine;
 mod query;
 mod release;

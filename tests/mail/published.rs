@@ -1,0 +1,271 @@
+//! Applications that are published beside ActiveSync.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::StatusCode;
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use portreeve::access::Outcome as Recorded;
+use portreeve::mail::Action;
+use portreeve::mail::Application;
+use portreeve::mail::Cause;
+use portreeve::mail::Gateway;
+use portreeve::mail::Outgoing;
+use portreeve::mail::Publish;
+use portreeve::mail::Resource;
+use portreeve::mail::Routes;
+use portreeve::mail::SignIn;
+use portreeve::mail::Step;
+use portreeve::mail::UpstreamId;
+use portreeve::model::ComplianceState;
+use portreeve::model::Plane;
+use portreeve::model::Verdict;
+
+use crate::beside::request;
+use crate::gateway::identity;
+use crate::gateway::record;
+use crate::site::Plan;
+use crate::site::Site;
+use crate::site::basic;
+use crate::world::HOST;
+use crate::world::World;
+use crate::world::certified;
+use crate::world::config;
+use crate::world::peer;
+use crate::world::reply;
+use crate::world::start;
+
+fn application(name: &str, path: &str, resource: &str, sign_in: SignIn) -> Arc<Application> {
+    Arc::new(Application {
+        name: name.to_owned(),
+        hosts: Vec::new(),
+        path: path.to_owned(),
+        upstream: UpstreamId::of("apps"),
+        resource: resource.to_owned(),
+        sign_in,
+        headers: Vec::new(),
+        redirects: vec!["login.example.org".to_owned()],
+    })
+}
+
+fn routes(sign_in: SignIn) -> Routes {
+    let mut routes = Routes::only("http://upstream.internal".parse().unwrap());
+    let apps = "https://apps.internal:8443".parse().unwrap();
+    routes.resources.push(Resource::single("apps", apps));
+    routes.applications = vec![
+        application("wiki", "/intranet/wiki", "", sign_in),
+        application("owa", "/owa", "/owa", sign_in),
+    ];
+    routes
+}
+
+fn publishing(world: &World, sign_in: SignIn) -> Gateway {
+    let mut config = config();
+    config.routes = routes(sign_in);
+    world.gateway_with(config)
+}
+
+fn publish(step: Step) -> Publish {
+    let Action::Publish(publish) = step.action else {
+        panic!("{:?}", step.action);
+    };
+    publish
+}
+
+fn of_device(world: &World, device: &str) -> Arc<portreeve::mail::Peer> {
+    certified(identity(Some("alice"), Some(&world.id(device).to_string())))
+}
+
+#[test]
+fn an_application_is_opened_by_its_path_and_by_nothing_else_r27() {
+    let world = World::new();
+    let gateway = publishing(&world, SignIn::Certificate);
+    let device = of_device(&world, "good");
+    for (target, expected) in [
+        ("/owa", Some("/owa")),
+        ("/OWA/?bO=1", Some("/owa/?bO=1")),
+        ("/owa/auth/a%20b.aspx", Some("/owa/auth/a%20b.aspx")),
+        ("/intranet/wiki", Some("/")),
+        ("/intranet/wiki/Page?x=%2f", Some("/Page?x=%2f")),
+        ("/intranet", None),
+        ("/intranet/wikipedia", None),
+        ("/owa2", None),
+        ("/owa/../ecp", None),
+        ("/owa/%2e%2e/ecp", None),
+        ("/owa%2f..%2fecp", None),
+        ("/owa/;/../ecp", None),
+        ("/owa\\..\\ecp", None),
+        ("//owa", None),
+        ("/ecp", None),
+        ("/ews/exchange.asmx", None),
+        ("/mapi/emsmdb", None),
+        ("/oab/x", None),
+        ("/rpc/rpcproxy.dll", None),
+        ("/powershell", None),
+    ] {
+        if target.parse::<http::Uri>().is_err() {
+            continue;
+        }
+        let mut request = request(Method::GET, target);
+        request.headers.remove("authorization");
+        let step = request.settle(&gateway, &device);
+        match expected {
+            None => {
+                let reply = reply(step);
+                assert_eq!(reply.status, StatusCode::NOT_FOUND, "row {target}");
+            }
+            Some(path) => {
+                let publish = publish(step);
+                let uri = publish.request.uri().to_string();
+                assert_eq!(
+                    uri,
+                    format!("https://apps.internal:8443{path}"),
+                    "row {target}"
+                );
+                assert_eq!(publish.to.upstream, UpstreamId::of("apps"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_record_names_the_application_and_the_resource_r86() {
+    let world = World::new();
+    let gateway = publishing(&world, SignIn::Certificate);
+    for (device, verdict) in [("good", Verdict::Allow), ("bad", Verdict::Block)] {
+        let mut request = request(Method::GET, "/intranet/wiki/Page");
+        request.headers.remove("authorization");
+        let step = request.settle(&gateway, &of_device(&world, device));
+        let record = record(step.event.as_ref());
+        let Recorded::Decided(decision) = record.outcome else {
+            panic!("row {device}: not decided");
+        };
+        assert_eq!(record.seen.plane, Plane::Web, "row {device}");
+        assert_eq!(decision.verdict, verdict, "row {device}: {decision:?}");
+        assert_eq!(record.method.as_str(), "web GET");
+        let called = record.called.as_ref().unwrap();
+        assert_eq!(*called.application, *format!("wiki {HOST}/intranet/wiki"));
+        assert_eq!(&*called.upstream, "apps https://apps.internal:8443");
+        let passes = matches!(step.action, Action::Publish(_));
+        assert_eq!(passes, verdict == Verdict::Allow, "row {device}");
+    }
+}
+
+#[test]
+fn who_signs_in_to_an_application_is_known_before_it_hears_anything() {
+    let world = World::new();
+    let gateway = publishing(&world, SignIn::Certificate);
+    let without = reply(request(Method::GET, "/owa").settle(&gateway, &peer()));
+    assert_eq!(without.cause, Cause::Certificate, "no certificate");
+    // Its own sign-in goes on inside, but for what authenticates a connection.
+    let device = of_device(&world, "good");
+    let inside = publish(request(Method::GET, "/owa").settle(&gateway, &device));
+    assert!(inside.request.headers()["authorization"].is_sensitive());
+    let gateway = publishing(&world, SignIn::Password);
+    let wrong = request(Method::GET, "/owa").basic("alice", "wrong");
+    assert_eq!(reply(wrong.settle(&gateway, &peer())).cause, Cause::Refused);
+    // Without a device the policy judges the user alone; this one demands a managed device.
+    let step = request(Method::GET, "/owa").settle(&gateway, &peer());
+    assert_eq!(record(step.event.as_ref()).seen.plane, Plane::Web);
+    assert_eq!(reply(step).cause, Cause::Blocked);
+    let upgrade = request(Method::GET, "/owa").with("upgrade", "websocket");
+    let refused = reply(upgrade.settle(&gateway, &peer()));
+    assert_eq!(refused.status, StatusCode::NOT_IMPLEMENTED);
+}
+
+#[test]
+fn an_application_sends_users_only_to_where_they_may_go() {
+    let world = World::new();
+    let gateway = publishing(&world, SignIn::Certificate);
+    let device = of_device(&world, "good");
+    let visit = publish(request(Method::GET, "/intranet/wiki/x").settle(&gateway, &device)).visit;
+    let here = format!("https://{HOST}/intranet/wiki");
+    for (location, expected) in [
+        ("/Main?x=1", Some("/intranet/wiki/Main?x=1".to_owned())),
+        ("relative", Some("relative".to_owned())),
+        ("https://apps.internal:8443/a", Some(format!("{here}/a"))),
+        ("http://APPS.internal/a#b", Some(format!("{here}/a#b"))),
+        ("//apps.internal/a", Some(format!("{here}/a"))),
+        (
+            "https://login.example.org/?x",
+            Some("https://login.example.org/?x".to_owned()),
+        ),
+        ("https://evil.example/", None),
+        ("//evil.example/", None),
+        ("https://apps.internal@evil.example/", None),
+        ("https:evil.example", None),
+        ("\\\\evil.example", None),
+        ("javascript:alert(1)", None),
+    ] {
+        let mut answer = HeaderMap::new();
+        answer.insert("location", HeaderValue::from_str(location).unwrap());
+        answer.insert("set-cookie", HeaderValue::from_static("a=1"));
+        answer.insert("www-authenticate", HeaderValue::from_static("Negotiate"));
+        let (outgoing, event) = gateway.handle_visited(start(), &visit, StatusCode::FOUND, answer);
+        match (outgoing, expected) {
+            (Outgoing::Pass(status, headers), Some(expected)) => {
+                assert_eq!(status, StatusCode::FOUND);
+                assert_eq!(headers["location"], expected, "row {location}");
+                assert_eq!(headers["set-cookie"], "a=1");
+                assert!(!headers.contains_key("www-authenticate"));
+            }
+            (Outgoing::Answer(reply), None) => {
+                assert_eq!(reply.cause, Cause::SentElsewhere, "row {location}");
+                let called = record(event.as_ref()).called.as_ref().unwrap();
+                assert_eq!(&*called.upstream, "apps https://apps.internal:8443");
+            }
+            (outgoing, expected) => panic!("row {location}: {outgoing:?} for {expected:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_application_is_streamed_and_cut_when_its_device_is_not_let_in_any_more_r14() {
+    for http in ["HTTP/1.1", "HTTP/2"] {
+        let site = Site::with(Plan {
+            client_certificates: true,
+            ..Plan::default()
+        })
+        .await;
+        let mut routes = Routes::only(site.front.upstream.standing()[0].server.parse().unwrap());
+        let mut echo = (*application("echo", "/echo", "", SignIn::Certificate)).clone();
+        echo.upstream = UpstreamId::of(UpstreamId::DEFAULT);
+        routes.applications = vec![Arc::new(echo)];
+        site.front.gateway.replace_routes(routes);
+        let device = site.world.id("good").to_string();
+        let pem = site.pki.device_of("alice@corp.example", &device);
+        let send = async |act: &str| {
+            let request = hyper::Request::post(format!("https://{HOST}/echo?ItemId={act}"))
+                .header("authorization", basic("right"))
+                .body(Full::new(Bytes::from_static(b"body")))
+                .unwrap();
+            if http == "HTTP/2" {
+                let stream = site.tls(b"h2", Some(&pem)).await;
+                crate::site::over_http2(stream, request).await
+            } else {
+                let stream = site.tls(b"http/1.1", Some(&pem)).await;
+                crate::site::over_http1(stream, request).await
+            }
+        };
+        let answer = send("echo").await;
+        assert_eq!(answer.status(), StatusCode::OK, "row {http}");
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "body", "row {http}");
+        let mut trickle = send("trickle").await;
+        let first = trickle.body_mut().frame().await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap(), "first", "row {http}");
+        site.world.set("good", ComplianceState::NonCompliant);
+        let cut = trickle.into_body().collect().await;
+        assert!(cut.is_err(), "row {http}: {cut:?}");
+        assert_eq!(
+            send("echo").await.status(),
+            StatusCode::FORBIDDEN,
+            "row {http}"
+        );
+        site.drain().await;
+    }
+}
