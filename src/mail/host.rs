@@ -67,6 +67,14 @@ impl Head<'_> {
         let named = known.and_then(|name| named(peer, name));
         named.ok_or(Malformed::Misdirected)
     }
+
+    /// The port that the client says it has come to, of a head whose host is checked. It may be another
+    /// one than the one listened at: of whatever stands before.
+    pub(super) fn stated_port(&self) -> Option<u16> {
+        let stated = self.headers.get(header::HOST);
+        let stated = stated.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+        stated.as_ref().or_else(|| self.uri.authority())?.port_u16()
+    }
 }
 
 /// The published name, if the TLS handshake asked for it or for none.

@@ -132,6 +132,8 @@ pub(super) struct Asked {
     target: String,
     /// The published name that was asked.
     host: String,
+    /// The port by which the client came, if it says so.
+    port: Option<u16>,
 }
 
 #[derive(Debug)]
@@ -181,6 +183,7 @@ impl Gateway {
             method: head.method.clone(),
             target,
             host: host.to_owned(),
+            port: head.stated_port(),
         };
         drop(routes);
         Some(match self.receive(now, peer, head, asked) {

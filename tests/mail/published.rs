@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
 use http::StatusCode;
+use http::Version;
 use http_body_util::BodyExt;
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -14,6 +15,7 @@ use portreeve::mail::Action;
 use portreeve::mail::Application;
 use portreeve::mail::Cause;
 use portreeve::mail::Gateway;
+use portreeve::mail::Head;
 use portreeve::mail::Outgoing;
 use portreeve::mail::Publish;
 use portreeve::mail::Resource;
@@ -221,6 +223,63 @@ fn an_application_sends_users_only_to_where_they_may_go() {
             (outgoing, expected) => panic!("row {location}: {outgoing:?} for {expected:?}"),
         }
     }
+}
+
+/// What becomes of a Location by which the wiki answers a request that has come to this authority.
+fn led(gateway: &Gateway, world: &World, authority: &str, location: &str) -> Option<String> {
+    let mut sent = request(Method::GET, "/intranet/wiki/x");
+    sent.headers
+        .insert("host", HeaderValue::from_str(authority).unwrap());
+    let visit = publish(sent.settle(gateway, &of_device(world, "good"))).visit;
+    let mut answer = HeaderMap::new();
+    answer.insert("location", HeaderValue::from_str(location).unwrap());
+    match gateway.handle_visited(start(), &visit, StatusCode::FOUND, answer) {
+        (Outgoing::Pass(_, headers), None) => {
+            Some(headers["location"].to_str().unwrap().to_owned())
+        }
+        (_, _) => None,
+    }
+}
+
+/// A browser that had come to another port than 443 was led to where nobody listens.
+#[test]
+fn a_redirection_keeps_the_port_by_which_the_client_has_come() {
+    let world = World::new();
+    let gateway = publishing(&world, SignIn::Certificate);
+    for (authority, expected) in [
+        (HOST, format!("https://{HOST}/intranet/wiki/a?b#c")),
+        (
+            "mail.example.org:24443",
+            format!("https://{HOST}:24443/intranet/wiki/a?b#c"),
+        ),
+    ] {
+        let location = "https://apps.internal:8443/a?b#c";
+        let led = led(&gateway, &world, authority, location);
+        assert_eq!(led, Some(expected), "row {authority}");
+    }
+    // Of a target that is absolute, as each is over HTTP/2.
+    let mut sent = request(
+        Method::GET,
+        "https://mail.example.org:24443/intranet/wiki/x",
+    );
+    sent.headers.remove("host");
+    let head = Head {
+        method: &sent.method,
+        uri: &sent.target.parse().unwrap(),
+        version: Version::HTTP_2,
+        headers: &sent.headers,
+    };
+    let step = gateway.handle_head(start(), &of_device(&world, "good"), &head);
+    let visit = publish(step).visit;
+    let mut answer = HeaderMap::new();
+    let location = HeaderValue::from_static("//apps.internal/a");
+    answer.insert("location", location);
+    let (outgoing, _) = gateway.handle_visited(start(), &visit, StatusCode::FOUND, answer);
+    let Outgoing::Pass(_, headers) = outgoing else {
+        panic!("{outgoing:?}");
+    };
+    let expected = format!("https://{HOST}:24443/intranet/wiki/a");
+    assert_eq!(headers["location"], expected);
 }
 
 #[tokio::test]

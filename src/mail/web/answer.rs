@@ -18,6 +18,7 @@ use crate::mail::reply::Reply;
 use crate::mail::route::Routes;
 use crate::model::Now;
 
+use super::Asked;
 use super::SignIn;
 use super::Visit;
 use super::Visitor;
@@ -145,8 +146,17 @@ impl Visitor {
         }
         let ours = self.written(&ours).ok_or_else(odd)?;
         let ours = ours.to_str().map_err(|_| odd())?;
-        let whole = format!("https://{}{ours}", self.asked.host);
-        HeaderValue::from_str(&whole).map_err(|_| odd())
+        self.at_ours(ours).ok_or_else(odd)
+    }
+
+    /// A path at the name, and by the port, that the client has come by.
+    fn at_ours(&self, path: &str) -> Option<HeaderValue> {
+        let Asked { host, port, .. } = &self.asked;
+        let whole = match port {
+            Some(port) => format!("https://{host}:{port}{path}"),
+            None => format!("https://{host}{path}"),
+        };
+        HeaderValue::from_str(&whole).ok()
     }
 
     /// A path of the application's upstream as clients know it.
