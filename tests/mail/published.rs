@@ -282,6 +282,62 @@ fn a_redirection_keeps_the_port_by_which_the_client_has_come() {
     assert_eq!(headers["location"], expected);
 }
 
+/// The path under which it is published was put before itself.
+#[test]
+fn a_redirection_to_the_url_that_clients_know_passes_as_it_is() {
+    let world = World::new();
+    let gateway = publishing(&world, SignIn::Certificate);
+    for (location, expected) in [
+        ("https://mail.example.org/intranet/wiki/z", None),
+        ("https://mail.example.org/intranet/wiki", None),
+        ("https://MAIL.example.org:8443/Intranet/Wiki?a#b", None),
+        ("//mail.example.org/intranet/wiki/z", None),
+        // Never in clear.
+        (
+            "http://mail.example.org/intranet/wiki/z#b",
+            Some("https://mail.example.org:24443/intranet/wiki/z#b"),
+        ),
+        // It was told the name and not the path.
+        (
+            "https://mail.example.org/intranet/wikipedia",
+            Some("https://mail.example.org:24443/intranet/wiki/intranet/wikipedia"),
+        ),
+        (
+            "https://mail.example.org/z",
+            Some("https://mail.example.org:24443/intranet/wiki/z"),
+        ),
+    ] {
+        let led = led(&gateway, &world, "mail.example.org:24443", location);
+        assert_eq!(
+            led.as_deref(),
+            expected.or(Some(location)),
+            "row {location}"
+        );
+    }
+}
+
+/// A mail server may have the gateway's name in its own network.
+#[test]
+fn a_server_with_a_name_of_ours_is_no_way_round_the_gateway() {
+    let world = World::new();
+    let mut config = config();
+    config.routes = routes(SignIn::Certificate);
+    config.routes.resources[1].also_known = vec![HOST.to_owned()];
+    let gateway = world.gateway_with(config);
+    let url = |port: &str| format!("https://{HOST}{port}/owa/z");
+    for (location, expected) in [(url(":8443"), url("")), (url(""), url(""))] {
+        let visit = request(Method::GET, "/owa").settle(&gateway, &of_device(&world, "good"));
+        let mut answer = HeaderMap::new();
+        answer.insert("location", HeaderValue::from_str(&location).unwrap());
+        let visit = publish(visit).visit;
+        let (outgoing, _) = gateway.handle_visited(start(), &visit, StatusCode::FOUND, answer);
+        let Outgoing::Pass(_, headers) = outgoing else {
+            panic!("row {location}: {outgoing:?}");
+        };
+        assert_eq!(headers["location"], expected, "row {location}");
+    }
+}
+
 #[tokio::test]
 async fn an_application_is_streamed_and_cut_when_its_device_is_not_let_in_any_more_r14() {
     for http in ["HTTP/1.1", "HTTP/2"] {

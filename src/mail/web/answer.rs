@@ -42,6 +42,7 @@ impl Gateway {
         mut answer: HeaderMap,
     ) -> (Outgoing, Option<Event>) {
         let visitor = &*visit.0;
+        let published = &self.config.published;
         let location = answer.remove(names::LOCATION);
         let challenges: Vec<HeaderValue> = answer
             .get_all(names::WWW_AUTHENTICATE)
@@ -66,7 +67,7 @@ impl Gateway {
             }
         }
         if let Some(location) = location {
-            match visitor.led(&self.router.routes(), &self.config.published, &location) {
+            match visitor.led(&self.router.routes(), published, &location) {
                 Ok(ours) => answer.insert(names::LOCATION, ours),
                 Err(host) => {
                     let text = format!(
@@ -93,7 +94,8 @@ impl Gateway {
 }
 
 impl Visitor {
-    /// Where a redirection leads the client: names of upstreams become ours.
+    /// Where a redirection leads the client: names of upstreams become ours, and what clients know the
+    /// application by stays.
     ///
     /// # Errors
     ///
@@ -116,7 +118,7 @@ impl Visitor {
         let has_scheme = absolute.split(['/', '?', '#']).next();
         let has_scheme = has_scheme.is_some_and(|first| first.contains(':'));
         if !has_scheme {
-            return self.written(text).ok_or_else(odd);
+            return HeaderValue::from_str(&self.written(text)).map_err(|_| odd());
         }
         let (place, fragment) = match absolute.split_once('#') {
             Some((place, fragment)) => (place, Some(fragment)),
@@ -133,20 +135,25 @@ impl Visitor {
         if is_one_of(&self.asked.application.redirects) {
             return Ok(location.clone());
         }
-        if !is_one_of(published) && routes.at(host).is_none() {
+        let is_upstream = routes.at(host).is_some();
+        if !is_one_of(published) && !is_upstream {
             return Err(host.to_owned());
         }
-        let mut ours = uri
-            .path_and_query()
-            .map_or("/", |path| path.as_str())
-            .to_owned();
+        // An upstream may have a name of ours, at another port.
+        let is_ours = is_one_of(published)
+            && (!is_upstream || authority.port_u16() == self.asked.port)
+            && self.asked.application.below(host, uri.path()).is_some();
+        if is_ours && uri.scheme_str() == Some("https") {
+            return Ok(location.clone());
+        }
+        let path = uri.path_and_query();
+        let path = path.map_or("/", |path| path.as_str()).to_owned();
+        let mut ours = if is_ours { path } else { self.written(&path) };
         if let Some(fragment) = fragment {
             ours.push('#');
             ours.push_str(fragment);
         }
-        let ours = self.written(&ours).ok_or_else(odd)?;
-        let ours = ours.to_str().map_err(|_| odd())?;
-        self.at_ours(ours).ok_or_else(odd)
+        self.at_ours(&ours).ok_or_else(odd)
     }
 
     /// A path at the name, and by the port, that the client has come by.
@@ -160,7 +167,7 @@ impl Visitor {
     }
 
     /// A path of the application's upstream as clients know it.
-    fn written(&self, path: &str) -> Option<HeaderValue> {
+    fn written(&self, path: &str) -> String {
         let application = &self.asked.application;
         let below = path
             .strip_prefix(application.resource.as_str())
@@ -168,8 +175,8 @@ impl Visitor {
                 path.starts_with('/') && !below.starts_with(|c: char| c.is_alphanumeric())
             });
         match below {
-            Some(below) => HeaderValue::from_str(&format!("{}{below}", application.path)).ok(),
-            None => HeaderValue::from_str(path).ok(),
+            Some(below) => format!("{}{below}", application.path),
+            None => path.to_owned(),
         }
     }
 }
