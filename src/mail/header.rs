@@ -90,10 +90,11 @@ static HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Withheld response headers, in lower case.
-const WITHHELD: [&str; 10] = [
+const WITHHELD: [&str; 11] = [
     // They lead the client elsewhere, or the gateway writes them itself.
     "www-authenticate",
     "location",
+    "content-location",
     "refresh",
     "alt-svc",
     // They tell which software is behind the gateway, and of which version.
@@ -398,6 +399,7 @@ mod tests {
         for name in [
             "Server",
             "Via",
+            "Content-Location",
             "X-FEServer",
             "X-BEServer",
             "X-CalculatedBETarget",

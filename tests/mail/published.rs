@@ -338,6 +338,40 @@ fn a_server_with_a_name_of_ours_is_no_way_round_the_gateway() {
     }
 }
 
+/// It named the host of the application behind the gateway.
+#[test]
+fn an_answer_says_of_itself_only_an_address_that_clients_know() {
+    let world = World::new();
+    let gateway = publishing(&world, SignIn::Certificate);
+    let device = of_device(&world, "good");
+    let visit = publish(request(Method::GET, "/intranet/wiki/x").settle(&gateway, &device)).visit;
+    for (location, expected) in [
+        (
+            "https://apps.internal:8443/x",
+            Some("https://mail.example.org/intranet/wiki/x"),
+        ),
+        ("/x?y", Some("/intranet/wiki/x?y")),
+        ("x.en", Some("x.en")),
+        ("http://127.0.0.1:28084/x", None),
+        ("https:odd", None),
+    ] {
+        let mut answer = HeaderMap::new();
+        let value = HeaderValue::from_str(location).unwrap();
+        answer.insert("content-location", value);
+        answer.insert("etag", HeaderValue::from_static("\"1\""));
+        let (outgoing, event) = gateway.handle_visited(start(), &visit, StatusCode::OK, answer);
+        let Outgoing::Pass(StatusCode::OK, headers) = outgoing else {
+            panic!("row {location}: {outgoing:?}");
+        };
+        let told = headers.get("content-location");
+        let told = told.map(|value| value.to_str().unwrap());
+        assert_eq!(told, expected, "row {location}");
+        assert_eq!(headers["etag"], "\"1\"");
+        // It keeps nobody from anything.
+        assert!(event.is_none(), "row {location}");
+    }
+}
+
 #[tokio::test]
 async fn an_application_is_streamed_and_cut_when_its_device_is_not_let_in_any_more_r14() {
     for http in ["HTTP/1.1", "HTTP/2"] {

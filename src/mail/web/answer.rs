@@ -44,6 +44,7 @@ impl Gateway {
         let visitor = &*visit.0;
         let published = &self.config.published;
         let location = answer.remove(names::LOCATION);
+        let own_location = answer.remove(names::CONTENT_LOCATION);
         let challenges: Vec<HeaderValue> = answer
             .get_all(names::WWW_AUTHENTICATE)
             .iter()
@@ -65,6 +66,13 @@ impl Gateway {
                     answer.append(names::WWW_AUTHENTICATE, challenge);
                 }
             }
+        }
+        // The address of what is in the answer takes the client nowhere: one that is not known to clients is
+        // left out.
+        if let Some(location) = own_location
+            && let Ok(ours) = visitor.led(&self.router.routes(), published, &location)
+        {
+            answer.insert(names::CONTENT_LOCATION, ours);
         }
         if let Some(location) = location {
             match visitor.led(&self.router.routes(), published, &location) {
