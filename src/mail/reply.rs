@@ -234,10 +234,15 @@ impl Reply {
         Self::text(StatusCode::FORBIDDEN, body.to_owned(), cause)
     }
 
-    /// 503: later, perhaps. Never a word on whether a credential is right.
+    /// 503: later, perhaps. Never a word on whether a credential is right, and none on what kind of server
+    /// it is: an application has none of mail.
     pub(super) fn unavailable(wait: Duration, cause: Cause) -> Self {
-        let body = "The mail server cannot be reached at the moment.".to_owned();
-        Self::later(wait, body, cause)
+        let body = if cause == Cause::SentElsewhere {
+            "What the server answers is not passed on. Whoever runs this gateway can see why."
+        } else {
+            "The server cannot be reached at the moment."
+        };
+        Self::later(wait, body.to_owned(), cause)
     }
 
     /// 503 as well: it is the status of throttling that clients know (MS-ASHTTP 3.1.5.2.3); 429 is

@@ -39,6 +39,7 @@ use crate::world::certified;
 use crate::world::config;
 use crate::world::peer;
 use crate::world::reply;
+use crate::world::said;
 use crate::world::start;
 
 fn application(name: &str, path: &str, resource: &str, sign_in: SignIn) -> Arc<Application> {
@@ -217,6 +218,8 @@ fn an_application_sends_users_only_to_where_they_may_go() {
             }
             (Outgoing::Answer(reply), None) => {
                 assert_eq!(reply.cause, Cause::SentElsewhere, "row {location}");
+                let text = said(&reply);
+                assert!(!text.contains("mail server"), "row {location}: {text}");
                 let called = record(event.as_ref()).called.as_ref().unwrap();
                 assert_eq!(&*called.upstream, "apps https://apps.internal:8443");
             }
@@ -335,6 +338,24 @@ fn a_server_with_a_name_of_ours_is_no_way_round_the_gateway() {
             panic!("row {location}: {outgoing:?}");
         };
         assert_eq!(headers["location"], expected, "row {location}");
+    }
+}
+
+/// Who had asked for a wiki was told of a mail server.
+#[test]
+fn an_application_that_cannot_answer_is_no_mail_server() {
+    let world = World::new();
+    let gateway = publishing(&world, SignIn::Certificate);
+    let device = of_device(&world, "good");
+    let visit = publish(request(Method::GET, "/intranet/wiki").settle(&gateway, &device)).visit;
+    let asks = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+    let (outgoing, _) = gateway.handle_visited(start(), &visit, asks, HeaderMap::new());
+    let Outgoing::Answer(refused) = outgoing else {
+        panic!("{outgoing:?}");
+    };
+    for reply in [refused, gateway.come_again()] {
+        assert_eq!(reply.cause, Cause::Unavailable);
+        assert_eq!(said(&reply), "The server cannot be reached at the moment.");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 
 use http_body_util::BodyExt;
 use http_body_util::Empty;
@@ -205,15 +206,7 @@ async fn nonsense_of_the_mail_server_is_503() {
 /// Nobody was told that mail.upstream is no ActiveSync server.
 #[tokio::test]
 async fn a_server_without_activesync_is_complained_of_and_not_for_every_request() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
-        .with_ansi(false)
-        .with_max_level(tracing::Level::WARN)
-        .finish();
-    // For all tests here: a subscriber of one thread only can miss lines that another thread has
-    // met before. No other test has a server like this one.
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let log = log();
     let upstream = terse(Terse {
         options: "HTTP/1.1 200 OK\r\nAllow: OPTIONS, GET\r\nContent-Length: 0\r\n\r\n",
         ..Terse::default()
@@ -246,6 +239,48 @@ async fn a_server_without_activesync_is_complained_of_and_not_for_every_request(
         1,
         "{text}"
     );
+    site.drain().await;
+}
+
+/// Only the records had it, and nobody knew that they had to be read.
+#[tokio::test]
+async fn an_answer_that_leads_elsewhere_is_complained_of_and_not_for_every_request() {
+    let log = log();
+    let upstream = terse(Terse {
+        post: "HTTP/1.1 451 Moved\r\nContent-Length: 0\r\n\
+               X-MS-Location: https://elsewhere.test/Microsoft-Server-ActiveSync\r\n\r\n",
+        ..Terse::default()
+    })
+    .await;
+    let site = Site::with(Plan {
+        upstream: Some(upstream),
+        ..Plan::default()
+    })
+    .await;
+    let mut client = site.http1().await;
+    for row in 0..3 {
+        client.ready().await.unwrap();
+        let sent = command("good", "Sync", "length", Empty::<Bytes>::new());
+        let response = client.send_request(sent).await.unwrap();
+        assert_eq!(
+            response.status(),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "row {row}"
+        );
+        let body = read(response).await;
+        assert!(body.contains("is not passed on"), "row {row}: {body}");
+    }
+    let counted = site.front.counters.answered();
+    assert!(counted.contains(&("sent-elsewhere", 3)), "{counted:?}");
+    let text = log.text();
+    let complaints = text
+        .lines()
+        .filter(|line| line.contains("is not passed on"));
+    let [complaint] = complaints.collect::<Vec<_>>()[..] else {
+        panic!("{text}");
+    };
+    assert!(complaint.contains("WARN"), "{complaint}");
+    assert!(complaint.contains("portreeve decisions"), "{complaint}");
     site.drain().await;
 }
 
@@ -360,6 +395,22 @@ pub(crate) async fn terse(says: Terse) -> String {
 async fn read(response: Response<Incoming>) -> String {
     let body = response.into_body().collect().await.unwrap().to_bytes();
     String::from_utf8(body.to_vec()).unwrap()
+}
+
+/// What all tests here log: a subscriber of one thread only can miss lines that another thread has met
+/// before. So no two tests have a server that is complained of in the same words.
+fn log() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(log.clone())
+            .with_ansi(false)
+            .with_max_level(tracing::Level::WARN)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        log
+    })
 }
 
 /// Keeps what is logged.

@@ -44,6 +44,7 @@ pub struct Counters {
     not_activesync: Seldom,
     no_challenge: Seldom,
     certificate: Seldom,
+    sent_elsewhere: Seldom,
     broken: Seldom,
 }
 
@@ -120,6 +121,12 @@ impl Counters {
                 reply = %String::from_utf8_lossy(&reply.body),
                 "a client certificate was not accepted as the user's; see \
                  mail.certificate_user_header in gateway.toml"
+            );
+        }
+        if cause == Cause::SentElsewhere && self.sent_elsewhere.is_due(now) {
+            warn!(
+                "what a mail server or an application has answered is not passed on, mostly because it \
+                 leads to a place that is not configured; `portreeve decisions` tells which"
             );
         }
     }
