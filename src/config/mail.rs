@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use http::Uri;
+
 use super::Draft;
 use super::rules::is_loopback;
 use super::rules::is_of_this_machine;
@@ -13,6 +15,8 @@ use crate::model::Problem;
 pub(super) fn check(draft: &Draft, problems: &mut Vec<Problem>) {
     applications(draft, problems);
     source_addresses(draft, problems);
+    servers(draft, problems);
+    default_suffix(draft, problems);
 }
 
 /// Names under which nobody comes, and what administers Exchange behind a password.
@@ -63,6 +67,69 @@ fn source_addresses(draft: &Draft, problems: &mut Vec<Problem>) {
             );
             problems.push(draft.written.gateway.warning(&key, message));
         }
+    }
+}
+
+/// Servers that stand twice in one list: each is asked, checked and counted as if it were two.
+fn servers(draft: &Draft, problems: &mut Vec<Problem>) {
+    let mail = &draft.gateway.mail;
+    let others = mail.upstreams.iter();
+    let others = others.map(|(name, one)| (format!("mail.upstreams.{name}.urls"), &one.urls));
+    for (key, urls) in others.chain([("mail.upstream".to_owned(), &mail.upstream)]) {
+        let mut seen: Vec<Origin> = Vec::with_capacity(urls.len());
+        for url in urls {
+            let Some(origin) = origin(url) else {
+                // Told of already.
+                continue;
+            };
+            if seen.contains(&origin) {
+                let message = format!(
+                    "{} stands here twice: it is asked as if it were two servers",
+                    url.escape_debug()
+                );
+                problems.push(draft.written.gateway.warning(&key, message));
+            }
+            seen.push(origin);
+        }
+    }
+}
+
+/// Scheme, host and port.
+type Origin = (Option<String>, String, Option<u16>);
+
+/// The server of a base URL, whatever its spelling.
+fn origin(url: &str) -> Option<Origin> {
+    let uri: Uri = url.parse().ok()?;
+    let usual = match uri.scheme_str() {
+        Some("https") => Some(443),
+        Some("http") => Some(80),
+        Some(_) | None => None,
+    };
+    let scheme = uri.scheme_str().map(str::to_owned);
+    let host = uri.host()?.to_ascii_lowercase();
+    Some((scheme, host, uri.port_u16().or(usual)))
+}
+
+/// A suffix of names without one that is a domain with another suffix: `alice` and `EXAMPLE\alice` would
+/// be two users.
+fn default_suffix(draft: &Draft, problems: &mut Vec<Problem>) {
+    let mail = &draft.gateway.mail;
+    let Some(own) = mail.default_suffix.as_deref() else {
+        return;
+    };
+    let mut pairs = mail.domains.iter().filter_map(|pair| pair.split_once('='));
+    let same = pairs.find(|(domain, _)| domain.trim().eq_ignore_ascii_case(own));
+    let Some((_, suffix)) = same else {
+        return;
+    };
+    let suffix = suffix.trim();
+    if !suffix.eq_ignore_ascii_case(own) {
+        let message = format!(
+            "{own} is a domain whose users are those of {suffix}: did you mean \"{suffix}\"? With this, \
+             alice and {own}\\alice are two users"
+        );
+        let key = "mail.default_suffix";
+        problems.push(draft.written.gateway.warning(key, message));
     }
 }
 

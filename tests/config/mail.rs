@@ -203,6 +203,16 @@ fn what_is_as_it_should_be_is_not_spoken_of() {
     for (from, to) in [
         (DOMAINS, "domains = [\"X=a.test\", \"Y = a.test\"]"),
         (SUFFIX, "default_suffix = \"m\u{fc}ller.example\""),
+        // A suffix may be spelled as its domain is.
+        (
+            DOMAINS,
+            "domains = [\"X=x\", \"Y=y\"]\ndefault_suffix = \"X\"",
+        ),
+        // Two ports, or two schemes, are two servers.
+        (
+            UPSTREAM,
+            "upstream = [\"http://127.0.0.1:18080\", \"http://127.0.0.1:18081\"]",
+        ),
         (HOST, "host = \"192.0.2.25\"\nfrom = \"a@b.test\""),
         (
             "",
@@ -224,29 +234,53 @@ fn what_may_be_a_mistake_of_the_mail_plane_is_warned_of() {
     let home = Home::new();
     let elsewhere = "is no address of this machine now: no connection can leave from it";
     let opens = "a password alone opens what administers Exchange";
-    for (to, key, expected) in [
+    let twice = "stands here twice";
+    let apart = "EXAMPLE is a domain whose users are those of example.com";
+    for (from, to, key, expected) in [
         (
+            "",
             "\n[mail.upstreams.default]\nsource_addresses = [\"192.0.2.99\"]\n",
             "mail.upstreams.default.source_addresses",
             elsewhere,
         ),
         (
+            "",
             "\n[mail.applications.ecp]\nsign_in = \"password\"\n",
             "mail.applications.ecp.sign_in",
             opens,
         ),
         (
+            "",
             "\n[mail.applications.powershell]\nsign_in = \"password\"\n",
             "mail.applications.powershell.sign_in",
             opens,
         ),
         (
+            "",
             "\n[mail.applications.x]\npath = \"/x\"\nupstream_path = \"/ECP/x\"\nsign_in = \"password\"\n",
             "mail.applications.x.sign_in",
             opens,
         ),
+        (
+            UPSTREAM,
+            "upstream = [\"http://127.0.0.1:18080\", \"http://127.0.0.1:18080/\"]",
+            "mail.upstream",
+            twice,
+        ),
+        (
+            "",
+            "\n[mail.upstreams.cloud]\nurls = [\"https://a.test\", \"https://b.test\", \"https://A.test:443\"]\n",
+            "mail.upstreams.cloud.urls",
+            twice,
+        ),
+        (
+            DOMAINS,
+            "domains = [\"EXAMPLE=example.com\"]\ndefault_suffix = \"EXAMPLE\"",
+            "mail.default_suffix",
+            apart,
+        ),
     ] {
-        let problem = only(problems(&home, ("", to)));
+        let problem = only(problems(&home, (from, to)));
         assert_eq!(problem.severity, Severity::Warning, "{problem}");
         assert_eq!(problem.key, key, "{problem}");
         assert!(problem.message.contains(expected), "{problem}");
