@@ -111,14 +111,13 @@ fn sync_into<'a>(octets: &'a [u8], sync: &mut Sync<'a>) -> Result<(), BadBody> {
     document(octets, air_sync::SYNC, |reader, element| {
         match element.tag {
             air_sync::COLLECTIONS => collections(reader, element, &mut sync.collections)?,
-            // Both together are status 4 (2.2.3.97).
             air_sync::WAIT => {
                 let minutes = Wait::Minutes(number(reader, element)?);
-                refuse_second(sync.wait.replace(minutes))?;
+                refuse_second_wait(sync.wait.replace(minutes), minutes)?;
             }
             air_sync::HEARTBEAT_INTERVAL => {
                 let seconds = Wait::Seconds(number(reader, element)?);
-                refuse_second(sync.wait.replace(seconds))?;
+                refuse_second_wait(sync.wait.replace(seconds), seconds)?;
             }
             tag => {
                 sync.partial |= tag == air_sync::PARTIAL;
@@ -347,6 +346,15 @@ fn push<T>(list: &mut Vec<T>, one: T) -> Result<(), BadBody> {
     }
     list.push(one);
     Ok(())
+}
+
+fn refuse_second_wait(earlier: Option<Wait>, wait: Wait) -> Result<(), BadBody> {
+    match (earlier, wait) {
+        (Some(Wait::Minutes(_)), Wait::Seconds(_)) | (Some(Wait::Seconds(_)), Wait::Minutes(_)) => {
+            Err(BadBody::TwoWaits)
+        }
+        (earlier, _) => refuse_second(earlier),
+    }
 }
 
 fn refuse_second<T>(earlier: Option<T>) -> Result<(), BadBody> {

@@ -75,9 +75,12 @@ pub enum BadBody {
     /// An element that has to be there is not.
     #[error("the body is incomplete")]
     Incomplete,
-    /// An element stands there twice, or with one that rules it out.
-    #[error("an element of the body contradicts another one")]
+    /// An element stands there twice.
+    #[error("an element of the body stands there twice")]
     Twice,
+    /// A Sync that waits in minutes and in seconds (MS-ASCMD 2.2.3.88.2).
+    #[error("the body waits in minutes and in seconds")]
+    TwoWaits,
     /// A value that is no number where one is due, or out of its range.
     #[error("a value in the body is out of range")]
     Value,

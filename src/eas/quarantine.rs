@@ -141,6 +141,7 @@ pub fn answer<'a>(
             BadBody::OtherCommand
             | BadBody::Incomplete
             | BadBody::Twice
+            | BadBody::TwoWaits
             | BadBody::Value
             | BadBody::TooMany => Status::InvalidXml,
         };

@@ -34,7 +34,11 @@ pub(super) fn sync<'a>(
         // It repeats its last Sync (2.2.1.21.1), which is not remembered: 13 has it send it whole.
         return Ok(Answer::Reply(200, sync_status("13")));
     }
-    let sync = body::sync(octets)?;
+    let sync = match body::sync(octets) {
+        // 4: protocol error (2.2.3.88.2, 2.2.3.198).
+        Err(BadBody::TwoWaits) => return Ok(Answer::Reply(200, sync_status("4"))),
+        read => read?,
+    };
     if sync.partial {
         return Ok(Answer::Reply(200, sync_status("13")));
     }

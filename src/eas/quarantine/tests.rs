@@ -354,9 +354,9 @@ fn a_body_that_is_none_is_refused_with_its_status() {
         writer.leaf(folder_hierarchy::SYNC_KEY, "0");
         writer.leaf(folder_hierarchy::SYNC_KEY, "{real}1");
     });
-    let both = written(air_sync::SYNC, |writer| {
+    let waits = written(air_sync::SYNC, |writer| {
         writer.leaf(air_sync::WAIT, "1");
-        writer.leaf(air_sync::HEARTBEAT_INTERVAL, "60");
+        writer.leaf(air_sync::WAIT, "1");
     });
     let many = sync_of(&vec![FOLDER; body::MAX_FOLDERS + 1], None);
     for (command, octets, expected) in [
@@ -369,7 +369,7 @@ fn a_body_that_is_none_is_refused_with_its_status() {
         (Command::FolderSync, &search, "FolderSync(Status(103))"),
         (Command::FolderSync, &twice, "FolderSync(Status(103))"),
         (Command::Sync, &mail, "Sync(Status(103))"),
-        (Command::Sync, &both, "Sync(Status(103))"),
+        (Command::Sync, &waits, "Sync(Status(103))"),
         (Command::Sync, &many, "Sync(Status(103))"),
         (Command::Ping, &ping_of("soon", "5"), "Ping(Status(103))"),
         (Command::Settings, b"\x03", "Settings(Status(102))"),
@@ -377,5 +377,30 @@ fn a_body_that_is_none_is_refused_with_its_status() {
         assert_eq!(told(command, octets), expected);
         let older = answered(command, Version::V12_1, octets);
         assert_eq!(older, Answer::Reply(400, Vec::new()), "row {command}");
+    }
+}
+
+/// It was told 103, that the body is malformed.
+#[test]
+fn a_sync_that_waits_in_minutes_and_in_seconds_is_a_protocol_error() {
+    let minutes = (air_sync::WAIT, "1");
+    let seconds = (air_sync::HEARTBEAT_INTERVAL, "60");
+    for waits in [[minutes, seconds], [seconds, minutes]] {
+        let both = written(air_sync::SYNC, |writer| {
+            for (tag, value) in waits {
+                writer.leaf(tag, value);
+            }
+        });
+        assert_eq!(
+            told(Command::Sync, &both),
+            "Sync(Status(4))",
+            "row {waits:?}"
+        );
+        let older = answered(Command::Sync, Version::V12_1, &both);
+        assert!(
+            matches!(&older, Answer::Reply(200, body) if shown(body) == "Sync(Status(4))"),
+            "row {waits:?}: {older:?}"
+        );
+        assert_eq!(given(Command::Sync, &both), Given::default());
     }
 }
