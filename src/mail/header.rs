@@ -57,6 +57,8 @@ pub(super) const POLICY_KEY: HeaderName = HeaderName::from_static("x-ms-policyke
 pub(super) const ACCEPT_MULTIPART: HeaderName = HeaderName::from_static("ms-asacceptmultipart");
 /// `X-MS-Location`: the address that a client is to use from now on (451).
 pub(super) const LOCATION: HeaderName = HeaderName::from_static("x-ms-location");
+/// `X-MS-ASThrottle`: why a server asks to wait (MS-ASHTTP 2.2.2.1.2.13).
+pub(super) const THROTTLE: HeaderName = HeaderName::from_static("x-ms-asthrottle");
 /// `MS-ASProtocolVersions`: what the mail server speaks; the mark of an ActiveSync answer.
 pub(super) const VERSIONS: HeaderName = HeaderName::from_static("ms-asprotocolversions");
 

@@ -180,7 +180,11 @@ impl Gateway {
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 let wait = headers::retry_after(answer).unwrap_or(SHORT_WAIT);
-                Reply::busy(wait.min(LONGEST_WAIT))
+                let mut reply = Reply::busy(wait.min(LONGEST_WAIT));
+                if let Some(why) = answer.get(headers::THROTTLE) {
+                    reply.headers.insert(headers::THROTTLE, why.clone());
+                }
+                reply
             }
             _ => Reply::unavailable(SHORT_WAIT, Cause::Unavailable),
         })

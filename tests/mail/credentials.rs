@@ -231,10 +231,12 @@ fn a_mail_server_that_asks_to_wait_is_passed_on() {
         if let Some(stated) = stated {
             answer.insert("retry-after", stated.parse().unwrap());
         }
+        answer.insert("x-ms-asthrottle", "CommandFrequency".parse().unwrap());
         let reply = reply(told(&gateway, step, status, &answer));
         assert_eq!(reply.status.as_u16(), 503, "row {status} {stated:?}");
         assert_eq!(reply.headers["retry-after"], expected, "row {stated:?}");
         assert!(said(&reply).contains("busy"), "{reply:?}");
+        assert_eq!(reply.headers["x-ms-asthrottle"], "CommandFrequency");
     }
 }
 
