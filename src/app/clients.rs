@@ -6,7 +6,8 @@
 //! changed, and a last time when it is stopped. An order is on the disk, with its line in the audit and
 //! among the records, before a device may hear of it; how far a wipe has come is in the audit before the
 //! device is told to erase anything or hears that it was understood. That a wipe is called off counts at
-//! once, and is written when there is room. After a start the audit counts before the records.
+//! once, and is written when there is room, be it after a restart. After a start the audit counts before
+//! the records.
 
 mod audit;
 mod keeper;
@@ -117,11 +118,13 @@ pub(super) struct Clients {
 type Refused = String;
 
 impl Clients {
+    /// `owed` are lines that the audit should have had before this start, see [`restore()`].
     pub(super) fn new(
         config: &Config,
         reader: Reader,
         sources: sync::Handle,
         clock: Clock,
+        owed: &str,
     ) -> Self {
         let folder = &config.journal.folder;
         Self {
@@ -129,7 +132,7 @@ impl Clients {
             sources,
             clock,
             path: path(config),
-            audit: Mutex::new(Audit::new(folder)),
+            audit: Mutex::new(Audit::owing(folder, owed.to_owned())),
             orders: Mutex::default(),
             saving: Mutex::default(),
             changes: AtomicU64::new(0),
@@ -365,7 +368,7 @@ impl Clients {
     fn retry(&self, last: bool) {
         match self.audit().retry() {
             None => {}
-            Some(Ok(())) => info!("wipes that were called off, or not given, are in the audit"),
+            Some(Ok(())) => info!("the audit of wipes has the lines that were missing"),
             Some(Err(error)) if last => {
                 error!(%error, "wipes that were called off, or not given, are not in the audit; those of which the records do not say so either are ordered again by the next start");
             }

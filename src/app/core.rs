@@ -48,6 +48,8 @@ pub(super) struct Core {
     pub(super) source_settings: sync::Config,
     /// `None` when they are switched off.
     pub(super) snapshots: Option<Arc<Snapshots>>,
+    /// Lines that the audit of wipes does not have yet.
+    pub(super) owed: String,
 }
 
 impl Core {
@@ -71,7 +73,7 @@ impl Core {
         let warm::Opened {
             mut writer, reader, ..
         } = opened;
-        clients::restore(config, &mut writer);
+        let owed = clients::restore(config, &mut writer, clock.now().wall);
         let point = Arc::new(DecisionPoint::new(reader, load_policy(config)?));
         let live = Arc::new(Live::new(Arc::clone(&point)));
         let admissions = Arc::new(Admissions::new(Arc::clone(&point), MAX_SESSIONS));
@@ -122,6 +124,7 @@ impl Core {
             tasks,
             source_settings: sources,
             snapshots: opened.snapshots,
+            owed,
         })
     }
 }

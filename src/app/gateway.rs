@@ -110,6 +110,7 @@ impl Gateway {
             core.point.reader().clone(),
             core.sources.clone(),
             core.clock,
+            &core.owed,
         ));
         let front = mail::front(&config, &core, &clients)?;
         let lanes = super::threads(config.workers.mail);

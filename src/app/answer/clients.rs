@@ -167,18 +167,13 @@ impl Desk {
             ClientAction::Wipe => self.clients.order_wipe(client, Wipe::Device, by),
             ClientAction::WipeAccount => self.clients.order_wipe(client, Wipe::Account, by),
             ClientAction::Forget => self.clients.forget(client, by),
-            ClientAction::Cancel => match self.clients.cancel_wipe(client, by) {
-                Ok(Cancelled::Written) => Ok(()),
-                Ok(Cancelled::WithoutAudit(error)) => {
-                    tracing::warn!(user = %client.user, device = %client.spelled, by, error, "a wipe is called off, and the line of it is not in the audit yet");
-                    Ok(())
+            ClientAction::Cancel => self.clients.cancel_wipe(client, by).and_then(|cancelled| {
+                let why = unwritten(&what, cancelled);
+                if why.is_some() {
+                    tracing::warn!(user = %client.user, device = %client.spelled, by, "a wipe is called off, and the line of it is not in the audit yet");
                 }
-                Ok(Cancelled::InMemory(error)) => Err(format!(
-                    "{what}: that is in force. It is not on the disk ({error}), which is tried again \
-                     every five seconds; a restart before that orders the wipe again"
-                )),
-                Err(why) => Err(why),
-            },
+                why.map_or(Ok(()), Err)
+            }),
         };
         match done {
             Ok(()) => {
@@ -204,6 +199,27 @@ fn several(found: &[Arc<MailClient>]) -> String {
         found.len(),
         users.join(", ")
     )
+}
+
+/// What to say of a wipe that is called off and not on the disk as it should be.
+fn unwritten(what: &str, cancelled: Cancelled) -> Option<String> {
+    let (where_not, error, meanwhile) = match cancelled {
+        Cancelled::Written => return None,
+        Cancelled::WithoutAudit(error) => (
+            "in the audit on the disk yet",
+            error,
+            "until then only the records beside it keep a restart from ordering the wipe again",
+        ),
+        Cancelled::InMemory(error) => (
+            "on the disk",
+            error,
+            "a restart before that orders the wipe again",
+        ),
+    };
+    Some(format!(
+        "{what}: that is in force. It is not {where_not} ({error}), which is tried again every five \
+         seconds; {meanwhile}"
+    ))
 }
 
 fn describe(client: &MailClient, action: ClientAction) -> String {

@@ -20,8 +20,8 @@ use crate::store::Circle;
 /// The files, and lines that have not come to the disk yet.
 pub(super) struct Audit {
     circle: Circle,
-    /// No more than what calls off or takes back orders that were begun with room on the disk: the next
-    /// one is begun only when these are written.
+    /// No more than what calls off or takes back orders that were begun with room on the disk, be it in an
+    /// earlier process: the next one is begun only when these are written.
     unwritten: String,
 }
 
@@ -92,6 +92,14 @@ impl Audit {
         Self {
             circle: circle(folder),
             unwritten: String::new(),
+        }
+    }
+
+    /// The same, with lines that are still to be written.
+    pub(super) fn owing(folder: &Path, lines: String) -> Self {
+        Self {
+            unwritten: lines,
+            ..Self::new(folder)
         }
     }
 

@@ -5,6 +5,9 @@
 //! a line names the records may know more: that it has been called off, or that it is done. An order
 //! whose line is not here holds as the records have it, and one that is called off here, or was never
 //! given, is in force nowhere.
+//!
+//! What the records alone know of an order that has its line here is to be written here as well: they may
+//! be lost by the next start, and it would be in force again.
 
 use std::collections::HashMap;
 use std::io;
@@ -34,8 +37,20 @@ pub(super) struct Heard {
     pub(super) altered: usize,
     /// Those among them of whose order no line says what is to be erased.
     pub(super) unclear: usize,
+    /// What the records know of orders and the audit should.
+    pub(super) missing: Vec<(MailClient, Event, WipeOrder)>,
     /// Why a file could not be read.
     pub(super) error: Option<io::Error>,
+}
+
+impl Heard {
+    /// The lines that are missing, as of now. Nobody knows any more who called a wipe off.
+    pub(super) fn owed(&self, now: Timestamp) -> String {
+        let lines = self.missing.iter();
+        lines
+            .map(|(client, event, order)| audit::line(now, *event, client, Some(*order), None))
+            .collect()
+    }
 }
 
 /// Has the audit overrule what was kept of `clients`, and adds those that it alone knows to be wiped.
@@ -170,6 +185,9 @@ impl Last {
         let kept = client.wipe;
         client.wipe = self.order(kept, client.called_off);
         heard.altered += usize::from(client.wipe != kept);
+        if let Some((event, order)) = self.missing(client.wipe) {
+            heard.missing.push((client.clone(), event, order));
+        }
         match client.wipe {
             None => {
                 client.wipe_by = Box::default();
@@ -181,6 +199,20 @@ impl Last {
                 heard.unclear += usize::from(self.wipe.is_none());
             }
             Some(_) => {}
+        }
+    }
+
+    /// What no line says of the order of this one, where `wipe` is in force.
+    fn missing(&self, wipe: Option<WipeOrder>) -> Option<(Event, WipeOrder)> {
+        let said = WipeOrder {
+            wipe: self.wipe.unwrap_or(Wipe::Account),
+            number: self.number,
+            stage: self.stage?,
+        };
+        match wipe {
+            None => Some((Event::Cancelled, said)),
+            Some(order) if order.number != said.number || order.stage == said.stage => None,
+            Some(order) => Some((Event::At(order.stage), order)),
         }
     }
 

@@ -19,10 +19,11 @@ use super::kept::Kept;
 use super::last;
 use super::last::Heard;
 
-/// Takes up the records of the last start.
-pub(in crate::app) fn restore(config: &Config, writer: &mut Writer) {
+/// Takes up the records of the last start. Gives the lines that the audit does not have of what they know.
+pub(in crate::app) fn restore(config: &Config, writer: &mut Writer, now: Timestamp) -> String {
     let heard = take_up(&super::path(config), &config.journal.folder, writer);
     tell(&heard);
+    heard.owed(now)
 }
 
 fn take_up(path: &Path, journal: &Path, writer: &mut Writer) -> Heard {
@@ -73,6 +74,13 @@ fn tell(heard: &Heard) {
         warn!(
             wipes = heard.altered,
             "of wipes the audit knows more than the records of the last start, and counts"
+        );
+    }
+    if !heard.missing.is_empty() {
+        warn!(
+            wipes = heard.missing.len(),
+            "of wipes the records of the last start know that they are called off, or how far they are, and \
+             the audit does not: it is written there now"
         );
     }
     if heard.unclear > 0 {
@@ -200,6 +208,45 @@ mod tests {
                 let entry = reader.client(&eas, "Alice@example.com", None);
                 assert_eq!(entry.wipe, stage.map(|stage| order.at(stage)), "row {row}");
             }
+        }
+    }
+
+    #[test]
+    fn a_wipe_that_is_called_off_by_its_record_alone_stays_so_without_the_record_r41() {
+        // The line of it was lost with the process on a full disk, half of another at the end of the file.
+        for (row, kept) in [("called off", None), ("done", Some(WipeStage::Done))] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("mail-clients.snapshot");
+            let eas = "applc2".parse().unwrap();
+            let mut client = MailClient::new(eas, "alice@example.com", AT);
+            let order = WipeOrder {
+                wipe: Wipe::Device,
+                number: 7,
+                stage: WipeStage::Sent,
+            };
+            let ordered = line(AT, Event::Ordered(order.wipe), &client, Some(order), None);
+            let sent = line(AT, Event::At(order.stage), &client, Some(order), None);
+            let torn = line(AT, Event::At(WipeStage::Failed), &client, Some(order), None);
+            let audit = folder.path().join("wipes0.jsonl");
+            fs::write(&audit, [&ordered, &sent, &torn[..100]].concat()).unwrap();
+            client.wipe = kept.map(|stage| order.at(stage));
+            client.called_off = kept.is_none().then_some(7);
+            let content = serde_json::to_vec(&Kept::of(&client)).unwrap();
+            FORMAT.write(&path, AT, &[&content]).unwrap();
+            let restored = || {
+                let (mut writer, reader) = inventory::open(inventory::Config::new([7; 16]));
+                let heard = take_up(&path, folder.path(), &mut writer);
+                let wipe = reader.client(&eas, "alice@example.com", None).wipe;
+                (wipe, heard.owed(AT))
+            };
+            let (wipe, owed) = restored();
+            assert_eq!(wipe, client.wipe, "row {row}");
+            let mut keeper = Audit::owing(folder.path(), owed);
+            keeper.retry().unwrap().unwrap();
+            fs::remove_file(&path).unwrap();
+            let (wipe, owed) = restored();
+            assert_eq!(wipe, client.wipe, "row {row}");
+            assert_eq!(owed, "", "row {row}");
         }
     }
 
