@@ -94,6 +94,16 @@ impl DecisionPoint {
         own.map_or(name, UserId::as_str)
     }
 
+    /// Frees the place in line that a user's mail client has for nothing but an answer, if its record is gone.
+    /// To be called when an administrator has had it forgotten.
+    pub fn free_place(&self, user: &str, eas: EasDeviceId) {
+        if let Some(user) = self.reader.client_user(user)
+            && self.reader.counts_alone(user, &eas).is_none()
+        {
+            self.line.forget(user, eas);
+        }
+    }
+
     /// Decides. Waits for nothing, locks nothing, allocates nothing; but for a mail client that has
     /// no place among its user's devices, while others are about to get one, it looks at their line.
     pub fn decide(&self, now: Timestamp, subject: &Subject<'_>, trace: &mut Trace) -> Decided {

@@ -8,7 +8,8 @@
 //! A place is held by each request that was let in, and is free when the last of them is over without
 //! success. By a success it stays until the inventory has taken that in, and no longer: a record that is
 //! forgotten after that makes room. By an answer of which it cannot be told what it was it stays for a day,
-//! unless too many do: then those go first that were answered longest ago.
+//! unless too many do: then those go first that were answered longest ago; or until an administrator has its
+//! record forgotten, and in memory only, so that a restart forgets all of them.
 //! Whoever asks the line first and then the inventory ([`Reader::client_behind`]) counts nobody twice, and
 //! leaves nobody out.
 //!
@@ -126,6 +127,12 @@ impl Line {
         drop(waiting);
         let line = Arc::clone(self);
         Some(InLine { line, user, eas })
+    }
+
+    /// Takes from a client that it was answered, however that was: from then on requests under way hold its
+    /// place, and nothing else.
+    pub(super) fn forget(&self, user: u128, eas: EasDeviceId) {
+        self.change(user, eas, |one| one.served = None);
     }
 
     /// Whether nobody stands anywhere. So it is as a rule, unless a mail server answers in a form that

@@ -284,6 +284,40 @@ fn a_device_that_is_forgotten_makes_room_at_once() {
     drop(let_in(&gateway, "n3"));
 }
 
+/// Its place was kept for a minute more, though by then there was no device that it was for.
+#[test]
+fn a_device_that_is_forgotten_makes_room_at_once_whatever_it_was_answered() {
+    let (world, gateway) = world();
+    let answer = |device| {
+        let sent = forward(Request::of(device, "Sync").settle(&gateway, &peer()));
+        drop(answered(
+            &gateway,
+            start(),
+            &sent.exchange,
+            200,
+            b"\x1f\x8b\x08 and so on",
+        ));
+    };
+    answer("n0");
+    answer("n1");
+    world.learn(&gateway);
+    assert!(is_one_too_many(&gateway, "n2"));
+    // It is not forgotten.
+    world.free_place("n0");
+    assert!(is_one_too_many(&gateway, "n2"));
+    world.forget("n0");
+    let third = let_in(&gateway, "n2");
+    assert!(is_one_too_many(&gateway, "n3"));
+    // What is under way holds a place all the same.
+    let under_way = let_in(&gateway, "n1");
+    drop(third);
+    world.forget("n1");
+    let _third = let_in(&gateway, "n2");
+    assert!(is_one_too_many(&gateway, "n3"));
+    drop(under_way);
+    drop(let_in(&gateway, "n3"));
+}
+
 /// What is put into force now holds for those who stand in line, too.
 #[test]
 fn another_number_is_counted_by_the_line_that_there_is() {

@@ -253,6 +253,12 @@ impl World {
         let mut writer = self.writer.lock().unwrap();
         let changes = writer.forget_client(&device.parse().unwrap(), "alice");
         self.live.sweep(self.now, &changes.unwrap());
+        self.free_place(device);
+    }
+
+    /// What follows when a client of Alice's was forgotten.
+    pub(crate) fn free_place(&self, device: &str) {
+        self.point.free_place("alice", device.parse().unwrap());
     }
 
     /// Writes down how far a wipe is.

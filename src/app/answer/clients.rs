@@ -166,7 +166,11 @@ impl Desk {
         let done = match action {
             ClientAction::Wipe => self.clients.order_wipe(client, Wipe::Device, by),
             ClientAction::WipeAccount => self.clients.order_wipe(client, Wipe::Account, by),
-            ClientAction::Forget => self.clients.forget(client, by),
+            ClientAction::Forget => {
+                let forgotten = self.clients.forget(client, by);
+                self.point.free_place(&client.user, client.eas);
+                forgotten
+            }
             ClientAction::Cancel => self.clients.cancel_wipe(client, by).and_then(|cancelled| {
                 let why = unwritten(&what, cancelled);
                 if why.is_some() {
