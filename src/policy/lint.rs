@@ -3,6 +3,7 @@
 //! Each message begins with a code that a person can search for. Codes with `E-` stand for errors,
 //! which [`check`](lint) reports and a gateway refuses to start with; `W-` for warnings.
 
+mod claimed;
 mod client;
 mod coverage;
 mod doors;
@@ -32,7 +33,7 @@ use crate::model::Verdict;
 /// - `W-NOPOLICY`, `W-COVERAGE`: users of whom compliance is required and whom no compliance policy
 ///   reaches (R4, R13).
 /// - `W-UNUSED`, `W-NEVER`, `W-IDLE`: what has no effect.
-/// - `W-OPEN`: defaults that let in what policies would keep out.
+/// - `W-OPEN`: defaults that let in what policies would keep out, be it by what a mail client says of itself.
 /// - `W-LOCKOUT` besides: a single door that is shut to everybody or to all groups of the file, be it by
 ///   quarantine, by conditions that each client meets too, and commands without which no mail client works.
 /// - `W-BREAKGLASS`: nobody can get in when a policy is wrong (R77).
@@ -50,6 +51,7 @@ pub fn lint(policy: &Policy) -> Vec<Problem> {
         );
     }
     open_doors(&mut report);
+    claimed::check(&mut report);
     lockout::check(&mut report);
     coverage::check(&mut report);
     reach::check(&mut report);

@@ -171,6 +171,16 @@ fn all_groups(policy: &Policy, rule: &ConditionalPolicy, doors: Set<Plane>) -> O
     (!groups.is_empty() && !somebody_else && !is_meant).then_some(groups)
 }
 
+/// Whether every condition holds for every mail client.
+pub(super) fn meets_all_mail(when: &When) -> bool {
+    let comers = Comers {
+        doors: [Plane::Mail].into_iter().collect(),
+        spoken: &every_version(),
+        proven: true,
+    };
+    met_by_all(when, comers).is_some()
+}
+
 /// The doors at which every condition holds for everybody, and the first condition; `None` if one
 /// does not.
 fn met_by_all(when: &When, comers: Comers<'_>) -> Option<(Set<Plane>, Option<&'static str>)> {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::policy::parse;
 
+mod claimed;
 mod shut;
 
 /// A file with these defaults and `rest`.
