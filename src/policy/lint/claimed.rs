@@ -54,8 +54,8 @@ fn exceptions(report: &mut Report<'_>) {
                 &format!("defaults.platforms.{word}"),
                 format!(
                     "W-OPEN: where no source states the platform it is what the client says, so that a \
-                     device that no source knows is let in as soon as it says that it is {word:?}, \
-                     whatever policies require of it"
+                     device that no source knows passes policies that require managed or compliant as \
+                     soon as it says that it is {word:?}"
                 ),
             );
         }
@@ -66,8 +66,8 @@ fn exceptions(report: &mut Report<'_>) {
         report.warn(
             "defaults.cannot_enrol.verdict",
             "W-OPEN: its DeviceType is what the client says, and so is its platform where no source \
-             states that: a device that no source knows is let in as soon as it says that it is one of \
-             these, whatever policies require of it",
+             states that: a device that no source knows passes policies that require managed or \
+             compliant as soon as it says that it is one of these",
         );
     }
 }
