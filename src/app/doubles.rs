@@ -16,12 +16,23 @@ pub(super) fn of_users(users: &[UserReport]) -> Vec<String> {
     doubles("alias", names)
 }
 
-/// MAC addresses that two devices have.
+/// MAC addresses that two devices have, and DeviceIds that two devices of one owner have: those of
+/// several owners are told apart by who signs in.
 pub(super) fn of_devices(devices: &[DeviceReport]) -> Vec<String> {
     let macs = devices
         .iter()
         .flat_map(|device| device.macs.iter().map(move |mac| (mac, &device.device)));
-    doubles("MAC address", macs)
+    let mail_clients = devices.iter().filter_map(|device| {
+        let eas = device.eas?;
+        let key = match &device.owner {
+            Some(owner) => format!("{eas} of {owner}"),
+            None => format!("{eas} of nobody"),
+        };
+        Some((key, &device.device))
+    });
+    let mut told = doubles("MAC address", macs);
+    told.extend(doubles("eas_id", mail_clients));
+    told
 }
 
 fn doubles<K: Eq + Hash + Display, V: PartialEq + Display>(
@@ -72,5 +83,24 @@ mod tests {
         };
         assert_eq!(of_devices(&[device(1), device(1)]), Vec::<String>::new());
         assert_eq!(of_devices(&[device(1), device(2)]).len(), 1);
+    }
+
+    /// It found neither of two, and `check` said nothing.
+    #[test]
+    fn a_device_id_is_of_one_device_of_its_owner() {
+        let device = |number, owner: &str| DeviceReport {
+            eas: Some("appl1".parse().unwrap()),
+            owner: UserId::parse(owner),
+            ..DeviceReport::new(DeviceId::from_u128(number))
+        };
+        for (one, other, expected) in [
+            ("alice", "alice", 1),
+            ("", "", 1),
+            ("alice", "bob", 0),
+            ("alice", "", 0),
+        ] {
+            let told = of_devices(&[device(1, one), device(2, other)]);
+            assert_eq!(told.len(), expected, "row {one} {other}: {told:?}");
+        }
     }
 }
