@@ -340,7 +340,8 @@ impl Gateway {
             {
                 decided.decision.reason = lasting;
             }
-            if !is_verdict {
+            let words = self.words.load();
+            if !is_verdict || !self.is_for_the_roll(&decided, &words.care) {
                 return (decided, permit, None);
             }
             let contact = Contact {
@@ -350,7 +351,8 @@ impl Gateway {
                 wanted: message::languages(headers, request).into_iter().next(),
                 was_served: (decided.client).is_some_and(|known| known.last_success.is_some()),
             };
-            let Some(until) = self.contact(now, &contact, &decided) else {
+            let judged = (decided.decision.verdict, lasting);
+            let Some(until) = self.roll.contact(now.wall, &contact, judged, &words.care) else {
                 return (decided, permit, None);
             };
             let permit = self.live.let_stay(now.wall, subject, &decided, until);
@@ -358,24 +360,23 @@ impl Gateway {
         })
     }
 
-    /// Has the roll know of a verdict, and tells until when a device is let in all the same, if it is.
-    fn contact(&self, now: Now, contact: &Contact<'_>, decided: &Decided) -> Option<Timestamp> {
-        let words = self.words.load();
-        let care: &Care = &words.care;
-        let judged = (decided.decision.verdict, decided.decision.lasting());
-        // It is no verdict on the device if only this command is refused.
-        if judged.1.is_of_one_command() || !self.roll.wants(judged.0, care) {
-            return None;
-        }
-        self.roll.contact(now.wall, contact, judged, care)
+    /// Whether the roll has to know of a decision. It is no verdict on the device if only this command is
+    /// refused.
+    fn is_for_the_roll(&self, decided: &Decided, care: &Care) -> bool {
+        let decision = &decided.decision;
+        !decision.lasting().is_of_one_command() && self.roll.wants(decision.verdict, care)
     }
 
     /// Whether a device whose request is ended by this decision is let in with its next one, for some time:
     /// the time begins now.
     pub(super) fn begins_to_wait(&self, now: Now, way: &Way, decided: &Decided) -> bool {
-        if decided.decision.verdict == Verdict::Allow || self.words.load().care.wait.is_zero() {
+        let words = self.words.load();
+        let care: &Care = &words.care;
+        let is_kept_out = decided.decision.verdict != Verdict::Allow;
+        if !is_kept_out || care.wait.is_zero() || !self.is_for_the_roll(decided, care) {
             return false;
         }
+        let judged = (decided.decision.verdict, decided.decision.lasting());
         way.who.with_subject(&way.request, |subject| {
             let contact = Contact {
                 request: &way.request,
@@ -384,7 +385,9 @@ impl Gateway {
                 wanted: None,
                 was_served: true,
             };
-            self.contact(now, &contact, decided).is_some()
+            self.roll
+                .contact(now.wall, &contact, judged, care)
+                .is_some()
         })
     }
 
