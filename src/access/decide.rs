@@ -222,7 +222,8 @@ impl DecisionPoint {
     }
 
     /// Whether what a mail client tells of its device may change this: every policy that has decided it
-    /// goes by that, and all of them are known. The version that a source states counts more than the one that a client tells.
+    /// goes by that, and all of them are known. The version that a source states counts more than the one
+    /// that a client tells.
     #[must_use]
     pub fn rests_on_telling(&self, decided: &Decided) -> bool {
         let set = self.policy.load();
