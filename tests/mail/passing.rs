@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use http_body_util::Full;
+use hyper::Request;
 use hyper::StatusCode;
 use hyper::body::Body;
 use hyper::body::Bytes;
@@ -126,12 +127,13 @@ impl Body for Made {
     }
 }
 
-#[tokio::test]
-async fn a_body_of_200_mib_passes_both_ways_over_http2_without_being_held() {
-    let total = 200 << 20;
-    let site = Site::start().await;
+/// A connection of HTTP/2, a mail of so many octets for it, and how many of them have been made.
+async fn upload(
+    site: &Site,
+    total: usize,
+) -> (http2::SendRequest<Made>, Request<Made>, Arc<AtomicUsize>) {
     let stream = TokioIo::new(site.tls(b"h2", None).await);
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream)
+    let (client, connection) = http2::handshake(TokioExecutor::new(), stream)
         .await
         .unwrap();
     tokio::spawn(connection);
@@ -144,6 +146,14 @@ async fn a_body_of_200_mib_passes_both_ways_over_http2_without_being_held() {
     request.headers_mut().remove("host");
     let uri = format!("https://{HOST}{}", target("good", "SendMail", "echo"));
     *request.uri_mut() = uri.parse().unwrap();
+    (client, request, sent)
+}
+
+#[tokio::test]
+async fn a_body_of_200_mib_passes_both_ways_over_http2_without_being_held() {
+    let total = 200 << 20;
+    let site = Site::start().await;
+    let (mut client, request, sent) = upload(&site, total).await;
     let mut response = client.send_request(request).await.unwrap();
     let (mut received, mut held) = (0, 0);
     while let Some(frame) = response.body_mut().frame().await {
@@ -161,22 +171,8 @@ async fn a_body_of_200_mib_passes_both_ways_over_http2_without_being_held() {
 async fn a_client_that_is_refused_over_http2_is_heard_out_and_not_reset() {
     let total = 20 << 20;
     let site = Site::start().await;
-    let stream = TokioIo::new(site.tls(b"h2", None).await);
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    let sent = Arc::new(AtomicUsize::new(0));
-    let body = Made {
-        left: total,
-        sent: Arc::clone(&sent),
-    };
-    let mut request = command("good", "SendMail", "echo", body);
-    for name in ["host", "authorization"] {
-        request.headers_mut().remove(name);
-    }
-    let uri = format!("https://{HOST}{}", target("good", "SendMail", "echo"));
-    *request.uri_mut() = uri.parse().unwrap();
+    let (mut client, mut request, sent) = upload(&site, total).await;
+    request.headers_mut().remove("authorization");
     let response = client.send_request(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert!(sent.load(Ordering::Relaxed) < total, "meanwhile");
