@@ -203,21 +203,15 @@ async fn nonsense_of_the_mail_server_is_503() {
     }
 }
 
-/// Nobody was told that mail.upstream is no ActiveSync server.
-#[tokio::test]
-async fn a_server_without_activesync_is_complained_of_and_not_for_every_request() {
-    let log = log();
-    let upstream = terse(Terse {
-        options: "HTTP/1.1 200 OK\r\nAllow: OPTIONS, GET\r\nContent-Length: 0\r\n\r\n",
-        ..Terse::default()
-    })
-    .await;
+/// A site whose server has made three commands come to 503, and what their clients were told.
+async fn asked_thrice(upstream: String) -> (Site, Vec<String>) {
     let site = Site::with(Plan {
         upstream: Some(upstream),
         ..Plan::default()
     })
     .await;
     let mut client = site.http1().await;
+    let mut told = Vec::new();
     for row in 0..3 {
         client.ready().await.unwrap();
         let sent = command("good", "Sync", "length", Empty::<Bytes>::new());
@@ -227,8 +221,21 @@ async fn a_server_without_activesync_is_complained_of_and_not_for_every_request(
             StatusCode::SERVICE_UNAVAILABLE,
             "row {row}"
         );
-        drop(read(response).await);
+        told.push(read(response).await);
     }
+    (site, told)
+}
+
+/// Nobody was told that mail.upstream is no ActiveSync server.
+#[tokio::test]
+async fn a_server_without_activesync_is_complained_of_and_not_for_every_request() {
+    let log = log();
+    let upstream = terse(Terse {
+        options: "HTTP/1.1 200 OK\r\nAllow: OPTIONS, GET\r\nContent-Length: 0\r\n\r\n",
+        ..Terse::default()
+    })
+    .await;
+    let (site, _) = asked_thrice(upstream).await;
     let text = log.text();
     assert!(
         text.contains("WARN") && text.contains("status=200"),
@@ -252,23 +259,9 @@ async fn an_answer_that_leads_elsewhere_is_complained_of_and_not_for_every_reque
         ..Terse::default()
     })
     .await;
-    let site = Site::with(Plan {
-        upstream: Some(upstream),
-        ..Plan::default()
-    })
-    .await;
-    let mut client = site.http1().await;
-    for row in 0..3 {
-        client.ready().await.unwrap();
-        let sent = command("good", "Sync", "length", Empty::<Bytes>::new());
-        let response = client.send_request(sent).await.unwrap();
-        assert_eq!(
-            response.status(),
-            StatusCode::SERVICE_UNAVAILABLE,
-            "row {row}"
-        );
-        let body = read(response).await;
-        assert!(body.contains("is not passed on"), "row {row}: {body}");
+    let (site, told) = asked_thrice(upstream).await;
+    for body in told {
+        assert!(body.contains("is not passed on"), "{body}");
     }
     let counted = site.front.counters.answered();
     assert!(counted.contains(&("sent-elsewhere", 3)), "{counted:?}");
