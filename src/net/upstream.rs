@@ -13,7 +13,7 @@
 //! **What is sent twice**: a request goes to another member as long as no connection could be
 //! opened. On a kept connection one of which nothing was written goes by another one; and so does
 //! one that was written where the server had closed the connection already, which shows in that its
-//! system has acknowledged no octet of it (`Exchange::may_begin_anew`). A server that ends, as at a
+//! system has acknowledged no octet of it and has reset the connection (`Counted::fate_after`). A server that ends, as at a
 //! reload, may close a connection whose octets its system has taken: then only a request is sent again
 //! that changes nothing (`eas::may_be_repeated`). Any other that may have been read is not: it may have
 //! been carried out, and the client is told 503.

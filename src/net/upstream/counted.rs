@@ -26,10 +26,21 @@ pub(super) struct Counted {
     was_reset: bool,
 }
 
+/// What became of octets that were written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Fate {
+    /// Nobody has had them.
+    MetNobody,
+    /// Whoever was there may have had them.
+    PerhapsRead,
+    /// The other end's system has not said so far.
+    Unknown,
+}
+
 impl Counted {
     /// A connection that nothing was written to.
     pub(super) fn new(stream: TcpStream) -> Self {
-        let before = acknowledged(&stream);
+        let before = told(&stream).map(|(_, acknowledged)| acknowledged);
         Self {
             stream,
             written: 0,
@@ -43,15 +54,28 @@ impl Counted {
         self.written
     }
 
-    /// Octets of them that the other end's system has acknowledged; what a server that had closed the
-    /// connection already never does. A server that closes after it has read acknowledges with its FIN at
-    /// the latest. `None` if this system does not tell, or the connection was reset: acknowledgements may
-    /// come half a second late (RFC 9293 section 3.8.6.3), and a reset comes instead of them.
-    pub(super) fn acknowledged(&self) -> Option<u64> {
+    /// What became of the octets after the first `count`, once the other end has said that it ends the
+    /// connection. One that had closed it before them acknowledges none and answers with a reset; one that
+    /// only says that it sends no more (RFC 9293 section 3.6) may read them still, and acknowledges them up
+    /// to half a second late (section 3.8.6.3). One that closes after it has read has acknowledged by then.
+    pub(super) fn fate_after(&self, count: u64) -> Fate {
+        // A reset before the end may have come instead of what was to be acknowledged.
         if self.was_reset {
-            return None;
+            return Fate::PerhapsRead;
         }
-        acknowledged(&self.stream)?.checked_sub(self.before?)
+        let Some((state, acknowledged)) = told(&self.stream) else {
+            return Fate::PerhapsRead;
+        };
+        match acknowledged.checked_sub(self.before.unwrap_or(u64::MAX)) {
+            Some(acknowledged) if acknowledged <= count => {
+                if state == TCP_CLOSE {
+                    Fate::MetNobody
+                } else {
+                    Fate::Unknown
+                }
+            }
+            Some(_) | None => Fate::PerhapsRead,
+        }
     }
 
     /// Sees whether it was reset: the system says so once, to whoever asks first.
@@ -117,11 +141,17 @@ impl AsyncWrite for Counted {
     }
 }
 
-fn acknowledged(stream: &TcpStream) -> Option<u64> {
-    getsockopt(stream, TcpInfo).ok()?.last().copied()
+/// The connection's state, and the octets that were acknowledged.
+fn told(stream: &TcpStream) -> Option<(u8, u64)> {
+    let told = getsockopt(stream, TcpInfo).ok()?;
+    let [state, ..] = told.first()?.to_ne_bytes();
+    Some((state, *told.last()?))
 }
 
-/// The first 128 octets of `struct tcp_info` (linux/tcp.h), whose last eight are
+/// The state of a connection that is no more (`include/net/tcp_states.h`).
+const TCP_CLOSE: u8 = 7;
+
+/// The first 128 octets of `struct tcp_info` (linux/tcp.h), which begin with `tcpi_state` and end with
 /// `tcpi_bytes_acked`.
 #[derive(Clone, Copy, Debug)]
 struct TcpInfo;
@@ -142,33 +172,62 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn what_arrives_is_acknowledged_and_what_meets_a_closed_end_is_not() {
+    /// Our end of a connection that has carried five octets, and theirs.
+    async fn used() -> (Counted, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
         let mut ours = Counted::new(stream.unwrap());
         let (mut theirs, _) = listener.accept().await.unwrap();
-        assert_eq!((ours.written(), ours.acknowledged()), (0, Some(0)));
         ours.write_all(b"hello").await.unwrap();
         theirs.read_exact(&mut [0; 5]).await.unwrap();
         // Its answer acknowledges what it has read.
         theirs.write_all(b"!").await.unwrap();
         ours.read_exact(&mut [0; 1]).await.unwrap();
-        assert_eq!((ours.written(), ours.acknowledged()), (5, Some(5)));
+        (ours, theirs)
+    }
+
+    async fn known_after(ours: &Counted, count: u64) -> Fate {
+        let known = async {
+            loop {
+                let fate = ours.fate_after(count);
+                if fate != Fate::Unknown {
+                    return fate;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let most = std::time::Duration::from_secs(10);
+        tokio::time::timeout(most, known).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_arrives_is_perhaps_read_and_what_meets_a_closed_end_is_not() {
+        let (mut ours, theirs) = used().await;
+        assert_eq!(ours.written(), 5);
+        assert_eq!(ours.fate_after(4), Fate::PerhapsRead);
         drop(theirs);
         assert_eq!(ours.read(&mut [0; 1]).await.unwrap(), 0);
         ours.write_all(b"again").await.unwrap();
-        assert_eq!((ours.written(), ours.acknowledged()), (10, Some(5)));
+        assert_eq!(ours.written(), 10);
+        assert_eq!(known_after(&ours, 5).await, Fate::MetNobody);
+    }
+
+    #[tokio::test]
+    async fn who_only_says_that_it_sends_no_more_may_read_still() {
+        let (mut ours, mut theirs) = used().await;
+        theirs.shutdown().await.unwrap();
+        assert_eq!(ours.read(&mut [0; 1]).await.unwrap(), 0);
+        assert_eq!(ours.fate_after(5), Fate::Unknown, "before it was sent");
+        ours.write_all(b"again").await.unwrap();
+        assert_eq!(known_after(&ours, 5).await, Fate::PerhapsRead);
+        theirs.read_exact(&mut [0; 5]).await.unwrap();
     }
 
     /// Whether the reset is met by reading or by writing.
     #[tokio::test]
-    async fn what_a_reset_connection_has_taken_is_not_known() {
+    async fn what_a_reset_connection_has_taken_is_perhaps_read() {
         for reads in [true, false] {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
-            let mut ours = Counted::new(stream.unwrap());
-            let (mut theirs, _) = listener.accept().await.unwrap();
+            let (mut ours, mut theirs) = used().await;
             ours.write_all(b"hello").await.unwrap();
             theirs.read_exact(&mut [0; 5]).await.unwrap();
             socket2::SockRef::from(&theirs)
@@ -182,7 +241,7 @@ mod tests {
                 // Nothing is said of it any more.
                 assert_eq!(ours.read(&mut [0; 1]).await.unwrap(), 0);
             }
-            assert_eq!(ours.acknowledged(), None, "row {reads}");
+            assert_eq!(ours.fate_after(5), Fate::PerhapsRead, "row {reads}");
         }
     }
 }

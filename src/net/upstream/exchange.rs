@@ -44,6 +44,7 @@ mod again;
 mod beginning;
 mod glimpse;
 
+use again::Doubt;
 use glimpse::Glimpse;
 
 /// One request at the mail server. Dropping it ends it there, too.
@@ -67,6 +68,7 @@ pub(in crate::net) struct Exchange {
     written: usize,
     /// Whether what was written is kept, and what had been written to the connection before it.
     kept: Option<u64>,
+    doubt: Doubt,
     /// Whether nothing has left yet: the request may go by another connection.
     is_unsent: bool,
     /// Whether it may be sent twice without harm, as HTTP has it (RFC 9110 section 9.2.1).
@@ -169,6 +171,7 @@ impl Exchange {
             output: Buffer::default(),
             written: 0,
             kept: None,
+            doubt: Doubt::default(),
             is_unsent: true,
             is_harmless: false,
             command: None,
@@ -257,11 +260,14 @@ impl Exchange {
                     return Poll::Pending;
                 }
             };
-            if !self.may_begin_anew() {
-                self.note(&error, true);
-                return Poll::Ready(Err(error.into()));
+            match self.poll_may_begin_anew(context) {
+                Poll::Ready(true) => self.begin_anew(),
+                Poll::Ready(false) => {
+                    self.note(&error, true);
+                    return Poll::Ready(Err(error.into()));
+                }
+                Poll::Pending => return Poll::Pending,
             }
-            self.begin_anew();
         }
     }
 

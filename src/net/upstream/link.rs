@@ -22,6 +22,7 @@ use crate::net::http1::Buffer;
 use crate::net::proxy_header::Ends;
 
 use super::counted::Counted;
+use super::counted::Fate;
 
 /// A connection, and what has been read from it.
 #[derive(Debug)]
@@ -75,10 +76,9 @@ impl Link {
         self.counted().written()
     }
 
-    /// Octets of them that the other end's system has acknowledged. `None` if this system does not
-    /// tell.
-    pub(super) fn acknowledged(&self) -> Option<u64> {
-        self.counted().acknowledged()
+    /// What became of those after the first `count`, once the other end has ended the connection.
+    pub(super) fn fate_after(&self, count: u64) -> Fate {
+        self.counted().fate_after(count)
     }
 
     fn counted(&self) -> &Counted {

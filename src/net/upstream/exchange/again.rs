@@ -1,9 +1,14 @@
 //! How a request gets to a connection, when it may go by another one, and when it cannot be called
 //! back.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
+use tokio::time::Instant;
+use tokio::time::Sleep;
 use tracing::warn;
 
 use crate::eas;
@@ -14,6 +19,7 @@ use crate::net::http1::end_of_head;
 use crate::net::http1::put_other_host;
 use crate::net::upstream::LinkError;
 use crate::net::upstream::connect::OpenError;
+use crate::net::upstream::counted::Fate;
 
 use super::Exchange;
 use super::State;
@@ -134,26 +140,31 @@ impl Exchange {
     }
 
     /// Whether a request may go by another connection when one that was kept from an earlier request
-    /// broke before the answer. It can have been carried out by nobody if the other end's system has
-    /// acknowledged no octet of it: a server that had closed the connection before acknowledges none,
-    /// one that has read a request and closes has. Where that is not known, as after a reset, it is one that
-    /// may be carried out twice.
-    pub(super) fn may_begin_anew(&self) -> bool {
+    /// broke before the answer. It can have been carried out by nobody if the server had closed the
+    /// connection before it came ([`Fate::MetNobody`]). Where that is not known, as after a reset, it is one
+    /// that may be carried out twice.
+    pub(super) fn poll_may_begin_anew(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         let State::Open(link) = &self.state else {
-            return false;
+            return Poll::Ready(false);
         };
         if !link.was_used || !link.input.is_empty() || self.interim > 0 {
-            return false;
+            return Poll::Ready(false);
         }
         if self.is_unsent {
-            return true;
+            return Poll::Ready(true);
         }
         // Everything that was sent must be there to be sent again.
         let Some(before) = self.kept else {
-            return false;
+            return Poll::Ready(false);
         };
-        let has_met_nobody = link.acknowledged().is_some_and(|count| count <= before);
-        has_met_nobody || self.is_harmless || self.may_be_repeated()
+        if self.is_harmless || self.may_be_repeated() {
+            return Poll::Ready(true);
+        }
+        match link.fate_after(before) {
+            Fate::MetNobody => Poll::Ready(true),
+            Fate::PerhapsRead => Poll::Ready(false),
+            Fate::Unknown => self.doubt.poll_over(context).map(|()| false),
+        }
     }
 
     /// Whether it is a command that changes nothing, and all of it is here to be sent again.
@@ -206,5 +217,34 @@ impl Exchange {
     }
 }
 
+/// How long it has been unknown whether a request was read, and when the next look is due: the system
+/// wakes nobody for an acknowledgement.
+#[derive(Default)]
+pub(super) struct Doubt(Option<(Instant, Pin<Box<Sleep>>)>);
+
+impl Doubt {
+    /// Waits for as long as an answer of the other end's system may take; wakes for a look meanwhile.
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let (since, look) = self
+            .0
+            .get_or_insert_with(|| (now, Box::pin(tokio::time::sleep(SOON))));
+        let passed = now - *since;
+        if passed >= MAX_DOUBT {
+            return Poll::Ready(());
+        }
+        while look.as_mut().poll(context).is_ready() {
+            look.as_mut().reset(now + passed.clamp(SOON, LATE));
+        }
+        Poll::Pending
+    }
+}
+
 /// Members that are tried for one request.
 const MAX_TRIED: usize = 3;
+/// Within a network a reset comes in less.
+const SOON: Duration = Duration::from_millis(1);
+/// The longest time between two looks.
+const LATE: Duration = Duration::from_millis(50);
+/// An acknowledgement may take half a second, and what was lost on the way is sent again twice.
+const MAX_DOUBT: Duration = Duration::from_secs(2);
