@@ -336,7 +336,7 @@ async fn a_dead_upstream_is_503_with_retry_after_and_its_health_says_so() {
     site.drain().await;
 }
 
-/// By closing a server says how much has come: a command of which nothing had goes by another connection.
+/// A server that has closed acknowledges nothing and resets: a command that met it goes by another connection.
 #[tokio::test]
 async fn a_command_that_meets_a_closed_connection_goes_by_another_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -348,7 +348,7 @@ async fn a_command_that_meets_a_closed_connection_goes_by_another_one() {
         for _ in 0..3 {
             answer(&mut kept, Habit::Answers, &sender).await.unwrap();
         }
-        // From now on nothing reaches the server, as if it had gone a moment ago.
+        // Until it is gone nothing reaches the server.
         let all = SockFilter::new(RETURN, 0, 0, 0);
         SockRef::from(&kept).attach_filter(&[all]).unwrap();
         (listener, kept, sender)
@@ -365,7 +365,9 @@ async fn a_command_that_meets_a_closed_connection_goes_by_another_one() {
         while site.front.upstream.standing()[0].requests == before {
             tokio::task::yield_now().await;
         }
-        // All run in one thread: the request was written when it was counted.
+        // All run in one thread: the request was written when it was counted. It comes once more, and
+        // meets a closed end.
+        SockRef::from(&kept).detach_filter().unwrap();
         drop(kept);
         let (mut next, _) = listener.accept().await.unwrap();
         answer(&mut next, Habit::Answers, &sender).await.unwrap();
