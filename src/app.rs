@@ -90,7 +90,7 @@ pub fn run(folder: &Path, announce: impl Fn(&str)) -> Result<(), StartError> {
     for made in first_start::prepare(&draft, clock.now().wall)? {
         announce(&made.to_string());
     }
-    let is_told = !draft.says_nothing();
+    let mut is_told = !draft.says_nothing();
     let Loaded { config, warnings } = draft.complete(Purpose::Start, clock.now().wall, HOOKS)?;
     telemetry::start(&config.log);
     let mut gateway = Gateway::start(config)?;
@@ -103,7 +103,7 @@ pub fn run(folder: &Path, announce: impl Fn(&str)) -> Result<(), StartError> {
     announce(&gateway.banner(warnings).to_string());
 
     while let Signal::Reload = gateway.runtime.block_on(signals.next()) {
-        reload(&mut gateway, is_told, folder, clock);
+        is_told |= reload(&mut gateway, is_told, folder, clock);
     }
     info!("stopping");
     gateway.stop();
@@ -112,14 +112,15 @@ pub fn run(folder: &Path, announce: impl Fn(&str)) -> Result<(), StartError> {
 }
 
 /// A gateway that `is_told` what to do does not go back to the defaults: its file is missing, or is being
-/// written.
-fn reload(gateway: &mut Gateway, is_told: bool, folder: &Path, clock: Clock) {
+/// written. Tells whether it was told now.
+fn reload(gateway: &mut Gateway, is_told: bool, folder: &Path, clock: Clock) -> bool {
     let draft = config::read(folder);
-    if is_told && draft.says_nothing() {
+    let says_nothing = draft.says_nothing();
+    if is_told && says_nothing {
         let file = folder.join("gateway.toml");
         let file = file.display();
         error!("{file}: is missing or empty; the configuration that was running stays in force");
-        return;
+        return false;
     }
     let loaded = draft.complete(Purpose::Start, clock.now().wall, HOOKS);
     let result = loaded
@@ -138,6 +139,7 @@ fn reload(gateway: &mut Gateway, is_told: bool, folder: &Path, clock: Clock) {
                 warn!("only a restart takes over: {}", waiting.join(", "));
             }
             info!("the configuration was read again and is in force");
+            !says_nothing
         }
         Err(problems) => {
             for problem in problems {
@@ -147,6 +149,7 @@ fn reload(gateway: &mut Gateway, is_told: bool, folder: &Path, clock: Clock) {
                 }
             }
             error!("the configuration has errors; the one that was running stays in force");
+            false
         }
     }
 }

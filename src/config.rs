@@ -266,10 +266,14 @@ pub fn open(folder: &Path, name: &str) -> Result<(String, String), Problem> {
 }
 
 impl Draft {
-    /// Whether gateway.toml is missing or sets nothing, so that all of it is the defaults.
+    /// Whether gateway.toml is missing or sets nothing, so that all of it is the defaults. One that cannot
+    /// be read says something, and so does one with a key that is none.
     #[must_use]
     pub fn says_nothing(&self) -> bool {
-        self.written.gateway.lines.values().all(Option::is_none)
+        let written = &self.written.gateway;
+        let is_wrong =
+            |problem: &Problem| problem.severity == Severity::Error && problem.file == written.file;
+        written.lines.values().all(Option::is_none) && !self.problems.iter().any(is_wrong)
     }
 
     /// Opens what the files point at and applies every rule.

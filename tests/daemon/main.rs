@@ -117,6 +117,8 @@ fn a_broken_configuration_keeps_the_running_one_and_says_why() {
         ("", "is missing or empty"),
         ("# to be written\n", "is missing or empty"),
         ("[log]\nlevel = \"info\"\n", "mail.upstream: is missing"),
+        ("[log]\nlevel = \"info\n", "gateway.toml:2"),
+        ("[lgo]\n", "lgo"),
     ] {
         conf.write("gateway.toml", written);
         let log = gateway.reload();
@@ -468,7 +470,6 @@ fn metrics_and_health_answer_on_loopback() {
     assert!(get("/").starts_with("HTTP/1.1 404"), "{}", get("/"));
 }
 
-/// Two gateways on one UDP port shared its packets silently, because each loop's socket may share.
 #[test]
 fn what_only_a_restart_takes_over_is_said_as_long_as_it_waits() {
     let gateway = Gateway::start(|_| {});
@@ -486,6 +487,7 @@ fn what_only_a_restart_takes_over_is_said_as_long_as_it_waits() {
     waits(false);
 }
 
+/// Two gateways on one UDP port shared its packets silently, because each loop's socket may share.
 #[test]
 fn two_gateways_cannot_share_a_port() {
     let gateway = Gateway::start(|_| {});
@@ -523,6 +525,7 @@ fn ipv6_is_answered_after_ipv4() {
     }
 }
 
+/// Two gateways on one UDP port shared its packets silently, because each loop's socket may share.
 #[test]
 fn two_gateways_cannot_share_a_folder() {
     let gateway = Gateway::start(|_| {});
