@@ -25,6 +25,7 @@ mod sqlite;
 
 pub use circle::Circle;
 pub use claim::Claim;
+pub use claim::make_folder;
 pub use log::Log;
 pub use log::Stop;
 pub use log::Syncer;

@@ -26,10 +26,7 @@ impl Claim {
     ///
     /// When another gateway has it, or the file `lock` in it cannot be made.
     pub fn take(folder: &Path) -> io::Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+        make_folder(folder)?;
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -45,6 +42,18 @@ impl Claim {
             Err((_, error)) => Err(error.into()),
         }
     }
+}
+
+/// Makes a folder that only we read, if it is missing.
+///
+/// # Errors
+///
+/// When it cannot be made.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
 }
 
 #[cfg(test)]
