@@ -56,6 +56,7 @@ use super::hearing;
 use super::message;
 use super::reply::Cause;
 use super::reply::Reply;
+use super::roll::Before;
 use super::roll::Care;
 use super::roll::Contact;
 use super::roll::Restored;
@@ -349,7 +350,10 @@ impl Gateway {
                 who,
                 subject,
                 wanted: message::languages(headers, request).into_iter().next(),
-                was_served: (decided.client).is_some_and(|known| known.last_success.is_some()),
+                before: match decided.client.and_then(|known| known.last_success) {
+                    Some(_) => Before::Served,
+                    None => Before::Nothing,
+                },
             };
             let judged = (decided.decision.verdict, lasting);
             let Some(until) = self.roll.contact(now.wall, &contact, judged, &words.care) else {
@@ -383,7 +387,7 @@ impl Gateway {
                 who: &way.who,
                 subject,
                 wanted: None,
-                was_served: true,
+                before: Before::LetIn,
             };
             self.roll
                 .contact(now.wall, &contact, judged, care)

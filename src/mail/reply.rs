@@ -70,6 +70,8 @@ impl Reply {
     pub(super) fn unavailable(wait: Duration, cause: Cause) -> Self {
         let body = if cause == Cause::SentElsewhere {
             "What the server answers is not passed on. Whoever runs this gateway can see why."
+        } else if cause == Cause::Revoked {
+            "What is allowed has just changed. Try again."
         } else {
             "The server cannot be reached at the moment."
         };

@@ -132,8 +132,18 @@ pub(super) struct Contact<'a> {
     pub(super) who: &'a Who,
     pub(super) subject: &'a Subject<'a>,
     pub(super) wanted: Option<Language>,
-    /// The mail server has answered it before.
-    pub(super) was_served: bool,
+    pub(super) before: Before,
+}
+
+/// What a device had before a request of it that the roll does not know.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Before {
+    /// Nothing, as far as is known.
+    Nothing,
+    /// The mail server has answered it.
+    Served,
+    /// This very request was let in, and is ended by a change.
+    LetIn,
 }
 
 impl Roll {
@@ -195,8 +205,15 @@ impl Roll {
             }
             let (user, device) = (&contact.who.login.user, contact.request.device);
             let device_type = &contact.request.device_type;
-            let mut entry = Entry::new(user, device, device_type, judged);
-            if contact.was_served {
+            let first = match contact.before {
+                Before::LetIn => Judgement {
+                    verdict: Verdict::Allow,
+                    ..judged
+                },
+                Before::Nothing | Before::Served => judged,
+            };
+            let mut entry = Entry::new(user, device, device_type, first);
+            if contact.before == Before::Served {
                 entry.miss(judged, care);
             }
             table.enqueue(key, &entry);

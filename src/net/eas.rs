@@ -450,6 +450,7 @@ fn conclude(front: &Front, way: &Way, ended: Ended) -> Reply {
         } => {
             front.counters.revoked.fetch_add(1, Ordering::Relaxed);
             let (reply, event) = way.revoked(front, &decided, only_waited);
+            note(front);
             if let Some(event) = event {
                 (front.events)(event);
             }

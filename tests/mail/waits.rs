@@ -4,6 +4,8 @@ use http::StatusCode;
 use portreeve::inventory::Wipe;
 use portreeve::mail::Event;
 use portreeve::mail::Phase;
+use portreeve::mail::Words;
+use portreeve::message::Kind;
 use portreeve::model::ComplianceState;
 
 use crate::clients::shown;
@@ -23,6 +25,7 @@ fn what_is_under_way_when_a_device_begins_to_wait_is_asked_again_and_not_blocked
     for (wait, command, told) in [
         (3600, "Ping", "Ping(Status(1))"),
         (3600, "MoveItems", "Status(111)"),
+        (3600, "GetAttachment", "has just changed"),
         (0, "Ping", "Access blocked"),
     ] {
         let row = format!("row {wait} {command}");
@@ -47,6 +50,7 @@ fn what_is_under_way_when_a_device_begins_to_wait_is_asked_again_and_not_blocked
             is_let_in
         );
         if is_let_in {
+            assert!(gateway.poll_notes().is_some(), "{row}: nothing is written");
             let until = Phase::Waiting(later(1 + wait).wall);
             assert_eq!(standing(&gateway, "good").phase, until, "{row}");
             drop(forward(send(&gateway, later(2), "good", command)));
@@ -60,4 +64,24 @@ fn what_is_under_way_when_a_device_begins_to_wait_is_asked_again_and_not_blocked
     let revoked = going.permit.revoked().unwrap();
     let (reply, _) = gateway.handle_revoked(later(1), &going.exchange, &revoked, false);
     assert_eq!(shown(&reply.body), "Ping(Status(140))");
+}
+
+/// Its user was told that access has ended, and it got no wait.
+#[test]
+fn a_device_that_was_let_in_before_waits_were_given_begins_one_r33() {
+    let world = World::new();
+    let gateway = caring(&world, waits(0));
+    gateway.replace_words(Words::default());
+    let going = forward(send(&gateway, start(), "good", "Ping"));
+    gateway.replace_words(Words {
+        care: waits(3600),
+        ..Words::default()
+    });
+    world.set("good", ComplianceState::NonCompliant);
+    let revoked = going.permit.revoked().unwrap();
+    let (reply, _) = gateway.handle_revoked(later(1), &going.exchange, &revoked, true);
+    assert_eq!(shown(&reply.body), "Ping(Status(1))");
+    let standing = standing(&gateway, "good");
+    assert_eq!(standing.phase, Phase::Waiting(later(3601).wall));
+    assert_eq!(standing.mail.unwrap().kind, Kind::Waiting);
 }
