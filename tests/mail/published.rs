@@ -295,6 +295,8 @@ fn a_redirection_to_the_url_that_clients_know_passes_as_it_is() {
         ("https://mail.example.org/intranet/wiki", None),
         ("https://MAIL.example.org:8443/Intranet/Wiki?a#b", None),
         ("//mail.example.org/intranet/wiki/z", None),
+        // Another application's.
+        ("https://mail.example.org/owa/z", None),
         // Never in clear.
         (
             "http://mail.example.org/intranet/wiki/z#b",
@@ -328,7 +330,11 @@ fn a_server_with_a_name_of_ours_is_no_way_round_the_gateway() {
     config.routes.resources[1].also_known = vec![HOST.to_owned()];
     let gateway = world.gateway_with(config);
     let url = |port: &str| format!("https://{HOST}{port}/owa/z");
-    for (location, expected) in [(url(":8443"), url("")), (url(""), url(""))] {
+    for (location, expected) in [
+        (url(":8443"), url("")),
+        (url(""), url("")),
+        (url(":443"), url(":443")),
+    ] {
         let visit = request(Method::GET, "/owa").settle(&gateway, &of_device(&world, "good"));
         let mut answer = HeaderMap::new();
         answer.insert("location", HeaderValue::from_str(&location).unwrap());

@@ -148,9 +148,15 @@ impl Visitor {
             return Err(host.to_owned());
         }
         // An upstream may have a name of ours, at another port.
-        let is_ours = is_one_of(published)
-            && (!is_upstream || authority.port_u16() == self.asked.port)
-            && self.asked.application.below(host, uri.path()).is_some();
+        let port = |port: Option<u16>| port.unwrap_or(HTTPS);
+        let is_known = if is_upstream {
+            port(authority.port_u16()) == port(self.asked.port)
+                && self.asked.application.below(host, uri.path()).is_some()
+        } else {
+            let mut applications = routes.applications.iter();
+            applications.any(|one| one.below(host, uri.path()).is_some())
+        };
+        let is_ours = is_one_of(published) && is_known;
         if is_ours && uri.scheme_str() == Some("https") {
             return Ok(location.clone());
         }
@@ -188,6 +194,9 @@ impl Visitor {
         }
     }
 }
+
+/// The port of an address without one.
+const HTTPS: u16 = 443;
 
 /// Whether a challenge is for the request alone.
 fn is_of_a_request(challenge: &HeaderValue) -> bool {
