@@ -88,6 +88,10 @@ pub(super) fn overrule(folder: &Path, reader: &Reader, clients: &mut Vec<MailCli
     let mut unknown: Vec<MailClient> = unknown.filter(|client| client.wipe.is_some()).collect();
     unknown.sort_by(|one, other| (&one.user, one.eas).cmp(&(&other.user, other.eas)));
     clients.append(&mut unknown);
+    if heard.error.is_some() {
+        // It may stand in what was not read, with what came after it.
+        heard.missing.clear();
+    }
     heard
 }
 

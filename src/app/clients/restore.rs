@@ -80,7 +80,7 @@ fn tell(heard: &Heard) {
         warn!(
             wipes = heard.missing.len(),
             "of wipes the records of the last start know that they are called off, or how far they are, and \
-             the audit does not: it is written there now"
+             the audit does not: it is written there as soon as the disk takes it"
         );
     }
     if heard.unclear > 0 {
