@@ -14,6 +14,7 @@ use crate::cli::output::print;
 use crate::cli::output::print_json;
 use crate::eas::Command;
 use crate::eas::outcome::is_refusal;
+use crate::model::Reason;
 use crate::model::Secret;
 use crate::probe::EasAnswer;
 use crate::probe::EasRequest;
@@ -109,9 +110,11 @@ enum Outcome {
 }
 
 fn outcome(command: Command, answer: &EasAnswer) -> Outcome {
-    match answer.reason {
+    match &answer.reason {
         _ if answer.status >= 400 => Outcome::Refused,
         None => Outcome::Through,
+        // It gets its orders with success.
+        Some(reason) if *reason == Reason::DeviceRetired.code().to_string() => Outcome::Refused,
         Some(_) if is_refusal(command, &answer.body) => Outcome::Refused,
         Some(_) => Outcome::Quarantine,
     }
@@ -133,6 +136,7 @@ mod tests {
             (200, None, &given[..], Outcome::Through),
             (401, None, b"", Outcome::Refused),
             (200, Some("54003"), given, Outcome::Quarantine),
+            (200, Some("54011"), given, Outcome::Refused),
             (403, Some("54003"), b"Access held back.", Outcome::Refused),
             (
                 200,
