@@ -7,9 +7,10 @@
 //!
 //! A place is held by each request that was let in, and is free when the last of them is over without
 //! success. By a success it stays until the inventory has taken that in, and no longer: a record that is
-//! forgotten after that makes room. By an answer of which it cannot be told what it was it stays for a day,
-//! unless too many do: then those go first that were answered longest ago; or until an administrator has its
-//! record forgotten, and in memory only, so that a restart forgets all of them.
+//! forgotten after that makes room. An answer of which it cannot be told whether it was one keeps the place for a
+//! day. It goes before that if an administrator has its record forgotten, if too many stay so and it was
+//! answered longest ago, and with a restart.
+//!
 //! Whoever asks the line first and then the inventory ([`Reader::client_behind`]) counts nobody twice, and
 //! leaves nobody out.
 //!
@@ -56,7 +57,7 @@ impl Waiting {
     }
 
     /// When it was answered, if that is all that keeps its place.
-    fn answered(&self) -> Option<Timestamp> {
+    fn answered_at(&self) -> Option<Timestamp> {
         let (at, lasts) = self.served.filter(|_| self.holders == 0)?;
         (lasts == UNTOLD).then_some(at)
     }
@@ -177,7 +178,7 @@ impl Line {
     fn make_room(&self) {
         let mut answered = Vec::with_capacity(self.len());
         for waiting in &self.users {
-            answered.extend(waiting.iter().filter_map(Waiting::answered));
+            answered.extend(waiting.iter().filter_map(Waiting::answered_at));
         }
         let mut excess = answered.len().saturating_sub(MAX_ANSWERED);
         let Some(last) = excess.checked_sub(1) else {
@@ -187,7 +188,7 @@ impl Line {
         let last = *last;
         self.users.retain(|_, waiting| {
             waiting.retain(|one| {
-                let goes = excess > 0 && one.answered().is_some_and(|at| at <= last);
+                let goes = excess > 0 && one.answered_at().is_some_and(|at| at <= last);
                 if goes {
                     excess -= 1;
                     self.count.fetch_sub(1, Ordering::Relaxed);

@@ -26,7 +26,7 @@ pub(super) fn of_devices(devices: &[DeviceReport]) -> Vec<String> {
         let eas = device.eas?;
         let key = match &device.owner {
             Some(owner) => format!("{eas} of {owner}"),
-            None => format!("{eas} of nobody"),
+            None => format!("{eas} without an owner"),
         };
         Some((key, &device.device))
     });

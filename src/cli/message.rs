@@ -148,7 +148,7 @@ impl Preview {
             Some(language) => book.find(language).ok_or_else(|| {
                 let there: Vec<&str> = book.languages().map(Language::as_str).collect();
                 Failed::new(format!(
-                    "no texts are in {language}; there are {}; whoever reads none of them is told in {}",
+                    "there are no texts in the language \"{language}\"; there are {}; whoever reads none of them is told in {}",
                     there.join(", "),
                     book.choose([]).language
                 ))

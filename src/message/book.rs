@@ -100,7 +100,10 @@ impl Book {
                 file: String::new(),
                 line: None,
                 key: "mail.message.language".to_owned(),
-                message: format!("no texts are in {default}, there are {}", there.join(", ")),
+                message: format!(
+                    "there are no texts in the language \"{default}\", there are {}",
+                    there.join(", ")
+                ),
                 severity: Severity::Error,
             });
             book.default = Language::english();
@@ -403,7 +406,9 @@ mod tests {
         let (_, problems) = Book::read(&[], &"it".parse().unwrap());
         assert_eq!(
             shown(&problems),
-            [": mail.message.language: no texts are in it, there are de, en, es, fr, ja"]
+            [
+                ": mail.message.language: there are no texts in the language \"it\", there are de, en, es, fr, ja"
+            ]
         );
     }
 

@@ -186,7 +186,7 @@ fn a_message_is_shown_in_a_language_that_there_is_and_in_no_other() {
     assert_eq!(text_of(&output.stdout), "");
     assert_eq!(
         text_of(&output.stderr),
-        "portreeve: no texts are in it; there are de, en, es, fr, ja; whoever reads none of them is told \
+        "portreeve: there are no texts in the language \"it\"; there are de, en, es, fr, ja; whoever reads none of them is told \
          in fr\n"
     );
 }
