@@ -288,7 +288,7 @@ impl Gateway {
         if let Some(lanes) = self.mail.lanes {
             lanes.stop();
         }
-        self.radius.servers.stop(self.config.shutdown.grace);
+        self.radius.servers.stop(self.started.shutdown.grace);
         self.radsec.stop(&self.runtime);
         self.radius.accounting.stop();
         if let Some((_, end)) = self.radius.reports {
@@ -313,7 +313,7 @@ impl Gateway {
         }
         self.journal.stop();
         // A socket that is left behind is replaced by the next start.
-        drop(control::remove(&self.config.data.control_socket));
+        drop(control::remove(&self.started.data.control_socket));
         self.runtime.shutdown_timeout(Duration::from_secs(1));
     }
 }

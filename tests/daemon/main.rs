@@ -485,6 +485,10 @@ fn what_only_a_restart_takes_over_is_said_as_long_as_it_waits() {
     waits(true);
     conf.replace("gateway.toml", then, now);
     waits(false);
+    let (now, then) = ("grace = \"10s\"", "grace = \"9s\"");
+    conf.replace("gateway.toml", now, then);
+    let log = gateway.reload();
+    assert!(log.contains("only a restart takes over: shutdown"), "{log}");
 }
 
 /// Two gateways on one UDP port shared its packets silently, because each loop's socket may share.

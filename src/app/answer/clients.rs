@@ -19,6 +19,7 @@ use crate::app::clients::Moment;
 use crate::inventory::MailClient;
 use crate::inventory::Wipe;
 use crate::inventory::WipeStage;
+use crate::mail::Phase;
 use crate::model::EasDeviceId;
 use crate::net::control::ClientAction;
 use crate::net::control::ClientFilter;
@@ -124,6 +125,10 @@ impl Desk {
         let is_given = users.gateway().gives_mailbox();
         Mails {
             inbox: Inbox::of(of_client.as_ref(), was_served, is_given),
+            let_in_until: of_client.as_ref().and_then(|one| match one.phase {
+                Phase::Waiting(until) if until > self.clock.now().wall => Some(until),
+                Phase::Waiting(_) | Phase::Allowed | Phase::Held => None,
+            }),
             server: users.smtp().map(|smtp| (smtp.server(), smtp.state())),
             last: of_client.and_then(|one| one.mail),
         }

@@ -17,6 +17,8 @@ pub(super) struct Mails {
     pub(super) last: Option<Mail>,
     /// What the client has of the mailbox of quarantine.
     pub(super) inbox: Inbox,
+    /// Until when it is let in although it is kept out by its verdict, if it is.
+    pub(super) let_in_until: Option<Timestamp>,
 }
 
 /// Whether a client in quarantine has an Inbox that the message comes into.

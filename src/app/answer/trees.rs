@@ -170,11 +170,14 @@ impl<'a> Evidence<'a> {
                 rehearsed.policy, rehearsed.verdict
             ));
         }
-        check(
-            name,
-            found,
-            rehearsed.is_some() || verdict == Verdict::Allow,
-        )
+        let until = self.mails.let_in_until;
+        if let Some(until) = until {
+            found.push_str(&format!(
+                " It is let in until {until} all the same (mail.wait)."
+            ));
+        }
+        let is_let_in = verdict == Verdict::Allow || rehearsed.is_some() || until.is_some();
+        check(name, found, is_let_in)
     }
 
     fn rule(&self) -> Check {
@@ -218,9 +221,10 @@ impl<'a> Evidence<'a> {
                 true,
             ),
             Some(client)
-                if client
-                    .state
-                    .is_some_and(|(verdict, _)| verdict == Verdict::Allow) =>
+                if self.mails.let_in_until.is_some()
+                    || client
+                        .state
+                        .is_some_and(|(verdict, _)| verdict == Verdict::Allow) =>
             {
                 check(name, "none: the device is let in".to_owned(), false)
             }
@@ -365,6 +369,19 @@ mod tests {
         ] {
             assert_eq!(text("q", &evidence(client, found).not_blocked()), expected);
         }
+    }
+
+    #[test]
+    fn a_device_that_is_let_in_to_wait_is_not_blocked_for_that_r42() {
+        let held = client(|client| {
+            client.state = Some((Verdict::Quarantine, Reason::DeviceNotCompliant));
+        });
+        let found = Some(mapped(ComplianceState::NonCompliant));
+        let mut evidence = evidence(Some(&held), found);
+        let is_answer = |evidence: &Evidence<'_>| evidence.not_blocked()[3].is_cause;
+        assert!(!is_answer(&evidence));
+        evidence.mails.let_in_until = Some(at(60));
+        assert!(is_answer(&evidence), "{:?}", evidence.not_blocked());
     }
 
     #[test]

@@ -71,6 +71,10 @@ impl Gateway {
         if prepared.sources != self.source_settings {
             waiting.push("source.toml".to_owned());
         }
+        let users = self.config.users.len();
+        if users > 0 && config.users.is_empty() {
+            warn!("users.toml: is missing or empty, and had {users} users: none has a password any more");
+        }
         self.put_in_force(prepared, &config);
         self.config = config;
         Ok(waiting)

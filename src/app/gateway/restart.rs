@@ -22,7 +22,12 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
             "mail, but for its certificates, messages and upstreams",
             mail_differs(old, new),
         ),
+        (
+            "eap.resumption_capacity and resumption_lifetime",
+            resumption(old) != resumption(new),
+        ),
         ("log", old.log != new.log),
+        ("shutdown", old.shutdown != new.shutdown),
     ]
     .into_iter()
     .filter(|(_, differs)| *differs)
@@ -54,6 +59,12 @@ const fn radsec_bounds(config: &Config) -> (usize, usize, Duration) {
         radsec.max_connections_per_address,
         radsec.idle_timeout,
     )
+}
+
+/// Sessions that were kept count on, by what was said when they were.
+const fn resumption(config: &Config) -> (usize, Duration) {
+    let eap = &config.eap;
+    (eap.resumption_capacity, eap.resumption_lifetime)
 }
 
 /// Whether anything differs but the front's certificates, what people are told, the upstreams, and who
