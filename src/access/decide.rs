@@ -89,9 +89,14 @@ impl DecisionPoint {
     /// The name by which a user is listed, whichever of their names this is; a name of nobody is itself.
     #[must_use]
     pub fn own_name<'a>(&'a self, name: &'a str) -> &'a str {
-        let entry = self.reader.user(name);
-        let own = entry.and_then(|entry| self.reader.user_name(entry.user));
-        own.map_or(name, UserId::as_str)
+        self.known_name(name).unwrap_or(name)
+    }
+
+    /// The same of a user that is known by this name.
+    #[must_use]
+    pub fn known_name(&self, name: &str) -> Option<&str> {
+        let entry = self.reader.user(name)?;
+        self.reader.user_name(entry.user).map(UserId::as_str)
     }
 
     /// Frees the place in line that a user's mail client has for nothing but an answer, if its record is gone.

@@ -169,6 +169,12 @@ impl Live {
         self.point.own_name(name)
     }
 
+    /// See [`DecisionPoint::known_name`].
+    #[must_use]
+    pub fn known_name(&self, name: &str) -> Option<&str> {
+        self.point.known_name(name)
+    }
+
     /// Whether a user is known and a member of a group now.
     #[must_use]
     pub fn is_member(&self, user: &str, group: GroupId) -> bool {

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use crate::model::CertificateIdentity;
 use crate::model::EasDeviceId;
 use crate::model::Now;
+use crate::model::UserId;
 
 use super::gateway::Gateway;
 use super::head::Peer;
@@ -63,7 +64,15 @@ impl Gateway {
 
     /// Whether a name, in whatever spelling, is one of a user.
     pub(super) fn is_name_of(&self, name: &str, user: &str) -> bool {
-        self.live.own_name(&self.config.names.canonical(name)) == user
+        let canonical = self.config.names.canonical(name);
+        self.own_name(&canonical, name).unwrap_or(&canonical) == user
+    }
+
+    /// The own name of a user that the inventory knows by a name in its canonical spelling, or else as it was
+    /// typed: there may be no suffix in it that the mail server would add.
+    fn own_name(&self, canonical: &str, typed: &str) -> Option<&str> {
+        let known = self.live.known_name(canonical);
+        known.or_else(|| self.live.known_name(&UserId::folded(typed.trim())))
     }
 
     /// Where the mailbox of whoever signs in is.
@@ -73,8 +82,9 @@ impl Gateway {
     }
 
     fn know(&self, login: &mut Login) {
-        let own = self.live.own_name(&login.user);
-        if own != login.user {
+        if let Some(own) = self.own_name(&login.user, &login.name)
+            && own != login.user
+        {
             let own = own.to_owned();
             login.alias = Some(std::mem::replace(&mut login.user, own));
         }

@@ -150,3 +150,20 @@ fn a_route_of_a_user_is_one_of_all_its_names_r56() {
         assert_ne!(ask.to.upstream, other);
     }
 }
+
+/// What the mail server adds to a name that is typed without it stood between the two.
+#[test]
+fn an_account_is_known_by_a_name_without_the_suffix_that_is_added_to_it() {
+    let world = World::new();
+    let mut config = config();
+    config.names.default_suffix = Some("mail.example".to_owned());
+    config.names.domains = vec![("CORP".to_owned(), "mail.example".to_owned())];
+    let gateway = world.gateway_with(config);
+    for name in NAMES {
+        let forward = forward(of(name, "good", "Sync").settle(&gateway, &peer()));
+        drop(forward);
+    }
+    // It is nobody's.
+    let other = refused(of("corp2\\alice", "good", "Sync").settle(&gateway, &peer()));
+    assert_eq!(other.status, StatusCode::FORBIDDEN);
+}

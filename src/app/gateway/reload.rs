@@ -73,7 +73,9 @@ impl Gateway {
         }
         let users = self.config.users.len();
         if users > 0 && config.users.is_empty() {
-            warn!("users.toml: is missing or empty, and had {users} users: none has a password any more");
+            warn!(
+                "users.toml: is missing or empty, and had {users} users: none has a password any more"
+            );
         }
         self.put_in_force(prepared, &config);
         self.config = config;
