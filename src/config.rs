@@ -320,15 +320,14 @@ impl Draft {
             &self.written.proxy,
         ]
         .map(|written| written.file.clone());
-        let written_in = [&self.written.gateway, &self.written.proxy]
-            .map(|written| (written.file.clone(), written.lines.clone()));
+        let written_in = [&self.written.gateway, &self.written.proxy].map(document::Written::clone);
         let config = self.into_config(nas, homes, enforcement);
         let mut found: Vec<Problem> = hooks.iter().flat_map(|hook| hook(&config)).collect();
         // Whoever looks a name of ours up knows its file and key.
         for problem in found.iter_mut().filter(|problem| problem.line.is_none()) {
-            let written = written_in.iter().find(|(file, _)| *file == problem.file);
-            problem.line =
-                written.and_then(|(_, lines)| lines.get(&problem.key).copied().flatten());
+            let mut written = written_in.iter();
+            let written = written.find(|written| written.file == problem.file);
+            problem.line = written.and_then(|written| written.line(&problem.key));
         }
         problems.extend(found);
         sort(&order, &mut problems);

@@ -2,8 +2,8 @@
 //!
 //! A derived mirror stops at the first wrong key; here reading goes on, and a file with five
 //! mistakes gives five problems in one run. Start at [`read`]: it hands a [`Section`] to whoever
-//! knows the keys. `policy` keeps the values of its language itself and takes [`Lines`] and
-//! [`suggestion`] from here.
+//! knows the keys. `policy` keeps the values of its language itself and takes [`Lines`],
+//! [`Written`] and [`suggestion`] from here.
 //!
 //! This room opens no file and knows no key.
 

@@ -18,7 +18,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// A problem at `key`, on its line if it is written down, else on that of the table where it would be.
+    /// A problem at `key`, on its [line](Self::line).
     pub fn problem(&self, severity: Severity, key: &str, message: impl Into<String>) -> Problem {
         Problem {
             file: self.file.clone(),
@@ -29,7 +29,9 @@ impl Written {
         }
     }
 
-    fn line(&self, key: &str) -> Option<usize> {
+    /// The line of `key` if it is written down, else that of the table where it would be.
+    #[must_use]
+    pub fn line(&self, key: &str) -> Option<usize> {
         let mut place = key;
         loop {
             if let Some(line) = self.lines.get(place).copied().flatten() {
@@ -47,5 +49,35 @@ impl Written {
     /// Shorthand for a problem that is only worth a look.
     pub fn warning(&self, key: &str, message: impl Into<String>) -> Problem {
         self.problem(Severity::Warning, key, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_written_has_the_line_of_the_nearest_table_that_is() {
+        let lines = [
+            ("mail", Some(3)),
+            ("mail.ca", None),
+            ("mail.hosts", Some(5)),
+        ];
+        let written = Written {
+            file: "gateway.toml".to_owned(),
+            lines: lines.map(|(key, line)| (key.to_owned(), line)).into(),
+        };
+        for (key, line) in [
+            ("mail", Some(3)),
+            ("mail.hosts", Some(5)),
+            ("mail.ca", Some(3)),
+            ("mail.upstreams.cloud.ca", Some(3)),
+            ("mailbox", None),
+            ("log.level", None),
+            ("", None),
+        ] {
+            assert_eq!(written.line(key), line, "row {key}");
+            assert_eq!(written.warning(key, "").line, line, "row {key}");
+        }
     }
 }

@@ -74,14 +74,19 @@ impl<'p> Report<'p> {
 
     /// At the line of the key, or of what it would stand in.
     fn add(&mut self, severity: Severity, key: &str, message: String) {
-        let within = key.rsplit_once('.').map_or(key, |(within, _)| within);
-        self.problems.push(Problem {
-            file: self.policy.source.file.clone(),
-            line: self.policy.line(key).or_else(|| self.policy.line(within)),
-            key: key.to_owned(),
-            message,
-            severity,
-        });
+        let source = &self.policy.source;
+        let problem = source.problem(severity, &self.written(key), message);
+        self.problems.push(problem);
+    }
+
+    /// The key as the file has it: of a condition perhaps the opposite, `not_platforms` for `platforms`.
+    fn written(&self, key: &str) -> String {
+        let lines = &self.policy.source.lines;
+        let opposite = key
+            .rsplit_once('.')
+            .map(|(within, name)| format!("{within}.not_{name}"))
+            .filter(|opposite| !lines.contains_key(key) && lines.contains_key(opposite));
+        opposite.unwrap_or_else(|| key.to_owned())
     }
 
     /// Conditional policies that are evaluated, with their keys.

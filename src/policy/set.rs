@@ -1,6 +1,5 @@
 //! [`Policy`]: a policy file in the form that is evaluated.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -14,10 +13,10 @@ use super::conditional::State;
 use super::defaults::Defaults;
 use super::groups::Groups;
 use super::targeting::Audience;
+use crate::document::Written;
 use crate::model::GroupId;
 use crate::model::PolicyId;
 use crate::model::Problem;
-use crate::model::Severity;
 
 /// A whole policy file, checked and compiled. Never changes; [`parse`](super::parse()) is the only
 /// way to one, and gives none without every default outcome.
@@ -36,14 +35,8 @@ pub struct Policy {
     pub(super) asks_about_sending: bool,
     pub(super) counts_devices: bool,
     pub(super) hash: [u8; 32],
-    pub(super) source: Source,
-}
-
-/// Where things stand in the file that the policy was read from.
-#[derive(Debug, Default)]
-pub(super) struct Source {
-    pub(super) file: String,
-    pub(super) lines: BTreeMap<String, usize>,
+    /// Where things stand in the file that it was read from.
+    pub(super) source: Written,
 }
 
 impl Policy {
@@ -128,14 +121,7 @@ impl Policy {
     /// A problem with a declared group, at its line.
     #[must_use]
     pub fn group_problem(&self, name: &str, message: String) -> Problem {
-        let key = format!("groups.{name}");
-        Problem {
-            file: self.source.file.clone(),
-            line: self.line(&key).or_else(|| self.line("groups")),
-            key,
-            message,
-            severity: Severity::Warning,
-        }
+        self.problem(&format!("groups.{name}"), message)
     }
 
     /// The groups of NASes that policies name which are evaluated, each with its key there.
@@ -159,19 +145,12 @@ impl Policy {
     /// A warning at a key of the file.
     #[must_use]
     pub fn problem(&self, key: &str, message: String) -> Problem {
-        let within = key.rsplit_once('.').map_or(key, |(within, _)| within);
-        Problem {
-            file: self.source.file.clone(),
-            line: self.line(key).or_else(|| self.line(within)),
-            key: key.to_owned(),
-            message,
-            severity: Severity::Warning,
-        }
+        self.source.warning(key, message)
     }
 
-    /// The line of the file at which a key stands, such as `conditional[2].require`.
+    /// The line of the file at which a key stands, such as `conditional[2].require`, or would stand.
     pub(super) fn line(&self, key: &str) -> Option<usize> {
-        self.source.lines.get(key).copied()
+        self.source.line(key)
     }
 
     /// The number of a compliance policy.

@@ -373,6 +373,30 @@ fn what_other_rooms_find_is_reported_along() {
     );
 }
 
+/// It had none, where our own problems had that of the table.
+#[test]
+fn what_other_rooms_find_at_a_key_that_is_not_written_has_the_line_of_its_table() {
+    fn hook(config: &config::Config) -> Vec<Problem> {
+        vec![Problem {
+            file: config.folder.join("gateway.toml").display().to_string(),
+            line: None,
+            key: "mail.upstreams.cloud".to_owned(),
+            message: "is nowhere".to_owned(),
+            severity: Severity::Error,
+        }]
+    }
+    let home = Home::new();
+    let draft = config::read(&home.conf());
+    let refused = draft.complete(Purpose::Start, now(), &[hook]).unwrap_err();
+    let text = fs::read_to_string(home.conf().join("gateway.toml")).unwrap();
+    let table = text.lines().position(|line| line == "[mail]").unwrap();
+    let expected = format!(
+        "gateway.toml:{}: mail.upstreams.cloud: is nowhere",
+        table + 1
+    );
+    assert_only(&refused.problems, &expected);
+}
+
 #[test]
 fn the_files_of_other_rooms_are_checked_along_by_the_command() {
     for (file, from, to, code, expected) in [

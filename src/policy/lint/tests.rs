@@ -341,6 +341,9 @@ fn problems_name_the_line() {
     let line = DEFAULTS.lines().count() + 1 + 4;
     assert_eq!(problem.line, Some(line));
     assert_eq!(problem.file, "policy.toml");
+    // What is not written has the line of what it would stand in, whatever part of that is written.
+    let within = policy.problem("conditional[0].when.os_below.ios", String::new());
+    assert_eq!(within.line, Some(line - 3));
 }
 
 const DEFAULTS: &str = "\

@@ -12,10 +12,10 @@ use toml::de::DeTable;
 use toml::de::DeValue;
 
 use crate::document::Lines;
+use crate::document::Written;
 use crate::document::suggestion;
 use crate::model::Problem;
 use crate::model::Severity;
-use crate::policy::set::Source;
 use crate::policy::words::Set;
 use crate::policy::words::Word;
 use crate::policy::words::either;
@@ -26,7 +26,7 @@ pub(super) struct Reader {
     text: Lines,
     problems: Vec<Problem>,
     left_out: usize,
-    lines: BTreeMap<String, usize>,
+    lines: BTreeMap<String, Option<usize>>,
 }
 
 /// Where a value stands: its key from the root of the file, and its line from 1.
@@ -117,7 +117,7 @@ impl Reader {
 
     /// The warnings and where everything stands; all problems, in the order of the file, if one is
     /// an error.
-    pub(super) fn finish(mut self) -> Result<(Source, Vec<Problem>), Vec<Problem>> {
+    pub(super) fn finish(mut self) -> Result<(Written, Vec<Problem>), Vec<Problem>> {
         if self.left_out > 0 {
             self.problems.push(Problem {
                 file: self.file.clone(),
@@ -135,7 +135,7 @@ impl Reader {
         if refused {
             return Err(self.problems);
         }
-        let source = Source {
+        let source = Written {
             file: self.file,
             lines: self.lines,
         };
@@ -203,7 +203,7 @@ impl Reader {
                     key: format!("{}[{position}]", value.place.key),
                     line: self.text.at(element.span().start),
                 };
-                self.lines.insert(place.key.clone(), place.line);
+                self.lines.insert(place.key.clone(), Some(place.line));
                 Value {
                     place,
                     value: element.get_ref(),
@@ -328,7 +328,7 @@ impl Reader {
                     key: place.below(name.get_ref()),
                     line: self.text.at(name.span().start),
                 };
-                self.lines.insert(place.key.clone(), place.line);
+                self.lines.insert(place.key.clone(), Some(place.line));
                 let value = Value {
                     place,
                     value: Spanned::get_ref(value),

@@ -80,7 +80,7 @@ fn a_policy_that_a_client_leaves_by_its_word_is_told_of_where_the_default_allows
         ("user_agents = ['x']", "user_agents"),
         ("not_user_agents = ['x']", "not_user_agents"),
         ("platforms = ['ios']", "platforms"),
-        ("not_platforms = ['ios']", "platforms"),
+        ("not_platforms = ['ios']", "not_platforms"),
         ("protocol_versions = ['14.1']", "protocol_versions"),
     ] {
         let narrow = format!("{app}{}", rule("a", &when(condition)));
