@@ -58,6 +58,11 @@ pub enum Condition {
 impl Condition {
     /// The number of the first condition of [`Client`].
     pub(super) const FIRST_OF_CLIENT: u8 = Self::DeviceType as u8;
+
+    /// Whether a source can state what it asks, which counts more than the client's word then.
+    pub(super) const fn may_be_stated(self) -> bool {
+        matches!(self, Self::Platform | Self::OsBelow)
+    }
 }
 
 /// The conditions of a policy. What is `None` is not configured and so holds.
@@ -328,11 +333,32 @@ impl When {
             && (self.apps.is_some() || seen.platform_is_claim && self.platforms.is_some())
     }
 
-    /// Whether it depends on a platform that only the client says. That of a mail client may choose what is
-    /// required, which is met by what is known of the device.
-    pub(super) fn rests_on_platform(&self, seen: &Surroundings) -> bool {
+    /// Its conditions that hold or not by what a client says of itself, in the order of [`Condition`]; by what
+    /// a source states, if one does, where [it can](Condition::may_be_stated).
+    pub(super) fn claims(&self) -> impl Iterator<Item = Condition> + use<> {
+        let client = self.client.as_deref();
+        let of = |is_configured: fn(&Client) -> bool| client.is_some_and(is_configured);
         let narrows = |wanted: Set<Platform>| wanted != Set::all();
-        seen.platform_is_claim && self.platforms.is_some_and(narrows)
+        [
+            (Condition::Platform, self.platforms.is_some_and(narrows)),
+            (Condition::App, self.apps.is_some()),
+            (
+                Condition::DeviceType,
+                of(|client| client.device_types.is_some()),
+            ),
+            (Condition::Model, of(|client| client.models.is_some())),
+            (
+                Condition::UserAgent,
+                of(|client| client.user_agents.is_some()),
+            ),
+            (Condition::OsBelow, of(|client| client.os_below.is_some())),
+            (
+                Condition::ProtocolVersion,
+                of(|client| client.versions.is_some()),
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(condition, is_configured)| is_configured.then_some(condition))
     }
 
     /// Whether nothing but the platform, if that, narrows the connections.

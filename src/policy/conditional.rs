@@ -20,7 +20,8 @@ pub(super) struct ConditionalPolicy {
     pub(super) when: When,
     pub(super) then: Then,
     pub(super) accept_lockout_risk: bool,
-    /// Whether it may let in by what a VPN's client says of itself.
+    /// Whether it may let in by what a client of mail or of a VPN says of itself, its platform too where no
+    /// source states that.
     pub(super) accept_claimed: bool,
 }
 

@@ -1,5 +1,6 @@
 //! All that an evaluation may see.
 
+use super::words::Set;
 use crate::model::ClaimedDevice;
 use crate::model::Credential;
 use crate::model::Established;
@@ -135,6 +136,20 @@ fn claimed_platform(mail: &MailContext<'_>) -> Platform {
                 .map(|(_, platform)| *platform)
         })
         .unwrap_or(Platform::Unknown)
+}
+
+/// The platforms that mail clients can claim to run on.
+pub(super) fn claimed_by_mail() -> Set<Platform> {
+    platforms(&CLIENT_PREFIXES)
+}
+
+/// The platforms that clients of VPNs can claim to run on.
+pub(super) fn claimed_by_vpn() -> Set<Platform> {
+    platforms(&VPN_PREFIXES)
+}
+
+fn platforms(prefixes: &[(&str, Platform)]) -> Set<Platform> {
+    prefixes.iter().map(|(_, platform)| *platform).collect()
 }
 
 /// What the vendors of VPNs call the systems of their clients.

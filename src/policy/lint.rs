@@ -33,7 +33,7 @@ use crate::model::Verdict;
 /// - `W-NOPOLICY`, `W-COVERAGE`: users of whom compliance is required and whom no compliance policy
 ///   reaches (R4, R13).
 /// - `W-UNUSED`, `W-NEVER`, `W-IDLE`: what has no effect.
-/// - `W-OPEN`: defaults that let in what policies would keep out, be it by what a mail client says of itself.
+/// - `W-OPEN`: defaults that let in what policies would keep out, be it by what a client says of itself.
 /// - `W-LOCKOUT` besides: a single door that is shut to everybody or to all groups of the file, be it by
 ///   quarantine, by conditions that each client meets too, and commands without which no mail client works.
 /// - `W-BREAKGLASS`: nobody can get in when a policy is wrong (R77).

@@ -273,6 +273,23 @@ fn a_platform_that_only_the_client_states_lets_nobody_in_but_chooses_what_is_req
     assert_eq!(unstated.decide(&required).verdict, Allow);
 }
 
+/// A source stated the version and not the platform, on which it depends which version is old.
+#[test]
+fn a_version_is_as_good_as_the_platform_that_it_is_of() {
+    let rule = policy(
+        "[[conditional]]\nname = \"a\"\nplanes = [\"mail\"]\ntargets = [\"staff\"]\n\
+         when = { os_below = { ios = \"18\" } }\naction = \"allow\"",
+    );
+    let mut phone = client(|mail| mail.os = String::new());
+    phone.device.os = "17.1".into();
+    assert_eq!(phone.decide(&rule).verdict, Allow);
+    phone.device.platform = "unknown".into();
+    assert_eq!(
+        outcome(&phone.decide(&rule)),
+        (Quarantine, Reason::NoPolicyApplies)
+    );
+}
+
 const APPROVED: &str = "[[app]]\nname = \"mail\"\ndevice_types = [\"iPhone\"]\napproved = true\n";
 
 /// The only policy of staff, and met by a word: a device that no source knows came to real mail.

@@ -209,15 +209,6 @@ impl Client {
         self.commands.is_some()
     }
 
-    /// Whether it rests on what the client says of itself.
-    pub(in crate::policy) fn rests_on_claims(&self, facts: &Facts<'_>) -> bool {
-        self.device_types.is_some()
-            || self.models.is_some()
-            || self.user_agents.is_some()
-            || self.versions.is_some()
-            || self.os_below.is_some() && facts.os_version().1
-    }
-
     /// What a client is refused for that these conditions single out; `None` where they say no more
     /// than others do.
     pub(in crate::policy) fn reason(&self, facts: &Facts<'_>) -> Option<Reason> {

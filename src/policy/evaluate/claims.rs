@@ -5,6 +5,7 @@ use super::NEVER;
 use super::Ruling;
 use crate::model::Reason;
 use crate::model::Verdict;
+use crate::policy::condition::Condition;
 use crate::policy::conditional::ConditionalPolicy;
 use crate::policy::conditional::Requirement;
 use crate::policy::conditional::Requirements;
@@ -36,11 +37,8 @@ impl Evaluation<'_> {
         }
         match &conditional.then {
             Then::Act(_) => {
-                let by_app = self.facts.mail.is_some() && when.apps.is_some();
-                let client = when.client.as_deref();
-                let by_client = client.is_some_and(|client| client.rests_on_claims(self.facts));
-                let by_platform = when.rests_on_platform(&self.seen);
-                if (by_app || by_platform || by_client) && !conditional.is_of_commands() {
+                let is_by_claims = when.claims().any(|one| self.is_claim(one));
+                if is_by_claims && !conditional.is_of_commands() {
                     Weight::Nothing
                 } else {
                     Weight::Full
@@ -55,6 +53,14 @@ impl Evaluation<'_> {
             }
             Then::Require(_) => Weight::Full,
         }
+    }
+
+    /// Whether nobody but the client says what such a condition asks. The floor of a version depends on the
+    /// platform.
+    fn is_claim(&self, one: Condition) -> bool {
+        !one.may_be_stated()
+            || self.seen.platform_is_claim
+            || one == Condition::OsBelow && self.facts.os_version().1
     }
 
     /// Requirements that are met, a claim among them. By a device of which nothing is known they are by

@@ -52,13 +52,7 @@ fn doors(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client:
 
 /// What a client says of itself lets nobody in.
 fn claims(report: &mut Report<'_>, key: &str, policy: &ConditionalPolicy, client: Option<&Client>) {
-    let rests = policy.when.apps.is_some()
-        || client.is_some_and(|client| {
-            client.device_types.is_some()
-                || client.models.is_some()
-                || client.user_agents.is_some()
-                || client.versions.is_some()
-        });
+    let rests = policy.when.claims().any(|one| !one.may_be_stated());
     if rests && !policy.accept_claimed && matches!(policy.then, Then::Act(Verdict::Allow)) {
         report.warn(
             &format!("{key}.action"),
