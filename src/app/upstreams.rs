@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::Context;
+use aws_lc_rs::digest::SHA256;
 use http::HeaderName;
 use rustls::pki_types::ServerName;
 
@@ -105,6 +107,7 @@ pub(super) fn routes(config: &Config, names: &Names) -> Result<Routes, Vec<Probl
         let key = format!("mail.upstreams.{name}");
         Ok(Resource {
             members: members(&file, &key, &upstream)?,
+            identity: identity(&key, &upstream)?,
             name: name.into(),
             is_discovered: upstream.each_address || upstream.srv.is_some(),
             also_known: upstream.also_known,
@@ -156,6 +159,31 @@ pub(super) fn routes(config: &Config, names: &Names) -> Result<Routes, Vec<Probl
     })
 }
 
+/// SHA-256 over what the members do not say of who the servers are: the answers in DNS that name them, and
+/// what their certificates are verified by.
+fn identity(key: &str, upstream: &MailUpstream) -> Result<[u8; 32], Vec<Problem>> {
+    let roots = match &upstream.ca {
+        Some(path) => Some(read(path, &format!("{key}.ca"))?),
+        None => None,
+    };
+    let parts = [
+        upstream.srv.as_ref().map(String::as_bytes),
+        upstream.server_name.as_ref().map(String::as_bytes),
+        roots.as_deref(),
+        upstream.each_address.then_some(&[]),
+    ];
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        // Each with its length before it, so that no two lists of parts are one text.
+        let length = part.map_or(u64::MAX, |part| part.len() as u64);
+        context.update(&length.to_be_bytes());
+        context.update(part.unwrap_or_default());
+    }
+    let mut identity = [0; 32];
+    identity.copy_from_slice(context.finish().as_ref());
+    Ok(identity)
+}
+
 fn members(file: &Path, key: &str, upstream: &MailUpstream) -> Result<Vec<Origin>, Vec<Problem>> {
     let origins = upstream.urls.iter().map(|url| url.parse::<Origin>());
     let origins: Result<Vec<_>, _> = origins.collect();
@@ -168,4 +196,77 @@ fn members(file: &Path, key: &str, upstream: &MailUpstream) -> Result<Vec<Origin
 
 fn read(file: &Path, key: &str) -> Result<Vec<u8>, Vec<Problem>> {
     fs::read(file).map_err(|error| vec![problem(file, key, &format!("cannot be read: {error}"))])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::app::first_start;
+    use crate::config;
+    use crate::config::Purpose;
+    use crate::model::Timestamp;
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_253_400);
+
+    type Change = fn(&mut MailUpstream);
+
+    /// They were the same as long as their URLs were, and passwords that the old ones had accepted counted on.
+    #[test]
+    fn servers_that_are_found_or_verified_otherwise_are_other_ones() {
+        let home = tempfile::tempdir().unwrap();
+        let conf = home.path().join("conf");
+        first_start::make_conf(&conf).unwrap();
+        first_start::prepare(&config::read(&conf), NOW).unwrap();
+        let loaded = config::read(&conf).complete(Purpose::Start, NOW, &[]);
+        let config = loaded.unwrap().config;
+        let ca = home.path().join("ca.pem");
+        fs::write(&ca, "one").unwrap();
+        let resource = |change: Change| {
+            let mut config = config.clone();
+            let upstream = config.mail.upstreams.entry(UpstreamId::DEFAULT.to_owned());
+            let upstream = upstream.or_default();
+            upstream.srv = Some("_https._tcp.old.example".to_owned());
+            upstream.server_name = Some("mail.example".to_owned());
+            upstream.ca = Some(ca.clone());
+            change(upstream);
+            let routes = routes(&config, &config.mail.names()).unwrap();
+            routes.resources.into_iter().next().unwrap()
+        };
+        let before = resource(|_| {});
+        let rows: [(&str, bool, Change); 8] = [
+            ("nothing", true, |_| {}),
+            ("how long connections are kept", true, |upstream| {
+                upstream.idle = Duration::from_secs(9);
+            }),
+            ("how servers are asked", true, |upstream| {
+                upstream.check = Some("/health".to_owned());
+            }),
+            ("the SRV name", false, |upstream| {
+                upstream.srv = Some("_https._tcp.new.example".to_owned());
+            }),
+            ("addresses for SRV records", false, |upstream| {
+                (upstream.srv, upstream.each_address) = (None, true);
+            }),
+            ("the name of the certificate", false, |upstream| {
+                upstream.server_name = Some("other.example".to_owned());
+            }),
+            ("no name of the certificate", false, |upstream| {
+                upstream.server_name = None;
+            }),
+            ("the system's authorities", false, |upstream| {
+                upstream.ca = None;
+            }),
+        ];
+        for (row, is_same, change) in rows {
+            assert_eq!(resource(change) == before, is_same, "row {row}");
+        }
+        fs::write(&ca, "two").unwrap();
+        assert_ne!(
+            resource(|_| {}),
+            before,
+            "another authority in the same file"
+        );
+    }
 }

@@ -185,6 +185,8 @@ pub(super) struct Attempt {
 pub(super) struct Counted {
     class: Class,
     source: Source,
+    /// [`Credentials::era`] when the question was asked.
+    era: u64,
 }
 
 /// What an attempt is counted as.
@@ -250,6 +252,8 @@ pub(super) struct Credentials {
     new: Tally,
     again: Tally,
     proven: Proven,
+    /// How often the upstreams' word has lost its worth.
+    era: u64,
     /// Until when each upstream is known to refuse a request without credentials.
     challenges: HashMap<UpstreamId, Monotonic>,
     /// The last offer; most upstreams make one offer to everybody, which is then kept once.
@@ -285,6 +289,7 @@ impl Credentials {
             new: tally(memory.user_failures, memory.address_failures),
             again: tally(memory.user_repeats, memory.address_repeats),
             proven: Proven::default(),
+            era: 0,
             challenges: HashMap::new(),
             last_offer: None,
         }
@@ -314,7 +319,8 @@ impl Credentials {
             Some(Word::Accepted(_)) | None => Class::New,
         };
         let source = self.source(now, attempt);
-        let counted = Counted { class, source };
+        let era = self.era;
+        let counted = Counted { class, source, era };
         let [(users, user), (addresses, address)] = self.counts(attempt, counted);
         let throttles = [users.throttle(now, user), addresses.throttle(now, address)];
         let throttles = throttles.into_iter().flatten();
@@ -341,7 +347,8 @@ impl Credentials {
         }
     }
 
-    /// The upstream accepts it; it is believed for no longer than `most`.
+    /// The upstream accepts it; it is believed for no longer than `most`, and for this request only if it was
+    /// asked before its word [lost its worth](Self::distrust).
     pub(super) fn accept(
         &mut self,
         now: Monotonic,
@@ -355,6 +362,9 @@ impl Credentials {
             Some(_) | None => Arc::new(offer),
         };
         self.last_offer = Some(Arc::clone(&offer));
+        if attempt.counted.is_some_and(|asked| asked.era != self.era) {
+            return offer;
+        }
         let (user, credential) = (attempt.user, attempt.credential);
         self.proven.learn(now, user, credential, attempt.place);
         let until = now + self.memory.accepted.min(most);
@@ -411,8 +421,10 @@ impl Credentials {
         self.challenges.get(&at).is_none_or(|until| *until <= now)
     }
 
-    /// The upstream takes anybody: its word was worth nothing, for as long as nobody noticed.
+    /// The upstream takes anybody, so that its word was worth nothing for as long as nobody noticed; or another
+    /// one has taken its place.
     pub(super) fn distrust(&mut self) {
+        self.era = self.era.wrapping_add(1);
         self.challenges.clear();
         self.proven.clear();
         self.known.clear();

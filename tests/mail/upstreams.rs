@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use portreeve::access::Outcome as Recorded;
+use portreeve::mail::Action;
 use portreeve::mail::Config;
 use portreeve::mail::Gateway;
 use portreeve::mail::Outgoing;
@@ -41,7 +42,9 @@ use crate::site::command;
 use crate::world::HOST;
 use crate::world::Request;
 use crate::world::World;
+use crate::world::ask;
 use crate::world::forward;
+use crate::world::honest;
 use crate::world::peer;
 use crate::world::start;
 
@@ -125,6 +128,34 @@ fn the_map_says_whose_mailbox_is_where_r56() {
             "row {row}"
         );
     }
+}
+
+/// What an impostor had accepted counted on when its authority was replaced.
+#[test]
+fn passwords_count_no_more_once_servers_are_found_or_verified_otherwise() {
+    let world = World::new();
+    let gateway = world.gateway_with(two_upstreams(vec![]));
+    let replace = |identity| {
+        let mut routes = two_upstreams(vec![]).routes;
+        routes.resources[0].identity = [identity; 32];
+        gateway.replace_routes(routes);
+    };
+    let sync = || Request::of("good", "Sync").send(&gateway, &peer());
+    assert_eq!(place(&gateway, "good"), "old.internal");
+    replace(0);
+    drop(forward(sync()));
+    replace(1);
+    let asked = ask(sync());
+    // Nor does what is answered later by those who were asked before.
+    replace(2);
+    let mut step = honest(&gateway, asked);
+    while let Action::Ask(asked) = step.action {
+        step = honest(&gateway, asked);
+    }
+    drop(forward(step));
+    drop(ask(sync()));
+    assert_eq!(place(&gateway, "good"), "old.internal");
+    drop(forward(sync()));
 }
 
 #[test]

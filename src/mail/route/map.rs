@@ -31,6 +31,9 @@ pub struct Resource {
     pub members: Vec<Origin>,
     /// Whether DNS may name several servers of it.
     pub is_discovered: bool,
+    /// Of what else makes its servers the right ones: another number when they are found by another name in
+    /// DNS, or when their certificates have to be other ones.
+    pub identity: [u8; 32],
     /// Other hosts that are this upstream when an upstream sends a user there.
     pub also_known: Vec<String>,
     /// Whose requests stay together.
@@ -45,6 +48,7 @@ impl Resource {
             name: name.into(),
             members: vec![origin],
             is_discovered: false,
+            identity: [0; 32],
             also_known: Vec::new(),
             affinity: Affinity::default(),
         }
