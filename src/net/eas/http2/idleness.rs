@@ -24,6 +24,8 @@ pub(super) struct Idleness {
     counters: Arc<Counters>,
     /// Streams that had begun when it was looked last.
     seen: u64,
+    /// Whether one was under way then.
+    was_busy: bool,
     /// How long a client that is told to go may take.
     leave: Duration,
     /// How long a connection that had a stream is kept.
@@ -43,6 +45,7 @@ impl Idleness {
             streams: Arc::clone(streams),
             counters: Arc::clone(counters),
             seen: 0,
+            was_busy: false,
             leave: limits.head,
             keep: limits.idle,
             until,
@@ -64,7 +67,8 @@ impl Idleness {
             }
             let begun = self.streams.begun();
             let is_busy = self.streams.is_any_open();
-            let was_busy = std::mem::replace(&mut self.seen, begun) != begun;
+            let has_begun = std::mem::replace(&mut self.seen, begun) != begun;
+            let was_busy = std::mem::replace(&mut self.was_busy, is_busy) || has_begun;
             if !is_busy && !was_busy {
                 self.until = now + self.leave;
                 return Poll::Ready(());
@@ -98,3 +102,35 @@ impl Idleness {
 
 /// How long a connection without a stream is kept when the front stops.
 const HASTE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::timeout;
+
+    use crate::net::eas::http2::streams::Stream;
+
+    use super::*;
+
+    /// The end of a Ping of an hour could be the end of its connection.
+    #[tokio::test]
+    async fn a_connection_is_kept_from_the_end_of_its_last_stream_on() {
+        let keep = Duration::from_millis(100);
+        let limits = Limits {
+            head: keep,
+            idle: keep,
+            ..Limits::default()
+        };
+        let streams = Arc::default();
+        let mut idleness = Idleness::new(&limits, &streams, &Arc::default());
+        let mut over = poll_fn(|context| idleness.poll(context));
+        let stream = Stream::begin(&streams);
+        // Between two glances.
+        timeout(keep * 5 / 2, &mut over).await.unwrap_err();
+        drop(stream);
+        let ended = Instant::now();
+        over.await;
+        assert!(ended.elapsed() >= keep);
+    }
+}

@@ -113,7 +113,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn begin(streams: &Arc<Streams>) -> Arc<Self> {
+    pub(super) fn begin(streams: &Arc<Streams>) -> Arc<Self> {
         streams.begun.fetch_add(1, Ordering::Relaxed);
         let stream = Arc::new(Self {
             streams: Arc::clone(streams),
