@@ -2,12 +2,12 @@
 //!
 //! Each call of [`serve`] is a lane: one listener, its connections and its own connections to the
 //! mail server, all in one runtime; lanes share what [`Front`] holds and nothing else. [`Lanes`] runs
-//! one for each core. Tasks, all
-//! owned by [`serve`] and ended with it: one for each connection, which reads heads and runs the
-//! exchanges of HTTP/1.1 with both their legs (`eas/http1.rs`); over HTTP/2 the library runs each
-//! exchange in a task of its own, which ends when its stream is reset or its connection closes
-//! (`eas/http2.rs`). Aborting any of them cuts a client off and drops its permits; nothing else
-//! hangs on them.
+//! one for each core. Tasks, all owned by [`serve`] and ended with it: one for each connection, which
+//! reads heads and runs the exchanges of HTTP/1.1 with both their legs (`eas/http1.rs`); over HTTP/2 the
+//! library runs each exchange in a task of its own (`eas/http2.rs`), and what its client still sends after
+//! the answer is read in another one, within the bounds of `eas/unwanted.rs` (`eas/http2/upload.rs`); both
+//! end when their stream is reset or their connection closes. Aborting any of them cuts a client off and
+//! drops its permits; nothing else hangs on them.
 //!
 //! Bounds: connections in all and for each address, time for the handshake and for each head (an
 //! idle connection of HTTP/1.1 counts as one that sends no head), size of a head, streams of an

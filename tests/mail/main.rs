@@ -44,6 +44,7 @@ mod checks;
 mod clients;
 mod credentials;
 mod crowd;
+mod early;
 mod front;
 mod gateway;
 mod handshake;

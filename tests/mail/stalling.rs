@@ -18,6 +18,7 @@ use crate::http2::END_STREAM;
 use crate::http2::GOAWAY;
 use crate::http2::HEADERS;
 use crate::http2::LONG;
+use crate::http2::PING;
 use crate::http2::PREFACE;
 use crate::http2::RST_STREAM;
 use crate::http2::SETTINGS;
@@ -30,23 +31,23 @@ use crate::site::Site;
 use crate::site::target;
 
 /// A client that gives what windows it likes.
-struct Client {
+pub(crate) struct Client {
     stream: TlsStream<TcpStream>,
     received: Vec<u8>,
 }
 
 /// A frame of the front.
 #[derive(Debug)]
-struct Came {
-    kind: u8,
-    flags: u8,
-    stream: u8,
+pub(crate) struct Came {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u8,
     octets: usize,
 }
 
 impl Client {
     /// One that gives each stream `window` octets.
-    async fn new(site: &Site, window: u32) -> Self {
+    pub(crate) async fn new(site: &Site, window: u32) -> Self {
         let [a, b, c, d] = window.to_be_bytes();
         let mut client = Self {
             stream: site.tls(b"h2", None).await,
@@ -59,13 +60,13 @@ impl Client {
         client
     }
 
-    async fn send(&mut self, octets: &[u8]) {
+    pub(crate) async fn send(&mut self, octets: &[u8]) {
         self.stream.write_all(octets).await.unwrap();
         self.stream.flush().await.unwrap();
     }
 
     /// Asks for a command, whose body is all of it.
-    async fn ask(&mut self, stream: u32, command: &str, act: &str, body: &[u8]) {
+    pub(crate) async fn ask(&mut self, stream: u32, command: &str, act: &str, body: &[u8]) {
         let mut fields = good();
         fields[3].1 = target("good", command, act);
         self.send(&frame(HEADERS, END_HEADERS, stream, &packed(&fields)))
@@ -81,15 +82,16 @@ impl Client {
         self.send(&update).await;
     }
 
-    /// The next frame of an answer, or the end.
-    async fn next(&mut self) -> Option<Came> {
+    /// The next frame of an answer or answer to a PING, or the end.
+    pub(crate) async fn next(&mut self) -> Option<Came> {
         loop {
             if let [a, b, c, kind, flags, _, _, _, stream, rest @ ..] = self.received.as_slice() {
                 let octets = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap();
                 if rest.len() >= octets {
                     let (kind, flags, stream) = (*kind, *flags, *stream);
                     self.received.drain(..9 + octets);
-                    if ![DATA, HEADERS, RST_STREAM, GOAWAY].contains(&kind) {
+                    let is_pong = kind == PING && flags & ACK != 0;
+                    if !is_pong && ![DATA, HEADERS, RST_STREAM, GOAWAY].contains(&kind) {
                         continue;
                     }
                     return Some(Came {
@@ -110,7 +112,7 @@ impl Client {
     }
 
     /// The kinds and streams of the next frames.
-    async fn see(&mut self, expected: &[(u8, u8)]) {
+    pub(crate) async fn see(&mut self, expected: &[(u8, u8)]) {
         for (kind, stream) in expected {
             let came = timeout(LONG, self.next()).await.expect("nothing came");
             let came = came.expect("the connection was ended");
@@ -119,7 +121,7 @@ impl Client {
     }
 
     /// Waits for the end of the connection, before which its client is told to go.
-    async fn see_end(&mut self) {
+    pub(crate) async fn see_end(&mut self) {
         let mut is_told = false;
         while let Some(came) = timeout(LONG, self.next()).await.expect("still open") {
             assert_eq!(came.kind, GOAWAY, "{came:?}");
@@ -130,7 +132,7 @@ impl Client {
 }
 
 /// With this patience, and as much for a head.
-async fn site(patience: Duration) -> Site {
+pub(crate) async fn site(patience: Duration) -> Site {
     Site::with(Plan {
         limits: Limits {
             head: patience,
@@ -146,7 +148,10 @@ fn stalled(site: &Site) -> u64 {
     site.front.counters.stalled.load(Ordering::Relaxed)
 }
 
-const SHORT: Duration = Duration::from_millis(200);
+pub(crate) const SHORT: Duration = Duration::from_millis(200);
+
+/// The flag of an answer to a PING.
+const ACK: u8 = 1;
 
 /// It held its connection, 32 exchanges and their connections to the mail server for as long as it
 /// liked.

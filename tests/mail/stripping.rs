@@ -23,7 +23,7 @@ use crate::upstream::Terse;
 use crate::upstream::terse;
 
 /// An answer with this status, and something after it.
-fn with_status(root: Tag, status: Tag, number: &str, more: usize) -> Vec<u8> {
+pub(crate) fn with_status(root: Tag, status: Tag, number: &str, more: usize) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.element(root, |writer| {
         writer.leaf(status, number);
@@ -93,7 +93,7 @@ async fn status_140_of_the_mail_server_does_not_reach_a_device_that_is_not_to_be
 }
 
 /// An answer of HTTP/1.1 whose body comes in chunks of so many octets.
-fn chunked(body: &[u8], size: usize) -> &'static str {
+pub(crate) fn chunked(body: &[u8], size: usize) -> &'static str {
     let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for chunk in body.chunks(size) {
         answer.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());

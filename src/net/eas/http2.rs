@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
+use http::HeaderMap;
+use http::StatusCode;
 use hyper::Request;
 use hyper::Response;
-use hyper::body::Body;
 use hyper::body::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -19,7 +19,6 @@ use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
@@ -55,11 +54,6 @@ use super::conclude;
 use super::discover;
 use super::settle;
 use super::tell;
-use super::unwanted::DISCARD_TIME;
-use super::unwanted::DISCARDED;
-use super::unwanted::LINGER;
-use super::unwanted::LINGER_IDLE;
-use super::unwanted::LINGER_TIME;
 use super::watch_answer;
 use super::way::Going;
 use super::way::Way;
@@ -67,6 +61,7 @@ use super::way::Way;
 mod download;
 mod idleness;
 mod streams;
+mod upload;
 
 use download::Answer;
 use download::Download;
@@ -75,6 +70,9 @@ use idleness::Idleness;
 use streams::Stream;
 use streams::Streams;
 use streams::Tasks;
+use upload::discard;
+use upload::hear_out;
+use upload::length_of;
 
 /// Serves a connection until it ends.
 pub(super) async fn serve(
@@ -135,6 +133,23 @@ fn builder(streams: &Arc<Streams>) -> http2::Builder<Tasks> {
     builder
 }
 
+/// What a request is answered.
+enum Answered {
+    /// By ourselves.
+    Locally(Reply),
+    /// By the mail server.
+    Passed(Box<Passed>),
+}
+
+/// An answer of the mail server; its body is to follow.
+struct Passed {
+    exchange: Exchange,
+    alarm: Alarm,
+    status: StatusCode,
+    headers: HeaderMap,
+    length: Length,
+}
+
 /// One request, from its head to the head of its answer.
 async fn respond(
     lane: &Lane,
@@ -144,7 +159,7 @@ async fn respond(
     stop: watch::Receiver<bool>,
 ) -> Response<Answer> {
     let front = &lane.front;
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let head = Head {
         method: &parts.method,
         uri: &parts.uri,
@@ -157,36 +172,34 @@ async fn respond(
         Ok(settled) => settled,
         Err(first) => Box::pin(ask(lane, ends, first)).await,
     };
-    match settled {
-        Settled::Answer(reply) => {
-            discard(body).await;
-            local(front, reply)
-        }
+    let answered = match settled {
+        Settled::Answer(reply) => Answered::Locally(reply),
         Settled::Go(going) => {
-            let exchange = begin(lane, going, ends, length_of(&body), &[]);
-            carry(lane, exchange, body, stop).await
+            let begun = begin(lane, going, ends, length_of(&body), &[]);
+            carry(lane, begun, &mut body, stop).await
         }
-        Settled::Discover(discovery) => Box::pin(find_out(lane, discovery, ends, body)).await,
-        Settled::Read(aside) => Box::pin(read(lane, aside, ends, body, stop)).await,
+        Settled::Discover(discovery) => {
+            Answered::Locally(Box::pin(find_out(lane, discovery, ends, &mut body)).await)
+        }
+        Settled::Read(aside) => Box::pin(read(lane, aside, ends, &mut body, stop)).await,
+    };
+    match answered {
+        Answered::Locally(reply) => {
+            tell(front, &reply);
+            discard(body).await;
+            local(reply)
+        }
+        Answered::Passed(passed) => pass(front, *passed, body),
     }
 }
 
 /// A request for Autodiscover whose credentials are good.
-async fn find_out(
-    lane: &Lane,
-    discovery: Discovery,
-    ends: Ends,
-    mut body: Incoming,
-) -> Response<Answer> {
-    let front = &lane.front;
-    let patience = front.limits.body;
-    let gathered = match gather(&mut body, Discovery::MAX_REQUEST, patience).await {
-        Ok(gathered) => gathered,
-        Err(cut) => return local(front, not_gathered(&cut)),
-    };
-    let reply = discover(lane, ends, discovery, gathered.whole()).await;
-    discard(body).await;
-    local(front, reply)
+async fn find_out(lane: &Lane, discovery: Discovery, ends: Ends, body: &mut Incoming) -> Reply {
+    let patience = lane.front.limits.body;
+    match gather(body, Discovery::MAX_REQUEST, patience).await {
+        Ok(gathered) => discover(lane, ends, discovery, gathered.whole()).await,
+        Err(cut) => not_gathered(&cut),
+    }
 }
 
 /// A request whose body is read first.
@@ -194,74 +207,30 @@ async fn read(
     lane: &Lane,
     read: Read,
     ends: Ends,
-    mut body: Incoming,
+    body: &mut Incoming,
     stop: watch::Receiver<bool>,
-) -> Response<Answer> {
+) -> Answered {
     let front = &lane.front;
-    let length = length_of(&body);
-    let gathered = match gather(&mut body, read.limit, front.limits.body).await {
+    let length = length_of(body);
+    let gathered = match gather(body, read.limit, front.limits.body).await {
         Ok(gathered) => gathered,
-        Err(cut) => return local(front, not_gathered(&cut)),
+        Err(cut) => return Answered::Locally(not_gathered(&cut)),
     };
-    match go_on(front, read.aside, &gathered) {
-        Next::Answer(reply) => {
-            discard(body).await;
-            local(front, reply)
-        }
+    Answered::Locally(match go_on(front, read.aside, &gathered) {
+        Next::Answer(reply) => reply,
         Next::Forward(forward) => {
             let begun = begin(lane, forward.into(), ends, length, gathered.octets());
-            carry(lane, begun, body, stop).await
+            return carry(lane, begun, body, stop).await;
         }
-        Next::Fetch(wanted) => {
-            let reply = Box::pin(fetch(lane, ends, wanted)).await;
-            local(front, reply)
-        }
-        Next::Attest(wanted) => {
-            let reply = Box::pin(attest(lane, wanted)).await;
-            local(front, reply)
-        }
+        Next::Fetch(wanted) => Box::pin(fetch(lane, ends, wanted)).await,
+        Next::Attest(wanted) => Box::pin(attest(lane, wanted)).await,
         Next::Wait(wait) => {
             let (mut stop, mut alarm) = (Stop::new(stop), Alarm::default());
             let mut waiting = Waiting::new(wait);
             let over = poll_fn(|context| waiting.poll(context, &mut stop, &mut alarm)).await;
-            local(front, waiting.conclude(front, over))
+            waiting.conclude(front, over)
         }
-    }
-}
-
-/// Takes in the rest of a small body that is not wanted, before the answer. A client that sends more, or
-/// more slowly, is answered meanwhile and heard out: the stream is reset when nobody holds the body any
-/// more, and clients (curl among them) then miss the answer.
-async fn discard(mut body: Incoming) {
-    if body.is_end_stream() || timeout(DISCARD_TIME, take(&mut body, DISCARDED)).await == Ok(true) {
-        return;
-    }
-    // No more of them than a connection has streams, and with the connection they end.
-    tokio::spawn(async move {
-        drop(timeout(LINGER_TIME, take(&mut body, LINGER)).await);
-    });
-}
-
-/// Takes in so many octets of a body; whether it has ended then, or will not.
-async fn take(body: &mut Incoming, most: usize) -> bool {
-    let mut left = most;
-    while let Ok(Some(Ok(frame))) = timeout(LINGER_IDLE, body.frame()).await {
-        let octets = frame.data_ref().map_or(0, Bytes::len);
-        let Some(rest) = left.checked_sub(octets) else {
-            return false;
-        };
-        left = rest;
-    }
-    true
-}
-
-/// How long a body is, as far as its sender has said.
-fn length_of(body: &Incoming) -> Length {
-    match body.size_hint().exact() {
-        _ if body.is_end_stream() => Length::Known(0),
-        Some(octets) => Length::Known(octets),
-        None => Length::Chunked,
-    }
+    })
 }
 
 /// Begins a request that is let through, with what has been read of its body already.
@@ -288,15 +257,15 @@ fn begin(lane: &Lane, going: Going, ends: Ends, length: Length, octets: &[u8]) -
 async fn carry(
     lane: &Lane,
     (mut exchange, way): (Exchange, Way),
-    mut body: Incoming,
+    body: &mut Incoming,
     stop: watch::Receiver<bool>,
-) -> Response<Answer> {
+) -> Answered {
     let front = &lane.front;
     // A Ping would hold the drain up; its client asks again, and meets whoever serves then.
     let mut stop = way.goes_home().then(|| Stop::new(stop));
     let mut alarm = Alarm::default();
     let answer = poll_fn(|context| {
-        if let Poll::Ready(answer) = exchange.poll_answer(context, &mut body) {
+        if let Poll::Ready(answer) = exchange.poll_answer(context, body) {
             return Poll::Ready(Some(answer));
         }
         if stop.as_mut().is_some_and(|stop| stop.is_said(context)) {
@@ -306,8 +275,8 @@ async fn carry(
         late.map(|()| Some(Err(Failure::from(exchange.late()).into())))
     });
     let head = match answer.await {
-        None => return local(front, front.gateway.come_again()),
-        Some(Err(ended)) => return local(front, conclude(front, &way, ended)),
+        None => return Answered::Locally(front.gateway.come_again()),
+        Some(Err(ended)) => return Answered::Locally(conclude(front, &way, ended)),
         Some(Ok(head)) => head,
     };
     front.counters.upstream(None);
@@ -321,11 +290,11 @@ async fn carry(
             watch_answer(front, &mut exchange, promise);
             (status, headers)
         }
-        Outgoing::Answer(reply) => return local(front, reply),
+        Outgoing::Answer(reply) => return Answered::Locally(reply),
     };
     if way.wants_first(front, status) {
         let first = poll_fn(|context| {
-            if let Poll::Ready(first) = exchange.poll_beginning(context, &mut body, TELLING) {
+            if let Poll::Ready(first) = exchange.poll_beginning(context, body, TELLING) {
                 return Poll::Ready(first);
             }
             let late = alarm.poll(context, exchange.deadline());
@@ -333,24 +302,45 @@ async fn carry(
         });
         let first = first.await;
         if let Some(reply) = way.instead(front, &exchange, first) {
-            return local(front, reply);
+            return Answered::Locally(reply);
         }
     }
     front.counters.reply(Outcome::Allow);
-    if head.length == Length::Known(0) {
+    Answered::Passed(Box::new(Passed {
+        exchange,
+        alarm,
+        status,
+        headers,
+        length: head.length,
+    }))
+}
+
+/// An answer of the mail server to a request with this body.
+fn pass(front: &Front, passed: Passed, body: Incoming) -> Response<Answer> {
+    let Passed {
+        mut exchange,
+        alarm,
+        status,
+        headers,
+        length,
+    } = passed;
+    let answer = if length == Length::Known(0) {
         exchange.finish();
-    }
-    let counters = Arc::clone(&front.counters);
-    let relay = Relay::new(exchange, body, alarm, head.length, counters);
-    let mut response = Response::new(Answer::Upstream(Box::new(relay)));
+        hear_out(body);
+        Answer::Text(None)
+    } else {
+        let counters = Arc::clone(&front.counters);
+        let relay = Relay::new(exchange, body, alarm, length, counters);
+        Answer::Upstream(Box::new(relay))
+    };
+    let mut response = Response::new(answer);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
 }
 
 /// An answer of our own.
-fn local(front: &Front, reply: Reply) -> Response<Answer> {
-    tell(front, &reply);
+fn local(reply: Reply) -> Response<Answer> {
     let mut response = Response::new(Answer::Text(Some(Bytes::from(reply.body))));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;

@@ -21,6 +21,7 @@ use crate::net::upstream::Exchange;
 
 use super::streams::Piece;
 use super::streams::Stream;
+use super::upload::hear_out;
 
 /// The mail server's answer on its way to a client of HTTP/2, as long as its permit holds.
 #[derive(Debug)]
@@ -56,19 +57,12 @@ impl Relay {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         match self.exchange.poll_piece(context, &mut self.source) {
-            Poll::Ready(Ok(0)) => {
-                self.exchange.finish();
-                Poll::Ready(None)
-            }
+            Poll::Ready(Ok(0)) => Poll::Ready(None),
             Poll::Ready(Ok(count)) => {
                 let piece = Bytes::copy_from_slice(self.exchange.piece(count));
                 self.exchange.take(count);
                 if let Some(left) = &mut self.left {
                     *left = left.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
-                    if *left == 0 {
-                        // Nobody asks again after the last octet.
-                        self.exchange.finish();
-                    }
                 }
                 Poll::Ready(Some(Ok(piece)))
             }
@@ -83,6 +77,12 @@ impl Relay {
                 late.map(|()| Some(Err(self.exchange.late())))
             }
         }
+    }
+
+    /// The last of the answer was read; its client may still be sending.
+    fn end(mut self) {
+        self.exchange.finish();
+        hear_out(self.source);
     }
 }
 
@@ -102,7 +102,16 @@ impl Answer {
                 let text = text.take().filter(|text| !text.is_empty());
                 Poll::Ready(text.map(Ok))
             }
-            Self::Upstream(relay) => relay.poll(context),
+            Self::Upstream(relay) => {
+                let piece = ready!(relay.poll(context));
+                // Nobody asks again after the last octet.
+                if (piece.is_none() || relay.left == Some(0))
+                    && let Self::Upstream(relay) = std::mem::replace(self, Self::Text(None))
+                {
+                    relay.end();
+                }
+                Poll::Ready(piece)
+            }
         }
     }
 }
@@ -138,7 +147,7 @@ impl Body for Download {
     fn is_end_stream(&self) -> bool {
         match &self.answer {
             Answer::Text(text) => text.as_ref().is_none_or(Bytes::is_empty),
-            Answer::Upstream(relay) => relay.left == Some(0),
+            Answer::Upstream(_) => false,
         }
     }
 

@@ -71,6 +71,9 @@ impl Streams {
             if !stream.is_cut.swap(true, Ordering::Relaxed) {
                 looked.cut += 1;
             }
+            if let Some(rest) = stream.rest.get() {
+                rest.abort();
+            }
             match stream.task.get() {
                 // The library resets its stream, and drops what it holds of it.
                 Some(task) if !task.is_finished() => task.abort(),
@@ -100,6 +103,8 @@ pub(super) struct Looked {
 pub(super) struct Stream {
     streams: Arc<Streams>,
     task: OnceLock<AbortHandle>,
+    /// What goes on beside it.
+    rest: OnceLock<AbortHandle>,
     /// Octets of its answer that were handed to the library; written by the task of its exchange
     /// alone.
     given: AtomicU64,
@@ -118,6 +123,7 @@ impl Stream {
         let stream = Arc::new(Self {
             streams: Arc::clone(streams),
             task: OnceLock::new(),
+            rest: OnceLock::new(),
             given: AtomicU64::new(0),
             gone: AtomicU64::new(0),
             seen: AtomicU64::new(0),
@@ -131,6 +137,17 @@ impl Stream {
     /// That of the exchange which asks.
     pub(super) fn current() -> Arc<Self> {
         STREAM.with(Arc::clone)
+    }
+
+    /// Does once what may last longer than the exchange; the stream is under way for so long, and when it
+    /// is cut, this ends.
+    pub(super) fn go_on(self: &Arc<Self>, rest: impl Future<Output = ()> + Send + 'static) {
+        let stream = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            rest.await;
+            drop(stream);
+        });
+        drop(self.rest.set(task.abort_handle()));
     }
 
     /// If the library holds octets of it, and neither had room for more nor got rid of any since this
@@ -222,6 +239,8 @@ const ROUND: u64 = MAX_STREAMS as u64 * MAX_BUFFER as u64;
 mod tests {
     use std::future::pending;
 
+    use tokio::sync::oneshot;
+
     use super::*;
 
     /// The stream of an exchange that goes on.
@@ -303,6 +322,36 @@ mod tests {
         drop(held);
         assert!(!streams.is_any_open());
         assert_eq!(streams.look(), NOTHING);
+    }
+
+    /// The rest of a body that was still read kept its stream from being reset.
+    #[tokio::test]
+    async fn what_goes_on_beside_an_exchange_keeps_its_stream_open_and_ends_when_it_is_cut() {
+        let streams = Arc::default();
+        let stream = begin(&streams);
+        let (told, over) = oneshot::channel::<()>();
+        let (held, gone) = oneshot::channel::<()>();
+        stream.go_on(async move {
+            drop(over.await);
+            drop(held);
+        });
+        drop(stream);
+        assert!(streams.is_any_open());
+        drop(told);
+        gone.await.unwrap_err();
+        assert!(!streams.is_any_open());
+        let stream = begin(&streams);
+        let (held, gone) = oneshot::channel::<()>();
+        stream.go_on(async move {
+            pending::<()>().await;
+            drop(held);
+        });
+        let piece = piece(&stream, 100);
+        assert_eq!(streams.look(), NOTHING);
+        assert_eq!(streams.look(), CUT);
+        drop((piece, stream));
+        gone.await.unwrap_err();
+        assert!(!streams.is_any_open());
     }
 
     /// The window of the connection is used up, and it is its turn sooner or later.
