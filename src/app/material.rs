@@ -39,14 +39,16 @@ use crate::trust::Upkeep;
 
 /// Builds what a reload replaces on the network plane. `resumption` outlives reloads, so that
 /// devices need not handshake in full because a file was edited; `mark` is what requests to home
-/// servers are known by when they come back, `homes` are those servers. What the learner has learned outlives them too.
-/// Directories are built anew: what is asked of the earlier ones ends there.
+/// servers are known by when they come back, `homes` are those servers. What the learner has learned outlives them
+/// too. Directories are built anew: what is asked of the earlier ones ends there. `data` is the folder that is in use,
+/// whatever the configuration says now.
 ///
 /// # Errors
 ///
 /// Everything that does not fit.
 pub(super) fn network_settings(
     config: &Config,
+    data: &Path,
     resumption: &Arc<Resumption>,
     (mark, homes): (&[u8], &[Arc<Home>]),
     (directories, learner): (&Arc<Directories>, &Arc<Learner>),
@@ -74,7 +76,7 @@ pub(super) fn network_settings(
         eap_groups,
         enforcement: enforcement(config),
         methods: methods(config),
-        charging: charging_key(&config.data.folder)?,
+        charging: charging_key(data)?,
         routes: homes::routes(config, mark, homes),
         passwords: Arc::new(Book::new(
             users,

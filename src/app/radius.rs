@@ -69,8 +69,14 @@ impl Radius {
         let asked = (&directories, &learner);
         let known = homes::known(config, &[])?;
         let proxying = (&*mark, &*known.homes);
-        let settings =
-            material::network_settings(config, &resumption, proxying, asked, &core.revocation)?;
+        let settings = material::network_settings(
+            config,
+            &config.data.folder,
+            &resumption,
+            proxying,
+            asked,
+            &core.revocation,
+        )?;
         let loops = super::threads(config.workers.radius).min(usize::from(u8::MAX));
         let shared = Arc::new(network::Shared {
             settings: ArcSwap::from_pointee(settings),

@@ -126,6 +126,19 @@ fn a_broken_configuration_keeps_the_running_one_and_says_why() {
         assert!(log.contains(said), "{written:?}: {log}");
     }
     conf.write("gateway.toml", &settings);
+    for name in ["nas.toml", "users.toml"] {
+        let written = conf.read(name);
+        conf.write(name, "");
+        let log = gateway.reload();
+        assert!(log.contains("stays in force"), "{name}: {log}");
+        assert!(
+            log.contains(&format!("{name}: is missing or empty, which")),
+            "{log}"
+        );
+        conf.write(name, &written);
+    }
+    conf.write("users.toml", "# none any more\n");
+    assert!(gateway.reload().contains("is in force"));
     let answer = command(&gateway, &["probe", "mab", "00:00:5e:00:53:01"]);
     assert!(says(&answer, "Access-Reject"), "{answer:?}");
     assert_eq!(answer.status.code(), Some(1), "no is exit code 1");
@@ -485,10 +498,19 @@ fn what_only_a_restart_takes_over_is_said_as_long_as_it_waits() {
     waits(true);
     conf.replace("gateway.toml", then, now);
     waits(false);
-    let (now, then) = ("grace = \"10s\"", "grace = \"9s\"");
-    conf.replace("gateway.toml", now, then);
-    let log = gateway.reload();
-    assert!(log.contains("only a restart takes over: shutdown"), "{log}");
+    for (now, then, said) in [
+        ("grace = \"10s\"", "grace = \"9s\"", "shutdown"),
+        (
+            "\nfolder = \"var\"",
+            "\nfolder = \"var2\"",
+            "data, shutdown",
+        ),
+    ] {
+        conf.replace("gateway.toml", now, then);
+        let log = gateway.reload();
+        let said = format!("only a restart takes over: {said}");
+        assert!(log.contains(&said), "{said}: {log}");
+    }
 }
 
 /// Two gateways on one UDP port shared its packets silently, because each loop's socket may share.

@@ -193,6 +193,8 @@ fn an_application_sends_users_only_to_where_they_may_go() {
         ("https://apps.internal:8443/a", Some(format!("{here}/a"))),
         ("http://APPS.internal/a#b", Some(format!("{here}/a#b"))),
         ("//apps.internal/a", Some(format!("{here}/a"))),
+        ("https://apps.internal?a", Some(format!("{here}/?a"))),
+        ("https://apps.internal", Some(format!("{here}/"))),
         (
             "https://login.example.org/?x",
             Some("https://login.example.org/?x".to_owned()),

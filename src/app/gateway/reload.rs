@@ -30,6 +30,7 @@ use crate::sync;
 
 use super::Gateway;
 use super::restart::is_cut_off;
+use super::restart::lost_files;
 use super::restart::needs_restart;
 
 /// What another configuration brings, read and found good.
@@ -66,16 +67,15 @@ impl Gateway {
         if let Some(problem) = is_cut_off(folder, &self.config, &config) {
             return Err(vec![problem]);
         }
+        let has_directories = !self.radius.directories.load().is_empty();
+        let lost = lost_files(folder, &self.config, has_directories);
+        if !lost.is_empty() {
+            return Err(lost);
+        }
         let prepared = self.prepare(&config)?;
         let mut waiting = needs_restart(&self.started, &config);
         if prepared.sources != self.source_settings {
             waiting.push("source.toml".to_owned());
-        }
-        let users = self.config.users.len();
-        if users > 0 && config.users.is_empty() {
-            warn!(
-                "users.toml: is missing or empty, and had {users} users: none has a password any more"
-            );
         }
         self.put_in_force(prepared, &config);
         self.config = config;
@@ -92,8 +92,15 @@ impl Gateway {
         let known = homes::known(config, &self.radius.known.borrow().homes)?;
         let proxying = (&*self.radius.mark, &*known.homes);
         let asked = (&directories, learner);
-        let network =
-            material::network_settings(config, resumption, proxying, asked, &self.revocation)?;
+        let data = &self.started.data.folder;
+        let network = material::network_settings(
+            config,
+            data,
+            resumption,
+            proxying,
+            asked,
+            &self.revocation,
+        )?;
         Ok(Prepared {
             network,
             policy: load_policy(config)?,

@@ -1,8 +1,11 @@
 //! What a reload does not take over.
 
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::app::passwords::FILE as DIRECTORY;
 use crate::config;
 use crate::config::Config;
 use crate::model::Problem;
@@ -49,6 +52,40 @@ pub(super) fn is_cut_off(folder: &Path, old: &Config, new: &Config) -> Option<Pr
         ),
         severity: Severity::Error,
     })
+}
+
+/// Files that are missing or empty, and had something that is in force. They are being written; who means to
+/// have nothing in one leaves a comment there.
+pub(super) fn lost_files(folder: &Path, old: &Config, has_directories: bool) -> Vec<Problem> {
+    [
+        ("nas.toml", !old.nas.is_empty() || !old.peers.is_empty()),
+        ("users.toml", !old.users.is_empty()),
+        (
+            "proxy.toml",
+            !old.homes.is_empty() || !old.realms.is_empty(),
+        ),
+        (DIRECTORY, has_directories),
+    ]
+    .into_iter()
+    .filter(|(name, had)| *had && is_blank(&folder.join(name)))
+    .map(|(name, _)| Problem {
+        file: folder.join(name).display().to_string(),
+        line: None,
+        key: String::new(),
+        message: "is missing or empty, which is taken for a file that is being written; a comment in it would say \
+                  that this is meant"
+            .to_owned(),
+        severity: Severity::Error,
+    })
+    .collect()
+}
+
+/// What cannot be read is told of elsewhere.
+fn is_blank(path: &Path) -> bool {
+    match fs::read(path) {
+        Ok(octets) => octets.trim_ascii().is_empty(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 /// What of RADIUS over TLS a reload does not take over.

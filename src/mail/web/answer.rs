@@ -160,8 +160,11 @@ impl Visitor {
         if is_ours && uri.scheme_str() == Some("https") {
             return Ok(location.clone());
         }
-        let path = uri.path_and_query();
-        let path = path.map_or("/", |path| path.as_str()).to_owned();
+        // An address may go on with its query.
+        let path = match uri.query() {
+            Some(query) => format!("{}?{query}", uri.path()),
+            None => uri.path().to_owned(),
+        };
         let mut ours = if is_ours { path } else { self.written(&path) };
         if let Some(fragment) = fragment {
             ours.push('#');
