@@ -238,10 +238,15 @@ const ROUND: u64 = MAX_STREAMS as u64 * MAX_BUFFER as u64;
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::time::Duration;
 
     use tokio::sync::oneshot;
+    use tokio::time::timeout;
 
     use super::*;
+
+    /// Whatever goes on for ever has an end here.
+    const LONG: Duration = Duration::from_secs(10);
 
     /// The stream of an exchange that goes on.
     fn begin(streams: &Arc<Streams>) -> Arc<Stream> {
@@ -338,7 +343,7 @@ mod tests {
         drop(stream);
         assert!(streams.is_any_open());
         drop(told);
-        gone.await.unwrap_err();
+        timeout(LONG, gone).await.unwrap().unwrap_err();
         assert!(!streams.is_any_open());
         let stream = begin(&streams);
         let (held, gone) = oneshot::channel::<()>();
@@ -350,7 +355,7 @@ mod tests {
         assert_eq!(streams.look(), NOTHING);
         assert_eq!(streams.look(), CUT);
         drop((piece, stream));
-        gone.await.unwrap_err();
+        timeout(LONG, gone).await.unwrap().unwrap_err();
         assert!(!streams.is_any_open());
     }
 
