@@ -195,3 +195,36 @@ fn status_140_is_one_of_the_command_that_was_asked() {
         }
     }
 }
+
+/// The client was told that its request had not arrived.
+#[tokio::test]
+async fn an_answer_that_breaks_off_before_it_is_clear_what_it_says_is_the_servers_fault() {
+    for post in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n\x03\x01",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ] {
+        let upstream = terse(Terse {
+            post,
+            closes: true,
+            ..Terse::default()
+        });
+        let site = Site::with(Plan {
+            strip_wipe: true,
+            upstream: Some(upstream.await),
+            ..Plan::default()
+        })
+        .await;
+        for alpn in [&b"http/1.1"[..], b"h2"] {
+            let request = command("good", "MoveItems", "", Full::new(Bytes::new()));
+            let stream = site.tls(alpn, None).await;
+            let answer = match alpn {
+                b"h2" => over_http2(stream, request).await,
+                _ => over_http1(stream, request).await,
+            };
+            let row = format!("row {post:?} {}", alpn.len());
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{row}");
+            assert!(answer.headers().contains_key("retry-after"), "{row}");
+        }
+        site.drain().await;
+    }
+}

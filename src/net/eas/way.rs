@@ -18,6 +18,7 @@ use crate::mail::Visit;
 use crate::net::body::Cut;
 use crate::net::upstream::Exchange;
 use crate::net::upstream::Failure;
+use crate::net::upstream::LinkError;
 
 use super::Front;
 use super::conclude;
@@ -119,7 +120,7 @@ impl Way {
         };
         let count = match first {
             Ok(count) => count,
-            Err(cut) => return Some(conclude(front, self, Failure::from(cut).into())),
+            Err(cut) => return Some(conclude(front, self, of_answer(cut).into())),
         };
         let (now, octets) = (front.clock.now(), upstream.piece(count));
         let (reply, event) = front.gateway.handle_first(now, exchange, octets)?;
@@ -152,5 +153,14 @@ impl Way {
             }
             Self::Web(visit) => front.gateway.handle_visit_revoked(visit, decided),
         }
+    }
+}
+
+/// Why the beginning of an answer did not come.
+fn of_answer(cut: Cut) -> Failure {
+    match cut {
+        Cut::Broken(_) => LinkError::Closed.into(),
+        Cut::Malformed(_) => LinkError::NotHttp.into(),
+        Cut::Slow | Cut::Silent | Cut::Revoked => cut.into(),
     }
 }
