@@ -68,6 +68,7 @@ mod aside;
 mod balanced;
 mod calm;
 mod counters;
+mod gather;
 mod http1;
 mod http2;
 mod lanes;

@@ -1,16 +1,13 @@
 //! Requests that are set aside: their bodies are read here, and some of them wait here.
 
 use std::future::Future;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
-use std::task::ready;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio::time::timeout;
 
 use crate::access::Decided;
 use crate::mail::Aside;
@@ -20,9 +17,6 @@ use crate::mail::Next;
 use crate::mail::Reply;
 use crate::mail::Wait;
 use crate::net::body::Alarm;
-use crate::net::body::Cut;
-use crate::net::body::Source;
-use crate::net::http1::Buffer;
 use crate::net::proxy_header::Ends;
 use crate::net::upstream::Ended;
 
@@ -30,63 +24,14 @@ use super::Front;
 use super::Lane;
 use super::Stop;
 use super::conclude;
+use super::gather::Gathered;
 use super::note;
 use super::way::Way;
-
-/// What was read of a body.
-#[derive(Debug)]
-pub(super) struct Gathered {
-    octets: Buffer,
-    is_whole: bool,
-}
-
-impl Gathered {
-    /// The octets that have come.
-    pub(super) fn octets(&self) -> &[u8] {
-        self.octets.filled()
-    }
-
-    /// The same, if they are all that comes.
-    pub(super) fn whole(&self) -> Option<&[u8]> {
-        self.is_whole.then(|| self.octets.filled())
-    }
-}
-
-/// Reads a body to its end, or a piece beyond `limit` octets. Its sender is waited for so long.
-pub(super) async fn gather(
-    source: &mut impl Source,
-    limit: usize,
-    patience: Duration,
-) -> Result<Gathered, Cut> {
-    let mut octets = Buffer::default();
-    let gathering = poll_fn(|context| {
-        while octets.len() <= limit {
-            match ready!(source.poll_octets(context, &mut octets, false)) {
-                Ok(0) => return Poll::Ready(Ok(true)),
-                Ok(_) => {}
-                Err(cut) => return Poll::Ready(Err(cut)),
-            }
-        }
-        Poll::Ready(Ok(false))
-    });
-    let is_whole = timeout(patience, gathering)
-        .await
-        .unwrap_or(Err(Cut::Slow))?;
-    Ok(Gathered { octets, is_whole })
-}
-
-/// What a client is told whose body did not arrive.
-pub(super) fn not_gathered(cut: &Cut) -> Reply {
-    match cut {
-        Cut::Malformed(_) => Reply::body_malformed(),
-        Cut::Broken(_) | Cut::Slow | Cut::Silent | Cut::Revoked => Reply::body_missing(),
-    }
-}
 
 /// What to do with a request now that its body has come.
 pub(super) fn go_on(front: &Front, aside: Aside, gathered: &Gathered) -> Next {
     let (now, octets) = (front.clock.now(), gathered.octets());
-    let (next, event) = if gathered.is_whole {
+    let (next, event) = if gathered.whole().is_some() {
         front.gateway.handle_body(now, aside, Some(octets))
     } else {
         front.gateway.handle_beginning_of_body(now, aside, octets)

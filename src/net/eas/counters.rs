@@ -20,6 +20,8 @@ use crate::net::places::Places;
 use crate::net::seldom::Seldom;
 use crate::net::upstream::Failure;
 
+use super::gather::Room;
+
 /// What has happened so far.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -36,6 +38,8 @@ pub struct Counters {
     pub revoked: AtomicU64,
     /// Answers over HTTP/2 that were cut because their client took nothing of them any more.
     pub stalled: AtomicU64,
+    /// Bodies that are being read before it is known what to do with them.
+    pub(super) bodies: Room,
     /// Open connections, those that shake hands among them.
     pub(super) places: Arc<Places>,
     replies: [AtomicU64; Outcome::ALL.len()],
@@ -46,6 +50,7 @@ pub struct Counters {
     certificate: Seldom,
     sent_elsewhere: Seldom,
     broken: Seldom,
+    crowded: Seldom,
 }
 
 impl Counters {
@@ -137,6 +142,16 @@ impl Counters {
             warn!(
                 error = error.chain(),
                 "the mail server broke an exchange off; its clients are told to try again"
+            );
+        }
+    }
+
+    /// Tells of clients that send more at once than is read.
+    pub(super) fn no_room(&self, now: Monotonic) {
+        if self.crowded.is_due(now) {
+            warn!(
+                "so many bodies are being read at once that further ones are refused; their clients are told \
+                 to try again"
             );
         }
     }

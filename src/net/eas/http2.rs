@@ -45,13 +45,12 @@ use super::Stop;
 use super::aside::Waiting;
 use super::aside::attest;
 use super::aside::fetch;
-use super::aside::gather;
 use super::aside::go_on;
-use super::aside::not_gathered;
 use super::ask;
 use super::calm::Calm;
 use super::conclude;
 use super::discover;
+use super::gather::gather;
 use super::settle;
 use super::tell;
 use super::watch_answer;
@@ -196,9 +195,16 @@ async fn respond(
 /// A request for Autodiscover whose credentials are good.
 async fn find_out(lane: &Lane, discovery: Discovery, ends: Ends, body: &mut Incoming) -> Reply {
     let patience = lane.front.limits.body;
-    match gather(body, Discovery::MAX_REQUEST, patience).await {
+    match gather(
+        &lane.front.counters.bodies,
+        body,
+        Discovery::MAX_REQUEST,
+        patience,
+    )
+    .await
+    {
         Ok(gathered) => discover(lane, ends, discovery, gathered.whole()).await,
-        Err(cut) => not_gathered(&cut),
+        Err(cut) => cut.reply(&lane.front),
     }
 }
 
@@ -212,9 +218,16 @@ async fn read(
 ) -> Answered {
     let front = &lane.front;
     let length = length_of(body);
-    let gathered = match gather(body, read.limit, front.limits.body).await {
+    let gathered = match gather(
+        &lane.front.counters.bodies,
+        body,
+        read.limit,
+        front.limits.body,
+    )
+    .await
+    {
         Ok(gathered) => gathered,
-        Err(cut) => return Answered::Locally(not_gathered(&cut)),
+        Err(cut) => return Answered::Locally(cut.reply(&lane.front)),
     };
     Answered::Locally(match go_on(front, read.aside, &gathered) {
         Next::Answer(reply) => reply,

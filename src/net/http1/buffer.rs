@@ -34,6 +34,11 @@ impl Buffer {
         self.len() >= LARGE
     }
 
+    /// Octets of memory that it has.
+    pub fn memory(&self) -> usize {
+        self.octets.len()
+    }
+
     /// Takes `count` octets away from the front.
     pub fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);

@@ -14,10 +14,9 @@ use crate::net::eas::aside::Over;
 use crate::net::eas::aside::Waiting;
 use crate::net::eas::aside::attest;
 use crate::net::eas::aside::fetch;
-use crate::net::eas::aside::gather;
 use crate::net::eas::aside::go_on;
-use crate::net::eas::aside::not_gathered;
 use crate::net::eas::discover;
+use crate::net::eas::gather::gather;
 use crate::net::http1::Length;
 
 use super::Client;
@@ -42,11 +41,18 @@ impl Client {
     pub(super) async fn discover(&mut self, lane: &Lane, discovering: Box<Discovering>) -> Turn {
         let Discovering { discovery, keeps } = *discovering;
         let patience = lane.front.limits.body;
-        let gathered = match gather(self, Discovery::MAX_REQUEST, patience).await {
+        let gathered = match gather(
+            &lane.front.counters.bodies,
+            self,
+            Discovery::MAX_REQUEST,
+            patience,
+        )
+        .await
+        {
             Ok(gathered) => gathered,
             Err(cut) => {
-                debug!(error = %cut, "a client's body did not arrive");
-                return self.reply(lane, not_gathered(&cut), false);
+                debug!(error = %cut, "a client's body is not read");
+                return self.reply(lane, cut.reply(&lane.front), false);
             }
         };
         let reply = discover(lane, self.ends, discovery, gathered.whole()).await;
@@ -61,11 +67,18 @@ impl Client {
             length,
             keeps,
         } = *reading;
-        let gathered = match gather(self, read.limit, front.limits.body).await {
+        let gathered = match gather(
+            &lane.front.counters.bodies,
+            self,
+            read.limit,
+            front.limits.body,
+        )
+        .await
+        {
             Ok(gathered) => gathered,
             Err(cut) => {
-                debug!(error = %cut, "a client's body did not arrive");
-                return self.reply(lane, not_gathered(&cut), false);
+                debug!(error = %cut, "a client's body is not read");
+                return self.reply(lane, cut.reply(&lane.front), false);
             }
         };
         match go_on(front, read.aside, &gathered) {
