@@ -34,6 +34,7 @@ use lettre::transport::smtp::client::CertificateStore;
 use lettre::transport::smtp::client::Tls;
 use lettre::transport::smtp::client::TlsParameters;
 use lettre::transport::smtp::extension::ClientId;
+use tokio::time::timeout;
 
 use crate::model::Secret;
 
@@ -58,7 +59,7 @@ pub struct Config {
     pub envelope_from: Option<String>,
     /// What this gateway calls itself (EHLO).
     pub hello: String,
-    /// Time for each step of a conversation.
+    /// Time for a whole conversation, from connecting to its word on the message.
     pub timeout: Duration,
 }
 
@@ -96,6 +97,8 @@ pub struct Mailer {
     from: Address,
     reply_to: Option<Mailbox>,
     envelope_from: Address,
+    /// The library's own time is one for connecting.
+    patience: Duration,
 }
 
 /// Why a mail server cannot be used as configured.
@@ -159,6 +162,7 @@ impl Mailer {
             from,
             reply_to,
             envelope_from,
+            patience: config.timeout,
         })
     }
 
@@ -168,13 +172,19 @@ impl Mailer {
     ///
     /// What did not work, in the words of the server or of the library.
     pub async fn test(&self) -> Result<(), SendError> {
-        match self.transport.test_connection().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(SendError::Unavailable(
+        match timeout(self.patience, self.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(SendError::Unavailable(
                 "the server does not answer as one".to_owned(),
             )),
-            Err(error) => Err(SendError::Unavailable(causes(&error))),
+            Ok(Err(error)) => Err(SendError::Unavailable(causes(&error))),
+            Err(_) => Err(self.silent()),
         }
+    }
+
+    fn silent(&self) -> SendError {
+        let seconds = self.patience.as_secs_f64();
+        SendError::Unavailable(format!("the server was not done within {seconds} s"))
     }
 
     /// Hands a message over. When this returns without an error the server has taken it.
@@ -205,12 +215,13 @@ impl Mailer {
         let message = builder
             .multipart(body)
             .map_err(|error| SendError::Refused(error.to_string()))?;
-        match self.transport.send(message).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() && !is_of_login(&error) => {
+        match timeout(self.patience, self.transport.send(message)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if error.is_permanent() && !is_of_login(&error) => {
                 Err(SendError::Refused(causes(&error)))
             }
-            Err(error) => Err(SendError::Unavailable(causes(&error))),
+            Ok(Err(error)) => Err(SendError::Unavailable(causes(&error))),
+            Err(_) => Err(self.silent()),
         }
     }
 }
@@ -273,4 +284,60 @@ fn is_of_login(error: &smtp::Error) -> bool {
 fn causes(error: &smtp::Error) -> String {
     // The library's error says what its cause says again.
     crate::model::causes(error).replace("Connection error: Connection error", "connection")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// One such message was waited for without end, and all others behind it.
+    #[tokio::test]
+    async fn a_server_that_falls_silent_is_given_up() {
+        for greeting in [&b""[..], b"220 here\r\n"] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mailer = Mailer::new(&Config {
+                host: "127.0.0.1".to_owned(),
+                port: listener.local_addr().unwrap().port(),
+                security: Security::None,
+                roots: None,
+                login: None,
+                from: "gateway@example.org".to_owned(),
+                reply_to: None,
+                envelope_from: None,
+                hello: "gateway".to_owned(),
+                timeout: Duration::from_millis(100),
+            })
+            .unwrap();
+            let outgoing = Outgoing {
+                to: "alice@example.org".to_owned(),
+                from_name: String::new(),
+                subject: "held".to_owned(),
+                text: "held".to_owned(),
+                html: "held".to_owned(),
+                id: "1".to_owned(),
+            };
+            let serving = async {
+                let mut kept = Vec::new();
+                loop {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    stream.write_all(greeting).await.unwrap();
+                    kept.push(stream);
+                }
+            };
+            let asking = async { (mailer.test().await, mailer.send(&outgoing).await) };
+            let (tested, sent) = tokio::select! {
+                () = serving => unreachable!(),
+                told = asking => told,
+            };
+            for told in [tested, sent] {
+                let SendError::Unavailable(why) = told.unwrap_err() else {
+                    panic!("refused");
+                };
+                assert_eq!(why, "the server was not done within 0.1 s");
+            }
+        }
+    }
 }

@@ -40,7 +40,7 @@ pub struct Notify {
     pub envelope_from: Option<String>,
     /// The domain of the addresses of users whose names have none.
     pub domain: Option<String>,
-    /// Time for each step of a conversation.
+    /// Time for a whole conversation.
     pub timeout: Duration,
 }
 
@@ -58,7 +58,7 @@ impl Default for Notify {
             reply_to: None,
             envelope_from: None,
             domain: None,
-            timeout: Duration::from_secs(30),
+            timeout: Duration::from_mins(1),
         }
     }
 }

@@ -333,6 +333,11 @@ impl When {
             && (self.apps.is_some() || seen.platform_is_claim && self.platforms.is_some())
     }
 
+    /// Whether any condition may be one of [`Self::claims`]: mostly none is.
+    pub(super) fn is_about_clients(&self) -> bool {
+        self.platforms.is_some() || self.apps.is_some() || self.client.is_some()
+    }
+
     /// Its conditions that hold or not by what a client says of itself, in the order of [`Condition`]; by what
     /// a source states, if one does, where [it can](Condition::may_be_stated).
     pub(super) fn claims(&self) -> impl Iterator<Item = Condition> + use<> {

@@ -36,6 +36,7 @@ impl Evaluation<'_> {
             return Weight::Nothing;
         }
         match &conditional.then {
+            Then::Act(_) if !when.is_about_clients() => Weight::Full,
             Then::Act(_) => {
                 let is_by_claims = when.claims().any(|one| self.is_claim(one));
                 if is_by_claims && !conditional.is_of_commands() {
