@@ -178,7 +178,8 @@ pub fn folder_sync(octets: &[u8]) -> Result<&str, BadBody> {
     key.ok_or(BadBody::Incomplete)
 }
 
-/// Whether a Settings does nothing but tell what kind of device sends it.
+/// Whether a Settings does nothing but tell what kind of device sends it, in values and nothing that could
+/// ask.
 ///
 /// # Errors
 ///
@@ -187,7 +188,15 @@ pub fn is_device_information(octets: &[u8]) -> Result<bool, BadBody> {
     let mut only = true;
     document(octets, settings::SETTINGS, |reader, element| {
         only &= element.tag == settings::DEVICE_INFORMATION;
-        skip(reader, element)
+        children(reader, element, |reader, element| {
+            only &= element.tag == settings::SET;
+            children(reader, element, |reader, value| {
+                children(reader, value, |reader, inside| {
+                    only = false;
+                    skip(reader, inside)
+                })
+            })
+        })
     })?;
     Ok(only)
 }

@@ -332,6 +332,23 @@ fn only_what_tells_nothing_of_the_mailbox_goes_upstream() {
         |command, octets: &[u8]| answered(command, Version::V14_1, octets) == Answer::Forward;
     assert!(forwarded(Command::Settings, &about_it));
     assert!(!forwarded(Command::Settings, &out_of_office));
+    // A server may answer what is asked in the wrong place.
+    let asks = written(settings::SETTINGS, |writer| {
+        writer.element(settings::DEVICE_INFORMATION, |writer| {
+            writer.empty(settings::GET);
+        });
+    });
+    assert!(!forwarded(Command::Settings, &asks));
+    let asks_inside = written(settings::SETTINGS, |writer| {
+        writer.element(settings::DEVICE_INFORMATION, |writer| {
+            writer.element(settings::SET, |writer| {
+                writer.element(settings::USER_INFORMATION, |writer| {
+                    writer.empty(settings::GET);
+                });
+            });
+        });
+    });
+    assert!(!forwarded(Command::Settings, &asks_inside));
     let policy = written(provision::PROVISION, |writer| {
         writer.empty(provision::POLICIES);
     });
