@@ -229,15 +229,25 @@ async fn read(
         Ok(gathered) => gathered,
         Err(cut) => return Answered::Locally(cut.reply(&lane.front)),
     };
-    Answered::Locally(match go_on(front, read.aside, &gathered) {
+    let next = go_on(front, read.aside, &gathered);
+    // What was read is let go: what comes now may take an hour.
+    Answered::Locally(match next {
         Next::Answer(reply) => reply,
         Next::Forward(forward) => {
             let begun = begin(lane, forward.into(), ends, length, gathered.octets());
+            drop(gathered);
             return carry(lane, begun, body, stop).await;
         }
-        Next::Fetch(wanted) => Box::pin(fetch(lane, ends, wanted)).await,
-        Next::Attest(wanted) => Box::pin(attest(lane, wanted)).await,
+        Next::Fetch(wanted) => {
+            drop(gathered);
+            Box::pin(fetch(lane, ends, wanted)).await
+        }
+        Next::Attest(wanted) => {
+            drop(gathered);
+            Box::pin(attest(lane, wanted)).await
+        }
         Next::Wait(wait) => {
+            drop(gathered);
             let (mut stop, mut alarm) = (Stop::new(stop), Alarm::default());
             let mut waiting = Waiting::new(wait);
             let over = poll_fn(|context| waiting.poll(context, &mut stop, &mut alarm)).await;

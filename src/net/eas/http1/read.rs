@@ -90,10 +90,12 @@ impl Client {
                 Turn::Carry(forwarded)
             }
             Next::Fetch(wanted) => {
+                drop(gathered);
                 let reply = Box::pin(fetch(lane, self.ends, wanted)).await;
                 self.reply(lane, reply, keeps)
             }
             Next::Attest(wanted) => {
+                drop(gathered);
                 let reply = Box::pin(attest(lane, wanted)).await;
                 self.reply(lane, reply, keeps)
             }
