@@ -2,8 +2,11 @@
 
 use http_body_util::BodyExt;
 use http_body_util::Full;
+use hyper::Request;
+use hyper::Response;
 use hyper::StatusCode;
 use hyper::body::Bytes;
+use hyper::body::Incoming;
 use portreeve::eas::Command;
 use portreeve::eas::Version;
 use portreeve::mail::Event;
@@ -21,6 +24,15 @@ use crate::site::over_http1;
 use crate::site::over_http2;
 use crate::upstream::Terse;
 use crate::upstream::terse;
+
+/// What the site answers by the version of HTTP that this says.
+async fn ask_by(alpn: &[u8], site: &Site, request: Request<Full<Bytes>>) -> Response<Incoming> {
+    let stream = site.tls(alpn, None).await;
+    match alpn {
+        b"h2" => over_http2(stream, request).await,
+        _ => over_http1(stream, request).await,
+    }
+}
 
 /// An answer with this status, and something after it.
 pub(crate) fn with_status(root: Tag, status: Tag, number: &str, more: usize) -> Vec<u8> {
@@ -64,11 +76,7 @@ async fn status_140_of_the_mail_server_does_not_reach_a_device_that_is_not_to_be
             let row = format!("row {strips} {number} {more} {}", alpn.len());
             let full = Full::new(Bytes::from(body.clone()));
             let request = command("good", "GetItemEstimate", "echo", full);
-            let stream = site.tls(alpn, None).await;
-            let answer = match alpn {
-                b"h2" => over_http2(stream, request).await,
-                _ => over_http1(stream, request).await,
-            };
+            let answer = ask_by(alpn, &site, request).await;
             assert_eq!(answer.status(), expected, "{row}");
             let kept_back = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
             assert_eq!(
@@ -131,11 +139,7 @@ async fn status_140_is_seen_however_the_answer_is_cut_into_chunks_r41() {
             for alpn in [&b"http/1.1"[..], b"h2"] {
                 let row = format!("row {number} {more} {size} {}", alpn.len());
                 let request = command("good", "MoveItems", "", Full::new(Bytes::new()));
-                let stream = site.tls(alpn, None).await;
-                let answer = match alpn {
-                    b"h2" => over_http2(stream, request).await,
-                    _ => over_http1(stream, request).await,
-                };
+                let answer = ask_by(alpn, &site, request).await;
                 assert_eq!(answer.status(), expected, "{row}");
                 let received = answer.into_body().collect().await.unwrap().to_bytes();
                 assert_eq!(received == body, expected == 200, "{row}");
@@ -216,11 +220,7 @@ async fn an_answer_that_breaks_off_before_it_is_clear_what_it_says_is_the_server
         .await;
         for alpn in [&b"http/1.1"[..], b"h2"] {
             let request = command("good", "MoveItems", "", Full::new(Bytes::new()));
-            let stream = site.tls(alpn, None).await;
-            let answer = match alpn {
-                b"h2" => over_http2(stream, request).await,
-                _ => over_http1(stream, request).await,
-            };
+            let answer = ask_by(alpn, &site, request).await;
             let row = format!("row {post:?} {}", alpn.len());
             assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{row}");
             assert!(answer.headers().contains_key("retry-after"), "{row}");

@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tracing::debug;
 
 use crate::mail::Reply;
 use crate::net::body::Cut;
@@ -70,7 +71,7 @@ impl Gathered {
 
 /// Why a body was not read.
 #[derive(Debug)]
-pub(super) enum NotGathered {
+enum NotGathered {
     /// It did not arrive.
     Cut(Cut),
     /// Others take all of the memory.
@@ -79,7 +80,7 @@ pub(super) enum NotGathered {
 
 impl NotGathered {
     /// What its client is told.
-    pub(super) fn reply(&self, front: &Front) -> Reply {
+    fn reply(&self, front: &Front) -> Reply {
         match self {
             Self::Cut(Cut::Malformed(_)) => Reply::body_malformed(),
             Self::Cut(Cut::Broken(_) | Cut::Slow | Cut::Silent | Cut::Revoked) => {
@@ -102,8 +103,26 @@ impl fmt::Display for NotGathered {
     }
 }
 
-/// Reads a body to its end, or a piece beyond `limit` octets. Its sender is waited for so long.
+/// Reads a body to its end, or a piece beyond `limit` octets.
+///
+/// # Errors
+///
+/// What its client is told, if it does not arrive or there is no room for it.
 pub(super) async fn gather(
+    front: &Front,
+    source: &mut impl Source,
+    limit: usize,
+) -> Result<Gathered, Reply> {
+    let (room, patience) = (&front.counters.bodies, front.limits.body);
+    let read = read(room, source, limit, patience).await;
+    read.map_err(|error| {
+        debug!(%error, "a client's body is not read");
+        error.reply(front)
+    })
+}
+
+/// The same; its sender is waited for so long.
+async fn read(
     room: &Room,
     source: &mut impl Source,
     limit: usize,
@@ -176,11 +195,11 @@ mod tests {
     #[tokio::test]
     async fn bodies_that_do_not_end_take_no_more_memory_than_there_is_for_all() {
         let room = Room::default();
-        let read = || {
+        let body = || {
             let room = room.clone();
-            Box::pin(async move { gather(&room, &mut Sends(BODY - 1), BODY, PATIENCE).await })
+            Box::pin(async move { read(&room, &mut Sends(BODY - 1), BODY, PATIENCE).await })
         };
-        let mut all: Vec<_> = (0..1030).map(|_| read()).collect();
+        let mut all: Vec<_> = (0..1030).map(|_| body()).collect();
         let mut context = Context::from_waker(Waker::noop());
         let polled = all.iter_mut().map(|one| one.as_mut().poll(&mut context));
         let refused = |polled: &Poll<_>| matches!(polled, Poll::Ready(Err(NotGathered::NoRoom)));
@@ -193,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_was_read_has_its_memory_until_it_is_dropped() {
         let room = Room::default();
-        let gathered = gather(&room, &mut Sends(BODY + 1), BODY, PATIENCE).await;
+        let gathered = read(&room, &mut Sends(BODY + 1), BODY, PATIENCE).await;
         let gathered = gathered.unwrap();
         assert_eq!(gathered.whole(), None);
         assert!(room.0.load(Ordering::Relaxed) > BODY);

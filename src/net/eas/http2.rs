@@ -194,17 +194,9 @@ async fn respond(
 
 /// A request for Autodiscover whose credentials are good.
 async fn find_out(lane: &Lane, discovery: Discovery, ends: Ends, body: &mut Incoming) -> Reply {
-    let patience = lane.front.limits.body;
-    match gather(
-        &lane.front.counters.bodies,
-        body,
-        Discovery::MAX_REQUEST,
-        patience,
-    )
-    .await
-    {
+    match gather(&lane.front, body, Discovery::MAX_REQUEST).await {
         Ok(gathered) => discover(lane, ends, discovery, gathered.whole()).await,
-        Err(cut) => cut.reply(&lane.front),
+        Err(reply) => reply,
     }
 }
 
@@ -218,16 +210,9 @@ async fn read(
 ) -> Answered {
     let front = &lane.front;
     let length = length_of(body);
-    let gathered = match gather(
-        &lane.front.counters.bodies,
-        body,
-        read.limit,
-        front.limits.body,
-    )
-    .await
-    {
+    let gathered = match gather(front, body, read.limit).await {
         Ok(gathered) => gathered,
-        Err(cut) => return Answered::Locally(cut.reply(&lane.front)),
+        Err(reply) => return Answered::Locally(reply),
     };
     let next = go_on(front, read.aside, &gathered);
     // What was read is let go: what comes now may take an hour.

@@ -4,8 +4,6 @@ use std::future::poll_fn;
 use std::task::Context;
 use std::task::Poll;
 
-use tracing::debug;
-
 use crate::mail::Discovery;
 use crate::mail::Next;
 use crate::mail::Read;
@@ -40,20 +38,9 @@ impl Client {
     /// Reads the body, and answers with what the mail server says.
     pub(super) async fn discover(&mut self, lane: &Lane, discovering: Box<Discovering>) -> Turn {
         let Discovering { discovery, keeps } = *discovering;
-        let patience = lane.front.limits.body;
-        let gathered = match gather(
-            &lane.front.counters.bodies,
-            self,
-            Discovery::MAX_REQUEST,
-            patience,
-        )
-        .await
-        {
+        let gathered = match gather(&lane.front, self, Discovery::MAX_REQUEST).await {
             Ok(gathered) => gathered,
-            Err(cut) => {
-                debug!(error = %cut, "a client's body is not read");
-                return self.reply(lane, cut.reply(&lane.front), false);
-            }
+            Err(reply) => return self.reply(lane, reply, false),
         };
         let reply = discover(lane, self.ends, discovery, gathered.whole()).await;
         self.reply(lane, reply, keeps)
@@ -67,19 +54,9 @@ impl Client {
             length,
             keeps,
         } = *reading;
-        let gathered = match gather(
-            &lane.front.counters.bodies,
-            self,
-            read.limit,
-            front.limits.body,
-        )
-        .await
-        {
+        let gathered = match gather(front, self, read.limit).await {
             Ok(gathered) => gathered,
-            Err(cut) => {
-                debug!(error = %cut, "a client's body is not read");
-                return self.reply(lane, cut.reply(&lane.front), false);
-            }
+            Err(reply) => return self.reply(lane, reply, false),
         };
         match go_on(front, read.aside, &gathered) {
             Next::Answer(reply) => self.reply(lane, reply, keeps),
